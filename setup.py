@@ -1,0 +1,77 @@
+"""The extensions; everything else about the package is in pyproject.toml.
+
+Every module of _speedups with a .pxd beside it is compiled, by PYNECTOR_CYTHON:
+auto (default): without extensions where they cannot be built; require: or fail; skip: none;
+checked: None and overflow checks; trace: line tracing for coverage.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+MODES = ("auto", "require", "skip", "checked", "trace")
+MODE = os.environ.get("PYNECTOR_CYTHON") or ("auto" if sys.implementation.name == "cpython" else "skip")
+if MODE not in MODES:
+    raise SystemExit(f"PYNECTOR_CYTHON must be one of {', '.join(MODES)}, not {MODE!r}")
+
+SOURCE = Path("src")
+
+
+class BuildAllOrNothing(build_ext):  # type: ignore[misc]
+    """Drops every extension when one fails: a compiled module cannot cimport a pure one."""
+
+    extensions: list[Any]
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:
+            if MODE != "auto":
+                raise SystemExit(
+                    f"pynector: PYNECTOR_CYTHON={MODE}, and the extensions cannot be built: {error}\n"
+                    "Install a C compiler and Python's headers, or build with PYNECTOR_CYTHON=skip."
+                ) from error
+            print(f"pynector: building without extensions: {error}", file=sys.stderr)
+            for extension in self.extensions:
+                Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+                built = Path(self.build_lib, self.get_ext_filename(extension.name))
+                built.unlink(missing_ok=True)
+            self.extensions = []
+
+
+def compiled_modules() -> list[Any]:
+    if MODE == "skip":
+        return []
+    try:
+        from Cython.Build import cythonize
+        from Cython.Compiler import Options
+    except ImportError:
+        if MODE == "auto":
+            return []
+        raise
+    Options.warning_errors = True
+    directives = {"language_level": 3, "annotation_typing": False}
+    macros: list[tuple[str, str]] = []
+    if MODE == "checked":
+        directives |= {"nonecheck": True, "overflowcheck": True}
+    if MODE == "trace":
+        directives |= {"linetrace": True}
+        macros = [("CYTHON_TRACE", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
+    modules = [
+        Extension(
+            ".".join(pxd.relative_to(SOURCE).with_suffix("").parts),
+            [str(pxd.with_suffix(".py"))],
+            define_macros=macros,
+            extra_compile_args=[] if os.name == "nt" else ["-O3", "-g0"],
+        )
+        for pxd in sorted(SOURCE.glob("pynector/_speedups/*.pxd"))
+        if pxd.with_suffix(".py").exists()
+    ]
+    return list(cythonize(modules, build_dir=f"build/cython-{MODE}", compiler_directives=directives))
+
+
+setup(ext_modules=compiled_modules(), cmdclass={"build_ext": BuildAllOrNothing})

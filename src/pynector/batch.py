@@ -1,0 +1,278 @@
+"""What a batch means, and the two drivers that run one: by worker tasks, or by callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import anyio
+import anyio.lowlevel
+
+from ._speedups.collector import Collector
+from ._speedups.pump import BURST, Pump
+from ._speedups.scheduler import NEVER, Deadlines, Scheduler
+from .config import positive_seconds
+from .errors import (
+    ConfigurationError,
+    PynectorError,
+    TimeoutError,
+    TransportError,
+    as_pynector_error,
+)
+from .runtime import cancellation_is_asked_for
+from .transport.protocol import Completion, Handle
+
+Request = tuple[Any, dict[str, Any]]
+Exchange = Callable[..., Awaitable[Any]]
+Submit = Callable[[Any, Mapping[str, Any], float, Completion, int], "Handle | None"]
+Describe = Callable[[Any, Mapping[str, Any]], "str | None"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The requests of one `batch_request`, and what holds for them.
+
+    Attributes:
+        requests: The entries, checked by `checked_requests`.
+        options: Options for all entries; an entry's own go before them.
+        timeout: Seconds an entry may take that says nothing else; math.inf for no end.
+        window: The most entries in flight at a time, 1 or more.
+        deadline: When the whole batch ends, on the event loop's clock in seconds; math.inf for no end.
+        raise_on_error: Whether the first failure ends the batch.
+        describe: Names a request for error messages.
+    """
+
+    requests: Sequence[Request]
+    options: dict[str, Any]
+    timeout: float
+    window: int
+    deadline: float
+    raise_on_error: bool
+    describe: Describe
+
+    def entry(self, index: int) -> tuple[Any, dict[str, Any], float]:
+        """Give an entry's data, its options without the timeout, and its timeout in seconds.
+
+        Raises:
+            ConfigurationError: If its timeout is not valid.
+        """
+        data, own = self.requests[index]
+        if not own:
+            return data, self.options, self.timeout
+        options = {**self.options, **own} if self.options else own
+        if "timeout" not in own:
+            return data, options, self.timeout
+        options = {name: value for name, value in options.items() if name != "timeout"}
+        timeout = own["timeout"]
+        return (
+            data,
+            options,
+            self.timeout if timeout is None else positive_seconds(timeout, "timeout"),
+        )
+
+    def name(self, index: int) -> str:
+        """Name an entry for an error message."""
+        data, own = self.requests[index]
+        described = self.describe(data, {**self.options, **own})
+        return described or f"request {index} of the batch"
+
+    def translate(self, error: BaseException, index: int) -> PynectorError:
+        """Give the PynectorError that stands in an entry's place when it failed with `error`."""
+        return as_pynector_error(error, self.name(index))
+
+
+def checked_requests(requests: Iterable[Request]) -> Sequence[Request]:
+    """Give the requests as a sequence of (data, options).
+
+    Raises:
+        ConfigurationError: If `requests` is not an iterable of such tuples; the message names the first wrong index.
+    """
+    if isinstance(requests, (str, bytes, bytearray, Mapping)) or not isinstance(requests, Iterable):
+        raise ConfigurationError(f"requests must be a list of (data, options) tuples, not {type(requests).__name__}")
+    entries = requests if type(requests) in (list, tuple) else list(requests)
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, tuple) or len(entry) != 2 or not isinstance(entry[1], dict):
+            raise ConfigurationError(
+                f"requests[{index}] must be a tuple (data, options) with a dict of options, not {_shape(entry)}"
+            )
+    return entries  # type: ignore[return-value]
+
+
+def _shape(entry: object) -> str:
+    # The data may be large or secret, so the message shows types only.
+    if isinstance(entry, (tuple, list)):
+        inside = ", ".join(type(item).__name__ for item in entry[:4])
+        return f"{type(entry).__name__} ({inside}{', ...' if len(entry) > 4 else ''})"
+    return type(entry).__name__
+
+
+class Driver(Protocol):
+    """Runs one batch."""
+
+    collector: Collector
+
+    async def run(self) -> None:
+        """Return when every entry has ended, or, with raise_on_error, after the first failure."""
+
+
+class SubmitDriver:
+    """Runs a batch by callbacks: each completion starts the next entry. No task and no future an entry.
+
+    Args:
+        batch: The batch.
+        submit: The transport's `submit`.
+        clock: The event loop's clock.
+    """
+
+    def __init__(self, batch: Batch, submit: Submit, clock: Callable[[], float]) -> None:
+        self._batch = batch
+        self._scheduler = Scheduler(len(batch.requests), batch.window, batch.deadline, batch.raise_on_error)
+        self.collector = Collector(self._scheduler, batch.translate)
+        self._pump = Pump(
+            self._scheduler,
+            self.collector,
+            submit,
+            clock,
+            batch.requests,
+            batch.options,
+            batch.timeout,
+            batch.entry,
+            self._notify,
+        )
+        self.collector.wake = self._pump.run
+        self._wake = anyio.Event()
+
+    async def run(self) -> None:
+        """See Driver."""
+        try:
+            while True:
+                self._wake = anyio.Event()
+                self._pump.run()
+                if self._is_over():
+                    return
+                await self._wake.wait()
+                await anyio.lowlevel.checkpoint()
+        finally:
+            # Or the two would keep each other, and every answer, until the garbage collector comes by.
+            self.collector.wake = None
+
+    def _notify(self) -> None:
+        self._wake.set()
+
+    def _is_over(self) -> bool:
+        failed = self._batch.raise_on_error and self.collector.first_error is not None
+        return failed or self._scheduler.finished()
+
+
+class ExchangeDriver:
+    """Runs a batch by worker tasks that take the next entry each, with one timer for all of them.
+
+    Args:
+        batch: The batch.
+        exchange: The transport's `exchange`.
+        clock: The event loop's clock.
+        gate: Admits as many exchanges at a time as the transport carries, over all batches; None for any number.
+    """
+
+    def __init__(
+        self,
+        batch: Batch,
+        exchange: Exchange,
+        clock: Callable[[], float],
+        gate: anyio.Semaphore | None,
+    ) -> None:
+        self._batch = batch
+        self._exchange = exchange
+        self._clock = clock
+        self._gate = gate
+        self._scheduler = Scheduler(len(batch.requests), batch.window, batch.deadline, batch.raise_on_error)
+        self.collector = Collector(self._scheduler, batch.translate)
+        slots = min(batch.window, len(batch.requests))
+        self._deadlines = Deadlines(slots)
+        self._scopes: list[anyio.CancelScope] = [anyio.CancelScope() for _ in range(slots)]
+        self._alarm = anyio.CancelScope()
+
+    async def run(self) -> None:
+        """See Driver."""
+        if not self._scopes:
+            return
+        async with anyio.create_task_group() as timers:
+            timers.start_soon(self._watch)
+            async with anyio.create_task_group() as workers:
+                for slot in range(len(self._scopes)):
+                    workers.start_soon(self._work, slot, workers.cancel_scope)
+            timers.cancel_scope.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            with anyio.CancelScope(deadline=self._deadlines.alarm) as self._alarm:
+                await anyio.sleep_forever()
+            for slot in self._deadlines.overdue(self._clock()):
+                self._scopes[slot].cancel()
+
+    async def _work(self, slot: int, all_workers: anyio.CancelScope) -> None:
+        more = True
+        while more and not self._scheduler.stopped:
+            with anyio.CancelScope() as scope:
+                self._scopes[slot] = scope
+                more = await self._work_until_late(slot, scope)
+        if self._batch.raise_on_error and self.collector.first_error is not None:
+            all_workers.cancel()
+
+    async def _work_until_late(self, slot: int, scope: anyio.CancelScope) -> bool:
+        """Run entries until none is left or the scope is cancelled because one is late; say whether to go on."""
+        gate, scheduler = self._gate, self._scheduler
+        while not scope.cancel_called:
+            if gate is not None:
+                await gate.acquire()
+            try:
+                now = self._clock()
+                index = scheduler.next(now)
+                if index < 0:
+                    return False
+                await self._one(index, now, slot, scope)
+            finally:
+                if gate is not None:
+                    gate.release()
+            if index % BURST == BURST - 1:
+                await anyio.lowlevel.checkpoint()
+        return True
+
+    async def _one(self, index: int, now: float, slot: int, scope: anyio.CancelScope) -> None:
+        collector, deadlines = self.collector, self._deadlines
+        try:
+            data, options, timeout = self._batch.entry(index)
+            if deadlines.arm(slot, now + timeout):
+                self._alarm.deadline = deadlines.alarm
+            answer = await self._exchange(data, **options)
+        except Exception as error:
+            collector.fail(index, error)
+        except anyio.get_cancelled_exc_class() as cancelled:
+            if scope.cancel_called:
+                collector.fail(index, late(timeout, cancelled))
+                raise
+            if cancellation_is_asked_for():
+                raise
+            collector.fail(index, escaped())
+        else:
+            collector.succeed(index, answer)
+        finally:
+            deadlines.arm(slot, NEVER)
+
+
+def late(timeout: float, cancelled: BaseException | None = None) -> TimeoutError:
+    """Give the error of a request that had no answer within `timeout` seconds.
+
+    `cancelled` is the exception its exchange was ended with; a transport notes there how far it had come.
+    """
+    return TimeoutError(
+        f"no whole answer within {timeout:g} s",
+        phase=getattr(cancelled, "phase", None),
+        sent=getattr(cancelled, "sent", None),
+    )
+
+
+def escaped() -> TransportError:
+    """Give the error of a request whose transport raised a cancellation that nobody had asked for."""
+    return TransportError("the transport cancelled the request by itself")

@@ -1,0 +1,299 @@
+"""The client."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from .batch import Batch, checked_requests
+from .config import CLIENT_SETTINGS, at_least, nearest, positive_seconds, resolve, seconds
+from .errors import ConfigurationError, PynectorError, TimeoutError
+from .retry import RetryPolicy
+from .runtime import Runtime
+from .session import Session, check_transport
+from .telemetry import Telemetry
+from .transport.registry import (
+    TransportFactory,
+    get_transport_factory_registry,
+    option_names,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_OWN = {setting.name for setting in CLIENT_SETTINGS}
+
+
+class Pynector:
+    """An async client for very many requests: singly or in batches, over HTTP or any other transport.
+
+    A client is cheap to make and connects at its first use. It may be used by any number of tasks of one event loop
+    at a time. Use it as an async context manager, or call `aclose`.
+
+    Args:
+        transport: A transport of your own to use (see `pynector.transport.TransportProtocol`). It is connected at
+            the first use and stays yours to disconnect.
+        transport_type: The kind of transport to make where `transport` is None: "http", or a name from
+            `get_transport_factory_registry().get_registered_names()`.
+        enable_telemetry: Whether to log, trace and count, where anybody listens.
+        config: Settings by name: `timeout` (seconds one request may take, more than 0; default 30; None or math.inf:
+            no end), `max_concurrency` (default for batches, 1 or more; None: as many as the transport carries),
+            `max_retry_delay` (longest wait between attempts in seconds, 0 or more; default 60), and any option of
+            the transport.
+        **transport_options: Options of the transport; they go before `config`. `timeout` is the one above.
+
+    Each setting that is not given is read from the environment variable PYNECTOR_ and its name in capitals.
+
+    Raises:
+        ConfigurationError: If a name or a value is not valid. It names the argument or the variable.
+    """
+
+    def __init__(
+        self,
+        transport: Any | None = None,
+        transport_type: str = "http",
+        enable_telemetry: bool = True,
+        config: dict[str, Any] | None = None,
+        **transport_options: Any,
+    ) -> None:
+        if config is not None and not isinstance(config, Mapping):
+            raise ConfigurationError(f"config must be a dict, not {type(config).__name__}")
+        if not isinstance(enable_telemetry, bool):
+            raise ConfigurationError(f"enable_telemetry must be True or False, not {enable_telemetry!r}")
+        self._arguments = (transport, transport_type, enable_telemetry, config, transport_options)
+        given = {**(config or {}), **transport_options}
+        settings = resolve(CLIENT_SETTINGS, given)
+        self._timeout = math.inf if settings["timeout"] is None else settings["timeout"]
+        self._max_concurrency: int | None = settings["max_concurrency"]
+        self._max_retry_delay: float = settings["max_retry_delay"]
+        self._factory: TransportFactory | None = None
+        self._transport_type = transport_type
+        self._options = {name: value for name, value in given.items() if name not in _OWN}
+        if transport is not None:
+            self._transport = check_transport(transport)
+            if self._options:
+                raise ConfigurationError(
+                    f"option {sorted(self._options)[0]!r} has no effect on a transport that is passed in"
+                )
+        else:
+            self._factory = get_transport_factory_registry().get(transport_type)
+            self._refuse_unknown_options(self._factory)
+            self._transport = self._make_transport(self._factory)
+        self._session: Session | None = None
+        self._telemetry = Telemetry("pynector.core") if enable_telemetry else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        transport, transport_type, enable_telemetry, config, options = self._arguments
+        return _rebuild, (transport, transport_type, enable_telemetry, config, options)
+
+    def __repr__(self) -> str:
+        state = "open" if self._session is not None else "not connected"
+        return f"<Pynector {type(self._transport).__name__} {state}>"
+
+    # Requests
+
+    async def request(self, data: Any, timeout: float | None = None, **options: Any) -> Any:
+        """Send one request and give its answer.
+
+        Args:
+            data: What to send; what it may be is up to the transport.
+            timeout: Seconds the whole exchange may take, more than 0, math.inf for no end; None: the client's.
+            **options: Options of the transport for this request.
+
+        Returns:
+            The answer: for HTTP the body as `bytes`, or a `Response` with `as_response=True`.
+
+        Raises:
+            TimeoutError: If there is no whole answer in time.
+            TransportError: If the exchange failed; `phase` and `sent` say how far it came.
+            ConfigurationError: If the request itself is not valid; nothing was sent then.
+            PynectorError: If anything else failed; the original is its `__cause__`.
+        """
+        limit = self._limit(timeout)
+        telemetry = self._telemetry
+        if telemetry is None or not telemetry.listening():
+            return await self._request(data, options, limit)
+        with telemetry.request(data, timeout=limit) as observed:
+            return observed.answered(await self._request(data, options, limit))
+
+    async def batch_request(
+        self,
+        requests: list[tuple[Any, dict[str, Any]]],
+        max_concurrency: int | None = None,
+        timeout: float | None = None,
+        raise_on_error: bool = False,
+        **options: Any,
+    ) -> list[Any]:
+        """Send many requests and give their answers in the order of the requests.
+
+        Args:
+            requests: Tuples (data, options), or any iterable of them. An entry's own options, `timeout` among them,
+                go before `options`.
+            max_concurrency: The most requests in flight at a time, 1 or more; None: the client's setting, else as many
+                as the transport carries.
+            timeout: Seconds the whole batch may take, more than 0; None or math.inf: no end. When it has passed, what
+                is answered stays answered, and the rest are TimeoutErrors.
+            raise_on_error: Whether the first failure cancels the rest and is raised.
+            **options: Options of the transport for all requests.
+
+        Returns:
+            One item a request: its answer, or the PynectorError it failed with.
+
+        Raises:
+            ConfigurationError: If an argument is not valid; for an entry the message names its index. Nothing was sent.
+            TimeoutError: If the batch's timeout passed and `raise_on_error` is True.
+            PynectorError: The first failure, if `raise_on_error` is True.
+        """
+        entries = checked_requests(requests)
+        limit = math.inf if timeout is None else positive_seconds(timeout, "timeout")
+        if max_concurrency is not None:
+            at_least(1)(max_concurrency, "max_concurrency")
+        if not isinstance(raise_on_error, bool):
+            raise ConfigurationError(f"raise_on_error must be True or False, not {raise_on_error!r}")
+        if not entries:
+            return []
+        session = self._current_session()
+        deadline = session.runtime.clock() + limit
+        window = min(max_concurrency or self._max_concurrency or len(entries), len(entries))
+        batch = Batch(entries, options, self._timeout, window, deadline, raise_on_error, session.describe)
+        telemetry = self._telemetry
+        if telemetry is None or not telemetry.listening():
+            return await self._batch(session, batch, limit)
+        with telemetry.batch(len(entries), window) as observed:
+            return observed.collected(await self._batch(session, batch, limit))
+
+    async def request_with_retry(
+        self, data: Any, max_retries: int = 3, retry_delay: float = 1.0, **options: Any
+    ) -> Any:
+        """Send one request, again and again while it fails in a way that may pass.
+
+        It repeats any method on a TransportError with `transient` True: a connection or protocol failure, or status
+        408, 425, 429, 500, 502, 503 or 504. Before attempt n + 1 it waits a random time from 0 to
+        min(max_retry_delay, retry_delay * 2 ** (n - 1)) seconds, or what the peer's Retry-After asks for, if longer.
+
+        Args:
+            data: What to send.
+            max_retries: The most attempts in all, 1 or more.
+            retry_delay: Scale of the first wait in seconds, 0 or more.
+            **options: As for `request`; `timeout` covers all attempts and waits together.
+
+        Returns:
+            The answer.
+
+        Raises:
+            TimeoutError: If the timeout passed.
+            PynectorError: The last failure, when no attempt is left or the next wait would pass the timeout.
+        """
+        at_least(1)(max_retries, "max_retries")
+        policy = RetryPolicy(max_retries, seconds(retry_delay, "retry_delay"), self._max_retry_delay)
+        clock = Runtime.current().clock
+        end = clock() + self._limit(options.pop("timeout", None))
+        attempt = 1
+        while True:
+            left = end - clock()
+            if left <= 0:
+                raise TimeoutError(f"no answer in time in {attempt - 1} attempts", sent="none")
+            try:
+                answer = await self.request(data, left, **options)
+            except PynectorError as error:
+                wait = policy.wait_before_next(attempt, error)
+                if wait is None or clock() + wait >= end:
+                    raise
+                if self._telemetry is not None:
+                    self._telemetry.retry(error, attempt, wait)
+            else:
+                if hasattr(answer, "attempts"):
+                    answer.attempts = attempt
+                return answer
+            await anyio.sleep(wait)
+            attempt += 1
+
+    # Life
+
+    async def aclose(self) -> None:
+        """Release every resource.
+
+        What is in flight fails with a TransportError. It may be called more than once; a client that is used again
+        afterwards connects again. A transport that was passed in stays connected.
+        """
+        session, self._session = self._session, None
+        if session is not None and not session.runtime.is_over():
+            await session.close(disconnect=self._factory is not None)
+
+    async def __aenter__(self) -> Self:
+        session = self._current_session()
+        if not session.connected:
+            await session.connect_within(self._timeout)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    # Inside
+
+    def _limit(self, timeout: float | None) -> float:
+        return self._timeout if timeout is None else positive_seconds(timeout, "timeout")
+
+    def _refuse_unknown_options(self, factory: TransportFactory) -> None:
+        known = option_names(factory)
+        for name in self._options if known is not None else ():
+            if name not in known:  # type: ignore[operator]
+                hint = nearest(name, {*(known or ()), *_OWN})
+                raise ConfigurationError(
+                    f"transport {self._transport_type!r} and the client have no option {name!r}: {hint}"
+                )
+
+    def _make_transport(self, factory: TransportFactory) -> Any:
+        return check_transport(factory.create_transport(**self._options))
+
+    def _current_session(self) -> Session:
+        """Give the session on the caller's event loop, a new one if the last one's loop is gone.
+
+        Raises:
+            PynectorError: If the client is in use on another running loop.
+        """
+        session = self._session
+        if session is not None:
+            if session.runtime.serves():
+                return session
+            if not session.runtime.is_over():
+                raise PynectorError(
+                    "this client is in use on another event loop that still runs; make one client for each loop"
+                )
+            if self._factory is not None:
+                self._transport = self._make_transport(self._factory)
+        self._session = session = Session(self._transport, Runtime.current())
+        return session
+
+    async def _request(self, data: Any, options: dict[str, Any], limit: float) -> Any:
+        session = self._current_session()
+        if not session.connected:
+            started = session.runtime.clock()
+            await session.connect_within(limit)
+            limit -= session.runtime.clock() - started
+        return await session.request(data, options, limit)
+
+    async def _batch(self, session: Session, batch: Batch, limit: float) -> list[Any]:
+        if not session.connected:
+            try:
+                await session.connect_within(min(limit, self._timeout))
+            except ConfigurationError:
+                raise
+            except PynectorError as error:
+                if batch.raise_on_error:
+                    raise
+                return [error] * len(batch.requests)
+        return await session.run(batch)
+
+
+def _rebuild(transport: Any, transport_type: str, enable_telemetry: bool, config: Any, options: Any) -> Pynector:
+    return Pynector(transport, transport_type, enable_telemetry, config, **options)

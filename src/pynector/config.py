@@ -1,0 +1,159 @@
+"""Settings: call argument, then instance configuration, then PYNECTOR_* variable, then default.
+
+Whoever has settings declares them as a table of `Setting`; this module knows none but the client's own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ConfigurationError
+
+Check = Callable[[Any, str], Any]
+"""Takes a value and the words that say where it stood; gives the value to use or raises ConfigurationError."""
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        name: Its name as an argument; the variable is PYNECTOR_ and the name in capitals.
+        check: Validates a value that was given.
+        default: What holds where nothing is given.
+        parse: Makes a value of a variable's text; None where the setting is not read from the environment.
+    """
+
+    name: str
+    check: Check
+    default: Any = None
+    parse: Check | None = None
+
+    @property
+    def variable(self) -> str:
+        """The name of its environment variable."""
+        return f"PYNECTOR_{self.name.upper()}"
+
+    def from_environment(self, environ: Mapping[str, str]) -> Any:
+        """Give the value of the variable, or the default."""
+        text = environ.get(self.variable)
+        if text is None or self.parse is None:
+            return self.default
+        where = f"the environment variable {self.variable}"
+        return self.check(self.parse(text.strip(), where), where)
+
+
+def resolve(
+    table: Iterable[Setting],
+    given: Mapping[str, Any],
+    environ: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Give the value of every setting of a table.
+
+    Raises:
+        ConfigurationError: If a value is not valid; the message names the argument or the variable.
+    """
+    environ = os.environ if environ is None else environ
+    return {
+        setting.name: setting.check(given[setting.name], setting.name)
+        if setting.name in given
+        else setting.from_environment(environ)
+        for setting in table
+    }
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Give the end of a message about an unknown name: the nearest known one, or all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known) or 'none'}"
+
+
+# Checks
+
+
+def positive_seconds(value: Any, where: str) -> float:
+    """Accept a positive number of seconds; infinity is one, NaN is not."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ConfigurationError(f"{where} must be a positive number of seconds or math.inf, not {value!r}")
+    return float(value)
+
+
+def seconds(value: Any, where: str) -> float:
+    """Accept a finite number of seconds, 0 or more."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ConfigurationError(f"{where} must be a number of seconds, 0 or more, not {value!r}")
+    return float(value)
+
+
+def at_least(least: int) -> Check:
+    """Accept an int of at least `least`."""
+
+    def check(value: Any, where: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ConfigurationError(f"{where} must be a whole number of at least {least}, not {value!r}")
+        return value
+
+    return check
+
+
+def flag(value: Any, where: str) -> bool:
+    """Accept True or False."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{where} must be True or False, not {value!r}")
+    return value
+
+
+def optional(check: Check) -> Check:
+    """Accept None beside what `check` accepts."""
+    return lambda value, where: None if value is None else check(value, where)
+
+
+# Parsers of variables
+
+
+def parse_float(text: str, where: str) -> float:
+    """Parse a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError(f"{where} must be a number, not {text!r}") from None
+
+
+def parse_int(text: str, where: str) -> int:
+    """Parse a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigurationError(f"{where} must be a whole number, not {text!r}") from None
+
+
+def parse_flag(text: str, where: str) -> bool:
+    """Parse a truth value."""
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise ConfigurationError(f"{where} must be one of 1, true, yes, on, 0, false, no, off, not {text!r}")
+
+
+def parse_text(text: str, where: str) -> str:
+    """Take the text as it is."""
+    return text
+
+
+CLIENT_SETTINGS = (
+    Setting("timeout", optional(positive_seconds), 30.0, parse_float),
+    Setting("max_concurrency", optional(at_least(1)), None, parse_int),
+    Setting("max_retry_delay", seconds, 60.0, parse_float),
+)
+"""The client's own settings: seconds one request may take (None: no end), the most requests of a batch in flight
+(None: as many as the transport carries), and the longest wait between two attempts in seconds."""

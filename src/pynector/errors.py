@@ -1,0 +1,166 @@
+"""The exceptions of Pynector. All that it raises, and all that stands in a batch for a failure, is one of these.
+
+PynectorError
+├── ConfigurationError (ValueError)      a wrong argument, option, setting or variable
+├── TimeoutError (builtins.TimeoutError) a deadline passed
+└── TransportError                       the exchange with the peer failed
+    ├── ConnectError (ConnectionError)   no connection could be made
+    ├── ConnectionLost (ConnectionError) the connection broke before the answer was complete
+    ├── ProtocolError                    the peer broke the protocol
+    ├── DecodingError                    the body is not what its coding says
+    ├── ResponseTooLarge                 the answer is longer than allowed
+    ├── TooManyRedirects                 the chain of redirects is longer than allowed
+    └── HTTPStatusError                  the answer came, with a status of 400 or above
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class StatusResponse(Protocol):
+        """What an HTTPStatusError needs of a response."""
+
+        @property
+        def status_code(self) -> int:
+            """The status."""
+
+
+Phase = Literal["connect", "tls", "write", "headers", "body"]
+Sent = Literal["none", "partial", "full"]
+
+RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class PynectorError(Exception):
+    """Base class of all Pynector errors.
+
+    Args:
+        message: What happened, and what would be right.
+        request: The request it happened to, for HTTP its method and its URL without query and credentials.
+    """
+
+    def __init__(self, message: str = "", *, request: str | None = None) -> None:
+        super().__init__(message)
+        self.request = request
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message} [{self.request}]" if self.request else message
+
+
+class ConfigurationError(PynectorError, ValueError):
+    """An argument, an option, a setting or an environment variable has no valid value."""
+
+
+class _Progress(PynectorError):
+    """An error of one exchange, which says how far the exchange had come.
+
+    Attributes:
+        phase: What was under way: "connect", "tls", "write", "headers" or "body"; None if the transport cannot tell.
+        sent: How much of the request had left: "none", "partial" or "full"; None if the transport cannot tell.
+            After "none" the peer cannot have acted on the request.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        request: str | None = None,
+        phase: Phase | None = None,
+        sent: Sent | None = None,
+    ) -> None:
+        super().__init__(message, request=request)
+        self.phase = phase
+        self.sent = sent
+
+
+class TimeoutError(_Progress, builtins.TimeoutError):
+    """A deadline passed: the request's own, or that of its batch."""
+
+
+class TransportError(_Progress):
+    """The exchange with the peer failed.
+
+    Attributes:
+        transient: Whether the same request may succeed if it is sent again.
+    """
+
+    transient = True
+
+
+class ConnectError(TransportError, ConnectionError):
+    """No connection could be made: name not found, refused, unreachable, TLS handshake failed."""
+
+
+class ConnectionLost(TransportError, ConnectionError):
+    """The connection broke before the answer was complete."""
+
+
+class ProtocolError(TransportError):
+    """The peer sent something that its protocol does not allow."""
+
+
+class DecodingError(TransportError):
+    """The body is not what its content coding says, or ends too soon."""
+
+
+class ResponseTooLarge(TransportError):
+    """The answer, decoded, is longer than `max_response_bytes`."""
+
+    transient = False
+
+
+class TooManyRedirects(TransportError):
+    """More than `max_redirects` redirects followed one another."""
+
+    transient = False
+
+
+class HTTPStatusError(TransportError):
+    """The answer came, with a status of 400 or above.
+
+    Attributes:
+        response: The whole answer.
+        status_code: Its status.
+    """
+
+    response: StatusResponse | None
+    status_code: int
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        response: StatusResponse | None = None,
+        request: str | None = None,
+    ) -> None:
+        super().__init__(message, request=request, phase="body", sent="full")
+        self.response = response
+        self.status_code = response.status_code if response is not None else 0
+
+    @property
+    def transient(self) -> bool:  # type: ignore[override]
+        """Whether the status is one that may pass: 408, 425, 429, 500, 502, 503 or 504."""
+        return self.status_code in RETRYABLE_STATUS
+
+
+def as_pynector_error(error: BaseException, request: str | None = None) -> PynectorError:
+    """Give `error` itself where it is a PynectorError, else the fitting PynectorError with `error` as its cause."""
+    if isinstance(error, PynectorError):
+        if error.request is None:
+            error.request = request
+        return error
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    wrapped: PynectorError
+    if isinstance(error, builtins.TimeoutError):
+        wrapped = TimeoutError(f"the transport gave up waiting: {said}", request=request)
+    elif isinstance(error, (OSError, EOFError)):
+        wrapped = TransportError(f"the connection failed: {said}", request=request)
+    else:
+        wrapped = PynectorError(f"unexpected error in the transport: {said}", request=request)
+    wrapped.__cause__ = error
+    return wrapped

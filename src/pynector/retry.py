@@ -1,0 +1,62 @@
+"""When to send a failed request again, and after how long."""
+
+from __future__ import annotations
+
+import email.utils
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .errors import TransportError
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Exponential backoff with full jitter (https://aws.amazon.com/builders-library: timeouts, retries and jitter).
+
+    Before attempt n + 1 it waits a time drawn evenly from 0 to min(max_delay, delay * 2 ** (n - 1)) seconds. A peer's
+    Retry-After (RFC 9110 section 10.2.3) is waited for in full where it is longer, up to max_delay.
+
+    Attributes:
+        max_attempts: The most attempts in all, 1 or more.
+        delay: The mean scale of the first wait in seconds, 0 or more.
+        max_delay: The longest wait in seconds, 0 or more.
+        uniform: Draws a number evenly from a range; another source for tests.
+        wall_clock: Seconds since the epoch, to which a Retry-After date is compared.
+    """
+
+    max_attempts: int = 3
+    delay: float = 1.0
+    max_delay: float = 60.0
+    uniform: Callable[[float, float], float] = random.uniform
+    wall_clock: Callable[[], float] = time.time
+
+    def wait_before_next(self, attempt: int, error: Exception) -> float | None:
+        """Give the seconds to wait after `attempt` (1 for the first) ended in `error`, or None: do not try again."""
+        if attempt >= self.max_attempts:
+            return None
+        if not isinstance(error, TransportError) or not error.transient:
+            return None
+        # 2.0 ** 1024 overflows; by then the cap has long been reached.
+        scale = min(self.max_delay, self.delay * 2.0 ** min(attempt - 1, 1000))
+        return max(self.uniform(0.0, scale), self._asked_for(error))
+
+    def _asked_for(self, error: TransportError) -> float:
+        response = getattr(error, "response", None)
+        headers = getattr(response, "headers", None)
+        text = headers.get("retry-after") if headers is not None else None
+        if not text:
+            return 0.0
+        return min(self.max_delay, max(0.0, retry_after_seconds(text, self.wall_clock())))
+
+
+def retry_after_seconds(text: str, now: float) -> float:
+    """Give the seconds a Retry-After value asks for, from `now` (seconds since the epoch); 0.0 if it is malformed."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp() - now
+    except (ValueError, OverflowError):
+        return 0.0

@@ -1,0 +1,91 @@
+"""Which event loop runs, what its clock says, and whether it is still the one a client began with."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+
+from .errors import PynectorError
+
+
+class Runtime:
+    """The event loop and the process that a client's connections belong to.
+
+    Attributes:
+        clock: The loop's clock, in seconds; AnyIO's deadlines are on it.
+    """
+
+    __slots__ = ("_pid", "_token", "clock")
+
+    def __init__(self, token: Any, clock: Callable[[], float]) -> None:
+        self._token = token
+        self._pid = os.getpid()
+        self.clock = clock
+
+    @classmethod
+    def current(cls) -> Runtime:
+        """Give that of the caller.
+
+        Raises:
+            PynectorError: If neither asyncio nor trio is running.
+        """
+        token, clock = _running()
+        return cls(token, clock)
+
+    @property
+    def is_asyncio(self) -> bool:
+        """Whether the loop is asyncio's or one made like it, as uvloop's."""
+        return isinstance(self._token, asyncio.AbstractEventLoop)
+
+    def serves(self) -> bool:
+        """Say whether the caller runs on this loop, in this process."""
+        return _running()[0] is self._token and self._pid == os.getpid()
+
+    def is_over(self) -> bool:
+        """Say whether nothing can run on this loop any more: it is closed, or was left behind by a fork."""
+        if self._pid != os.getpid():
+            return True
+        if self.is_asyncio:
+            return bool(self._token.is_closed())
+        import trio
+
+        try:
+            self._token.run_sync_soon(_nothing)
+        except trio.RunFinishedError:
+            return True
+        return False
+
+
+def cancellation_is_asked_for() -> bool:
+    """Say, in a task that got its cancelled exception, whether somebody really cancelled it.
+
+    A transport may let one escape that was meant for a task of its own. Python 3.10 cannot tell, so there it counts.
+    """
+    if anyio.current_effective_deadline() == -math.inf:
+        return True
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return True
+    return task is None or sys.version_info < (3, 11) or task.cancelling() > 0
+
+
+def _running() -> tuple[Any, Callable[[], float]]:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        trio = sys.modules.get("trio")
+        if trio is None or not trio.lowlevel.in_trio_run():
+            raise PynectorError("Pynector must be used inside a running event loop: asyncio, uvloop or trio") from None
+        return trio.lowlevel.current_trio_token(), trio.current_time
+    return loop, loop.time
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,276 @@
+"""One connected life of a client: from its first use on an event loop to `aclose`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import anyio
+
+from .batch import (
+    Batch,
+    Driver,
+    Exchange,
+    ExchangeDriver,
+    Submit,
+    SubmitDriver,
+    escaped,
+    late,
+)
+from .config import at_least
+from .errors import (
+    ConfigurationError,
+    PynectorError,
+    TimeoutError,
+    TransportError,
+    as_pynector_error,
+)
+from .runtime import Runtime, cancellation_is_asked_for
+from .transport.serial import SerialExchange
+
+# How long `aclose` waits for a transport that does not disconnect (seconds).
+CLOSE_PATIENCE = 5.0
+
+
+class Session:
+    """A transport in use on one event loop, and what is under way on it.
+
+    Args:
+        transport: The transport, not connected yet.
+        runtime: The event loop it belongs to.
+
+    Attributes:
+        connected: Whether the transport is ready; the next three are known only then.
+        submit: The transport's `submit`, or None.
+        exchange: Its `exchange`, or one made of its `send` and `receive`; used where there is no `submit`.
+        capacity: The most requests it carries at a time, or None for any number.
+    """
+
+    def __init__(self, transport: Any, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.transport = transport
+        self.connected = False
+        self.submit: Submit | None = None
+        self.exchange: Exchange = _no_exchange
+        self.capacity: int | None = None
+        self._gate: anyio.Semaphore | None = None
+        self._lock = anyio.Lock()
+        self._closed = False
+        self._active: set[anyio.CancelScope] = set()
+
+    # Life
+
+    async def connect(self) -> None:
+        """Connect the transport, once however many callers arrive together.
+
+        Raises:
+            PynectorError: If it cannot.
+        """
+        async with self._lock:
+            if self._closed:
+                raise _closed()
+            if not self.connected:
+                try:
+                    await self.transport.connect()
+                except Exception as error:
+                    raise as_pynector_error(error) from _cause(error)
+                self._take_capabilities()
+                self.connected = True
+
+    def _take_capabilities(self) -> None:
+        # After `connect`, because what a transport can do may depend on the event loop.
+        transport = self.transport
+        carrier = transport if can_exchange(transport) else SerialExchange(transport)
+        self.submit = getattr(carrier, "submit", None)
+        self.exchange = getattr(carrier, "exchange", _no_exchange)
+        self.capacity = getattr(carrier, "max_concurrency", None)
+        if self.capacity is not None:
+            at_least(1)(self.capacity, f"max_concurrency of {type(transport).__name__}")
+        if self.submit is None and self.capacity is not None:
+            self._gate = anyio.Semaphore(self.capacity, fast_acquire=True)
+
+    async def connect_within(self, timeout: float) -> None:
+        """Connect as `connect` does, or raise TimeoutError after `timeout` seconds."""
+        with self._guard(self.runtime.clock() + timeout) as scope:
+            await self.connect()
+        if scope.cancelled_caught:
+            if self._closed:
+                raise _closed()
+            raise TimeoutError(f"not connected within {timeout:g} s", phase="connect", sent="none")
+
+    async def close(self, disconnect: bool) -> None:
+        """End what is under way, each with a TransportError, and disconnect the transport if told so."""
+        self._closed = True
+        for scope in self._active:
+            scope.cancel()
+        if disconnect:
+            with anyio.CancelScope(shield=True, deadline=self.runtime.clock() + CLOSE_PATIENCE):
+                await self.transport.disconnect()
+
+    @contextmanager
+    def _guard(self, deadline: float = math.inf) -> Iterator[anyio.CancelScope]:
+        """Give a cancel scope that `close` cancels too."""
+        with anyio.CancelScope(deadline=deadline) as scope:
+            self._active.add(scope)
+            try:
+                yield scope
+            finally:
+                self._active.discard(scope)
+
+    # Work
+
+    def describe(self, data: Any, options: Mapping[str, Any]) -> str | None:
+        """Name a request for an error message, if the transport can."""
+        describe = getattr(self.transport, "describe", None)
+        try:
+            return None if describe is None else str(describe(data, options))
+        except Exception:
+            # The message is about another failure; that one matters.
+            return None
+
+    async def request(self, data: Any, options: dict[str, Any], timeout: float) -> Any:
+        """Run one request and give its answer.
+
+        Raises:
+            PynectorError: If it fails, of the fitting kind.
+        """
+        if self._closed:
+            raise _closed()
+        try:
+            if self.submit is not None:
+                return await self._request_by_submit(self.submit, data, options, timeout)
+            return await self._request_by_exchange(data, options, timeout)
+        except Exception as error:
+            raise as_pynector_error(error, self.describe(data, options)) from _cause(error)
+
+    async def _request_by_submit(self, submit: Submit, data: Any, options: dict[str, Any], timeout: float) -> Any:
+        answer = _Answer()
+        handle = submit(data, options, self.runtime.clock() + timeout, answer, 0)
+        try:
+            with self._guard():
+                await answer.ended.wait()
+        finally:
+            if not answer.ended.is_set() and handle is not None:
+                handle.cancel()
+        if not answer.ended.is_set():
+            raise _closed()
+        if answer.error is not None:
+            raise answer.error
+        return answer.response
+
+    async def _request_by_exchange(self, data: Any, options: dict[str, Any], timeout: float) -> Any:
+        cancelled: BaseException | None = None
+        with self._guard() as scope:
+            # The clock starts when the request does: waiting for its turn does not count.
+            if self._gate is not None:
+                await self._gate.acquire()
+            try:
+                scope.deadline = self.runtime.clock() + timeout
+                return await self.exchange(data, **options)
+            except anyio.get_cancelled_exc_class() as error:
+                if not scope.cancel_called and not cancellation_is_asked_for():
+                    raise escaped() from error
+                cancelled = error
+                raise
+            finally:
+                if self._gate is not None:
+                    self._gate.release()
+        raise _closed() if self._closed else late(timeout, cancelled)
+
+    async def run(self, batch: Batch) -> list[Any]:
+        """Run a batch and give one answer or error for each entry, in order.
+
+        Raises:
+            PynectorError: The first failure, if `batch.raise_on_error`.
+        """
+        clock = self.runtime.clock
+        if self.capacity is not None:
+            batch = replace(batch, window=min(batch.window, self.capacity))
+        driver: Driver
+        if self.submit is not None:
+            driver = SubmitDriver(batch, self.submit, clock)
+        else:
+            driver = ExchangeDriver(batch, self.exchange, clock, self._gate)
+        collector = driver.collector
+        try:
+            with self._guard(batch.deadline) as scope:
+                await driver.run()
+        except BaseException:
+            collector.abandon(lambda index: _closed())
+            raise
+        if not collector.complete():
+            late_now = scope.cancelled_caught or batch.deadline <= clock()
+            reason = _closed if self._closed else _batch_late if late_now else escaped
+            collector.abandon(lambda index: batch.translate(reason(), index))
+            if batch.raise_on_error and collector.first_error is None:
+                raise reason()
+        if batch.raise_on_error and collector.first_error is not None:
+            raise collector.first_error
+        return collector.results
+
+
+class _Answer:
+    """The completion of a single submitted request."""
+
+    __slots__ = ("ended", "error", "response")
+
+    def __init__(self) -> None:
+        self.ended = anyio.Event()
+        self.error: BaseException | None = None
+        self.response: Any = None
+
+    def succeed(self, token: int, response: Any) -> None:
+        """See Completion."""
+        self.response = response
+        self.ended.set()
+
+    def fail(self, token: int, error: BaseException) -> None:
+        """See Completion."""
+        self.error = error
+        self.ended.set()
+
+
+def can_exchange(transport: Any) -> bool:
+    """Say whether a transport has one of the capabilities beyond `send` and `receive`."""
+    return callable(getattr(transport, "exchange", None)) or callable(getattr(transport, "submit", None))
+
+
+def check_transport(transport: Any) -> Any:
+    """Give the transport.
+
+    Raises:
+        ConfigurationError: If it lacks a method; the message lists what it lacks.
+    """
+    needed = ["connect", "disconnect"]
+    if not can_exchange(transport):
+        needed += ["send", "receive"]
+    missing = [name for name in needed if not callable(getattr(transport, name, None))]
+    if missing or isinstance(transport, type):
+        problem = "is a class, not an instance" if isinstance(transport, type) else "lacks "
+        raise ConfigurationError(
+            f"transport {transport!r} {problem}{', '.join(missing)}: it needs connect, disconnect, "
+            "and either send and receive, exchange, or submit"
+        )
+    return transport
+
+
+async def _no_exchange(data: Any, /, **options: Any) -> Any:
+    raise AssertionError("a transport with submit is not driven by exchange")
+
+
+def _closed() -> TransportError:
+    return TransportError("the client was closed before the answer came")
+
+
+def _batch_late() -> TimeoutError:
+    return TimeoutError("the batch's timeout passed before the answer came")
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ if isinstance(error, PynectorError) else error
+
+
+__all__ = ["Session", "check_transport"]

@@ -1,0 +1,15 @@
+"""Transports: the contract, the registry, and those that come with Pynector."""
+
+from .protocol import Completion, ExchangeTransport, Handle, SubmitTransport, TransportProtocol
+from .registry import TransportFactory, TransportFactoryRegistry, get_transport_factory_registry
+
+__all__ = [
+    "Completion",
+    "ExchangeTransport",
+    "Handle",
+    "SubmitTransport",
+    "TransportFactory",
+    "TransportFactoryRegistry",
+    "TransportProtocol",
+    "get_transport_factory_registry",
+]

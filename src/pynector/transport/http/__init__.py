@@ -1,0 +1,7 @@
+"""HTTP: requests in, bytes out."""
+
+from .request import HTTPRequest
+from .response import Response
+from .transport import HTTPTransport, HTTPTransportFactory
+
+__all__ = ["HTTPRequest", "HTTPTransport", "HTTPTransportFactory", "Response"]

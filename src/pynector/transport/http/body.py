@@ -1,0 +1,74 @@
+"""Request bodies: JSON, forms, multipart files and raw ones, encoded to bytes and their Content-Type."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+from ...errors import ConfigurationError
+from .urls import param_pairs
+
+Body = tuple["bytes | None", "str | None"]
+"""The bytes, None for no body, and the Content-Type, None for none."""
+
+
+def encode_body(fields: dict[str, Any]) -> Body:
+    """Encode the body that a request's fields describe: at most one of `json`, `content`, or `data` with `files`.
+
+    Raises:
+        ConfigurationError: If there is more than one, or it cannot be encoded.
+    """
+    given = [name for name in ("json", "content", "data", "files") if name in fields]
+    if len(given) > 1 and given != ["data", "files"]:
+        raise ConfigurationError(f"a request has one body, not both {given[0]} and {given[1]}")
+    if "json" in fields:
+        return encode_json(fields["json"]), "application/json"
+    if fields.get("files"):
+        return encode_multipart(fields.get("data"), fields["files"])
+    if fields.get("data") is not None:
+        return encode_form(fields["data"])
+    return encode_raw(fields.get("content"))
+
+
+def encode_json(value: Any) -> bytes:
+    """Encode a JSON body."""
+    try:
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"json cannot be encoded: {error}") from error
+
+
+def encode_raw(content: Any) -> Body:
+    """Encode a raw body."""
+    if content is None:
+        return None, None
+    if isinstance(content, str):
+        try:
+            return content.encode(), "text/plain; charset=utf-8"
+        except UnicodeEncodeError as error:
+            raise ConfigurationError(f"content is not valid Unicode: {error}") from None
+    if isinstance(content, (bytes, bytearray, memoryview)):
+        return bytes(content), None
+    raise ConfigurationError(f"content must be str or bytes, not {type(content).__name__}")
+
+
+def encode_form(data: Any) -> Body:
+    """Encode an application/x-www-form-urlencoded body from a dict or pairs; str and bytes are taken as they are."""
+    kind = "application/x-www-form-urlencoded"
+    if isinstance(data, (str, bytes)):
+        return encode_raw(data)[0], kind
+    pairs = param_pairs(data, "data")
+    return urlencode(pairs, quote_via=quote_plus).encode("ascii"), kind
+
+
+def encode_multipart(data: Any, files: Any) -> Body:
+    """Encode a multipart/form-data body, as httpx does it."""
+    from .httpx_module import httpx
+
+    try:
+        request = httpx.Request("POST", "http://localhost", data=data, files=files)
+        return request.read(), request.headers["content-type"]
+    except (TypeError, ValueError, AttributeError, OSError, RuntimeError) as error:
+        raise ConfigurationError(f"files cannot be encoded: {error}") from error

@@ -1,0 +1,109 @@
+"""Header fields: checked on the way out, looked up without regard to case on the way in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ...errors import ConfigurationError
+
+Pair = tuple[str, str]
+
+# RFC 9110 section 5.6.2 (token) and 5.5 (field-value: visible characters, space, tab and obs-text).
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+class Headers(Mapping[str, str]):
+    """The header fields of a response, by name without regard to case.
+
+    Args:
+        pairs: Names and values in the order of the wire.
+    """
+
+    __slots__ = ("_by_name", "_pairs")
+
+    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
+        self._pairs = list(pairs)
+        self._by_name: dict[str, list[str]] = {}
+        for name, value in self._pairs:
+            self._by_name.setdefault(name.lower(), []).append(value)
+
+    def __getitem__(self, name: str) -> str:
+        """Give the value of a field; several of one name are joined with a comma (RFC 9110 section 5.2)."""
+        return ", ".join(self._by_name[name.lower()])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __repr__(self) -> str:
+        # Values may be secret (Set-Cookie), and reprs end in logs.
+        return f"<Headers {', '.join(self._by_name)}>"
+
+    def get_list(self, name: str) -> list[str]:
+        """Give every value of a field, as Set-Cookie needs it."""
+        return list(self._by_name.get(name.lower(), ()))
+
+    def pairs(self) -> list[Pair]:
+        """Give names and values in the order of the wire."""
+        return list(self._pairs)
+
+
+def is_token(text: str) -> bool:
+    """Say whether text is a token of RFC 9110, as methods and field names must be."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def header_pairs(headers: Any, where: str) -> list[tuple[str, str | None]]:
+    """Give the pairs of a mapping or of an iterable of pairs; a value of None takes a default header away.
+
+    Raises:
+        ConfigurationError: If a name or value may not stand in a header. The message shows no value.
+    """
+    if headers is None:
+        return []
+    items = headers.items() if isinstance(headers, Mapping) else headers
+    pairs: list[tuple[str, str | None]] = []
+    try:
+        for name, value in items:
+            pairs.append((_text(name, where), None if value is None else _text(value, where)))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ConfigurationError):
+            raise
+        raise ConfigurationError(
+            f"{where} must be a dict of str, or a list of (name, value) pairs, not {type(headers).__name__}"
+        ) from None
+    for name, value in pairs:
+        if not is_token(name):
+            raise ConfigurationError(f"{where}: {name!r} is not a header name (RFC 9110 section 5.1)")
+        if value is not None and _VALUE.fullmatch(value) is None:
+            raise ConfigurationError(
+                f"{where}: the value of {name!r} has a character that may not stand in a header, "
+                "such as CR, LF, NUL or one beyond Latin-1"
+            )
+    return [(name, value if value is None else value.strip(" \t")) for name, value in pairs]
+
+
+def merged_headers(*sources: Iterable[tuple[str, str | None]]) -> list[Pair]:
+    """Merge sources; a name in a later one replaces all of that name in the earlier ones."""
+    merged: dict[str, list[Pair]] = {}
+    for source in sources:
+        fresh: dict[str, list[Pair]] = {}
+        for name, value in source:
+            kept = fresh.setdefault(name.lower(), [])
+            if value is not None:
+                kept.append((name, value))
+        merged.update(fresh)
+    return [pair for pairs in merged.values() for pair in pairs]
+
+
+def _text(value: Any, where: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    raise ConfigurationError(f"{where} must hold str, not {type(value).__name__}")

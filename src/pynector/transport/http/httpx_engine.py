@@ -1,0 +1,192 @@
+"""The engine that runs on httpx: any event loop, HTTP/2, proxies, custom auth flows, kept cookies."""
+
+from __future__ import annotations
+
+import ssl
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import anyio
+
+from ..._speedups.accumulator import NO_LIMIT, Accumulator
+from ...errors import (
+    ConnectError,
+    ConnectionLost,
+    Phase,
+    ProtocolError,
+    PynectorError,
+    Sent,
+    TransportError,
+)
+from ..tls import tls_context
+from .decoding import too_large
+from .httpx_module import httpx
+from .options import HTTPOptions
+from .request import PreparedRequest
+from .response import RawResponse
+
+# RFC 9110 section 9.2.2.
+IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY"})
+
+# What of httpx's trace events moves a request on, and to where.
+_STEPS: dict[str, tuple[Phase, Sent]] = {
+    "start_tls.started": ("tls", "none"),
+    "send_request_headers.started": ("write", "partial"),
+    "send_request_body.complete": ("headers", "full"),
+    "receive_response_headers.complete": ("body", "full"),
+}
+_CONNECTS = frozenset({"connect_tcp.started", "connect_unix_socket.started"})
+
+
+class _Progress:
+    """How far one request has come."""
+
+    __slots__ = ("fresh", "phase", "sent")
+
+    def __init__(self) -> None:
+        self.phase: Phase = "connect"
+        self.sent: Sent = "none"
+        self.fresh = False
+
+    async def trace(self, event: str, info: Any) -> None:
+        """Follow httpx's events, named like "http11.send_request_body.complete"."""
+        step = event.partition(".")[2]
+        if step in _CONNECTS:
+            self.fresh = True
+        elif step in _STEPS:
+            self.phase, self.sent = _STEPS[step]
+
+
+class HttpxEngine:
+    """Sends over one httpx client.
+
+    Args:
+        options: The transport's options.
+    """
+
+    name = "httpx"
+
+    def __init__(self, options: HTTPOptions) -> None:
+        self._options = options
+        self._client: Any = None
+
+    async def connect(self) -> None:
+        """See Engine."""
+        if self._client is None:
+            self._client = self._make_client()
+
+    async def disconnect(self) -> None:
+        """See Engine."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def send(self, request: PreparedRequest, limit: int | None) -> RawResponse:
+        """See Engine."""
+        progress = _Progress()
+        try:
+            return await self._send(request, limit, progress)
+        except ConnectionLost:
+            # The server closed an idle connection while the request was on its way. That is nobody's fault, and what
+            # is idempotent may be sent again: once, for the next connection could be as old.
+            if progress.fresh or progress.phase == "body" or request.method not in IDEMPOTENT:
+                raise
+        return await self._send(request, limit, _Progress())
+
+    async def _send(self, request: PreparedRequest, limit: int | None, progress: _Progress) -> RawResponse:
+        message = httpx.Request(
+            request.method,
+            str(request.url),
+            headers=request.headers,
+            content=request.body,
+            extensions={
+                "trace": progress.trace,
+                "target": request.url.target.encode("ascii"),
+            },
+        )
+        try:
+            response = await self._client.send(
+                message, stream=True, auth=request.auth or _no_auth, follow_redirects=False
+            )
+            try:
+                body = await _read(response, limit)
+            finally:
+                await response.aclose()
+        except PynectorError:
+            raise
+        except anyio.get_cancelled_exc_class() as cancelled:
+            cancelled.phase, cancelled.sent = progress.phase, progress.sent  # type: ignore[attr-defined]
+            raise
+        except Exception as error:
+            raise translated(error, progress) from error
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
+        return RawResponse(response.status_code, headers, body, response.http_version)
+
+    def _make_client(self) -> Any:
+        options = self._options
+        alpn = ("h2", "http/1.1") if options.http2 else ("http/1.1",)
+        policy = None if options.persist_cookies else DefaultCookiePolicy(allowed_domains=[])
+        arguments: dict[str, Any] = {
+            "verify": tls_context(options.verify, options.cert, alpn),
+            "http2": options.http2,
+            "limits": httpx.Limits(
+                max_connections=options.max_connections,
+                max_keepalive_connections=options.max_keepalive,
+                keepalive_expiry=options.keepalive_expiry,
+            ),
+        }
+        transport = None
+        if options.uds is not None:
+            transport = httpx.AsyncHTTPTransport(uds=options.uds, **arguments)
+        return httpx.AsyncClient(
+            **arguments,
+            transport=transport,
+            proxy=options.proxy,
+            trust_env=options.trust_env,
+            timeout=None,
+            cookies=CookieJar(policy),
+        )
+
+
+async def _read(response: Any, limit: int | None) -> bytes:
+    accumulator = Accumulator(NO_LIMIT if limit is None else limit)
+    async for chunk in response.aiter_raw():
+        if not accumulator.append(chunk):
+            raise too_large(limit or 0)
+    return accumulator.finish()
+
+
+def _no_auth(request: Any) -> Any:
+    # A callable, because None would make httpx read the user's ~/.netrc.
+    return request
+
+
+def translated(error: Exception, progress: _Progress) -> TransportError:
+    """Give the TransportError for an exception of httpx."""
+    phase, sent = progress.phase, progress.sent
+    said = str(error) or type(error).__name__
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
+        problem: TransportError = ConnectError(f"no connection: {said}", phase=phase, sent="none")
+        problem.transient = not _is_refused_certificate(error)
+        return problem
+    if isinstance(error, httpx.RemoteProtocolError) and not _is_early_end(said):
+        return ProtocolError(f"the server broke the protocol: {said}", phase=phase, sent=sent)
+    if isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError, httpx.TimeoutException, OSError)):
+        return ConnectionLost(f"the connection broke: {said}", phase=phase, sent=sent)
+    problem = TransportError(f"httpx failed: {type(error).__name__}: {said}", phase=phase, sent=sent)
+    problem.transient = False
+    return problem
+
+
+def _is_early_end(said: str) -> bool:
+    # h11 and httpcore have one exception for a peer that went away and for one that talks nonsense.
+    return "disconnected" in said or "closed connection" in said or "ConnectionTerminated" in said
+
+
+def _is_refused_certificate(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

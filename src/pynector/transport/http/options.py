@@ -1,0 +1,164 @@
+"""The options of the HTTP transport: those of the client, and those a request may give anew."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from ...config import (
+    Setting,
+    at_least,
+    flag,
+    optional,
+    parse_flag,
+    parse_float,
+    parse_int,
+    parse_text,
+    positive_seconds,
+    resolve,
+)
+from ...errors import ConfigurationError
+from .decoding import ACCEPT_ENCODING
+from .headers import header_pairs, is_token, merged_headers
+from .urls import URL, param_pairs, parse_url
+
+ENGINES = ("auto", "native", "httpx")
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f"{where} must be a non-empty str, not {value!r}")
+    return value
+
+
+def _engine(value: Any, where: str) -> str:
+    if value not in ENGINES:
+        raise ConfigurationError(f"{where} must be one of {', '.join(ENGINES)}, not {value!r}")
+    return str(value)
+
+
+def _verify(value: Any, where: str) -> Any:
+    if isinstance(value, (bool, ssl.SSLContext)) or (isinstance(value, str) and value):
+        return value
+    raise ConfigurationError(
+        f"{where} must be True, False, the path of a CA file or folder, or an ssl.SSLContext, not {value!r}"
+    )
+
+
+def _parse_verify(text: str, where: str) -> Any:
+    try:
+        return parse_flag(text, where)
+    except ConfigurationError:
+        return text
+
+
+def _cert(value: Any, where: str) -> Any:
+    parts = (value,) if isinstance(value, str) else value
+    if isinstance(parts, tuple) and 1 <= len(parts) <= 3 and all(isinstance(part, str) for part in parts):
+        return parts
+    raise ConfigurationError(
+        f"{where} must be the path of a certificate with its key, or a tuple (certificate, key[, password])"
+    )
+
+
+def _names(value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(n, str) and is_token(n) for n in value):
+        raise ConfigurationError(f"{where} must be a list of header names, not {value!r}")
+    return tuple(name.lower() for name in value)
+
+
+def _anything(value: Any, where: str) -> Any:
+    return value
+
+
+REQUEST_SETTINGS = (
+    Setting("as_response", flag, False, parse_flag),
+    Setting("raise_for_status", flag, True, parse_flag),
+    Setting("follow_redirects", flag, True, parse_flag),
+    Setting("max_redirects", at_least(0), 20, parse_int),
+    Setting("max_response_bytes", optional(at_least(0)), None, parse_int),
+)
+"""What the client sets and a request may set anew: give a `Response` instead of its body; raise HTTPStatusError for 400
+and above; follow redirects, and how many; the most bytes a decoded body may have (None: any number)."""
+
+CLIENT_SETTINGS = (
+    Setting("base_url", optional(_text), None, parse_text),
+    Setting("headers", _anything),
+    Setting("params", _anything),
+    Setting("cookies", _anything),
+    Setting("auth", _anything),
+    Setting("http_engine", _engine, "auto", parse_text),
+    Setting("http2", flag, False, parse_flag),
+    Setting("verify", _verify, True, _parse_verify),
+    Setting("cert", optional(_cert), None, parse_text),
+    Setting("max_connections", at_least(1), 100, parse_int),
+    Setting("max_keepalive", optional(at_least(0)), None, parse_int),
+    Setting("keepalive_expiry", positive_seconds, 5.0, parse_float),
+    Setting("redirect_headers", _names, ()),
+    Setting("proxy", optional(_text), None),
+    Setting("trust_env", flag, True, parse_flag),
+    Setting("uds", optional(_text), None, parse_text),
+    Setting("persist_cookies", flag, False, parse_flag),
+)
+"""What only the client sets. max_connections and max_keepalive count connections (None: as many as max_connections),
+keepalive_expiry is in seconds."""
+
+OPTION_NAMES = frozenset(setting.name for setting in (*REQUEST_SETTINGS, *CLIENT_SETTINGS))
+
+
+class HTTPOptions:
+    """The checked options of one transport.
+
+    Args:
+        given: Options by name; the others come from the environment or are defaults.
+        user_agent: The User-Agent to send where no header says another.
+
+    Raises:
+        ConfigurationError: If a value is not valid.
+    """
+
+    def __init__(self, given: Mapping[str, Any], user_agent: str) -> None:
+        values = resolve(CLIENT_SETTINGS, given)
+        self.per_request: dict[str, Any] = resolve(REQUEST_SETTINGS, given)
+        self.base: URL | None = None
+        if values["base_url"] is not None:
+            self.base = parse_url(values["base_url"], "base_url")
+        self.header_pairs = merged_headers(
+            [
+                ("User-Agent", user_agent),
+                ("Accept", "*/*"),
+                ("Accept-Encoding", ACCEPT_ENCODING),
+            ],
+            header_pairs(values["headers"], "headers"),
+        )
+        self.param_pairs = param_pairs(values["params"], "params")
+        self.cookies: Mapping[str, str] | None = values["cookies"]
+        self.auth: Any = values["auth"]
+        self.http_engine: str = values["http_engine"]
+        self.http2: bool = values["http2"]
+        self.verify: bool | str | ssl.SSLContext = values["verify"]
+        self.cert: tuple[str, ...] | None = values["cert"]
+        self.max_connections: int = values["max_connections"]
+        self.max_keepalive: int | None = values["max_keepalive"]
+        self.keepalive_expiry: float = values["keepalive_expiry"]
+        self.redirect_headers: tuple[str, ...] = values["redirect_headers"]
+        self.proxy: str | None = values["proxy"]
+        self.trust_env: bool = values["trust_env"]
+        self.uds: str | None = values["uds"]
+        self.persist_cookies: bool = values["persist_cookies"]
+
+    def for_request(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the settings that hold for a request with these options.
+
+        Raises:
+            ConfigurationError: If a value is not valid.
+        """
+        if not options:
+            return self.per_request
+        return {
+            setting.name: setting.check(options[setting.name], setting.name)
+            if setting.name in options
+            else self.per_request[setting.name]
+            for setting in REQUEST_SETTINGS
+        }

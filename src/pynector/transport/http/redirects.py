@@ -1,0 +1,65 @@
+"""Where a redirect leads, and what goes along (https://fetch.spec.whatwg.org, HTTP-redirect fetch)."""
+
+from __future__ import annotations
+
+from ...errors import ConfigurationError, ProtocolError
+from .headers import Headers, Pair
+from .request import PreparedRequest
+from .urls import resolve_location
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+# Anything else may be a credential, whatever its name: Authorization, Cookie, api-key, x-auth-token, ...
+_HARMLESS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "pragma",
+        "range",
+        "user-agent",
+    }
+)
+_ABOUT_THE_BODY = frozenset({"content-encoding", "content-language", "content-location", "content-type"})
+
+
+def redirected(
+    request: PreparedRequest, status: int, headers: Headers, allowed: tuple[str, ...]
+) -> PreparedRequest | None:
+    """Give the request that a response asks for, or None if it is no redirect.
+
+    Args:
+        request: The request that was answered.
+        status: The answer's status.
+        headers: The answer's header fields.
+        allowed: Names of headers that may go to another origin beside the harmless ones.
+
+    Raises:
+        ProtocolError: If the Location is not an http or https URL.
+    """
+    location = headers.get("location")
+    if status not in _REDIRECTS or not location:
+        return None
+    try:
+        url = resolve_location(request.url, location)
+    except ConfigurationError as error:
+        raise ProtocolError(
+            f"the server redirects to what is no http or https URL: {error}",
+            phase="body",
+            sent="full",
+        ) from error
+    method, body = request.method, request.body
+    dropped: frozenset[str] = frozenset()
+    if (status == 303 and method not in ("GET", "HEAD")) or (status in (301, 302) and method == "POST"):
+        method, body, dropped = "GET", None, _ABOUT_THE_BODY
+    same_origin = url.origin == request.url.origin
+    kept: list[Pair] = [
+        (name, value)
+        for name, value in request.headers
+        if name.lower() not in dropped and (same_origin or name.lower() in _HARMLESS or name.lower() in allowed)
+    ]
+    return PreparedRequest(method, url, kept, body, request.auth if same_origin else None)

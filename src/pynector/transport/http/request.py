@@ -1,0 +1,292 @@
+"""The forms a request may take, and what they come to on the wire."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...config import nearest
+from ...errors import ConfigurationError
+from .body import encode_body
+from .headers import Pair, header_pairs, is_token, merged_headers
+from .options import REQUEST_SETTINGS, HTTPOptions
+from .urls import URL, is_absolute, join_path, merged_params, param_pairs, parse_url, with_params
+
+FIELDS = (
+    "method",
+    "path",
+    "url",
+    "params",
+    "headers",
+    "json",
+    "data",
+    "content",
+    "files",
+    "cookies",
+)
+"""The names that describe a request, in a dict or as options."""
+
+_KNOWN = frozenset(FIELDS)
+_PLACES = frozenset({"method", "path", "url"})
+_BODIES = frozenset({"json", "data", "content", "files"})
+_OPTIONS = frozenset(setting.name for setting in REQUEST_SETTINGS) | {"auth"}
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
+
+
+@dataclass(frozen=True)
+class HTTPRequest:
+    """A request, described; what is None is not given.
+
+    Attributes:
+        method: The method; default POST with a body, else GET.
+        path: Path below the client's `base_url`; it may have a query of its own.
+        url: Absolute URL, instead of `path`.
+        params: Query parameters: a dict (a value may be a list), or pairs. They are added to the URL's own.
+        headers: Header fields: a dict, or pairs. A value of None takes a default one away.
+        json: A value to send as JSON.
+        data: A form: a dict or pairs.
+        content: A raw body: str or bytes.
+        files: Files of a multipart form, as httpx takes them; `data` gives its other fields.
+        cookies: Cookies to send: a dict.
+    """
+
+    method: str | None = None
+    path: str | None = None
+    url: str | None = None
+    params: Any = None
+    headers: Any = None
+    json: Any = None
+    data: Any = None
+    content: str | bytes | None = None
+    files: Any = None
+    cookies: Mapping[str, str] | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Give what is given, by name."""
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class PreparedRequest:
+    """A request as it goes on the wire.
+
+    Attributes:
+        method: A token.
+        url: Where it goes.
+        headers: Its header fields, Host and Content-Length not among them unless the caller gave them.
+        body: Its body, or None for none.
+        auth: An httpx.Auth that sends it, or None.
+    """
+
+    method: str
+    url: URL
+    headers: list[Pair]
+    body: bytes | None = None
+    auth: Any = None
+
+    @property
+    def label(self) -> str:
+        """Method and URL without anything secret, for messages."""
+        return f"{self.method} {self.url.label}"
+
+
+def request_fields(data: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the fields that `data` and the options describe together; options win, headers and params are merged.
+
+    Raises:
+        ConfigurationError: If a name is unknown, or the two contradict each other.
+    """
+    fields = {name: options[name] for name in FIELDS if options.get(name) is not None}
+    if "json" in options:
+        fields["json"] = options["json"]
+    described = _described(data)
+    if described is None:
+        if data is None:
+            return fields
+        given = _BODIES.intersection(fields)
+        if given:
+            raise ConfigurationError(
+                f"data is the body already, so the option {sorted(given)[0]!r} cannot be; give data=None"
+            )
+        body = "json" if isinstance(data, (dict, list)) else "content"
+        return {**fields, body: data}
+    if _BODIES.intersection(fields):
+        described = {name: value for name, value in described.items() if name not in _BODIES}
+    if "url" in fields or "path" in fields:
+        described = {n: v for n, v in described.items() if n not in ("url", "path")}
+    merged = {**described, **fields}
+    if "headers" in described and "headers" in fields:
+        merged["headers"] = merged_pairs(described["headers"], fields["headers"])
+    if "params" in described and "params" in fields:
+        merged["params"] = merged_params(
+            param_pairs(described["params"], "params"), param_pairs(fields["params"], "params")
+        )
+    return merged
+
+
+def merged_pairs(first: Any, second: Any) -> list[tuple[str, str | None]]:
+    """Merge two sources of headers; those taken away by None stay so."""
+    names = {name.lower() for name, _ in header_pairs(second, "headers")}
+    kept = [pair for pair in header_pairs(first, "headers") if pair[0].lower() not in names]
+    return [*kept, *header_pairs(second, "headers")]
+
+
+def _described(data: Any) -> dict[str, Any] | None:
+    """Give the fields that `data` describes, or None if it is a body, or nothing."""
+    if isinstance(data, HTTPRequest):
+        return data.fields()
+    if isinstance(data, dict):
+        if _PLACES.isdisjoint(data):
+            return None
+        unknown = [name for name in data if name not in _KNOWN]
+        if not unknown:
+            return {k: v for k, v in data.items() if v is not None or k == "json"}
+        method = data.get("method")
+        if isinstance(method, str) and method.upper() in METHODS and not {"path", "url"}.isdisjoint(data):
+            raise ConfigurationError(
+                f"the request has an unknown key {unknown[0]!r}: {nearest(str(unknown[0]), FIELDS)} "
+                "(to send this dict as a JSON body, give it as the option json=)"
+            )
+        return None
+    if data is None or isinstance(data, (list, str, bytes, bytearray, memoryview)):
+        return None
+    raise ConfigurationError(f"data must be a dict, list, str, bytes, HTTPRequest or None, not {type(data).__name__}")
+
+
+def check_option_names(options: Mapping[str, Any]) -> None:
+    """Raise a ConfigurationError if an option of a request is unknown."""
+    for name in options:
+        if name not in _KNOWN and name not in _OPTIONS:
+            raise ConfigurationError(
+                f"a request has no option {name!r}: {nearest(name, {'timeout', *_KNOWN, *_OPTIONS})}"
+            )
+
+
+def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> PreparedRequest:
+    """Make the request that `data` and `options` describe, with the client's defaults.
+
+    Raises:
+        ConfigurationError: If it is not valid.
+    """
+    if options:
+        check_option_names(options)
+    fields = request_fields(data, options)
+    body, content_type = encode_body(fields)
+    method = _method(fields.get("method"), body)
+    url = _url(fields, client)
+    auth = options.get("auth", client.auth)
+    if url.userinfo is not None and auth is None:
+        auth = tuple(url.userinfo.split(":", 1))
+    credentials, flow = split_auth(auth)
+    headers = merged_headers(
+        client.header_pairs,
+        [("Content-Type", content_type)] if content_type else [],
+        [("Authorization", credentials)] if credentials else [],
+        _cookies(client.cookies, fields.get("cookies")),
+        header_pairs(fields.get("headers"), "headers"),
+    )
+    return PreparedRequest(method, url, check_framing(headers, body), body, flow)
+
+
+def check_framing(headers: list[Pair], body: bytes | None) -> list[Pair]:
+    """Refuse headers that contradict the body; two readings of one message are how requests are smuggled."""
+    kept = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower == "transfer-encoding":
+            raise ConfigurationError("headers must not hold Transfer-Encoding: Pynector frames the body")
+        if lower == "content-length":
+            if value != str(len(body or b"")):
+                raise ConfigurationError(
+                    f"headers: Content-Length must be the body's length, {len(body or b'')}, not {value!r}"
+                )
+            continue
+        kept.append((name, value))
+    if sum(name.lower() == "host" for name, _ in kept) > 1:
+        raise ConfigurationError("headers must not hold Host twice")
+    return kept
+
+
+def label(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> str:
+    """Name a request, valid or not, by its method and its URL without user, query and fragment."""
+    fields = request_fields(data, options)
+    has_body = not _BODIES.isdisjoint(fields)
+    method = str(fields.get("method") or ("POST" if has_body else "GET")).upper()
+    try:
+        return f"{method} {_url({k: fields[k] for k in ('path', 'url') if k in fields}, client).label}"
+    except ConfigurationError:
+        return f"{method} request"
+
+
+def _method(method: Any, body: bytes | None) -> str:
+    if method is None:
+        return "GET" if body is None else "POST"
+    if not isinstance(method, str) or not is_token(method):
+        raise ConfigurationError(f"method must be an HTTP method, not {method!r}")
+    upper = method.upper()
+    return upper if upper in METHODS else method
+
+
+def _url(fields: Mapping[str, Any], client: HTTPOptions) -> URL:
+    path, url = fields.get("path"), fields.get("url")
+    if path is not None and url is not None:
+        raise ConfigurationError("a request has a path or a url, not both")
+    for name, value in (("path", path), ("url", url)):
+        if value is not None and not isinstance(value, str):
+            raise ConfigurationError(f"{name} must be a str, not {type(value).__name__}")
+    if url is not None and is_absolute(url):
+        where = parse_url(url)
+    else:
+        where = _below_base(url if path is None else path, "url" if path is None else "path", client)
+    return with_params(where, merged_params(client.param_pairs, param_pairs(fields.get("params"), "params")))
+
+
+def _below_base(path: str | None, where: str, client: HTTPOptions) -> URL:
+    if client.base is None:
+        raise ConfigurationError("the request has no host: give the client base_url=, or the request an absolute url")
+    if path is None:
+        return client.base
+    if is_absolute(path):
+        raise ConfigurationError("path must be a path; an absolute URL goes into url")
+    return join_path(client.base, path, where)
+
+
+def split_auth(auth: Any) -> tuple[str | None, Any]:
+    """Give the Authorization value of `auth`, or the httpx.Auth that it is.
+
+    Raises:
+        ConfigurationError: If it is none of what is allowed.
+    """
+    if auth is None:
+        return None, None
+    if isinstance(auth, tuple) and len(auth) == 2 and all(isinstance(part, str) for part in auth):
+        pair = f"{auth[0]}:{auth[1]}".encode()
+        return f"Basic {base64.b64encode(pair).decode('ascii')}", None
+    if isinstance(auth, str):
+        return f"Bearer {auth}", None
+    if hasattr(auth, "async_auth_flow"):
+        return None, auth
+    raise ConfigurationError(
+        f"auth must be a tuple (user, password), a bearer token as str, or an httpx.Auth, not {type(auth).__name__}"
+    )
+
+
+def _cookies(*sources: Mapping[str, str] | None) -> list[tuple[str, str | None]]:
+    cookies: dict[str, str] = {}
+    for source in sources:
+        if source is not None and not isinstance(source, Mapping):
+            raise ConfigurationError(f"cookies must be a dict, not {type(source).__name__}")
+        cookies.update(source or {})
+    for name, value in cookies.items():
+        # RFC 6265 section 4.1.1: a semicolon would start another cookie.
+        if not isinstance(name, str) or not is_token(name):
+            raise ConfigurationError(f"cookies: {name!r} is not a cookie name")
+        if not isinstance(value, str) or any(c in value for c in ';,"\\ \t'):
+            raise ConfigurationError(f"cookies: the value of {name!r} is not a cookie value")
+    if not cookies:
+        return []
+    return header_pairs({"Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}, "cookies")

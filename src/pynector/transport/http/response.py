@@ -1,0 +1,92 @@
+"""The answer to a request."""
+
+from __future__ import annotations
+
+import email.message
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from .headers import Headers, Pair
+
+
+@dataclass(frozen=True)
+class RawResponse:
+    """A response as an engine gives it: its body is not decoded.
+
+    Attributes:
+        status: The status code.
+        headers: Names and values in the order of the wire.
+        body: The whole body.
+        http_version: "HTTP/1.1" or the like.
+    """
+
+    status: int
+    headers: list[Pair]
+    body: bytes
+    http_version: str
+
+
+class Response:
+    """The whole answer to a request.
+
+    Attributes:
+        status_code: The status, 100 to 999.
+        headers: The header fields, a mapping without regard to case.
+        content: The body, decoded.
+        url: The URL that answered, after redirects, without the user.
+        http_version: "HTTP/1.0", "HTTP/1.1" or "HTTP/2".
+        elapsed: Seconds from the start of the request to the end of the body, redirects included.
+        attempts: How many times the request was sent to get this answer, 1 or more.
+    """
+
+    __slots__ = ("attempts", "content", "elapsed", "headers", "http_version", "status_code", "url")
+
+    def __init__(
+        self,
+        status_code: int,
+        headers: Headers,
+        content: bytes,
+        url: str,
+        http_version: str = "HTTP/1.1",
+        elapsed: float = 0.0,
+        attempts: int = 1,
+    ) -> None:
+        self.status_code = status_code
+        self.headers = headers
+        self.content = content
+        self.url = url
+        self.http_version = http_version
+        self.elapsed = elapsed
+        self.attempts = attempts
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status_code} {self.reason_phrase}, {len(self.content)} bytes>".replace(" ,", ",")
+
+    @property
+    def reason_phrase(self) -> str:
+        """The status in words, or "" for an unknown one."""
+        try:
+            return HTTPStatus(self.status_code).phrase
+        except ValueError:
+            return ""
+
+    @property
+    def text(self) -> str:
+        """The body as text, by the Content-Type's charset, else UTF-8; what is not valid becomes U+FFFD."""
+        message = email.message.Message()
+        message["content-type"] = self.headers.get("content-type", "")
+        charset = message.get_content_charset("utf-8")
+        try:
+            return self.content.decode(charset, "replace")
+        except LookupError:
+            return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Parse the body as JSON.
+
+        Raises:
+            ValueError: If it is not JSON.
+        """
+        return json.loads(self.content)
