@@ -90,13 +90,14 @@ def checked_requests(requests: Iterable[Request]) -> Sequence[Request]:
     """
     if isinstance(requests, (str, bytes, bytearray, Mapping)) or not isinstance(requests, Iterable):
         raise ConfigurationError(f"requests must be a list of (data, options) tuples, not {type(requests).__name__}")
-    entries = requests if type(requests) in (list, tuple) else list(requests)
+    # A copy, because a batch takes its entries one by one while its caller may go on with the list.
+    entries = list(requests)
     for index, entry in enumerate(entries):
         if not isinstance(entry, tuple) or len(entry) != 2 or not isinstance(entry[1], dict):
             raise ConfigurationError(
                 f"requests[{index}] must be a tuple (data, options) with a dict of options, not {_shape(entry)}"
             )
-    return entries  # type: ignore[return-value]
+    return entries
 
 
 def _shape(entry: object) -> str:
@@ -195,8 +196,6 @@ class ExchangeDriver:
 
     async def run(self) -> None:
         """See Driver."""
-        if not self._scopes:
-            return
         async with anyio.create_task_group() as timers:
             timers.start_soon(self._watch)
             async with anyio.create_task_group() as workers:

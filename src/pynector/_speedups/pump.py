@@ -79,14 +79,15 @@ class Pump:
     def _start(self, index: int, now: float) -> None:
         data, options = self._requests[index]
         timeout = self._timeout
-        if options:
-            try:
+        try:
+            if options:
                 data, options, timeout = self._entry(index)
-            except Exception as error:
-                self._collector.fail(index, error)
-                return
-        else:
-            options = self._options
-        handle = self._submit(data, options, now + timeout, self._collector, index)
+            else:
+                options = self._options
+            handle = self._submit(data, options, now + timeout, self._collector, index)
+        except Exception as error:
+            # `submit` must not raise; if it does, the batch must go on all the same.
+            self._collector.fail(index, error)
+            return
         if handle is not None:
             self._collector.attach(index, handle)

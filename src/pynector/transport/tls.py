@@ -44,8 +44,10 @@ def _built(verify: bool | str, cert: tuple[str, ...] | None, alpn: tuple[str, ..
         _load_authorities(context, verify)
     if cert is not None:
         try:
-            context.load_cert_chain(*cert)
-        except (OSError, ssl.SSLError) as error:
+            key, password = (*cert[1:], None, None)[:2]
+            # Without a password OpenSSL would ask for one on the terminal, and wait.
+            context.load_cert_chain(cert[0], key, password or (lambda: ""))
+        except (OSError, ValueError) as error:
             raise ConfigurationError(f"cert {cert[0]!r} cannot be loaded: {error}") from error
     return context
 
@@ -64,5 +66,5 @@ def _load_authorities(context: ssl.SSLContext, path: str) -> None:
             context.load_verify_locations(capath=path)
         else:
             context.load_verify_locations(cafile=path)
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"verify: {path!r} cannot be loaded: {error}") from error

@@ -67,8 +67,11 @@ def encode_multipart(data: Any, files: Any) -> Body:
     """Encode a multipart/form-data body, as httpx does it."""
     from .httpx_module import httpx
 
+    fields: dict[str, list[str]] = {}
+    for name, value in param_pairs(data, "data"):
+        fields.setdefault(name, []).append(value)
     try:
-        request = httpx.Request("POST", "http://localhost", data=data, files=files)
+        request = httpx.Request("POST", "http://localhost", data=fields, files=files)
         return request.read(), request.headers["content-type"]
     except (TypeError, ValueError, AttributeError, OSError, RuntimeError) as error:
         raise ConfigurationError(f"files cannot be encoded: {error}") from error

@@ -1,33 +1,29 @@
-"""What an engine is: it carries one request to one server and gives the answer as it came."""
+"""What an engine is."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from .request import PreparedRequest
-from .response import RawResponse
+from .response import Response
 
 
 class Engine(Protocol):
-    """Carries requests. Redirects, codings and statuses are not its business."""
+    """Gives answers to requests."""
 
-    name: str
-
-    async def connect(self) -> None:
-        """Make ready to send."""
+    @property
+    def name(self) -> str:
+        """Its name, as http_engine= takes it."""
 
     async def disconnect(self) -> None:
         """Close every connection."""
 
-    async def send(self, request: PreparedRequest, limit: int | None) -> RawResponse:
-        """Send one request and give its answer.
+    async def exchange(self, data: Any, options: Mapping[str, Any]) -> bytes | Response:
+        """Send a request and give its answer.
 
         A cancelled call notes on the exception, as `phase` and `sent`, how far it had come.
 
-        Args:
-            request: The request.
-            limit: The most bytes the body may have as it comes, or None.
-
         Raises:
+            ConfigurationError: If the request is not valid.
             TransportError: If the exchange failed, with `phase` and `sent`.
         """

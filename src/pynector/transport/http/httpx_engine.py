@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import time
+from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -19,14 +21,12 @@ from ...errors import (
     TransportError,
 )
 from ..tls import tls_context
+from .answers import answer_of, next_hop, raw_limit
 from .decoding import too_large
 from .httpx_module import httpx
 from .options import HTTPOptions
-from .request import PreparedRequest
-from .response import RawResponse
-
-# RFC 9110 section 9.2.2.
-IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY"})
+from .request import IDEMPOTENT, PreparedRequest, prepare
+from .response import RawResponse, Response
 
 # What of httpx's trace events moves a request on, and to where.
 _STEPS: dict[str, tuple[Phase, Sent]] = {
@@ -68,21 +68,37 @@ class HttpxEngine:
 
     def __init__(self, options: HTTPOptions) -> None:
         self._options = options
-        self._client: Any = None
-
-    async def connect(self) -> None:
-        """See Engine."""
-        if self._client is None:
-            self._client = self._make_client()
+        self._client: Any = self._make_client()
 
     async def disconnect(self) -> None:
         """See Engine."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._client.aclose()
+
+    async def exchange(self, data: Any, options: Mapping[str, Any]) -> bytes | Response:
+        """See Engine."""
+        started = time.perf_counter()
+        settings = self._options.for_request(options)
+        request = prepare(data, options, self._options)
+        limit = raw_limit(settings)
+        hops = 0
+        while True:
+            try:
+                raw = await self.send(request, limit)
+            except TransportError as error:
+                error.request = request.label
+                raise
+            following = next_hop(request, raw, settings, hops, self._options.redirect_headers)
+            if following is None:
+                return answer_of(request, raw, settings, time.perf_counter() - started)
+            request = following
+            hops += 1
 
     async def send(self, request: PreparedRequest, limit: int | None) -> RawResponse:
-        """See Engine."""
+        """Send one request and give its response; the body may have at most `limit` bytes as it comes.
+
+        Raises:
+            TransportError: If the exchange failed.
+        """
         progress = _Progress()
         try:
             return await self._send(request, limit, progress)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...config import (
     Setting,
@@ -21,9 +22,10 @@ from ...config import (
 from ...errors import ConfigurationError
 from .decoding import ACCEPT_ENCODING
 from .headers import header_pairs, is_token, merged_headers
-from .urls import URL, param_pairs, parse_url
+from .urls import URL, param_pairs, parse_url, refuse_controls
 
 ENGINES = ("auto", "native", "httpx")
+PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 def _text(value: Any, where: str) -> str:
@@ -63,9 +65,23 @@ def _cert(value: Any, where: str) -> Any:
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(n, str) and is_token(n) for n in value):
+    names = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (None,)
+    if not all(isinstance(name, str) and is_token(name) for name in names):
         raise ConfigurationError(f"{where} must be a list of header names, not {value!r}")
-    return tuple(name.lower() for name in value)
+    return tuple(name.lower() for name in names)
+
+
+def _proxy(value: Any, where: str) -> str:
+    # No message shows the value: it may hold a password.
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        if parts is not None and parts.scheme in PROXY_SCHEMES and parts.hostname and parts.port != 0:
+            refuse_controls(parts.geturl(), where)
+            return parts.geturl()
+    except ValueError as error:
+        if isinstance(error, ConfigurationError):
+            raise
+    raise ConfigurationError(f"{where} must be a URL with a host that starts with one of {', '.join(PROXY_SCHEMES)}")
 
 
 def _anything(value: Any, where: str) -> Any:
@@ -96,7 +112,7 @@ CLIENT_SETTINGS = (
     Setting("max_keepalive", optional(at_least(0)), None, parse_int),
     Setting("keepalive_expiry", positive_seconds, 5.0, parse_float),
     Setting("redirect_headers", _names, ()),
-    Setting("proxy", optional(_text), None),
+    Setting("proxy", optional(_proxy), None),
     Setting("trust_env", flag, True, parse_flag),
     Setting("uds", optional(_text), None, parse_text),
     Setting("persist_cookies", flag, False, parse_flag),
@@ -147,6 +163,8 @@ class HTTPOptions:
         self.trust_env: bool = values["trust_env"]
         self.uds: str | None = values["uds"]
         self.persist_cookies: bool = values["persist_cookies"]
+        if self.uds is not None and self.proxy is not None:
+            raise ConfigurationError("uds and proxy exclude each other")
 
     def for_request(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give the settings that hold for a request with these options.

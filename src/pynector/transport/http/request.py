@@ -33,6 +33,10 @@ _KNOWN = frozenset(FIELDS)
 _PLACES = frozenset({"method", "path", "url"})
 _BODIES = frozenset({"json", "data", "content", "files"})
 _OPTIONS = frozenset(setting.name for setting in REQUEST_SETTINGS) | {"auth"}
+
+# RFC 9110 section 9.2.2.
+IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY"})
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
 
 
@@ -186,7 +190,7 @@ def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> Prepa
         client.header_pairs,
         [("Content-Type", content_type)] if content_type else [],
         [("Authorization", credentials)] if credentials else [],
-        _cookies(client.cookies, fields.get("cookies")),
+        cookie_pairs(client.cookies, fields.get("cookies")),
         header_pairs(fields.get("headers"), "headers"),
     )
     return PreparedRequest(method, url, check_framing(headers, body), body, flow)
@@ -228,6 +232,8 @@ def _method(method: Any, body: bytes | None) -> str:
     if not isinstance(method, str) or not is_token(method):
         raise ConfigurationError(f"method must be an HTTP method, not {method!r}")
     upper = method.upper()
+    if upper == "CONNECT":
+        raise ConfigurationError("method must not be CONNECT, which makes a tunnel: give the client proxy=")
     return upper if upper in METHODS else method
 
 
@@ -264,18 +270,29 @@ def split_auth(auth: Any) -> tuple[str | None, Any]:
     if auth is None:
         return None, None
     if isinstance(auth, tuple) and len(auth) == 2 and all(isinstance(part, str) for part in auth):
-        pair = f"{auth[0]}:{auth[1]}".encode()
+        if ":" in auth[0]:
+            raise ConfigurationError("auth: a user name must not hold a colon (RFC 7617 section 2)")
+        try:
+            pair = f"{auth[0]}:{auth[1]}".encode()
+        except UnicodeEncodeError:
+            raise ConfigurationError("auth has a character that is not valid Unicode") from None
         return f"Basic {base64.b64encode(pair).decode('ascii')}", None
-    if isinstance(auth, str):
-        return f"Bearer {auth}", None
-    if hasattr(auth, "async_auth_flow"):
+    if isinstance(auth, str) and auth:
+        ((_, credentials),) = header_pairs({"Authorization": f"Bearer {auth}"}, "auth")
+        return credentials, None
+    if hasattr(auth, "async_auth_flow") and not isinstance(auth, type):
         return None, auth
     raise ConfigurationError(
         f"auth must be a tuple (user, password), a bearer token as str, or an httpx.Auth, not {type(auth).__name__}"
     )
 
 
-def _cookies(*sources: Mapping[str, str] | None) -> list[tuple[str, str | None]]:
+def cookie_pairs(*sources: Mapping[str, str] | None) -> list[tuple[str, str | None]]:
+    """Give the Cookie header of the sources together, later ones first, or nothing.
+
+    Raises:
+        ConfigurationError: If a name or value may not stand in a cookie.
+    """
     cookies: dict[str, str] = {}
     for source in sources:
         if source is not None and not isinstance(source, Mapping):

@@ -80,7 +80,8 @@ class Response:
         charset = message.get_content_charset("utf-8")
         try:
             return self.content.decode(charset, "replace")
-        except LookupError:
+        except (LookupError, ValueError):
+            # A charset that Python does not know, or knows but not for this: "idna", "undefined", ...
             return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Mapping
+from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ConfigurationError, HTTPStatusError, TooManyRedirects, TransportError
-from .decoding import decode
+from ...errors import ConfigurationError, TransportError
 from .engine import Engine
-from .headers import Headers
 from .options import OPTION_NAMES, HTTPOptions
-from .redirects import redirected
-from .request import PreparedRequest, label, prepare
-from .response import RawResponse, Response
+from .request import label
+from .response import Response
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,9 +33,8 @@ class HTTPTransport:
 
     def __init__(self, **options: Any) -> None:
         self._options = HTTPOptions(options, USER_AGENT)
-        if self._options.http_engine == "native":
-            raise ConfigurationError("http_engine='native' is not available in this version")
         self._engine: Engine | None = None
+        self.submit: Callable[..., Any] | None = None
         self._pending: tuple[Any, dict[str, Any]] | None = None
 
     @property
@@ -50,15 +48,31 @@ class HTTPTransport:
 
     async def connect(self) -> None:
         """Make ready to send. Connections are made when requests need them."""
-        if self._engine is None:
-            from .httpx_engine import HttpxEngine
+        if self._engine is not None:
+            return
+        wanted = self._options.http_engine
+        obstacle = None if wanted == "httpx" else obstacle_to_native(self._options)
+        if wanted == "native" and obstacle is not None:
+            raise ConfigurationError(f"http_engine='native' is not possible: {obstacle}")
+        if wanted == "httpx" or obstacle is not None:
+            self._engine = self._httpx_engine()
+        else:
+            from .native import NativeEngine
 
-            self._engine = HttpxEngine(self._options)
-        await self._engine.connect()
+            others = None if wanted == "native" else self._httpx_engine
+            engine = NativeEngine(self._options, asyncio.get_running_loop(), others)
+            self._engine = engine
+            self.submit = engine.submit
+
+    def _httpx_engine(self) -> Engine:
+        from .httpx_engine import HttpxEngine
+
+        return HttpxEngine(self._options)
 
     async def disconnect(self) -> None:
         """Close every connection."""
         engine, self._engine = self._engine, None
+        self.submit = None
         if engine is not None:
             await engine.disconnect()
 
@@ -75,67 +89,9 @@ class HTTPTransport:
             ConfigurationError: If the request is not valid. Nothing was sent.
             TransportError: If the exchange failed, or, as an HTTPStatusError, its status is 400 or above.
         """
-        started = time.perf_counter()
-        settings = self._options.for_request(options)
-        request = prepare(data, options, self._options)
-        limit: int | None = settings["max_response_bytes"]
-        request, raw = await self._follow(request, settings)
-        headers = Headers(raw.headers)
-        content = raw.body
-        if request.method != "HEAD":
-            content = _named(decode, request, raw.body, headers.get("content-encoding"), limit)
-        wants_error = settings["raise_for_status"] and raw.status >= 400
-        if not settings["as_response"] and not wants_error:
-            return content
-        elapsed = time.perf_counter() - started
-        response = Response(raw.status, headers, content, str(request.url), raw.http_version, elapsed)
-        if wants_error:
-            phrase = f"{raw.status} {response.reason_phrase}".strip()
-            raise HTTPStatusError(f"the server answered {phrase}", response=response, request=request.label)
-        return response
-
-    async def _follow(self, request: PreparedRequest, settings: dict[str, Any]) -> tuple[PreparedRequest, RawResponse]:
-        """Send a request, and what its redirects ask for; give the last request and its answer."""
-        hops = 0
-        while True:
-            raw = await self._send(request, settings["max_response_bytes"])
-            if not settings["follow_redirects"]:
-                return request, raw
-            following = _named(
-                redirected,
-                request,
-                request,
-                raw.status,
-                Headers(raw.headers),
-                self._options.redirect_headers,
-            )
-            if following is None:
-                return request, raw
-            hops += 1
-            if hops > settings["max_redirects"]:
-                raise TooManyRedirects(
-                    f"more than max_redirects={settings['max_redirects']} redirects",
-                    request=request.label,
-                    phase="body",
-                    sent="full",
-                )
-            request = following
-
-    async def _send(self, request: PreparedRequest, limit: int | None) -> RawResponse:
         if self._engine is None:
-            raise TransportError(
-                "the transport is not connected",
-                request=request.label,
-                phase="connect",
-                sent="none",
-            )
-        # A coding may add a little to what it cannot compress; the decoded size is what the limit is about.
-        room = None if limit is None else limit + limit // 100 + 1024
-        try:
-            return await self._engine.send(request, room)
-        except TransportError as error:
-            error.request = request.label
-            raise
+            raise TransportError("the transport is not connected", phase="connect", sent="none")
+        return await self._engine.exchange(data, options)
 
     # The specification's pair, for whoever drives the transport by hand
 
@@ -185,10 +141,25 @@ class HTTPTransportFactory:
         return HTTPTransport(**options)
 
 
-def _named(function: Any, request: PreparedRequest, *arguments: Any) -> Any:
-    """Call a function; a TransportError out of it gets the request's name."""
+def obstacle_to_native(options: HTTPOptions) -> str | None:
+    """Say what keeps the native engine from doing this work, or None if nothing does."""
     try:
-        return function(*arguments)
-    except TransportError as error:
-        error.request = request.label
-        raise
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return "it runs on asyncio and uvloop only"
+    if find_spec("httptools") is None:
+        return "httptools is not installed (pip install 'pynector[speedups]')"
+    if options.http2:
+        return "http2=True needs httpx"
+    if options.persist_cookies:
+        return "persist_cookies=True needs httpx"
+    if options.proxy is not None:
+        return "proxy= needs httpx"
+    if options.trust_env and options.uds is None and not urllib.request.getproxies().keys().isdisjoint(PROXIES):
+        return "the environment names a proxy, which needs httpx (trust_env=False goes without)"
+    if hasattr(options.auth, "async_auth_flow"):
+        return "a custom auth flow needs httpx"
+    return None
+
+
+PROXIES = ("http", "https", "all")

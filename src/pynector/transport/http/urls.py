@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -16,6 +17,7 @@ _PORTS = {"http": 80, "https": 443}
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
 _CLEAN = re.compile(r"(?:[!$&'()*+,\-./0-9:;=?@A-Z_a-z~]|%[0-9A-Fa-f]{2})*")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_NAME = re.compile(r"[a-z0-9_\-]{1,63}(?:\.[a-z0-9_\-]{1,63})*\.?")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 _SAFE = "!$%&'()*+,-./:;=?@_~"
 
@@ -68,10 +70,13 @@ def parse_url(text: str, where: str = "url") -> URL:
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"{where} is not a valid URL: {error}") from None
+    except ValueError:
+        # The error's own words may hold the user and the password.
+        raise ConfigurationError(f"{where} is not a valid URL: see its host and port") from None
     if parts.scheme.lower() not in _PORTS or not parts.hostname:
         raise ConfigurationError(f"{where} must start with http:// or https:// and name a host")
+    if port == 0:
+        raise ConfigurationError(f"{where} must not name port 0")
     scheme = parts.scheme.lower()
     target = encode_target(parts.path or "/", where)
     if parts.query:
@@ -153,7 +158,14 @@ def resolve_location(base: URL, location: str) -> URL:
         ConfigurationError: If it is not an http or https URL.
     """
     # Servers do send spaces and raw UTF-8 here, and every browser encodes them.
-    absolute = urljoin(str(base), location.strip()).replace(" ", "%20")
+    try:
+        location = location.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        pass
+    try:
+        absolute = urljoin(str(base), location.strip(" \t")).replace(" ", "%20")
+    except ValueError:
+        raise ConfigurationError("Location is not a valid URL") from None
     return parse_url(absolute, "Location")
 
 
@@ -183,12 +195,15 @@ def refuse_controls(text: str, where: str) -> None:
 
 
 def _host(host: str, where: str) -> str:
-    if host.isascii():
-        return host
     try:
-        return idna.encode(host, uts46=True).decode("ascii")
-    except idna.IDNAError as error:
+        if ":" in host:
+            return str(ipaddress.IPv6Address(host))
+        name = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
+    except (ValueError, idna.IDNAError) as error:
         raise ConfigurationError(f"{where}: {host!r} is not a valid host name: {error}") from None
+    if _NAME.fullmatch(name) is None:
+        raise ConfigurationError(f"{where}: {host!r} is not a valid host name")
+    return name
 
 
 def _scalar(value: Any, where: str) -> str:
@@ -197,5 +212,10 @@ def _scalar(value: Any, where: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):
-        return str(value)
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ConfigurationError(f"{where} has a character that is not valid Unicode") from None
+        return text
     raise ConfigurationError(f"{where}: a value must be str, int, float, bool or None, not {type(value).__name__}")

@@ -1,0 +1,78 @@
+"""What a raw response comes to: a body, a Response, or an error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import HTTPStatusError, TooManyRedirects, TransportError
+from .decoding import decode
+from .headers import Headers
+from .redirects import redirected
+from .request import PreparedRequest
+from .response import RawResponse, Response
+
+
+def next_hop(
+    request: PreparedRequest, raw: RawResponse, settings: dict[str, Any], hops: int, allowed: tuple[str, ...]
+) -> PreparedRequest | None:
+    """Give the request to send next, or None if the response is the answer.
+
+    Args:
+        request: The request that was answered.
+        raw: Its response.
+        settings: The request's settings.
+        hops: How many redirects have been followed before.
+        allowed: See `redirected`.
+
+    Raises:
+        TooManyRedirects: If the settings allow no more.
+        ProtocolError: If the redirect leads nowhere.
+    """
+    if not settings["follow_redirects"]:
+        return None
+    try:
+        following = redirected(request, raw.status, Headers(raw.headers), allowed)
+    except TransportError as error:
+        error.request = request.label
+        raise
+    if following is not None and hops >= settings["max_redirects"]:
+        raise TooManyRedirects(
+            f"more than max_redirects={settings['max_redirects']} redirects",
+            request=request.label,
+            phase="body",
+            sent="full",
+        )
+    return following
+
+
+def answer_of(request: PreparedRequest, raw: RawResponse, settings: dict[str, Any], elapsed: float) -> bytes | Response:
+    """Give the answer to a request: the decoded body, or a Response if the settings say so.
+
+    Raises:
+        DecodingError: If the body is not what its coding says.
+        ResponseTooLarge: If the body is longer than the settings allow.
+        HTTPStatusError: If the status is 400 or above, and the settings say so.
+    """
+    headers = Headers(raw.headers)
+    content = raw.body
+    if request.method != "HEAD":
+        try:
+            content = decode(raw.body, headers.get("content-encoding"), settings["max_response_bytes"])
+        except TransportError as error:
+            error.request = request.label
+            raise
+    wants_error = settings["raise_for_status"] and raw.status >= 400
+    if not settings["as_response"] and not wants_error:
+        return content
+    response = Response(raw.status, headers, content, str(request.url), raw.http_version, elapsed)
+    if wants_error:
+        phrase = f"{raw.status} {response.reason_phrase}".strip()
+        raise HTTPStatusError(f"the server answered {phrase}", response=response, request=request.label)
+    return response
+
+
+def raw_limit(settings: dict[str, Any]) -> int | None:
+    """Give the most bytes a body may have before it is decoded, or None for any number."""
+    limit: int | None = settings["max_response_bytes"]
+    # A coding may add a little to what it cannot compress; the decoded size is checked again.
+    return None if limit is None else limit + limit // 100 + 1024

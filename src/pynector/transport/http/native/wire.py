@@ -1,0 +1,55 @@
+"""A request as it goes on the wire."""
+
+from __future__ import annotations
+
+from ...._speedups.encoder import RequestEncoder
+from ..body import encode_json
+from ..headers import Pair, merged_headers
+from ..options import HTTPOptions
+from ..request import PreparedRequest, cookie_pairs, split_auth
+
+# RFC 9110 section 8.6: these are expected to have a body, so an empty one is said.
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+def encode_request(request: PreparedRequest) -> bytes:
+    """Encode any request."""
+    lines = [f"{request.method} {request.url.target} HTTP/1.1"]
+    if not any(name.lower() == "host" for name, _ in request.headers):
+        lines.append(f"Host: {request.url.authority}")
+    lines += [f"{name}: {value}" for name, value in request.headers]
+    if request.body is not None or request.method in _WITH_BODY:
+        lines.append(f"Content-Length: {len(request.body or b'')}")
+    return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + (request.body or b"")
+
+
+def plain_encoder(options: HTTPOptions) -> RequestEncoder | None:
+    """Give the encoder for a client's plain requests, or None if the client's own settings make none plain."""
+    base = options.base
+    if base is None or "?" in base.target or options.param_pairs:
+        return None
+    auth = options.auth
+    if auth is None and base.userinfo is not None:
+        auth = tuple(base.userinfo.split(":", 1))
+    credentials, flow = split_auth(auth)
+    if flow is not None:
+        return None
+    common: list[list[tuple[str, str | None]]] = [
+        [("Authorization", credentials)] if credentials else [],
+        cookie_pairs(options.cookies),
+    ]
+    head = merged_headers([("Host", base.authority)], options.header_pairs, *common)
+    json_head = merged_headers(
+        [("Host", base.authority)],
+        options.header_pairs,
+        [("Content-Type", "application/json")],
+        *common,
+    )
+    framing = {"content-length", "transfer-encoding"}
+    if any(name.lower() in framing for name, _ in head):
+        return None
+    return RequestEncoder(base.target.rstrip("/"), _block(head), _block(json_head), encode_json)
+
+
+def _block(pairs: list[Pair]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in pairs).encode("latin-1")
