@@ -20,9 +20,7 @@ try:
 except ImportError:
     pass
 else:
-    BACKENDS.insert(
-        1, pytest.param(("asyncio", {"loop_factory": uvloop.new_event_loop}), id="uvloop")
-    )
+    BACKENDS.insert(1, pytest.param(("asyncio", {"loop_factory": uvloop.new_event_loop}), id="uvloop"))
 
 
 @pytest.fixture(params=BACKENDS)

@@ -62,6 +62,9 @@ class Pynector:
     ) -> None:
         if config is not None and not isinstance(config, Mapping):
             raise ConfigurationError(f"config must be a dict, not {type(config).__name__}")
+        for name in config or ():
+            if not isinstance(name, str):
+                raise ConfigurationError(f"the names in config must be str, not {name!r}")
         if not isinstance(enable_telemetry, bool):
             raise ConfigurationError(f"enable_telemetry must be True or False, not {enable_telemetry!r}")
         self._arguments = (transport, transport_type, enable_telemetry, config, transport_options)
@@ -84,6 +87,7 @@ class Pynector:
             self._refuse_unknown_options(self._factory)
             self._transport = self._make_transport(self._factory)
         self._session: Session | None = None
+        self._runtime: Runtime | None = None
         self._telemetry = Telemetry("pynector.core") if enable_telemetry else None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -193,13 +197,15 @@ class Pynector:
         clock = Runtime.current().clock
         end = clock() + self._limit(options.pop("timeout", None))
         attempt = 1
+        sent: Any = "none"
         while True:
             left = end - clock()
             if left <= 0:
-                raise TimeoutError(f"no answer in time in {attempt - 1} attempts", sent="none")
+                raise TimeoutError(f"no answer in time in {attempt - 1} attempts", sent=sent)
             try:
                 answer = await self.request(data, left, **options)
             except PynectorError as error:
+                sent = getattr(error, "sent", None)
                 wait = policy.wait_before_next(attempt, error)
                 if wait is None or clock() + wait >= end:
                     raise
@@ -219,9 +225,18 @@ class Pynector:
 
         What is in flight fails with a TransportError. It may be called more than once; a client that is used again
         afterwards connects again. A transport that was passed in stays connected.
+
+        Raises:
+            PynectorError: If the client is in use on another running loop, or the transport cannot disconnect.
         """
-        session, self._session = self._session, None
-        if session is not None and not session.runtime.is_over():
+        session = self._session
+        if session is None:
+            return
+        over = session.runtime.is_over()
+        if not over and not session.runtime.serves():
+            raise _in_use_elsewhere()
+        self._session = None
+        if not over:
             await session.close(disconnect=self._factory is not None)
 
     async def __aenter__(self) -> Self:
@@ -266,12 +281,13 @@ class Pynector:
             if session.runtime.serves():
                 return session
             if not session.runtime.is_over():
-                raise PynectorError(
-                    "this client is in use on another event loop that still runs; make one client for each loop"
-                )
-            if self._factory is not None:
-                self._transport = self._make_transport(self._factory)
-        self._session = session = Session(self._transport, Runtime.current())
+                raise _in_use_elsewhere()
+        before, self._runtime = self._runtime, Runtime.current()
+        if before is not None and self._factory is not None:
+            # The last session may not have ended with the transport it had.
+            self._transport = self._make_transport(self._factory)
+        reused = before is not None and self._factory is None and before.serves()
+        self._session = session = Session(self._transport, self._runtime, reused)
         return session
 
     async def _request(self, data: Any, options: dict[str, Any], limit: float) -> Any:
@@ -293,6 +309,10 @@ class Pynector:
                     raise
                 return [error] * len(batch.requests)
         return await session.run(batch)
+
+
+def _in_use_elsewhere() -> PynectorError:
+    return PynectorError("this client is in use on another event loop that still runs; make one client for each loop")
 
 
 def _rebuild(transport: Any, transport_type: str, enable_telemetry: bool, config: Any, options: Any) -> Pynector:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -82,16 +83,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def positive_seconds(value: Any, where: str) -> float:
     """Accept a positive number of seconds; infinity is one, NaN is not."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0 or _too_long(value):
         raise ConfigurationError(f"{where} must be a positive number of seconds or math.inf, not {value!r}")
     return float(value)
 
 
 def seconds(value: Any, where: str) -> float:
     """Accept a finite number of seconds, 0 or more."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf or _too_long(value):
         raise ConfigurationError(f"{where} must be a number of seconds, 0 or more, not {value!r}")
     return float(value)
+
+
+def _too_long(value: float) -> bool:
+    # An int may be too large for a float; infinity is none that is.
+    return isinstance(value, int) and value > sys.float_info.max
 
 
 def at_least(least: int) -> Check:

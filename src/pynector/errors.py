@@ -15,8 +15,11 @@ PynectorError
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 from typing import TYPE_CHECKING, Literal
+
+import anyio
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 Phase = Literal["connect", "tls", "write", "headers", "body"]
 Sent = Literal["none", "partial", "full"]
+
+_BROKEN = (OSError, EOFError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
 
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -156,9 +161,10 @@ def as_pynector_error(error: BaseException, request: str | None = None) -> Pynec
         return error
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     wrapped: PynectorError
-    if isinstance(error, builtins.TimeoutError):
+    # asyncio's is a class of its own up to Python 3.10.
+    if isinstance(error, (builtins.TimeoutError, asyncio.TimeoutError)):
         wrapped = TimeoutError(f"the transport gave up waiting: {said}", request=request)
-    elif isinstance(error, (OSError, EOFError)):
+    elif isinstance(error, _BROKEN):
         wrapped = TransportError(f"the connection failed: {said}", request=request)
     else:
         wrapped = PynectorError(f"unexpected error in the transport: {said}", request=request)

@@ -41,6 +41,7 @@ class Session:
     Args:
         transport: The transport, not connected yet.
         runtime: The event loop it belongs to.
+        reused: Whether an earlier session on the same loop left the transport connected.
 
     Attributes:
         connected: Whether the transport is ready; the next three are known only then.
@@ -49,7 +50,7 @@ class Session:
         capacity: The most requests it carries at a time, or None for any number.
     """
 
-    def __init__(self, transport: Any, runtime: Runtime) -> None:
+    def __init__(self, transport: Any, runtime: Runtime, reused: bool = False) -> None:
         self.runtime = runtime
         self.transport = transport
         self.connected = False
@@ -58,8 +59,10 @@ class Session:
         self.capacity: int | None = None
         self._gate: anyio.Semaphore | None = None
         self._lock = anyio.Lock()
+        self._reused = reused
         self._closed = False
         self._active: set[anyio.CancelScope] = set()
+        self._quiet = anyio.Event()
 
     # Life
 
@@ -72,13 +75,19 @@ class Session:
         async with self._lock:
             if self._closed:
                 raise _closed()
-            if not self.connected:
-                try:
-                    await self.transport.connect()
-                except Exception as error:
-                    raise as_pynector_error(error) from _cause(error)
-                self._take_capabilities()
-                self.connected = True
+            if self.connected:
+                return
+            try:
+                if self._reused:
+                    # It may have an answer on its way that nobody waits for any more.
+                    await self.transport.disconnect()
+                await self.transport.connect()
+            except Exception as error:
+                raise _not_connected(error) from _cause(error)
+            if self._closed:
+                raise _closed()
+            self._take_capabilities()
+            self.connected = True
 
     def _take_capabilities(self) -> None:
         # After `connect`, because what a transport can do may depend on the event loop.
@@ -102,13 +111,24 @@ class Session:
             raise TimeoutError(f"not connected within {timeout:g} s", phase="connect", sent="none")
 
     async def close(self, disconnect: bool) -> None:
-        """End what is under way, each with a TransportError, and disconnect the transport if told so."""
+        """End what is under way, each with a TransportError, and disconnect the transport if told so.
+
+        Raises:
+            PynectorError: If it cannot.
+        """
         self._closed = True
-        for scope in self._active:
-            scope.cancel()
+        if self._active:
+            for scope in self._active:
+                scope.cancel()
+            # Nothing may be using the transport any more when it is disconnected, or used again.
+            with anyio.CancelScope(shield=True, deadline=self.runtime.clock() + CLOSE_PATIENCE):
+                await self._quiet.wait()
         if disconnect:
             with anyio.CancelScope(shield=True, deadline=self.runtime.clock() + CLOSE_PATIENCE):
-                await self.transport.disconnect()
+                try:
+                    await self.transport.disconnect()
+                except Exception as error:
+                    raise as_pynector_error(error) from _cause(error)
 
     @contextmanager
     def _guard(self, deadline: float = math.inf) -> Iterator[anyio.CancelScope]:
@@ -119,6 +139,8 @@ class Session:
                 yield scope
             finally:
                 self._active.discard(scope)
+                if self._closed and not self._active:
+                    self._quiet.set()
 
     # Work
 
@@ -259,6 +281,13 @@ def check_transport(transport: Any) -> Any:
 
 async def _no_exchange(data: Any, /, **options: Any) -> Any:
     raise AssertionError("a transport with submit is not driven by exchange")
+
+
+def _not_connected(error: Exception) -> PynectorError:
+    wrapped = as_pynector_error(error)
+    if wrapped is not error and isinstance(wrapped, (TransportError, TimeoutError)):
+        wrapped.phase, wrapped.sent = "connect", "none"
+    return wrapped
 
 
 def _closed() -> TransportError:

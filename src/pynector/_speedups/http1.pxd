@@ -40,7 +40,8 @@ cdef class ConnectionCore:
     cdef object _direct
     cdef object _body
     cdef list _chunks
-    cdef list _headers
+    cdef bytes _head
+    cdef Py_ssize_t _interim
     cdef int _status
     cdef bint _stale
     cdef bint _excess
@@ -48,7 +49,6 @@ cdef class ConnectionCore:
     cdef bint _keep
     cdef bint _final
     cdef bint _chunked
-    cdef Py_ssize_t _head_bytes
     cdef Py_ssize_t _length
     cdef Py_ssize_t _size
     cdef Py_ssize_t _offset
@@ -63,17 +63,18 @@ cdef class ConnectionCore:
     cdef public str version
 
     cdef object _reset(self)
-    cdef object _reset_head(self)
     cpdef object start(self, Exchange exchange)
     cpdef str phase(self)
     cpdef object on_message_begin(self)
-    cpdef object on_header(self, bytes name, bytes value)
     cpdef object on_headers_complete(self)
     cpdef object on_body(self, bytes chunk)
     cpdef object on_message_complete(self)
     cpdef object get_buffer(self, Py_ssize_t sizehint)
     cpdef object buffer_updated(self, Py_ssize_t count)
-    cdef object _read_keep_alive(self, bytes value)
+    @cython.locals(head=bytes, start=Py_ssize_t, end=Py_ssize_t)
+    cdef object _read_head(self)
+    @cython.locals(name=bytes, value=bytes)
+    cdef object _read_field(self, bytes line)
     cdef object _allocate(self)
     cdef object _feed(self, object data)
     @cython.locals(exchange=Exchange, chunks=list)

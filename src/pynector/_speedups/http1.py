@@ -8,6 +8,7 @@ from typing import Any
 COMPILED = not __file__.endswith(".py")
 
 NO_LENGTH = -1
+NO_LIMIT = -1
 
 # A body at least this long is read straight into its final bytes.
 DIRECT = 1 << 16
@@ -126,8 +127,8 @@ class ConnectionCore:
         "_direct",
         "_excess",
         "_final",
-        "_head_bytes",
-        "_headers",
+        "_head",
+        "_interim",
         "_keep",
         "_length",
         "_make_parser",
@@ -165,7 +166,8 @@ class ConnectionCore:
         self._reset()
 
     def _reset(self) -> None:
-        self._head_bytes = 0
+        self._head = b""
+        self._interim = 0
         self._stale = False
         self._excess = False
         self._problem: Any = None
@@ -173,19 +175,15 @@ class ConnectionCore:
         self._body: Any = None
         self._chunks: list[bytes] = []
         self._complete = False
-        self._keep = False
-        self.server_timeout = NO_LENGTH
-        self._reset_head()
-
-    def _reset_head(self) -> None:
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._status = 0
         self._final = False
+        self._keep = False
+        self._status = 0
         self._length = NO_LENGTH
         self._chunked = False
-        self.encoded = False
         self._size = 0
         self._offset = 0
+        self.encoded = False
+        self.server_timeout = NO_LENGTH
 
     # The pool's calls
 
@@ -239,14 +237,16 @@ class ConnectionCore:
             # Nobody asked for it: it must not become somebody's answer.
             self._abandon()
             return
+        data = self._scratch[:count]
         if not self._final:
-            self._head_bytes += count
-        self._feed(self._scratch[:count])
+            # The parser is not asked for the header fields: most answers need two or three of them.
+            self._head = bytes(data) if not self._head else self._head + bytes(data)
+        self._feed(data)
         if self._problem is not None:
             self._fail(self._problem)
         elif self._complete:
             self._answer()
-        elif not self._final and self._head_bytes > MOST_HEADERS:
+        elif not self._final and len(self._head) > MOST_HEADERS:
             self._fail("the header fields are longer than 256 KiB")
 
     def eof_received(self) -> bool:
@@ -262,7 +262,7 @@ class ConnectionCore:
         phase = self.phase()
         self.exchange = None
         self.transport = None
-        self._pool.lost(self, exchange, error, phase, self._head_bytes > 0)
+        self._pool.lost(self, exchange, error, phase, len(self._head) > 0)
 
     # The parser's calls
 
@@ -271,37 +271,15 @@ class ConnectionCore:
         if self._complete:
             self._excess = True
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header field, or a trailer field, which is dropped (RFC 9110 section 6.5.1)."""
-        if self._final or self._complete:
-            return
-        self._headers.append((name, value))
-        size = len(name)
-        if size == 14 and name.lower() == b"content-length":
-            # The parser has checked that it is a number.
-            self._length = int(value) if len(value) < 19 else MOST_DIRECT << 30
-        elif size == 17 and name.lower() == b"transfer-encoding":
-            if self._chunked or value.strip().lower() != b"chunked":
-                self._problem = "the transfer coding is not chunked"
-            self._chunked = True
-        elif size == 16 and name.lower() == b"content-encoding":
-            self.encoded = True
-        elif size == 10 and name.lower() == b"keep-alive":
-            self._read_keep_alive(value)
-
-    def _read_keep_alive(self, value: bytes) -> None:
-        for part in value.split(b","):
-            key, _, number = part.partition(b"=")
-            if key.strip().lower() == b"timeout" and number.strip().isdigit():
-                self.server_timeout = min(int(number.strip()[:9]), 1 << 30)
-
     def on_headers_complete(self) -> None:
         """The header fields are complete: what follows is known now."""
         if self._complete:
             return
         status = self._parser.get_status_code()
         if status < 200:
+            self._interim += 1
             return
+        self._read_head()
         self._status = status
         self._keep = self._parser.should_keep_alive()
         if status >= 300 or not self.exchange.plain:
@@ -340,10 +318,44 @@ class ConnectionCore:
         """The message is complete, unless it was an interim one."""
         if self._final:
             self._complete = True
-        elif self._status == 0:
-            self._reset_head()
 
     # Inside
+
+    def _read_head(self) -> None:
+        """Look through the header fields, which the parser has found valid, for those that matter here."""
+        head = self._head
+        start = 0
+        while self._interim:
+            start = head.find(b"\r\n\r\n", start) + 4
+            self._interim -= 1
+        end = head.find(b"\r\n\r\n", start)
+        self._head = head = head[start:end]
+        start = head.find(b"\r\n") + 2
+        while start > 1:
+            end = head.find(b"\r\n", start)
+            # c, t and k, in either case.
+            if head[start] | 32 in (99, 116, 107):
+                self._read_field(head[start:] if end < 0 else head[start:end])
+            start = end + 2
+
+    def _read_field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        name = name.strip().lower()
+        if name == b"content-length":
+            digits = value.strip()
+            self._length = int(digits) if len(digits) < 18 else MOST_DIRECT << 30
+        elif name == b"transfer-encoding":
+            if self._chunked or value.strip().lower() != b"chunked":
+                self._problem = "the transfer coding is not chunked"
+            self._chunked = True
+        elif name == b"content-encoding":
+            self.encoded = True
+        elif name == b"keep-alive":
+            for part in value.split(b","):
+                key, _, number = part.partition(b"=")
+                number = number.strip()[:9]
+                if key.strip().lower() == b"timeout" and number.isdigit():
+                    self.server_timeout = int(number)
 
     def _allocate(self) -> None:
         if COMPILED:
@@ -367,7 +379,7 @@ class ConnectionCore:
     def _answer(self) -> None:
         exchange = self.exchange
         status = self._status
-        headers = self._headers
+        head = self._head
         if self._body is not None:
             body = self._body
             if not COMPILED:
@@ -383,7 +395,7 @@ class ConnectionCore:
         self.used = True
         server_timeout = self.server_timeout
         self._reset()
-        self._pool.answered(self, exchange, status, headers, body, encoded, reusable, server_timeout)
+        self._pool.answered(self, exchange, status, head, body, encoded, reusable, server_timeout)
 
     def _fail(self, problem: Any) -> None:
         exchange = self.exchange

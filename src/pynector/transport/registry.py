@@ -74,7 +74,8 @@ class TransportFactoryRegistry:
             raise ConfigurationError(f"transport_type {name!r} is unknown; known are {known}")
         try:
             loaded: Any = entry.load()
-        except (ImportError, AttributeError) as error:
+        except Exception as error:
+            # It is somebody else's module, so anything may be raised.
             raise ConfigurationError(f"transport {name!r} cannot be loaded: {error}") from error
         factory: Any = loaded() if inspect.isclass(loaded) else loaded
         self.register(name, factory)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
+import urllib.request
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
@@ -12,6 +14,7 @@ import anyio
 
 from ..._speedups.accumulator import NO_LIMIT, Accumulator
 from ...errors import (
+    ConfigurationError,
     ConnectError,
     ConnectionLost,
     Phase,
@@ -35,6 +38,7 @@ _STEPS: dict[str, tuple[Phase, Sent]] = {
     "send_request_body.complete": ("headers", "full"),
     "receive_response_headers.complete": ("body", "full"),
 }
+_QUOTED = re.compile(r":? *(?:bytearray\()?b?(?:'.*'|\".*\").*", re.DOTALL)
 _CONNECTS = frozenset({"connect_tcp.started", "connect_unix_socket.started"})
 
 
@@ -68,6 +72,7 @@ class HttpxEngine:
 
     def __init__(self, options: HTTPOptions) -> None:
         self._options = options
+        self._proxied = options.proxy is not None or (options.trust_env and bool(urllib.request.getproxies()))
         self._client: Any = self._make_client()
 
     async def disconnect(self) -> None:
@@ -110,20 +115,9 @@ class HttpxEngine:
         return await self._send(request, limit, _Progress())
 
     async def _send(self, request: PreparedRequest, limit: int | None, progress: _Progress) -> RawResponse:
-        message = httpx.Request(
-            request.method,
-            str(request.url),
-            headers=request.headers,
-            content=request.body,
-            extensions={
-                "trace": progress.trace,
-                "target": request.url.target.encode("ascii"),
-            },
-        )
         try:
-            response = await self._client.send(
-                message, stream=True, auth=request.auth or _no_auth, follow_redirects=False
-            )
+            message = self._message(request, progress)
+            response = await self._client.send(message, stream=True, auth=_flow(request.auth), follow_redirects=False)
             try:
                 body = await _read(response, limit)
             finally:
@@ -137,6 +131,32 @@ class HttpxEngine:
             raise translated(error, progress) from error
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
         return RawResponse(response.status_code, headers, body, response.http_version)
+
+    def _message(self, request: PreparedRequest, progress: _Progress) -> Any:
+        extensions: dict[str, Any] = {"trace": progress.trace}
+        if not self._proxied:
+            # Or httpx would take out dot segments. To a proxy httpcore 1 would send this instead of its own target.
+            extensions["target"] = request.url.target.encode("ascii")
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
+        message = httpx.Request(
+            request.method, str(request.url), headers=headers, content=request.body, extensions=extensions
+        )
+        # httpx writes it in capitals, but methods are case-sensitive (RFC 9110 section 9.1).
+        message.method = request.method
+        if self._options.persist_cookies:
+            self._add_kept_cookies(message)
+        return message
+
+    def _add_kept_cookies(self, message: Any) -> None:
+        """Add the cookies of the jar to those of the request, which go before them."""
+        probe = httpx.Request(message.method, message.url)
+        self._client.cookies.set_cookie_header(probe)
+        kept = probe.headers.get("cookie", "").split("; ")
+        own = message.headers.get("cookie", "").split("; ")
+        names = {cookie.partition("=")[0] for cookie in own}
+        cookies = [*own, *(cookie for cookie in kept if cookie.partition("=")[0] not in names)]
+        if any(cookies):
+            message.headers["cookie"] = "; ".join(filter(None, cookies))
 
     def _make_client(self) -> Any:
         options = self._options
@@ -152,16 +172,20 @@ class HttpxEngine:
             ),
         }
         transport = None
-        if options.uds is not None:
-            transport = httpx.AsyncHTTPTransport(uds=options.uds, **arguments)
-        return httpx.AsyncClient(
-            **arguments,
-            transport=transport,
-            proxy=options.proxy,
-            trust_env=options.trust_env,
-            timeout=None,
-            cookies=CookieJar(policy),
-        )
+        try:
+            if options.uds is not None:
+                transport = httpx.AsyncHTTPTransport(uds=options.uds, **arguments)
+            return httpx.AsyncClient(
+                **arguments,
+                transport=transport,
+                proxy=options.proxy,
+                trust_env=options.trust_env,
+                timeout=None,
+                cookies=CookieJar(policy),
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            # http2 or a SOCKS proxy without its package, or a wrong proxy in the environment.
+            raise ConfigurationError(f"http2, proxy or a proxy variable cannot be used: {error}") from error
 
 
 async def _read(response: Any, limit: int | None) -> bytes:
@@ -172,15 +196,27 @@ async def _read(response: Any, limit: int | None) -> bytes:
     return accumulator.finish()
 
 
-def _no_auth(request: Any) -> Any:
+class _AnyAuth(httpx.Auth):
+    """An auth flow of either package, httpx or httpx2: each takes only its own class for one."""
+
+    def __init__(self, auth: Any) -> None:
+        self._auth = auth
+
+    def async_auth_flow(self, request: Any) -> Any:
+        """Give the requests of the flow."""
+        return self._auth.async_auth_flow(request)
+
+
+def _flow(auth: Any) -> Any:
     # A callable, because None would make httpx read the user's ~/.netrc.
-    return request
+    return (lambda request: request) if auth is None else _AnyAuth(auth)
 
 
 def translated(error: Exception, progress: _Progress) -> TransportError:
     """Give the TransportError for an exception of httpx."""
     phase, sent = progress.phase, progress.sent
-    said = str(error) or type(error).__name__
+    # h11 quotes the line it cannot read, which may be a secret header.
+    said = _QUOTED.sub("", str(error)) or type(error).__name__
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
         problem: TransportError = ConnectError(f"no connection: {said}", phase=phase, sent="none")
         problem.transient = not _is_refused_certificate(error)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigurationError, TransportError
+from ..tls import tls_context
 from .engine import Engine
 from .options import OPTION_NAMES, HTTPOptions
 from .request import label
@@ -59,6 +60,9 @@ class HTTPTransport:
         else:
             from .native import NativeEngine
 
+            if self._options.verify is not True or self._options.cert is not None:
+                # What is wrong with a file is to be known now, not at the first https request.
+                tls_context(self._options.verify, self._options.cert, ("http/1.1",))
             others = None if wanted == "native" else self._httpx_engine
             engine = NativeEngine(self._options, asyncio.get_running_loop(), others)
             self._engine = engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
@@ -158,10 +159,8 @@ def resolve_location(base: URL, location: str) -> URL:
         ConfigurationError: If it is not an http or https URL.
     """
     # Servers do send spaces and raw UTF-8 here, and every browser encodes them.
-    try:
+    with contextlib.suppress(UnicodeDecodeError):
         location = location.encode("latin-1").decode()
-    except UnicodeDecodeError:
-        pass
     try:
         absolute = urljoin(str(base), location.strip(" \t")).replace(" ", "%20")
     except ValueError:

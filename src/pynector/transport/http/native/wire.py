@@ -23,6 +23,12 @@ def encode_request(request: PreparedRequest) -> bytes:
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + (request.body or b"")
 
 
+def header_pairs_of(head: bytes) -> list[Pair]:
+    """Give the header fields of a response's head, which a parser has found valid, without the status line."""
+    pairs = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
+    return [(name.strip(), value.strip(" \t")) for name, _, value in pairs]
+
+
 def plain_encoder(options: HTTPOptions) -> RequestEncoder | None:
     """Give the encoder for a client's plain requests, or None if the client's own settings make none plain."""
     base = options.base

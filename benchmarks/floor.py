@@ -1,0 +1,77 @@
+"""The floor: one bare asyncio protocol, httptools and one future per request. No features; what a client can reach."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+import httptools
+
+
+class FloorConnection(asyncio.Protocol):
+    """Writes a request, and sets the future's result to the body that comes."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._chunks: list[bytes] = []
+        self.transport: Any = None
+        self.future: asyncio.Future[bytes] | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_body(self, body: bytes) -> None:
+        self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        chunks, self._chunks = self._chunks, []
+        future, self.future = self.future, None
+        if future is not None:
+            future.set_result(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.future is not None:
+            self.future.set_exception(error or ConnectionError("the server closed the connection"))
+
+
+class Floor:
+    """A client of these connections: as many as requests in flight, the last one used first."""
+
+    def __init__(self, url: str, context: ssl.SSLContext | None = None) -> None:
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname, parts.port
+        self._context = context
+        self._head = f" HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: floor\r\nAccept: */*\r\n"
+        self._idle: list[FloorConnection] = []
+
+    async def _connection(self) -> FloorConnection:
+        if self._idle:
+            return self._idle.pop()
+        loop = asyncio.get_running_loop()
+        _, protocol = await loop.create_connection(FloorConnection, self._host, self._port, ssl=self._context)
+        return protocol
+
+    async def request(self, method: str, path: str, body: bytes = b"") -> bytes:
+        """Send one request and give the body."""
+        connection = await self._connection()
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        connection.future = future
+        head = f"{method} {path}{self._head}"
+        if body:
+            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        connection.transport.write(head.encode("ascii") + b"\r\n" + body)
+        answer = await future
+        self._idle.append(connection)
+        return answer
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for connection in self._idle:
+            connection.transport.close()
+        self._idle.clear()
+        await asyncio.sleep(0)

@@ -1,0 +1,115 @@
+"""The servers that the benchmarks run against: nginx where it is installed, else the bundled one."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pynector.testing import LoopbackServer
+
+SMALL = 1024
+LARGE = 16 * 1024 * 1024
+
+_NGINX = """
+daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr crit;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off; keepalive_requests 100000000; keepalive_timeout 600s; tcp_nodelay on; sendfile on;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi; default_type application/octet-stream;
+  open_file_cache max=100; open_file_cache_valid 600s; client_max_body_size 1g;
+  server {{
+    listen 127.0.0.1:{port} backlog=8192; {tls}
+    root {folder}/root;
+    location = /answer {{ default_type application/json; return 200 '{{"ok":true}}'; }}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        name: "nginx" or "bundled".
+        url: Its base URL.
+        small: Path of a body of SMALL bytes.
+        large: Path of a body of LARGE bytes.
+        answer: Path that answers a POST at once with a small JSON.
+    """
+
+    name: str
+    url: str
+    small: str
+    large: str
+    answer: str
+
+
+@contextmanager
+def serving(certificate: tuple[str, str] | None = None) -> Iterator[Server]:
+    """Run a server for the time of the context, over TLS with a (certificate, key) pair of files."""
+    if shutil.which("nginx"):
+        with _nginx(certificate) as server:
+            yield server
+        return
+    certfile, keyfile = certificate or (None, None)
+    with LoopbackServer(certfile=certfile, keyfile=keyfile) as bundled:
+        yield Server("bundled", bundled.url, f"/bytes/{SMALL}", f"/bytes/{LARGE}", "/echo")
+
+
+@contextmanager
+def _nginx(certificate: tuple[str, str] | None) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="pynector-nginx-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        root = folder / "root"
+        root.mkdir()
+        (root / "small").write_bytes(bytes(i % 251 for i in range(SMALL)))
+        (root / "large").write_bytes(bytes(i % 251 for i in range(LARGE)))
+        port = _free_port()
+        tls = ""
+        if certificate is not None:
+            tls = f"ssl_certificate {certificate[0]}; ssl_certificate_key {certificate[1]};"
+            port_and_tls = f"{port} ssl"
+        else:
+            port_and_tls = str(port)
+        configuration = folder / "nginx.conf"
+        configuration.write_text(_NGINX.format(folder=folder, port=port_and_tls, tls=tls))
+        process = subprocess.Popen(["nginx", "-p", name, "-c", str(configuration)], stderr=sys.stderr)
+        try:
+            _wait_for(port, process)
+            scheme = "https" if certificate else "http"
+            yield Server("nginx", f"{scheme}://127.0.0.1:{port}", "/small", "/large", "/answer")
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"nginx ended with {process.returncode}")
+        try:
+            http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise RuntimeError("nginx does not answer")

@@ -1,0 +1,25 @@
+cimport cython
+
+from pynector._speedups.encoder cimport RequestEncoder
+from pynector._speedups.http1 cimport Exchange
+from pynector._speedups.pool cimport PoolCore
+
+
+cdef class CarrierCore:
+    cdef object __weakref__
+    cdef object _clock
+    cdef RequestEncoder _encoder
+    cdef PoolCore _own_pool
+    cdef object _settings
+    cdef bint _is_plain
+    cdef Py_ssize_t _limit
+    cdef public bint closed
+
+    @cython.locals(now=double, exchange=Exchange, payload=bytes, pool=PoolCore)
+    cpdef object submit(self, object data, object options, double deadline, object completion, Py_ssize_t token)
+    cpdef object answered(
+        self, Exchange exchange, int status, bytes head, bytes body, bint encoded, str version
+    )
+    cpdef object submit_other(self, Exchange exchange, double now)
+    cpdef object conclude(self, Exchange exchange, int status, bytes head, bytes body, str version)
+    cpdef object failed(self, Exchange exchange, object error)

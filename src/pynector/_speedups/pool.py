@@ -1,0 +1,176 @@
+"""Which connection to an origin carries which exchange. A request costs the same, however many connections there are.
+
+What happens seldom, such as making and losing connections, is the subclass's.
+"""
+
+from collections import deque
+from typing import Any
+
+from .http1 import ConnectionCore, Exchange
+
+NEVER = float("inf")
+
+# A connection idle for longer than this is looked at before it is used again (seconds): the server may have closed it,
+# and the event loop may not have heard of it yet.
+FRESH = 0.1
+
+# A server closes a kept connection at the time it named; a request must not cross that on the way (seconds).
+MARGIN = 1.0
+
+# A body up to this size fits into a socket's buffer, so that an answer before its end is none of our concern (bytes).
+SMALL = 1 << 14
+
+
+class PoolCore:
+    """The idle connections to one origin, and the exchanges that wait for one.
+
+    Args:
+        engine: Told what became of an exchange.
+        loop: The event loop.
+        limit: The most connections, 1 or more.
+        most_idle: The most idle connections, 0 or more.
+        expiry: Seconds a connection may be idle.
+    """
+
+    __slots__ = (
+        "_bound",
+        "_connecting",
+        "_engine",
+        "_expiry",
+        "_idle",
+        "_limit",
+        "_loop",
+        "_most_idle",
+        "_now",
+        "_open",
+        "_purge_timer",
+        "_queued",
+    )
+
+    def __init__(self, engine: Any, loop: Any, limit: int, most_idle: int, expiry: float) -> None:
+        self._engine = engine
+        self._loop = loop
+        self._now = loop.time
+        self._limit = limit
+        self._most_idle = most_idle
+        self._expiry = expiry
+        self._idle: list[Any] = []
+        self._open: set[Any] = set()
+        self._connecting = 0
+        # Each waiter either has a connection made for it, and its clock runs, or it is queued, and it does not.
+        self._bound: dict[Exchange, None] = {}
+        self._queued: Any = deque()
+        self._purge_timer: Any = None
+
+    def dispatch(self, exchange: Exchange, now: float) -> None:
+        """Put an exchange on a connection, the one used last first; or let it wait for one."""
+        exchange.pool = self
+        while self._idle:
+            connection = self._idle.pop()
+            if self._is_usable(connection, now):
+                self._begin(connection, exchange)
+                return
+            connection.transport.close()
+        if len(self._open) + self._connecting < self._limit:
+            self.connect(exchange)
+        else:
+            exchange.queued = now
+            self._queued.append(exchange)
+
+    def _is_usable(self, connection: ConnectionCore, now: float) -> bool:
+        if connection.idle_until <= now or connection.transport.is_closing():
+            return False
+        return connection.idle_until - now > self._expiry - FRESH or not self.is_readable(connection)
+
+    def _begin(self, connection: ConnectionCore, exchange: Exchange) -> None:
+        if exchange.queued != 0.0:
+            self._start_clock(exchange)
+        connection.start(exchange)
+        if exchange.deadline < connection.alarm:
+            self.arm(connection, exchange.deadline)
+
+    def _start_clock(self, exchange: Exchange) -> None:
+        """A request's clock starts when the request does, not while it queues."""
+        exchange.deadline += self._now() - exchange.queued
+        exchange.queued = 0.0
+
+    def _free(self, connection: ConnectionCore, server_timeout: int) -> None:
+        """Give a connection to the exchange that has waited longest, or keep it."""
+        if self._bound:
+            exchange = next(iter(self._bound))
+            del self._bound[exchange]
+            self._begin(connection, exchange)
+            return
+        if self._queued:
+            self._begin(connection, self._queued.popleft())
+            return
+        life = self._expiry
+        if server_timeout >= 0 and server_timeout - MARGIN < life:
+            life = server_timeout - MARGIN
+        if life <= 0 or len(self._idle) >= self._most_idle:
+            connection.transport.close()
+            return
+        connection.idle_until = self._now() + life
+        self._idle.append(connection)
+        if self._purge_timer is None:
+            self.plan_purge()
+
+    def answered(
+        self,
+        connection: ConnectionCore,
+        exchange: Exchange,
+        status: int,
+        head: bytes,
+        body: bytes,
+        encoded: bool,
+        reusable: bool,
+        server_timeout: int,
+    ) -> None:
+        """Take an answer. The connection is free before the caller hears of it, so that his next request finds it."""
+        exchange.connection = None
+        version = connection.version
+        if reusable and not (len(exchange.payload) > SMALL and connection.transport.get_write_buffer_size() > 0):
+            self._free(connection, server_timeout)
+        elif connection.transport is not None:
+            connection.transport.close()
+        self._engine.answered(exchange, status, head, body, encoded, version)
+
+    # Deadlines: one timer a connection, set anew only when it goes off or a deadline is earlier
+
+    def arm(self, connection: ConnectionCore, deadline: float) -> None:
+        """Set a connection's timer."""
+        if connection.timer is not None:
+            connection.timer.cancel()
+        connection.alarm = deadline
+        connection.timer = self._loop.call_at(deadline, self.on_alarm, connection)
+
+    def on_alarm(self, connection: ConnectionCore) -> None:
+        """End the exchange on a connection if its time is over."""
+        connection.timer = None
+        connection.alarm = NEVER
+        exchange = connection.exchange
+        if exchange is None or exchange.deadline == NEVER:
+            return
+        # A timer may go off by its own resolution too soon.
+        if self._now() < exchange.deadline - 0.001:
+            self.arm(connection, exchange.deadline)
+            return
+        phase = connection.phase()
+        connection.exchange = None
+        exchange.connection = None
+        connection.transport.abort()
+        self._engine.late(exchange, phase)
+
+    # The subclass's
+
+    def connect(self, exchange: Exchange) -> None:
+        """Make a connection for an exchange."""
+        raise NotImplementedError
+
+    def plan_purge(self) -> None:
+        """See to it that connections too old are closed."""
+        raise NotImplementedError
+
+    def is_readable(self, connection: Any) -> bool:
+        """Say whether there is something to read on an idle connection."""
+        raise NotImplementedError

@@ -1,0 +1,78 @@
+"""`pynector info`: what a bug report should begin with."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from .._speedups import COMPILED
+from .._version import __version__
+from ..transport.http.httpx_module import httpx
+from .screen import Screen
+
+PACKAGES = (
+    "anyio",
+    "brotli",
+    "h2",
+    "httptools",
+    "httpx",
+    "httpx2",
+    "opentelemetry-api",
+    "opentelemetry-sdk",
+    "rich",
+    "structlog",
+    "trio",
+    "uvloop",
+    "websockets",
+    "zstandard",
+)
+"""The packages that Pynector uses where they are installed."""
+
+
+def run(screen: Screen) -> int:
+    """Print what is installed and which build runs; give the exit status."""
+    facts = {
+        "Pynector": __version__,
+        "Build": build(),
+        "Python": python(),
+        "System": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "Event loop": event_loop(),
+        "HTTP parser": found("httptools") or "none (httptools is not installed)",
+        "httpx engine": f"{httpx.__name__} {httpx.__version__}",
+    }
+    for name, value in facts.items():
+        screen.line(f"{name:<13} {value}")
+    screen.line()
+    screen.line("Packages")
+    for name in PACKAGES:
+        screen.line(f"  {name:<19} {installed(name) or 'not installed'}")
+    return 0
+
+
+def build() -> str:
+    """Say which build of the hot path runs."""
+    return "compiled" if COMPILED else "pure Python"
+
+
+def python() -> str:
+    """Name the interpreter."""
+    return f"{platform.python_implementation()} {platform.python_version()}"
+
+
+def event_loop() -> str:
+    """Name the event loop that the demo runs on."""
+    return found("uvloop") or "asyncio (uvloop is not installed)"
+
+
+def found(name: str) -> str | None:
+    """Give name and version of a package, or None if it is not installed."""
+    number = installed(name)
+    return None if number is None else f"{name} {number}"
+
+
+def installed(name: str) -> str | None:
+    """Give the version of a package, or None if it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

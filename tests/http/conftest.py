@@ -1,0 +1,59 @@
+"""Fixtures of the HTTP tests: the engine, a client of the bundled server, and scripted servers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from scripted import ScriptedServer
+
+from pynector import Pynector
+from pynector.testing import LoopbackServer
+
+ENGINES = ["httpx", "native"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The native engine runs on asyncio's loops only: there is nothing to test on trio."""
+    left_out = [item for item in items if _is_native_on_trio(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_native_on_trio(item: pytest.Item) -> bool:
+    params = getattr(item, "callspec", None) and item.callspec.params  # type: ignore[attr-defined]
+    return bool(params) and params.get("engine") == "native" and params.get("anyio_backend", [""])[0] == "trio"
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of each engine."""
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy or a setting of the machine that runs the tests is not to change them."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or (name.startswith("PYNECTOR_") and name != "PYNECTOR_PURE"):
+            monkeypatch.delenv(name)
+    # A test that waits for what never comes should not wait for half a minute.
+    monkeypatch.setenv("PYNECTOR_TIMEOUT", "10")
+
+
+@pytest.fixture
+async def client(anyio_backend: Any, engine: str, server: LoopbackServer) -> AsyncIterator[Pynector]:
+    """A client of the bundled server."""
+    async with Pynector(base_url=server.url, http_engine=engine) as connected:
+        yield connected
+
+
+@pytest.fixture
+def play() -> Iterator[Callable[..., ScriptedServer]]:
+    """Starts a ScriptedServer with the arguments it is called with."""
+    with contextlib.ExitStack() as running:
+        yield lambda *scripts, **options: running.enter_context(ScriptedServer(*scripts, **options))

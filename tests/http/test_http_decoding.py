@@ -1,0 +1,222 @@
+"""Content codings: decoded whole or refused, and bounded."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted import ScriptedServer, answer, chunked
+
+from pynector import DecodingError, Pynector, PynectorError, ResponseTooLarge
+from pynector.testing import LoopbackServer
+from pynector.transport.http.decoding import ACCEPT_ENCODING, DECODERS, decode
+
+Play = Callable[..., ScriptedServer]
+
+
+def raw_deflate(body: bytes) -> bytes:
+    compressor = zlib.compressobj(wbits=-15)
+    return compressor.compress(body) + compressor.flush()
+
+
+ENCODERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "gzip": ("gzip", gzip.compress),
+    "x-gzip": ("X-GZIP", gzip.compress),
+    "deflate": ("deflate", zlib.compress),
+    "raw deflate": ("deflate", raw_deflate),
+    "two members": ("gzip", lambda body: gzip.compress(body[:3]) + gzip.compress(body[3:])),
+    "stacked": ("deflate, gzip", lambda body: gzip.compress(zlib.compress(body))),
+    "identity": (" identity , ", lambda body: body),
+}
+if importlib.util.find_spec("brotli"):
+    import brotli
+
+    ENCODERS["br"] = ("br", brotli.compress)
+if importlib.util.find_spec("zstandard"):
+    import zstandard
+
+    ENCODERS["zstd"] = ("zstd", zstandard.compress)
+    ENCODERS["two frames"] = ("zstd", lambda body: zstandard.compress(body[:3]) + zstandard.compress(body[3:]))
+
+COMPRESSING = [name for name in ENCODERS if name != "identity"]
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("body", [b"", b"x", b"some text " * 10_000, bytes(range(256)) * 4096], ids=len)
+def test_a_coding_is_undone(name: str, body: bytes) -> None:
+    coding, encode = ENCODERS[name]
+    assert decode(encode(body), coding, None) == body
+    assert decode(encode(body), coding, len(body)) == body
+
+
+@pytest.mark.parametrize("coding", [None, ""])
+def test_a_body_without_a_coding_stays_as_it_is(coding: str | None) -> None:
+    assert decode(b"plain", coding, None) == b"plain"
+    assert decode(b"plain", coding, 5) == b"plain"
+    with pytest.raises(ResponseTooLarge):
+        decode(b"plain", coding, 4)
+
+
+def test_an_empty_body_has_nothing_to_decode() -> None:
+    assert decode(b"", "gzip", 0) == b""
+
+
+@pytest.mark.parametrize("name", COMPRESSING)
+def test_a_body_that_ends_too_soon_is_refused_wherever_it_ends(name: str) -> None:
+    coding, encode = ENCODERS[name]
+    whole = encode(b"some text " * 20)
+    # Between two members, the first is a whole body.
+    ends = {len(encode(b"some text " * 20)), 0}
+    for size in range(len(whole)):
+        try:
+            decoded = decode(whole[:size], coding, None)
+        except DecodingError as error:
+            assert (error.phase, error.sent) == ("body", "full")
+        else:
+            assert size in ends or decoded == b"som", size
+
+
+@pytest.mark.parametrize("name", COMPRESSING)
+def test_garbage_is_refused(name: str) -> None:
+    coding, encode = ENCODERS[name]
+    for body in (b"\xff" * 100, b"no compressed data at all", encode(b"text") + b"\xff" * 9):
+        with pytest.raises(DecodingError, match="not valid|too soon"):
+            decode(body, coding, None)
+
+
+def test_an_unknown_coding_is_refused_by_name() -> None:
+    with pytest.raises(DecodingError, match="not known here: 'sdch'"):
+        decode(b"x", "SDCH", None)
+
+
+@pytest.mark.parametrize("name", COMPRESSING)
+def test_a_bomb_ends_at_the_limit(name: str) -> None:
+    coding, encode = ENCODERS[name]
+    bomb = encode(bytes(50_000_000))
+    assert len(bomb) < 500_000
+    with pytest.raises(ResponseTooLarge, match="max_response_bytes=1000"):
+        decode(bomb, coding, 1000)
+
+
+def test_what_is_accepted_is_what_can_be_decoded() -> None:
+    assert set(ACCEPT_ENCODING.split(", ")) == set(DECODERS) - {"x-gzip"}
+    assert {"gzip", "deflate"} <= set(DECODERS)
+
+
+quick = settings(max_examples=150, deadline=None, database=None)
+
+
+@quick
+@given(body=st.binary(max_size=300), name=st.sampled_from(list(ENCODERS)), limit=st.integers(0, 300))
+def test_decoding_undoes_encoding_within_its_limit(body: bytes, name: str, limit: int) -> None:
+    coding, encode = ENCODERS[name]
+    if len(body) > limit:
+        with pytest.raises(ResponseTooLarge):
+            decode(encode(body), coding, limit)
+    else:
+        # Each step may give as much as the whole: a small body's stacked codings are longer than itself.
+        assert decode(encode(body), coding, limit if name != "stacked" else limit + 100) == body
+
+
+@quick
+@given(body=st.binary(max_size=200), coding=st.sampled_from([*DECODERS, "deflate, gzip", "", "nonsense"]))
+def test_any_bytes_are_decoded_or_refused(body: bytes, coding: str) -> None:
+    try:
+        decoded = decode(body, coding, 10_000)
+    except PynectorError as error:
+        assert isinstance(error, (DecodingError, ResponseTooLarge))
+    else:
+        assert isinstance(decoded, bytes)
+        assert len(decoded) <= 10_000
+
+
+# Over the wire
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "raw-deflate", "gzip-members", "stacked"])
+async def test_an_answer_is_decoded(client: Pynector, coding: str) -> None:
+    response = await client.request({"path": f"/compressed/{coding}"}, as_response=True)
+    assert response.json() == {"coding": coding, "text": "pynector " * 200}
+    assert json.loads(await client.request({"path": f"/compressed/{coding}"})) == response.json()
+
+
+@pytest.mark.anyio
+async def test_a_truncated_compressed_answer_is_an_error(client: Pynector, server: LoopbackServer) -> None:
+    with pytest.raises(DecodingError) as caught:
+        await client.request({"path": "/compressed/truncated?secret"})
+    assert caught.value.request == f"GET {server.url}/compressed/truncated"
+    assert caught.value.transient is True
+
+
+@pytest.mark.anyio
+async def test_an_unknown_coding_over_the_wire_is_an_error(client: Pynector) -> None:
+    with pytest.raises(DecodingError, match="'sdch'"):
+        await client.request({"path": "/headers?Content-Encoding=sdch"})
+
+
+@pytest.mark.anyio
+async def test_the_connection_survives_a_body_that_cannot_be_decoded(play: Play, engine: str) -> None:
+    server = play([answer(b"garbage", "200 OK", "Content-Encoding: gzip"), answer(b"next")])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        with pytest.raises(DecodingError):
+            await client.request(None)
+        assert await client.request(None) == b"next"
+
+
+@pytest.mark.anyio
+async def test_a_bomb_over_the_wire_ends_at_the_limit(server: LoopbackServer, engine: str) -> None:
+    path = "/compressed/gzip?size=100000000"
+    async with Pynector(base_url=server.url, http_engine=engine, max_response_bytes=200_000) as client:
+        with pytest.raises(ResponseTooLarge, match="max_response_bytes=200000") as caught:
+            await client.request({"path": path})
+        assert (caught.value.phase, caught.value.sent, caught.value.transient) == ("body", "full", False)
+        assert caught.value.request == f"GET {server.url}/compressed/gzip"
+        with pytest.raises(ResponseTooLarge, match="max_response_bytes=1000"):
+            await client.request({"path": path}, max_response_bytes=1000)
+
+
+SIZE = 100_000
+FRAMINGS: dict[str, Any] = {
+    "length": answer(b"x" * SIZE),
+    "chunked": answer(b"", "200 OK", "Transfer-Encoding: chunked", length=False) + chunked(*[b"x" * 1000] * 100),
+    "close": [answer(b"x" * SIZE, length=False), "close"],
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize(("limit", "fits"), [(SIZE, True), (SIZE - 1, False), (10, False), (0, False)])
+async def test_max_response_bytes_bounds_any_body(
+    play: Play, engine: str, framing: str, limit: int, fits: bool
+) -> None:
+    server = play([FRAMINGS[framing]], [answer(b"")])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        if fits:
+            assert len(await client.request(None, max_response_bytes=limit)) == SIZE
+        else:
+            with pytest.raises(ResponseTooLarge, match=f"max_response_bytes={limit}") as caught:
+                await client.request(None, max_response_bytes=limit)
+            assert caught.value.request == f"GET {server.url}/"
+
+
+@pytest.mark.anyio
+async def test_a_body_too_large_does_not_spoil_its_connection(server: LoopbackServer, engine: str) -> None:
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=1) as client:
+        for path in ("/bytes/5000000", "/bytes/5000000?chunked=1", "/close-delimited/5000000"):
+            with pytest.raises(ResponseTooLarge):
+                await client.request({"path": path}, max_response_bytes=100)
+            assert await client.request({"path": "/id/1"}, max_response_bytes=1) == b"1"
+
+
+@pytest.mark.anyio
+async def test_an_error_s_body_is_bounded_too(client: Pynector) -> None:
+    with pytest.raises(ResponseTooLarge):
+        await client.request({"path": "/status/500"}, max_response_bytes=3)

@@ -1,0 +1,86 @@
+"""Which of the two builds runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import pynector._speedups as speedups
+
+FOLDER = Path(speedups.__file__).parent
+MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.with_suffix(".pxd").exists())
+
+SHOW = """
+import importlib, sys
+import pynector._speedups as speedups
+print(speedups.COMPILED)
+for name in sys.argv[1:]:
+    print(importlib.import_module(f"pynector._speedups.{name}").__file__)
+"""
+
+
+def run(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name != "PYNECTOR_PURE"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def has_extension(module: str) -> bool:
+    return any(FOLDER.glob(f"{module}.*.so")) or any(FOLDER.glob(f"{module}.*.pyd"))
+
+
+def test_the_hot_path_is_there() -> None:
+    assert {"accumulator", "collector", "pump", "scheduler"} <= set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_compiled_agrees_with_the_file_that_was_loaded(module: str) -> None:
+    loaded = str(import_module(f"pynector._speedups.{module}").__file__)
+    assert loaded.endswith(".py") is not speedups.COMPILED
+
+
+def test_pure_takes_the_source_files() -> None:
+    done = run(SHOW, *MODULES, PYNECTOR_PURE="1")
+    compiled, *files = done.stdout.split()
+    assert compiled == "False"
+    assert files == [str(FOLDER / f"{module}.py") for module in MODULES]
+
+
+@pytest.mark.parametrize("environment", [{}, {"PYNECTOR_PURE": "0"}, {"PYNECTOR_PURE": ""}])
+def test_without_pure_the_extensions_run_where_they_are(environment: dict[str, str]) -> None:
+    done = run(SHOW, *MODULES, **environment)
+    compiled, *files = done.stdout.split()
+    assert compiled == str(has_extension("accumulator"))
+    for module, file in zip(MODULES, files, strict=True):
+        assert file.endswith(".py") is not has_extension(module)
+
+
+@pytest.mark.parametrize("value", ["yes", "2", "true", " 1"])
+def test_another_value_is_refused_by_name(value: str) -> None:
+    done = run("import pynector", PYNECTOR_PURE=value)
+    assert done.returncode != 0
+    assert f"PYNECTOR_PURE must be 0 or 1, not {value!r}" in done.stderr
+
+
+def test_pure_leaves_other_packages_alone() -> None:
+    code = """
+import sys
+import pynector._speedups
+finder = next(f for f in sys.meta_path if getattr(f, "__name__", "") == "_SourceOnly")
+assert finder.find_spec("json", None) is None
+assert finder.find_spec("json.decoder", ["/"]) is None
+assert finder.find_spec("pynector._speedups.nothing", pynector._speedups.__path__) is None
+import json.decoder
+"""
+    done = run(code, PYNECTOR_PURE="1")
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,154 @@
+"""Every Python snippet of the documents is run against the bundled server, and the shell lines are those CI runs.
+
+A snippet's https://api.example.com is the bundled server. A ```text block right after a snippet is what it prints.
+A snippet that defines tests is run by pytest. Code outside a function may await.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from pynector import config
+from pynector.testing import LoopbackServer
+from pynector.transport.http import options
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SERVER = "https://api.example.com"
+
+_FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```\n(?P<gap>\n*)", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, and what the block right after it says it prints."""
+
+    name: str
+    language: str
+    code: str
+    output: str | None
+
+
+def blocks(document: Path) -> Iterator[Block]:
+    text = document.read_text(encoding="utf-8")
+    found = list(_FENCE.finditer(text))
+    for match, following in zip(found, [*found[1:], None], strict=True):
+        line = text.count("\n", 0, match.start()) + 1
+        output = None
+        if following is not None and following.start() == match.end() and following["language"] == "text":
+            output = following["code"]
+        yield Block(f"{document.relative_to(ROOT)}:{line}", match["language"], match["code"], output)
+
+
+BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
+SNIPPETS = [block for block in BLOCKS if block.language == "python"]
+
+
+def run_as_tests(code: str, folder: Path) -> None:
+    (folder / "conftest.py").write_text("pytest_plugins = ['anyio']\n", encoding="utf-8")
+    file = folder / "test_snippet.py"
+    file.write_text(code, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-c", "/dev/null"]
+    done = subprocess.run([*command, str(file)], capture_output=True, text=True, timeout=120, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipped" not in done.stdout
+
+
+def run_as_program(code: str, name: str) -> str:
+    compiled = compile(code, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    awaits = bool(compiled.co_flags & inspect.CO_COROUTINE)
+
+    async def run_awaiting() -> None:
+        await eval(compiled, names)
+
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        if awaits:
+            anyio.run(run_awaiting)
+        else:
+            exec(compiled, names)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("block", SNIPPETS, ids=lambda block: block.name)
+def test_snippet_runs(block: Block, server: LoopbackServer, tmp_path: Path) -> None:
+    server.reset()
+    code = block.code.replace(SERVER, server.url)
+    if re.search(r"def test_", code):
+        run_as_tests(code, tmp_path)
+    else:
+        printed = run_as_program(code, block.name).replace(server.url, SERVER)
+        assert block.output is None or printed == block.output
+
+
+def test_a_snippet_that_prints_says_what() -> None:
+    silent = [block.name for block in SNIPPETS if "print(" in block.code and block.output is None]
+    assert silent == []
+
+
+def test_every_block_is_of_a_known_kind() -> None:
+    assert {block.language for block in BLOCKS} <= {"python", "text", "sh", "toml"}
+
+
+def test_the_first_two_shell_lines_stand_as_ci_runs_them() -> None:
+    lines = [block.code for block in blocks(ROOT / "README.md") if block.language == "sh"][:2]
+    assert lines == [
+        "python3 -m venv .venv && .venv/bin/pip install -q '.[speedups,cli]' && .venv/bin/pynector demo\n",
+        "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/python -m pytest\n",
+    ]
+    run_by_ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert lines[1].strip() in [line.strip() for line in run_by_ci]
+
+
+def test_the_tables_have_every_setting_with_its_default_and_variable() -> None:
+    rows = re.findall(
+        r"^\| (`.+?`) \| (.+?) \| (.+?) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    told = {
+        name: (default.strip("`"), variable.strip("`"))
+        for names, default, variable in rows
+        if variable == "-" or variable.startswith("`PYNECTOR_")
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    settings = (*config.CLIENT_SETTINGS, *options.CLIENT_SETTINGS, *options.REQUEST_SETTINGS)
+    assert set(told) == {setting.name for setting in settings}
+    for setting in settings:
+        default, variable = told[setting.name]
+        assert variable == (setting.variable if setting.parse else "-")
+        assert (
+            default == "none"
+            if setting.default in (None, ()) and default != "None"
+            else default == (f'"{setting.default}"' if isinstance(setting.default, str) else str(setting.default))
+        )
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files_that_exist(document: Path) -> None:
+    targets = [match["target"].partition("#")[0] for match in _LINK.finditer(document.read_text(encoding="utf-8"))]
+    local = [target for target in targets if target and "://" not in target]
+    assert [target for target in local if not (document.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_example_runs(example: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(example)], capture_output=True, text=True, encoding="utf-8", timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
