@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nox
@@ -18,6 +19,9 @@ TEST_TOOLS = ["hypothesis", "pytest", "pytest-benchmark", "pytest-timeout", "tri
 
 def install(session: nox.Session, extras: str = "[all]", mode: str = "require") -> None:
     """Install Pynector, built as PYNECTOR_CYTHON=mode says, and what the tests need."""
+    # setuptools would take a finished extension of another mode from here.
+    for stale in Path("build").glob("lib*"):
+        shutil.rmtree(stale)
     session.install("--no-cache-dir", f".{extras}", *TEST_TOOLS, env={"PYNECTOR_CYTHON": mode})
 
 

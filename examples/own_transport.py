@@ -42,7 +42,7 @@ class LineTransport:
 
 async def main() -> None:
     """Ask the server in the plainest way there is: for the head of an answer, line by line."""
-    requests = [(b"HEAD /id/1 HTTP/1.1", {}), (b"HEAD /status/404 HTTP/1.1", {})]
+    requests: list[tuple[Any, dict[str, Any]]] = [(b"HEAD /id/1 HTTP/1.1", {}), (b"HEAD /status/404 HTTP/1.1", {})]
     async with LoopbackServer() as server:
         transport = LineTransport("127.0.0.1", server.port)
         try:

@@ -8,8 +8,10 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
+
+import anyio
 
 Part = bytes | str | threading.Event
 Step = Part | Sequence[Part]
@@ -29,6 +31,16 @@ def answer(body: bytes = b"ok", status: str = "200 OK", *headers: str, length: b
 def chunked(*chunks: bytes) -> bytes:
     """Give a body in chunked coding, with its end."""
     return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
+async def eventually(condition: Callable[[], object]) -> bool:
+    """Wait until another thread makes a condition true; say whether it did."""
+    with anyio.move_on_after(PATIENCE):
+        while not condition():
+            await anyio.sleep(0.005)
+    # Let the event loop see what has arrived on its sockets by now.
+    await anyio.sleep(0.02)
+    return bool(condition())
 
 
 class Connection:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import ScriptedServer, answer, chunked
 
-from pynector import DecodingError, Pynector, PynectorError, ResponseTooLarge
+from pynector import DecodingError, Pynector, ResponseTooLarge
 from pynector.testing import LoopbackServer
 from pynector.transport.http.decoding import ACCEPT_ENCODING, DECODERS, decode
 
@@ -68,26 +68,21 @@ def test_an_empty_body_has_nothing_to_decode() -> None:
     assert decode(b"", "gzip", 0) == b""
 
 
-@pytest.mark.parametrize("name", COMPRESSING)
+@pytest.mark.parametrize("name", [name for name in COMPRESSING if not name.startswith("two")])
 def test_a_body_that_ends_too_soon_is_refused_wherever_it_ends(name: str) -> None:
     coding, encode = ENCODERS[name]
     whole = encode(b"some text " * 20)
-    # Between two members, the first is a whole body.
-    ends = {len(encode(b"some text " * 20)), 0}
-    for size in range(len(whole)):
-        try:
-            decoded = decode(whole[:size], coding, None)
-        except DecodingError as error:
-            assert (error.phase, error.sent) == ("body", "full")
-        else:
-            assert size in ends or decoded == b"som", size
+    for size in range(1, len(whole)):
+        with pytest.raises(DecodingError) as caught:
+            decode(whole[:size], coding, None)
+        assert (caught.value.phase, caught.value.sent) == ("body", "full")
 
 
 @pytest.mark.parametrize("name", COMPRESSING)
 def test_garbage_is_refused(name: str) -> None:
     coding, encode = ENCODERS[name]
     for body in (b"\xff" * 100, b"no compressed data at all", encode(b"text") + b"\xff" * 9):
-        with pytest.raises(DecodingError, match="not valid|too soon"):
+        with pytest.raises(DecodingError, match=r"not valid|too soon"):
             decode(body, coding, None)
 
 
@@ -121,8 +116,7 @@ def test_decoding_undoes_encoding_within_its_limit(body: bytes, name: str, limit
         with pytest.raises(ResponseTooLarge):
             decode(encode(body), coding, limit)
     else:
-        # Each step may give as much as the whole: a small body's stacked codings are longer than itself.
-        assert decode(encode(body), coding, limit if name != "stacked" else limit + 100) == body
+        assert decode(encode(body), coding, limit) == body
 
 
 @quick
@@ -130,11 +124,10 @@ def test_decoding_undoes_encoding_within_its_limit(body: bytes, name: str, limit
 def test_any_bytes_are_decoded_or_refused(body: bytes, coding: str) -> None:
     try:
         decoded = decode(body, coding, 10_000)
-    except PynectorError as error:
-        assert isinstance(error, (DecodingError, ResponseTooLarge))
-    else:
-        assert isinstance(decoded, bytes)
-        assert len(decoded) <= 10_000
+    except (DecodingError, ResponseTooLarge):
+        return
+    assert isinstance(decoded, bytes)
+    assert len(decoded) <= 10_000
 
 
 # Over the wire

@@ -90,7 +90,7 @@ class ServerInThread:
         await self._stop.wait()
         listening.close()
         # Connections the tests have closed are closed here a moment later.
-        while self.state.open_connections:  # noqa: ASYNC110 (the state has no event for it)
+        while self.state.open_connections:
             await asyncio.sleep(0.01)
 
     def start(self) -> None:

@@ -25,7 +25,7 @@ cdef class PoolCore:
 
     @cython.locals(connection=ConnectionCore)
     cpdef object dispatch(self, Exchange exchange, double now)
-    cdef bint _is_usable(self, ConnectionCore connection, double now) except -1
+    cdef bint _is_usable(self, ConnectionCore connection, bint repeatable, double now) except -1
     cpdef object _begin(self, ConnectionCore connection, Exchange exchange)
     cpdef object _start_clock(self, Exchange exchange)
     @cython.locals(life=double)

@@ -67,7 +67,7 @@ class PoolCore:
         exchange.pool = self
         while self._idle:
             connection = self._idle.pop()
-            if self._is_usable(connection, now):
+            if self._is_usable(connection, exchange.repeatable, now):
                 self._begin(connection, exchange)
                 return
             connection.transport.close()
@@ -77,10 +77,13 @@ class PoolCore:
             exchange.queued = now
             self._queued.append(exchange)
 
-    def _is_usable(self, connection: ConnectionCore, now: float) -> bool:
+    def _is_usable(self, connection: ConnectionCore, repeatable: bool, now: float) -> bool:
         if connection.idle_until <= now or connection.transport.is_closing():
             return False
-        return connection.idle_until - now > self._expiry - FRESH or not self.is_readable(connection)
+        # What may not be sent again is worth a look each time.
+        if repeatable and connection.idle_until - now > self._expiry - FRESH:
+            return True
+        return not self.is_readable(connection)
 
     def _begin(self, connection: ConnectionCore, exchange: Exchange) -> None:
         if exchange.queued != 0.0:

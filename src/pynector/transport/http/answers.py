@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import HTTPStatusError, TooManyRedirects, TransportError
-from .decoding import decode
+from .decoding import decode, with_room
 from .headers import Headers
 from .redirects import redirected
 from .request import PreparedRequest
@@ -73,6 +73,4 @@ def answer_of(request: PreparedRequest, raw: RawResponse, settings: dict[str, An
 
 def raw_limit(settings: dict[str, Any]) -> int | None:
     """Give the most bytes a body may have before it is decoded, or None for any number."""
-    limit: int | None = settings["max_response_bytes"]
-    # A coding may add a little to what it cannot compress; the decoded size is checked again.
-    return None if limit is None else limit + limit // 100 + 1024
+    return with_room(settings["max_response_bytes"])

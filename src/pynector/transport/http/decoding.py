@@ -116,7 +116,7 @@ def decode(body: bytes, content_encoding: str | None, limit: int | None) -> byte
     Args:
         body: The body as it came.
         content_encoding: The Content-Encoding header, or None.
-        limit: The most bytes each step may give, or None.
+        limit: The most bytes the decoded body may have, or None.
 
     Raises:
         DecodingError: If the body is not what its coding says, or ends too soon.
@@ -126,14 +126,15 @@ def decode(body: bytes, content_encoding: str | None, limit: int | None) -> byte
         raise too_large(limit)
     if not content_encoding or not body:
         return body
-    for coding in reversed(content_encoding.split(",")):
-        name = coding.strip().lower()
-        if name in ("identity", ""):
-            continue
+    codings = [coding.strip().lower() for coding in content_encoding.split(",")]
+    codings = [coding for coding in reversed(codings) if coding not in ("identity", "")]
+    for done, name in enumerate(codings, 1):
         decoder = DECODERS.get(name)
         if decoder is None:
             raise DecodingError(f"the body has a coding that is not known here: {name!r}", phase="body", sent="full")
-        into = Accumulator(NO_LIMIT if limit is None else limit)
+        # What is still coded may be a little longer than what it becomes.
+        most = limit if done == len(codings) else with_room(limit)
+        into = Accumulator(NO_LIMIT if most is None else most)
         try:
             fits = decoder(body, into)
         except DecodingError:
@@ -148,6 +149,12 @@ def decode(body: bytes, content_encoding: str | None, limit: int | None) -> byte
     return body
 
 
-def too_large(limit: int) -> ResponseTooLarge:
+def with_room(limit: int | None) -> int | None:
+    """Give the most bytes of a body not decoded yet: a coding may add a little to what it cannot compress."""
+    return None if limit is None else limit + limit // 100 + 1024
+
+
+def too_large(limit: int, request: str | None = None) -> ResponseTooLarge:
     """Give the error of an answer longer than `limit` bytes."""
-    return ResponseTooLarge(f"the answer is longer than max_response_bytes={limit}", phase="body", sent="full")
+    said = f"the answer is longer than max_response_bytes={limit}"
+    return ResponseTooLarge(said, request=request, phase="body", sent="full")

@@ -11,6 +11,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from ..._speedups.accumulator import NO_LIMIT, Accumulator
 from ...errors import (
@@ -20,6 +21,7 @@ from ...errors import (
     Phase,
     ProtocolError,
     PynectorError,
+    ResponseTooLarge,
     Sent,
     TransportError,
 )
@@ -89,6 +91,8 @@ class HttpxEngine:
         while True:
             try:
                 raw = await self.send(request, limit)
+            except ResponseTooLarge:
+                raise too_large(settings["max_response_bytes"], request.label) from None
             except TransportError as error:
                 error.request = request.label
                 raise
@@ -124,11 +128,17 @@ class HttpxEngine:
                 await response.aclose()
         except PynectorError:
             raise
-        except anyio.get_cancelled_exc_class() as cancelled:
-            cancelled.phase, cancelled.sent = progress.phase, progress.sent  # type: ignore[attr-defined]
-            raise
         except Exception as error:
             raise translated(error, progress) from error
+        except BaseException as ended:
+            try:
+                if not isinstance(ended, anyio.get_cancelled_exc_class()):
+                    # On trio it may be a group of cancellations, which no caller takes for one.
+                    await anyio.lowlevel.checkpoint_if_cancelled()
+                raise
+            except BaseException as cancelled:
+                cancelled.phase, cancelled.sent = progress.phase, progress.sent  # type: ignore[attr-defined]
+                raise
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
         return RawResponse(response.status_code, headers, body, response.http_version)
 
@@ -190,9 +200,19 @@ class HttpxEngine:
 
 async def _read(response: Any, limit: int | None) -> bytes:
     accumulator = Accumulator(NO_LIMIT if limit is None else limit)
-    async for chunk in response.aiter_raw():
-        if not accumulator.append(chunk):
-            raise too_large(limit or 0)
+    fits = True
+    try:
+        async for chunk in response.aiter_raw():
+            if not accumulator.append(chunk):
+                # To leave the loop would leave httpcore's generators in the middle, of which trio complains. When the
+                # connection is closed they end by themselves.
+                fits = False
+                await response.aclose()
+    except Exception:
+        if fits:
+            raise
+    if not fits:
+        raise too_large(limit or 0)
     return accumulator.finish()
 
 

@@ -66,7 +66,7 @@ class NativeEngine(CarrierCore):
         if encoder is not None and options.base is not None:
             settings = options.per_request
             pool = self._pool(options.base.origin)
-            self.set_plain(encoder, pool, settings, not settings["as_response"], _limit(settings))
+            self.set_plain(encoder, pool, settings, _is_plain(settings), _limit(settings))
 
     # Requests
 
@@ -90,7 +90,7 @@ class NativeEngine(CarrierCore):
             settings = self.options.for_request(exchange.options)
             request = prepare(exchange.data, exchange.options, self.options)
             exchange.settings = settings
-            exchange.plain = not settings["as_response"]
+            exchange.plain = _is_plain(settings)
             exchange.limit = _limit(settings)
             if request.auth is not None and self._make_other is None:
                 raise ConfigurationError("a custom auth flow needs http_engine='auto' or 'httpx'")
@@ -214,6 +214,10 @@ class NativeEngine(CarrierCore):
             if all(pool.is_empty for pool in self._pools.values()):
                 break
             await asyncio.sleep(0)
+
+
+def _is_plain(settings: dict[str, Any]) -> bool:
+    return not settings["as_response"] and settings["max_response_bytes"] is None
 
 
 def _limit(settings: dict[str, Any]) -> int:

@@ -92,7 +92,7 @@ class Pool(PoolCore):
         exchange.connection = None
         error: PynectorError
         if problem is TOO_LARGE:
-            error = too_large(exchange.limit)
+            error = too_large(exchange.settings["max_response_bytes"])
         else:
             error = ProtocolError(f"the server broke the protocol: {problem}", phase=phase, sent="full")
         self._engine.failed(exchange, error)
