@@ -154,6 +154,7 @@ def with_room(limit: int | None) -> int | None:
     return None if limit is None else limit + limit // 100 + 1024
 
 
-def too_large(limit: int) -> ResponseTooLarge:
+def too_large(limit: int, request: str | None = None) -> ResponseTooLarge:
     """Give the error of an answer longer than `limit` bytes."""
-    return ResponseTooLarge(f"the answer is longer than max_response_bytes={limit}", phase="body", sent="full")
+    said = f"the answer is longer than max_response_bytes={limit}"
+    return ResponseTooLarge(said, request=request, phase="body", sent="full")
