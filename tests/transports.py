@@ -6,7 +6,7 @@ import random
 import socketserver
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -110,7 +110,7 @@ class MemoryTransport(Connectable):
         super().__init__()
         self.random = random.Random(seed)
         self.wire: deque[Any] = deque()
-        self.stuck: set[Any] = set()
+        self.stuck: Collection[Any] = ()
         self.sent: list[Any] = []
         self.options: list[dict[str, Any]] = []
         self.release = anyio.Event()
@@ -165,7 +165,7 @@ class Answering(Connectable):
         if max_concurrency is not None:
             self.max_concurrency = max_concurrency
         self.random = random.Random(seed)
-        self.stuck: set[Any] = set()
+        self.stuck: Collection[Any] = ()
         self.release = anyio.Event()
         self.waiting = anyio.Event()
         self.seen: list[Any] = []

@@ -49,7 +49,7 @@ class EventLogger:
     def _log(self, level: int, event: str, fields: dict[str, Any]) -> None:
         structlog = _structlog()
         if structlog is not None:
-            structlog.get_logger(self._name).log(level, event, **fields)
+            getattr(structlog.get_logger(self._name), logging.getLevelName(level).lower())(event, **fields)
         elif self._logger.isEnabledFor(level):
             text = " ".join([event, *(f"{name}={value}" for name, value in fields.items())])
             self._logger.log(level, "%s", text, extra={"event": event, "fields": fields})

@@ -42,25 +42,37 @@ _STEPS: dict[str, tuple[Phase, Sent]] = {
 }
 _QUOTED = re.compile(r":? *(?:bytearray\()?b?(?:'.*'|\".*\").*", re.DOTALL)
 _CONNECTS = frozenset({"connect_tcp.started", "connect_unix_socket.started"})
+_CONNECTED = frozenset({"connect_tcp.complete", "connect_unix_socket.complete"})
 
 
 class _Progress:
     """How far one request has come."""
 
-    __slots__ = ("fresh", "phase", "sent")
+    __slots__ = ("_stream", "fresh", "phase", "sent")
 
     def __init__(self) -> None:
         self.phase: Phase = "connect"
         self.sent: Sent = "none"
         self.fresh = False
+        self._stream: Any = None
 
     async def trace(self, event: str, info: Any) -> None:
         """Follow httpx's events, named like "http11.send_request_body.complete"."""
         step = event.partition(".")[2]
         if step in _CONNECTS:
             self.fresh = True
+        elif step in _CONNECTED:
+            self._stream = info["return_value"]
         elif step in _STEPS:
             self.phase, self.sent = _STEPS[step]
+
+    async def note_on(self, cancelled: Any) -> None:
+        """Note on the exception of a cancelled request how far it had come."""
+        cancelled.phase, cancelled.sent = self.phase, self.sent
+        if self.phase == "tls":
+            # httpcore forgets a connection whose handshake is cancelled.
+            with anyio.CancelScope(shield=True):
+                await self._stream.aclose()
 
 
 class HttpxEngine:
@@ -137,7 +149,7 @@ class HttpxEngine:
                     await anyio.lowlevel.checkpoint_if_cancelled()
                 raise
             except BaseException as cancelled:
-                cancelled.phase, cancelled.sent = progress.phase, progress.sent  # type: ignore[attr-defined]
+                await progress.note_on(cancelled)
                 raise
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
         return RawResponse(response.status_code, headers, body, response.http_version)

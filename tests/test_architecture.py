@@ -1,0 +1,171 @@
+"""The house: what may import what, what is public, and how large things may grow."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import pynector
+
+ROOT = Path(pynector.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+MODULES = sorted(
+    ".".join(("pynector", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__") for path in FILES
+)
+
+# Each part of the package, and the parts that it may import. Nothing imports upward.
+BELOW = {
+    "_version": set(),
+    "errors": set(),
+    "config": {"errors"},
+    "retry": {"errors"},
+    "runtime": {"errors"},
+    "telemetry": {"errors"},
+    "_speedups": set(),
+    "transport": {"_speedups", "_version", "config", "errors"},
+    "batch": {"_speedups", "config", "errors", "runtime", "transport"},
+    "session": {"batch", "config", "errors", "runtime", "transport"},
+    "client": {"batch", "config", "errors", "retry", "runtime", "session", "telemetry", "transport"},
+    "testing": set(),
+}
+
+LOOPS = {"anyio", "asyncio", "trio", "uvloop", "httpx", "httpx2", "websockets", "ssl", "socket", "threading"}
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The full names of the modules a file imports, wherever in it."""
+    package = ("pynector", *path.relative_to(ROOT).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            prefix = ".".join([*base, *([node.module] if node.module else [])])
+            yield prefix
+            if not node.module:
+                yield from (f"{prefix}.{alias.name}" for alias in node.names)
+
+
+def parts_imported(path: Path) -> set[str]:
+    names = [name.split(".") for name in imports(path)]
+    return {name[1] for name in names if name[0] == "pynector" and len(name) > 1}
+
+
+@pytest.mark.parametrize("part", BELOW)
+def test_imports_flow_one_way(part: str) -> None:
+    files = [path for path in FILES if part_of(path) == part]
+    assert files
+    for path in files:
+        assert parts_imported(path) <= BELOW[part] | {part}, path
+
+
+def test_every_part_has_its_place() -> None:
+    on_top = {"__init__", "__main__", "cli"}
+    assert {part_of(path) for path in FILES} <= {*BELOW, *on_top}
+    for part, below in BELOW.items():
+        for lower in below:
+            assert part not in BELOW[lower], f"{part} and {lower} import one another"
+
+
+def test_only_what_is_on_top_imports_the_whole_package() -> None:
+    for path in FILES:
+        if part_of(path) in BELOW:
+            assert "pynector" not in set(imports(path)), path
+
+
+def test_the_hot_path_knows_no_event_loop() -> None:
+    for path in ROOT.glob("_speedups/*.py"):
+        assert not {name.split(".")[0] for name in imports(path)} & LOOPS, path
+
+
+def test_a_declaration_file_imports_only_the_hot_path() -> None:
+    for path in ROOT.rglob("*.pxd"):
+        for line in path.read_text().splitlines():
+            if "cimport" in line and "pynector" in line:
+                assert "pynector._speedups." in line, (path, line)
+
+
+def test_only_what_is_on_top_prints() -> None:
+    for path in FILES:
+        if part_of(path) in {*BELOW} - {"testing"}:
+            names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+            assert "print" not in names, path
+
+
+IMPORT_EACH = """
+import importlib, sys, traceback
+for name in sys.argv[1:]:
+    for loaded in [m for m in sys.modules if m == "pynector" or m.startswith("pynector.")]:
+        del sys.modules[loaded]
+    try:
+        importlib.import_module(name)
+    except Exception:
+        print(name, traceback.format_exc())
+"""
+
+IMPORT_ALL = """
+import sys
+import pynector
+optional = {"httpx", "httpx2", "opentelemetry", "structlog", "rich", "trio", "uvloop", "certifi"}
+print(sorted(optional & sys.modules.keys()))
+"""
+
+
+def run(code: str, *arguments: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_each_module_can_be_imported_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYNECTOR_PURE", "1")
+    assert run(IMPORT_EACH, *(name for name in MODULES if not name.endswith("__main__"))) == ""
+
+
+def test_importing_pynector_imports_nothing_optional() -> None:
+    assert run(IMPORT_ALL) == "[]\n"
+
+
+def test_the_public_names_are_all_and_sorted() -> None:
+    public = {
+        name
+        for name, value in vars(pynector).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert pynector.__all__ == sorted({*public, "__version__"})
+
+
+@pytest.mark.parametrize("package", ["pynector.transport", "pynector.telemetry", "pynector.testing"])
+def test_the_names_of_a_package_are_there(package: str) -> None:
+    module = sys.modules.get(package) or __import__(package, fromlist=["*"])
+    assert len(set(module.__all__)) == len(module.__all__)
+    for name in module.__all__:
+        assert hasattr(module, name)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_grows_too_large(path: Path) -> None:
+    source = path.read_text()
+    assert len(source.splitlines()) < 400
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            assert length(node) < 50, node.name
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines of a function without its docstring."""
+    lines = (function.end_lineno or 0) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function, clean=False) is not None:
+        lines -= (first.end_lineno or 0) - first.lineno + 1
+    return lines
