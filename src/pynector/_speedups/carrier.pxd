@@ -1,11 +1,11 @@
 cimport cython
 
 from pynector._speedups.encoder cimport RequestEncoder
-from pynector._speedups.http1 cimport Exchange
+from pynector._speedups.exchange cimport Exchange, Receiver
 from pynector._speedups.pool cimport PoolCore
 
 
-cdef class CarrierCore:
+cdef class CarrierCore(Receiver):
     cdef object __weakref__
     cdef object _clock
     cdef RequestEncoder _encoder

@@ -6,11 +6,11 @@ What is not plain, a redirect or an error, say, is the subclass's.
 from typing import Any
 
 from .encoder import RequestEncoder
-from .http1 import NO_LIMIT, Exchange
+from .exchange import NO_LIMIT, Exchange, Receiver
 from .pool import PoolCore
 
 
-class CarrierCore:
+class CarrierCore(Receiver):
     """The straight way from a request to its bytes and from an answer to its completion.
 
     Args:

@@ -9,5 +9,10 @@ cdef inline bytes uninitialised(Py_ssize_t size):
     return PyBytes_FromStringAndSize(NULL, size)
 
 
+# The view includes the byte that ends every bytes object in memory; whoever may have written there seals the object.
 cdef inline object writable(bytes data):
-    return PyMemoryView_FromMemory(PyBytes_AS_STRING(data), len(data), PyBUF_WRITE)
+    return PyMemoryView_FromMemory(PyBytes_AS_STRING(data), len(data) + 1, PyBUF_WRITE)
+
+
+cdef inline void seal(bytes data) noexcept:
+    PyBytes_AS_STRING(data)[len(data)] = 0

@@ -5,10 +5,12 @@ It is driven by an event loop's BufferedProtocol calls, and knows neither pools 
 
 from typing import Any
 
+from .exchange import Exchange
+from .head import Head
+
 COMPILED = not __file__.endswith(".py")
 
 NO_LENGTH = -1
-NO_LIMIT = -1
 
 # A body at least this long is read straight into its final bytes.
 DIRECT = 1 << 16
@@ -20,85 +22,35 @@ MOST_DIRECT = 1 << 28
 MOST_HEADERS = 1 << 18
 
 
-class Exchange:
-    """One request on its way, and whom to tell.
+class Owner:
+    """Whoever is told what became of a connection's exchange."""
 
-    Attributes:
-        payload: The request as it goes on the wire.
-        deadline: When it must have ended, on the event loop's clock in seconds.
-        completion: See pynector.transport.Completion; None once it has ended or was given up.
-        token: What to call the completion with.
-        data: What the caller gave.
-        options: What the caller gave.
-        settings: What holds for the answer, by the name of the request's setting.
-        request: The PreparedRequest, or None as long as nobody needed it.
-        is_head: Whether its answer has no body, whatever it says.
-        repeatable: Whether it may be sent again if the connection was dead before it arrived.
-        limit: The most bytes its body may have, or NO_LENGTH.
-        hops: How many redirects it has followed.
-        started: When it began, on the event loop's clock in seconds.
-        connection: The connection it is on, or None.
-        engine: What it is given up at.
-        pool: Where it waits.
-        plain: Whether its answer is just the body.
-        queued: Since when it waits for a connection to be free, on the event loop's clock; 0.0 if it does not.
-    """
+    __slots__ = ()
 
-    __slots__ = (
-        "completion",
-        "connection",
-        "data",
-        "deadline",
-        "engine",
-        "hops",
-        "is_head",
-        "limit",
-        "options",
-        "payload",
-        "plain",
-        "pool",
-        "queued",
-        "repeatable",
-        "request",
-        "settings",
-        "started",
-        "token",
-    )
-
-    def __init__(
+    def answered(
         self,
-        engine: Any,
-        data: Any,
-        options: Any,
-        deadline: float,
-        completion: Any,
-        token: int,
-        started: float,
+        connection: "ConnectionCore",
+        exchange: Exchange,
+        status: int,
+        head: bytes,
+        body: bytes,
+        encoded: bool,
+        reusable: bool,
+        server_timeout: int,
     ) -> None:
-        self.engine = engine
-        self.data = data
-        self.options = options
-        self.deadline = deadline
-        self.completion = completion
-        self.token = token
-        self.started = started
-        self.payload = b""
-        self.settings: Any = None
-        self.request: Any = None
-        self.connection: Any = None
-        self.pool: Any = None
-        self.is_head = False
-        self.repeatable = True
-        self.limit = NO_LENGTH
-        self.hops = 0
-        self.plain = True
-        self.queued = 0.0
+        """Take a response; see Receiver.
 
-    def cancel(self) -> None:
-        """Give the request up: its completion is not called any more."""
-        if self.completion is not None:
-            self.completion = None
-            self.engine.give_up(self)
+        Args:
+            connection: Where it came from.
+            exchange: What it answers.
+            status: Its status code.
+            head: Its status line and header fields, or b"" where nobody wants them.
+            body: Its body as it came.
+            encoded: Whether the body has a content coding.
+            reusable: Whether the connection may carry another exchange.
+            server_timeout: For how many seconds the server keeps it open, or NO_LENGTH.
+        """
+        raise NotImplementedError
 
 
 class ConnectionCore:
@@ -106,8 +58,8 @@ class ConnectionCore:
 
     Args:
         make_parser: httptools.HttpResponseParser.
-        scratch: A memoryview that all connections of an event loop read into.
-        pool: Told of the end of an exchange (`answered`, `failed`) and of the connection (`lost`).
+        scratch: A memoryview of a bytearray that all connections of an event loop read into.
+        owner: Told of the end of an exchange (`answered`, `failed`) and of the connection (`lost`).
 
     Attributes:
         transport: The event loop's transport, or None before it is connected and after it is lost.
@@ -117,45 +69,46 @@ class ConnectionCore:
         alarm: When its timer goes off, on the same clock; the pool's business.
         timer: That timer, or None.
         version: The HTTP version of the answer, "1.1" or the like, unless the answer is a plain one.
+        scans: Whether plain responses are taken without the parser, which is faster only where it is compiled.
     """
 
     __slots__ = (
         "_body",
-        "_chunked",
+        "_buffer",
         "_chunks",
         "_complete",
         "_direct",
         "_excess",
+        "_fields",
         "_final",
         "_head",
         "_interim",
-        "_keep",
         "_length",
         "_make_parser",
         "_offset",
+        "_owner",
         "_parser",
-        "_pool",
         "_problem",
         "_scratch",
         "_size",
         "_stale",
-        "_status",
         "alarm",
-        "encoded",
         "exchange",
         "idle_until",
-        "server_timeout",
+        "scans",
         "timer",
         "transport",
         "used",
         "version",
     )
 
-    def __init__(self, make_parser: Any, scratch: Any, pool: Any) -> None:
+    def __init__(self, make_parser: Any, scratch: memoryview, owner: Owner) -> None:
         self._make_parser = make_parser
         self._scratch = scratch
-        self._pool = pool
-        self._parser = make_parser(self)
+        self._buffer: Any = scratch.obj
+        self._owner = owner
+        self._parser: Any = None
+        self._fields = Head()
         self.transport: Any = None
         self.exchange: Any = None
         self.used = False
@@ -163,6 +116,7 @@ class ConnectionCore:
         self.alarm = float("inf")
         self.timer: Any = None
         self.version = ""
+        self.scans = COMPILED
         self._reset()
 
     def _reset(self) -> None:
@@ -176,14 +130,9 @@ class ConnectionCore:
         self._chunks: list[bytes] = []
         self._complete = False
         self._final = False
-        self._keep = False
-        self._status = 0
         self._length = NO_LENGTH
-        self._chunked = False
         self._size = 0
         self._offset = 0
-        self.encoded = False
-        self.server_timeout = NO_LENGTH
 
     # The pool's calls
 
@@ -229,30 +178,18 @@ class ConnectionCore:
         """See asyncio.BufferedProtocol."""
         if self._direct is not None:
             self._offset += count
-            if self._offset == self._length:
-                self._stale = True
+            if self._offset >= self._length:
                 self._answer()
-            return
-        if self.exchange is None:
+        elif self.exchange is None:
             # Nobody asked for it: it must not become somebody's answer.
             self._abandon()
-            return
-        data = self._scratch[:count]
-        if not self._final:
-            # The parser is not asked for the header fields: most answers need two or three of them.
-            self._head = bytes(data) if not self._head else self._head + bytes(data)
-        self._feed(data)
-        if self._problem is not None:
-            self._fail(self._problem)
-        elif self._complete:
-            self._answer()
-        elif not self._final and len(self._head) > MOST_HEADERS:
-            self._fail("the header fields are longer than 256 KiB")
+        elif not (self.scans and not self._head and self._take_plain(count)):
+            self._parse(count)
 
     def eof_received(self) -> bool:
         """See asyncio.BaseProtocol."""
-        if self.exchange is not None and self._final and self._length < 0 and not self._chunked:
-            self._keep = False
+        if self.exchange is not None and self._final and self._length < 0 and not self._fields.chunked:
+            self._fields.keep = False
             self._answer()
         return False
 
@@ -260,9 +197,10 @@ class ConnectionCore:
         """See asyncio.BaseProtocol."""
         exchange = self.exchange
         phase = self.phase()
+        heard = self._final or len(self._head) > 0
         self.exchange = None
         self.transport = None
-        self._pool.lost(self, exchange, error, phase, len(self._head) > 0)
+        self._owner.lost(self, exchange, error, phase, heard)  # type: ignore[attr-defined]
 
     # The parser's calls
 
@@ -279,23 +217,27 @@ class ConnectionCore:
         if status < 200:
             self._interim += 1
             return
-        self._read_head()
-        self._status = status
-        self._keep = self._parser.should_keep_alive()
-        if status >= 300 or not self.exchange.plain:
-            self.version = self._parser.get_http_version()
-        if self.exchange.is_head or status == 204 or status == 304:
-            self._final = True
-            self._complete = True
-            self._stale = True
-            return
+        fields = self._fields
+        fields.clear()
+        self._cut_head()
+        fields.read(self._head)
+        fields.status = status
+        fields.keep = self._parser.should_keep_alive()
+        self._problem = fields.problem
+        self.version = self._parser.get_http_version()
         self._final = True
-        if self._chunked or self._length < 0:
-            self._length = NO_LENGTH
-        elif 0 <= self.exchange.limit < self._length:
-            self._problem = TOO_LARGE
-        elif DIRECT <= self._length <= MOST_DIRECT:
-            self._allocate()
+        if self.exchange.is_head or status == 204 or status == 304:
+            self._complete = True
+            # The parser does not know that a body does not follow.
+            self._stale = True
+        elif not fields.chunked and fields.length >= 0:
+            self._length = fields.length
+            if 0 <= self.exchange.limit < self._length:
+                self._problem = TOO_LARGE
+            elif DIRECT <= self._length <= MOST_DIRECT:
+                self._allocate()
+                # It does not see the rest of the body.
+                self._stale = True
 
     def on_body(self, chunk: bytes) -> None:
         """A piece of the body."""
@@ -321,49 +263,47 @@ class ConnectionCore:
 
     # Inside
 
-    def _read_head(self) -> None:
-        """Look through the header fields, which the parser has found valid, for those that matter here."""
-        head = self._head
-        start = 0
-        while self._interim:
-            start = head.find(b"\r\n\r\n", start) + 4
-            self._interim -= 1
-        end = head.find(b"\r\n\r\n", start)
-        self._head = head = head[start:end]
-        start = head.find(b"\r\n") + 2
-        while start > 1:
-            end = head.find(b"\r\n", start)
-            # c, t and k, in either case.
-            if head[start] | 32 in (99, 116, 107):
-                self._read_field(head[start:] if end < 0 else head[start:end])
-            start = end + 2
+    def _take_plain(self, count: int) -> bool:
+        """Take the first bytes of a response without the parser, or say that they are not plain."""
+        fields, exchange = self._fields, self.exchange
+        start = fields.scan(self._buffer, count)
+        length, status = fields.length, fields.status
+        if start < 0 or exchange.is_head or status < 200 or status == 204 or status == 304:
+            return False
+        if start + length < count or length > MOST_DIRECT or 0 <= exchange.limit < length:
+            return False
+        head = b""
+        if status >= 300 or fields.encoded or not exchange.plain:
+            head = copied(self._buffer, 0, start - 4)
+            self.version = "1.1"
+        if start + length == count:
+            self._hand_over(head, copied(self._buffer, start, count), fields.keep)
+            return True
+        self._final = True
+        self._head = head
+        self._length = length
+        self._allocate()
+        self._offset = count - start
+        self._direct[: self._offset] = self._scratch[start:count]
+        return True
 
-    def _read_field(self, line: bytes) -> None:
-        name, _, value = line.partition(b":")
-        name = name.strip().lower()
-        if name == b"content-length":
-            digits = value.strip()
-            self._length = int(digits) if len(digits) < 18 else MOST_DIRECT << 30
-        elif name == b"transfer-encoding":
-            if self._chunked or value.strip().lower() != b"chunked":
-                self._problem = "the transfer coding is not chunked"
-            self._chunked = True
-        elif name == b"content-encoding":
-            self.encoded = True
-        elif name == b"keep-alive":
-            for part in value.split(b","):
-                key, _, number = part.partition(b"=")
-                number = number.strip()[:9]
-                if key.strip().lower() == b"timeout" and number.isdigit():
-                    self.server_timeout = int(number)
-
-    def _allocate(self) -> None:
-        if COMPILED:
-            self._body = uninitialised(self._length)  # type: ignore[name-defined] # noqa: F821
-            self._direct = writable(self._body)  # type: ignore[name-defined] # noqa: F821
+    def _parse(self, count: int) -> None:
+        """Have the parser take bytes."""
+        if self._parser is None:
+            self._parser = self._make_parser(self)
+        if self._final:
+            self._feed(self._scratch[:count])
         else:
-            self._body = bytearray(self._length)
-            self._direct = memoryview(self._body)
+            # The parser is not asked for the header fields: most answers need two or three of them.
+            data = copied(self._buffer, 0, count)
+            self._head = self._head + data if self._head else data
+            self._feed(data)
+        if self._problem is not None:
+            self._fail(self._problem)
+        elif self._complete:
+            self._answer()
+        elif not self._final and len(self._head) > MOST_HEADERS:
+            self._fail("the header fields are longer than 256 KiB")
 
     def _feed(self, data: Any) -> None:
         try:
@@ -376,33 +316,63 @@ class ConnectionCore:
                 said = str(error)
                 self._problem = "the server switched to another protocol" if said.isdigit() else said
 
-    def _answer(self) -> None:
-        exchange = self.exchange
-        status = self._status
-        head = self._head
-        if self._body is not None:
-            body = self._body
-            if not COMPILED:
-                body = bytes(body)
+    def _cut_head(self) -> None:
+        """Leave of the bytes so far the head of the final response."""
+        head, start = self._head, 0
+        while self._interim:
+            start = head.find(b"\r\n\r\n", start) + 4
+            self._interim -= 1
+        self._head = head[start : head.find(b"\r\n\r\n", start)]
+
+    def _allocate(self) -> None:
+        # One byte more than the body has shows what comes after its end.
+        if COMPILED:
+            self._body = uninitialised(self._length)  # type: ignore[name-defined] # noqa: F821
+            self._direct = writable(self._body)  # type: ignore[name-defined] # noqa: F821
         else:
+            self._body = bytearray(self._length + 1)
+            self._direct = memoryview(self._body)
+
+    def _answer(self) -> None:
+        """Make an answer of what was collected."""
+        body = self._body
+        if body is None:
             chunks = self._chunks
             body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        encoded = self.encoded
-        reusable = self._keep and not self._excess and self.transport is not None
-        if self._stale and reusable:
-            self._parser = self._make_parser(self)
+        else:
+            self._excess = self._excess or self._offset > self._length
+            if COMPILED:
+                seal(body)  # type: ignore[name-defined] # noqa: F821
+            else:
+                body = bytes(self._direct[: self._length])
+        keep = self._fields.keep and not self._excess
+        head = self._head
+        if self._stale:
+            self._parser = None
+        self._reset()
+        self._hand_over(head, body, keep)
+
+    def _hand_over(self, head: bytes, body: bytes, keep: bool) -> None:
+        exchange, fields = self.exchange, self._fields
         self.exchange = None
         self.used = True
-        server_timeout = self.server_timeout
-        self._reset()
-        self._pool.answered(self, exchange, status, head, body, encoded, reusable, server_timeout)
+        self._owner.answered(
+            self,
+            exchange,
+            fields.status,
+            head,
+            body,
+            fields.encoded,
+            keep and self.transport is not None,
+            fields.timeout,
+        )
 
     def _fail(self, problem: Any) -> None:
         exchange = self.exchange
         phase = self.phase()
         self.exchange = None
         self._abandon()
-        self._pool.failed(exchange, problem, phase)
+        self._owner.failed(exchange, problem, phase)  # type: ignore[attr-defined]
 
     def _abandon(self) -> None:
         if self.transport is not None:
@@ -410,3 +380,8 @@ class ConnectionCore:
 
 
 TOO_LARGE = object()
+
+
+def copied(buffer: Any, start: int, end: int) -> bytes:
+    """Give a part of a buffer as bytes of its own."""
+    return bytes(buffer[start:end])

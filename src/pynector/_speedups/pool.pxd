@@ -1,6 +1,7 @@
 cimport cython
 
-from pynector._speedups.http1 cimport ConnectionCore, Exchange
+from pynector._speedups.exchange cimport Exchange, Receiver
+from pynector._speedups.http1 cimport ConnectionCore, Owner
 
 cdef double NEVER
 cdef double FRESH
@@ -8,9 +9,9 @@ cdef double MARGIN
 cdef Py_ssize_t SMALL
 
 
-cdef class PoolCore:
+cdef class PoolCore(Owner):
     cdef object __weakref__
-    cdef public object _engine
+    cdef public Receiver _engine
     cdef public object _loop
     cdef object _now
     cdef public Py_ssize_t _limit

@@ -6,7 +6,8 @@ What happens seldom, such as making and losing connections, is the subclass's.
 from collections import deque
 from typing import Any
 
-from .http1 import ConnectionCore, Exchange
+from .exchange import Exchange
+from .http1 import ConnectionCore, Owner
 
 NEVER = float("inf")
 
@@ -21,7 +22,7 @@ MARGIN = 1.0
 SMALL = 1 << 14
 
 
-class PoolCore:
+class PoolCore(Owner):
     """The idle connections to one origin, and the exchanges that wait for one.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 import httptools
 
 from ...._speedups.carrier import CarrierCore
-from ...._speedups.http1 import NO_LIMIT, Exchange
+from ...._speedups.exchange import NO_LIMIT, Exchange
 from ....errors import (
     ConfigurationError,
     Phase,

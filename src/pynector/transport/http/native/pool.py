@@ -7,7 +7,8 @@ import math
 import select
 from typing import TYPE_CHECKING, Any
 
-from ...._speedups.http1 import TOO_LARGE, ConnectionCore, Exchange
+from ...._speedups.exchange import Exchange
+from ...._speedups.http1 import TOO_LARGE, ConnectionCore
 from ...._speedups.pool import PoolCore
 from ....errors import ConnectionLost, ProtocolError, PynectorError, Sent, TimeoutError, TransportError
 from ..decoding import too_large

@@ -1,0 +1,29 @@
+cimport cython
+
+
+@cython.freelist(256)
+cdef class Exchange:
+    cdef public object engine
+    cdef public object data
+    cdef public object options
+    cdef public double deadline
+    cdef public object completion
+    cdef public Py_ssize_t token
+    cdef public double started
+    cdef public bytes payload
+    cdef public object settings
+    cdef public object request
+    cdef public object connection
+    cdef public object pool
+    cdef public bint is_head
+    cdef public bint repeatable
+    cdef public Py_ssize_t limit
+    cdef public Py_ssize_t hops
+    cdef public bint plain
+    cdef public double queued
+
+
+cdef class Receiver:
+    cpdef object answered(
+        self, Exchange exchange, int status, bytes head, bytes body, bint encoded, str version
+    )

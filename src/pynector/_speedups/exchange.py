@@ -1,0 +1,105 @@
+"""One request on its way through pool and connection, and who is told what became of it."""
+
+from typing import Any
+
+NO_LIMIT = -1
+
+
+class Exchange:
+    """One request on its way, and whom to tell.
+
+    Attributes:
+        payload: The request as it goes on the wire.
+        deadline: When it must have ended, on the event loop's clock in seconds.
+        completion: See pynector.transport.Completion; None once it has ended or was given up.
+        token: What to call the completion with.
+        data: What the caller gave.
+        options: What the caller gave.
+        settings: What holds for the answer, by the name of the request's setting.
+        request: The PreparedRequest, or None as long as nobody needed it.
+        is_head: Whether its answer has no body, whatever it says.
+        repeatable: Whether it may be sent again if the connection was dead before it arrived.
+        limit: The most bytes its body may have, or NO_LIMIT.
+        hops: How many redirects it has followed.
+        started: When it began, on the event loop's clock in seconds.
+        connection: The connection it is on, or None.
+        engine: What it is given up at.
+        pool: Where it waits.
+        plain: Whether its answer is just the body.
+        queued: Since when it waits for a connection to be free, on the event loop's clock; 0.0 if it does not.
+    """
+
+    __slots__ = (
+        "completion",
+        "connection",
+        "data",
+        "deadline",
+        "engine",
+        "hops",
+        "is_head",
+        "limit",
+        "options",
+        "payload",
+        "plain",
+        "pool",
+        "queued",
+        "repeatable",
+        "request",
+        "settings",
+        "started",
+        "token",
+    )
+
+    def __init__(
+        self,
+        engine: Any,
+        data: Any,
+        options: Any,
+        deadline: float,
+        completion: Any,
+        token: int,
+        started: float,
+    ) -> None:
+        self.engine = engine
+        self.data = data
+        self.options = options
+        self.deadline = deadline
+        self.completion = completion
+        self.token = token
+        self.started = started
+        self.payload = b""
+        self.settings: Any = None
+        self.request: Any = None
+        self.connection: Any = None
+        self.pool: Any = None
+        self.is_head = False
+        self.repeatable = True
+        self.limit = NO_LIMIT
+        self.hops = 0
+        self.plain = True
+        self.queued = 0.0
+
+    def cancel(self) -> None:
+        """Give the request up: its completion is not called any more."""
+        if self.completion is not None:
+            self.completion = None
+            self.engine.give_up(self)
+
+
+class Receiver:
+    """Whoever is told what the response to an exchange is."""
+
+    __slots__ = ()
+
+    def answered(self, exchange: Exchange, status: int, head: bytes, body: bytes, encoded: bool, version: str) -> None:
+        """Take a response.
+
+        Args:
+            exchange: What it answers.
+            status: Its status code.
+            head: Its status line and header fields, without the empty line; b"" if a body is all that is wanted.
+            body: Its body as it came.
+            encoded: Whether the body has a content coding.
+            version: The HTTP version, "1.1" or the like; "" where head is.
+        """
+        raise NotImplementedError

@@ -1,0 +1,57 @@
+cimport cython
+
+cdef Py_ssize_t NOT_PLAIN
+cdef Py_ssize_t NO_LENGTH
+cdef Py_ssize_t UNREACHABLE
+cdef bytes TOKEN
+cdef bytes TEXT
+cdef bytes CONTENT_LENGTH
+cdef bytes CONTENT_ENCODING
+cdef bytes CONNECTION
+cdef bytes KEEP_ALIVE
+cdef bytes CLOSE
+cdef bytes TIMEOUT
+cdef tuple LEFT_TO_PARSER
+
+
+@cython.final
+cdef class Head:
+    cdef public int status
+    cdef public Py_ssize_t length
+    cdef public bint chunked
+    cdef public bint encoded
+    cdef public bint keep
+    cdef public Py_ssize_t timeout
+    cdef public object problem
+
+    cdef object clear(self)
+
+    @cython.locals(
+        token="const unsigned char*",
+        text="const unsigned char*",
+        at=Py_ssize_t,
+        start=Py_ssize_t,
+        colon=Py_ssize_t,
+        value=Py_ssize_t,
+        first=int,
+    )
+    cdef Py_ssize_t scan(self, const unsigned char* data, Py_ssize_t size) except -2
+    @cython.locals(at=Py_ssize_t, text="const unsigned char*")
+    cdef Py_ssize_t _scan_status(self, const unsigned char* data, Py_ssize_t size) except -2
+    @cython.locals(stop=Py_ssize_t, name=bytes)
+    cdef bint _take(
+        self, const unsigned char* data, Py_ssize_t start, Py_ssize_t colon, Py_ssize_t value, Py_ssize_t end
+    ) except -1
+    @cython.locals(start=Py_ssize_t, end=Py_ssize_t)
+    cpdef object read(self, bytes head)
+    @cython.locals(name=bytes, value=bytes, part=bytes, key=bytes, digits=bytes)
+    cdef object _read_field(self, bytes line)
+
+
+@cython.locals(size=Py_ssize_t, at=Py_ssize_t, fold=int, wanted="const unsigned char*")
+cdef bint matches(
+    const unsigned char* data, Py_ssize_t start, Py_ssize_t end, bytes expected, bint folded
+) except -1
+
+@cython.locals(value=Py_ssize_t, at=Py_ssize_t)
+cdef Py_ssize_t number(const unsigned char* data, Py_ssize_t start, Py_ssize_t end) except -2

@@ -1,0 +1,191 @@
+"""Reads the head of a response: where its body ends, and for how long its connection lives (RFC 9112 sections 4 to 6).
+
+Most heads are whole, plain and correct: these are scanned. Every other one is the parser's to judge, and what is taken
+here is a strict part of what the parser takes, with the same meaning.
+"""
+
+from typing import Any
+
+NOT_PLAIN = -1
+NO_LENGTH = -1
+UNREACHABLE = 1 << 60
+
+_TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+TOKEN = bytes(1 if code in _TOKEN else 0 for code in range(256))
+TEXT = bytes(1 if 32 <= code < 127 or code == 9 else 0 for code in range(256))
+
+CONTENT_LENGTH = b"content-length"
+CONTENT_ENCODING = b"content-encoding"
+CONNECTION = b"connection"
+KEEP_ALIVE = b"keep-alive"
+CLOSE = b"close"
+TIMEOUT = b"timeout="
+LEFT_TO_PARSER = (b"transfer-encoding", b"upgrade", b"proxy-connection")
+
+
+class Head:
+    """What a status line and header fields come to.
+
+    Attributes:
+        status: The status code.
+        length: The body's length in bytes as the fields say, or NO_LENGTH.
+        chunked: Whether the body comes in chunks.
+        encoded: Whether the body has a content coding.
+        keep: Whether the connection stays open.
+        timeout: For how many seconds the server keeps it open, or NO_LENGTH.
+        problem: What is wrong with the framing, or None.
+    """
+
+    __slots__ = ("chunked", "encoded", "keep", "length", "problem", "status", "timeout")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was read."""
+        self.status = 0
+        self.length = NO_LENGTH
+        self.chunked = False
+        self.encoded = False
+        self.keep = True
+        self.timeout = NO_LENGTH
+        self.problem: Any = None
+
+    def scan(self, data: Any, size: int) -> int:
+        """Read a head from the start of data.
+
+        Args:
+            data: The bytes received.
+            size: How many there are.
+
+        Returns:
+            Where the body starts, or NOT_PLAIN: it is not whole, not correct, or has no Content-Length.
+        """
+        token, text = TOKEN, TEXT
+        self.clear()
+        at = self._scan_status(data, size)
+        while 0 <= at < size - 1 and data[at] != 13:
+            start = at
+            while at < size and token[data[at]]:
+                at += 1
+            colon = at
+            if at == size or at == start or data[at] != 58:
+                return NOT_PLAIN
+            at += 1
+            while at < size and (data[at] == 32 or data[at] == 9):
+                at += 1
+            value = at
+            while at < size and text[data[at]]:
+                at += 1
+            if at >= size - 1 or data[at] != 13 or data[at + 1] != 10:
+                return NOT_PLAIN
+            # c, t, k, u and p, in either case: all others are of no concern here.
+            first = data[start] | 32
+            if first == 99 or first == 116 or first == 107 or first == 117 or first == 112:
+                if not self._take(data, start, colon, value, at):
+                    return NOT_PLAIN
+            at += 2
+        if at < 0 or at >= size - 1 or data[at + 1] != 10 or self.length < 0:
+            return NOT_PLAIN
+        return at + 2
+
+    def _scan_status(self, data: Any, size: int) -> int:
+        """Read the status line, and give where the header fields start, or NOT_PLAIN."""
+        if size < 15 or not matches(data, 0, 9, b"HTTP/1.1 ", False) or data[12] != 32:
+            return NOT_PLAIN
+        for at in range(9, 12):
+            if not 48 <= data[at] <= 57:
+                return NOT_PLAIN
+            self.status = self.status * 10 + data[at] - 48
+        text = TEXT
+        at = 13
+        while at < size and text[data[at]]:
+            at += 1
+        if at >= size - 1 or data[at] != 13 or data[at + 1] != 10:
+            return NOT_PLAIN
+        return at + 2
+
+    def _take(self, data: Any, start: int, colon: int, value: int, end: int) -> bool:
+        """Take a header field, and say whether it is one that can be taken here."""
+        if matches(data, start, colon, CONTENT_LENGTH, True):
+            if self.length >= 0:
+                return False
+            self.length = number(data, value, end)
+            return self.length >= 0
+        if matches(data, start, colon, CONTENT_ENCODING, True):
+            self.encoded = True
+        elif matches(data, start, colon, CONNECTION, True):
+            if matches(data, value, end, CLOSE, True):
+                self.keep = False
+            else:
+                return matches(data, value, end, KEEP_ALIVE, True)
+        elif matches(data, start, colon, KEEP_ALIVE, True):
+            if end - value < 9 or not matches(data, value, value + 8, TIMEOUT, True):
+                return False
+            stop = value + 8
+            while stop < end and data[stop] != 44:
+                stop += 1
+            self.timeout = number(data, value + 8, stop)
+            return self.timeout >= 0
+        else:
+            for name in LEFT_TO_PARSER:
+                if matches(data, start, colon, name, True):
+                    return False
+        return True
+
+    def read(self, head: bytes) -> None:
+        """Look through header fields that a parser has found valid for those that matter here.
+
+        Args:
+            head: The status line and header fields, without the empty line.
+        """
+        start = head.find(b"\r\n") + 2
+        while start > 1:
+            end = head.find(b"\r\n", start)
+            # c, t and k, in either case.
+            if head[start] | 32 in (99, 116, 107):
+                self._read_field(head[start:] if end < 0 else head[start:end])
+            start = end + 2
+
+    def _read_field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        name = name.strip().lower()
+        if name == CONTENT_LENGTH:
+            digits = value.strip()
+            self.length = int(digits) if len(digits) < 18 else UNREACHABLE
+        elif name == b"transfer-encoding":
+            if self.chunked or value.strip().lower() != b"chunked":
+                self.problem = "the transfer coding is not chunked"
+            self.chunked = True
+        elif name == CONTENT_ENCODING:
+            self.encoded = True
+        elif name == KEEP_ALIVE:
+            for part in value.split(b","):
+                key, _, digits = part.partition(b"=")
+                digits = digits.strip()[:9]
+                if key.strip().lower() == b"timeout" and digits.isdigit():
+                    self.timeout = int(digits)
+
+
+def matches(data: Any, start: int, end: int, expected: bytes, folded: bool) -> bool:
+    """Say whether data from start to end is what is expected, in either case if folded; expected is in lower case."""
+    wanted, size = expected, len(expected)
+    if end - start != size:
+        return False
+    fold = 32 if folded else 0
+    for at in range(size):
+        if data[start + at] | fold != wanted[at]:
+            return False
+    return True
+
+
+def number(data: Any, start: int, end: int) -> int:
+    """Give the decimal number from start to end, or NO_LENGTH if it is none or has more than 17 digits."""
+    if end - start < 1 or end - start > 17:
+        return NO_LENGTH
+    value = 0
+    for at in range(start, end):
+        if not 48 <= data[at] <= 57:
+            return NO_LENGTH
+        value = value * 10 + data[at] - 48
+    return value
