@@ -138,9 +138,7 @@ def test_importing_pynector_imports_nothing_optional() -> None:
 
 def test_the_public_names_are_all_and_sorted() -> None:
     public = {
-        name
-        for name, value in vars(pynector).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
+        name for name, value in vars(pynector).items() if not name.startswith("_") and not isinstance(value, ModuleType)
     }
     assert pynector.__all__ == sorted({*public, "__version__"})
 
