@@ -30,7 +30,7 @@ BELOW = {
     "_speedups": set(),
     "transport": {"_speedups", "_version", "config", "errors"},
     "batch": {"_speedups", "config", "errors", "runtime", "transport"},
-    "session": {"batch", "config", "errors", "runtime", "transport"},
+    "session": {"_speedups", "batch", "config", "errors", "runtime", "transport"},
     "client": {"batch", "config", "errors", "retry", "runtime", "session", "telemetry", "transport"},
     "testing": set(),
 }

@@ -120,7 +120,10 @@ class Pynector:
         limit = self._limit(timeout)
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
-            return await self._request(data, options, limit)
+            session = self._session
+            if session is None or not session.connected or not session.runtime.serves():
+                return await self._request(data, options, limit)
+            return await session.request(data, options, limit)
         with telemetry.request(data, timeout=limit) as observed:
             return observed.answered(await self._request(data, options, limit))
 

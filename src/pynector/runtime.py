@@ -6,12 +6,15 @@ import asyncio
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import anyio
 
 from .errors import PynectorError
+
+# Another object in each process: asking the system for the process's number costs a request more than anything here.
+_process = object()
 
 
 class Runtime:
@@ -19,14 +22,17 @@ class Runtime:
 
     Attributes:
         clock: The loop's clock, in seconds; AnyIO's deadlines are on it.
+        new_future: Makes a future of the loop's own kind, or what serves as one: it has done(), set_result(None), and
+            can be awaited by one task.
     """
 
-    __slots__ = ("_pid", "_token", "clock")
+    __slots__ = ("_process", "_token", "clock", "new_future")
 
     def __init__(self, token: Any, clock: Callable[[], float]) -> None:
         self._token = token
-        self._pid = os.getpid()
+        self._process = _process
         self.clock = clock
+        self.new_future: Callable[[], Any] = token.create_future if self.is_asyncio else _Signal
 
     @classmethod
     def current(cls) -> Runtime:
@@ -45,11 +51,14 @@ class Runtime:
 
     def serves(self) -> bool:
         """Say whether the caller runs on this loop, in this process."""
-        return _running()[0] is self._token and self._pid == os.getpid()
+        running = asyncio._get_running_loop()
+        if running is None:
+            running, _ = _running()
+        return running is self._token and self._process is _process
 
     def is_over(self) -> bool:
         """Say whether nothing can run on this loop any more: it is closed, or was left behind by a fork."""
-        if self._pid != os.getpid():
+        if self._process is not _process:
             return True
         if self.is_asyncio:
             return bool(self._token.is_closed())
@@ -87,5 +96,30 @@ def _running() -> tuple[Any, Callable[[], float]]:
     return loop, loop.time
 
 
+class _Signal:
+    """What stands for a future where the loop has none."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def done(self) -> bool:
+        return self._event.is_set()
+
+    def set_result(self, result: None) -> None:
+        self._event.set()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._event.wait().__await__()
+
+
 def _nothing() -> None:
     pass
+
+
+def _note_fork() -> None:
+    global _process
+    _process = object()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)

@@ -9,7 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
+from ._speedups.answer import Answer
 from .batch import (
     Batch,
     Driver,
@@ -29,6 +31,7 @@ from .errors import (
     as_pynector_error,
 )
 from .runtime import Runtime, cancellation_is_asked_for
+from .transport.protocol import Handle
 from .transport.serial import SerialExchange
 
 # How long `aclose` waits for a transport that does not disconnect (seconds).
@@ -62,6 +65,7 @@ class Session:
         self._reused = reused
         self._closed = False
         self._active: set[anyio.CancelScope] = set()
+        self._awaited: dict[Answer, Handle | None] = {}
         self._quiet = anyio.Event()
 
     # Life
@@ -117,6 +121,10 @@ class Session:
             PynectorError: If it cannot.
         """
         self._closed = True
+        for answer, handle in list(self._awaited.items()):
+            if handle is not None:
+                handle.cancel()
+            answer.fail(0, _closed())
         if self._active:
             for scope in self._active:
                 scope.cancel()
@@ -169,16 +177,18 @@ class Session:
             raise as_pynector_error(error, self.describe(data, options)) from _cause(error)
 
     async def _request_by_submit(self, submit: Submit, data: Any, options: dict[str, Any], timeout: float) -> Any:
-        answer = _Answer()
+        answer = Answer(self.runtime.new_future())
         handle = submit(data, options, self.runtime.clock() + timeout, answer, 0)
-        try:
-            with self._guard():
-                await answer.ended.wait()
-        finally:
-            if not answer.ended.is_set() and handle is not None:
-                handle.cancel()
-        if not answer.ended.is_set():
-            raise _closed()
+        if answer.ended:
+            await anyio.lowlevel.checkpoint()
+        else:
+            self._awaited[answer] = handle
+            try:
+                await answer.future
+            finally:
+                del self._awaited[answer]
+                if not answer.ended and handle is not None:
+                    handle.cancel()
         if answer.error is not None:
             raise answer.error
         return answer.response
@@ -232,27 +242,6 @@ class Session:
         if batch.raise_on_error and collector.first_error is not None:
             raise collector.first_error
         return collector.results
-
-
-class _Answer:
-    """The completion of a single submitted request."""
-
-    __slots__ = ("ended", "error", "response")
-
-    def __init__(self) -> None:
-        self.ended = anyio.Event()
-        self.error: BaseException | None = None
-        self.response: Any = None
-
-    def succeed(self, token: int, response: Any) -> None:
-        """See Completion."""
-        self.response = response
-        self.ended.set()
-
-    def fail(self, token: int, error: BaseException) -> None:
-        """See Completion."""
-        self.error = error
-        self.ended.set()
 
 
 def can_exchange(transport: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httptools
 
+from ...._speedups.answer import Answer
 from ...._speedups.carrier import CarrierCore
 from ...._speedups.exchange import NO_LIMIT, Exchange
 from ....errors import (
@@ -72,14 +73,17 @@ class NativeEngine(CarrierCore):
 
     async def exchange(self, data: Any, options: Mapping[str, Any]) -> bytes | Response:
         """See Engine."""
-        answer = _Answer(self.loop)
+        answer = Answer(self.loop.create_future())
         handle = self.submit(data, options, math.inf, answer, 0)
         try:
-            answered: bytes | Response = await answer.future
-            return answered
+            await answer.future
         finally:
             if handle is not None:
                 handle.cancel()
+        if answer.error is not None:
+            raise answer.error
+        answered: bytes | Response = answer.response
+        return answered
 
     def submit_other(self, exchange: Exchange, now: float) -> None:
         """See CarrierCore."""
@@ -234,20 +238,3 @@ class _Errand:
     def give_up(self, exchange: Exchange) -> None:
         """End it."""
         self._task.cancel()
-
-
-class _Answer:
-    """The completion of a single request that somebody awaits."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.future: asyncio.Future[Any] = loop.create_future()
-
-    def succeed(self, token: int, response: Any) -> None:
-        """See Completion."""
-        if not self.future.done():
-            self.future.set_result(response)
-
-    def fail(self, token: int, error: BaseException) -> None:
-        """See Completion."""
-        if not self.future.done():
-            self.future.set_exception(error)

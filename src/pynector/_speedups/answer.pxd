@@ -1,0 +1,9 @@
+cdef class Answer:
+    cdef readonly object future
+    cdef readonly bint ended
+    cdef readonly object response
+    cdef readonly object error
+
+    cpdef object succeed(self, Py_ssize_t token, object response)
+    cpdef object fail(self, Py_ssize_t token, object error)
+    cdef object _wake(self)
