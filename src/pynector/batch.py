@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from ._speedups.collector import Collector
-from ._speedups.pump import BURST, Pump
+from ._speedups.pump import BURST, Pump, first_malformed
 from ._speedups.scheduler import NEVER, Deadlines, Scheduler
 from .config import positive_seconds
 from .errors import (
@@ -92,11 +92,11 @@ def checked_requests(requests: Iterable[Request]) -> Sequence[Request]:
         raise ConfigurationError(f"requests must be a list of (data, options) tuples, not {type(requests).__name__}")
     # A copy, because a batch takes its entries one by one while its caller may go on with the list.
     entries = list(requests)
-    for index, entry in enumerate(entries):
-        if not isinstance(entry, tuple) or len(entry) != 2 or not isinstance(entry[1], dict):
-            raise ConfigurationError(
-                f"requests[{index}] must be a tuple (data, options) with a dict of options, not {_shape(entry)}"
-            )
+    wrong = first_malformed(entries)
+    if wrong >= 0:
+        raise ConfigurationError(
+            f"requests[{wrong}] must be a tuple (data, options) with a dict of options, not {_shape(entries[wrong])}"
+        )
     return entries
 
 

@@ -56,6 +56,14 @@ class Wire:
         """Take note."""
         self.aborted = True
 
+    def get_extra_info(self, name: str) -> Any:
+        """Give what has a descriptor."""
+        return self
+
+    def fileno(self) -> int:
+        """Give none."""
+        return -1
+
     def get_write_buffer_size(self) -> int:
         """Give 0."""
         return 0

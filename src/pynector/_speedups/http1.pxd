@@ -51,6 +51,7 @@ cdef class ConnectionCore:
     cdef public bint used
     cdef public double idle_until
     cdef public double alarm
+    cdef public int descriptor
     cdef public object timer
     cdef public str version
     cdef public bint scans

@@ -68,6 +68,7 @@ class ConnectionCore:
         idle_until: When it is too old to be used again, on the event loop's clock in seconds.
         alarm: When its timer goes off, on the same clock; the pool's business.
         timer: That timer, or None.
+        descriptor: Its socket's file descriptor.
         version: The HTTP version of the answer, "1.1" or the like, unless the answer is a plain one.
         scans: Whether plain responses are taken without the parser, which is faster only where it is compiled.
     """
@@ -93,6 +94,7 @@ class ConnectionCore:
         "_size",
         "_stale",
         "alarm",
+        "descriptor",
         "exchange",
         "idle_until",
         "scans",
@@ -115,6 +117,7 @@ class ConnectionCore:
         self.idle_until = 0.0
         self.alarm = float("inf")
         self.timer: Any = None
+        self.descriptor = -1
         self.version = ""
         self.scans = COMPILED
         self._reset()
@@ -161,6 +164,7 @@ class ConnectionCore:
     def connection_made(self, transport: Any) -> None:
         """See asyncio.BaseProtocol."""
         self.transport = transport
+        self.descriptor = transport.get_extra_info("socket").fileno()
 
     def pause_writing(self) -> None:
         """See asyncio.BaseProtocol. A request is in memory as a whole already."""

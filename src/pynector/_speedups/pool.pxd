@@ -1,8 +1,10 @@
 cimport cython
 
+from pynector._speedups.csocket cimport pynector_readable
 from pynector._speedups.exchange cimport Exchange, Receiver
 from pynector._speedups.http1 cimport ConnectionCore, Owner
 
+cdef bint COMPILED
 cdef double NEVER
 cdef double FRESH
 cdef double MARGIN
@@ -47,4 +49,7 @@ cdef class PoolCore(Owner):
     cpdef object on_alarm(self, ConnectionCore connection)
     cpdef object connect(self, Exchange exchange)
     cpdef object plan_purge(self)
-    cpdef bint is_readable(self, object connection) except -1
+
+
+@cython.locals(told=int)
+cpdef bint is_readable(int descriptor) except -1

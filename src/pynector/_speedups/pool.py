@@ -3,11 +3,14 @@
 What happens seldom, such as making and losing connections, is the subclass's.
 """
 
+import select
 from collections import deque
 from typing import Any
 
 from .exchange import Exchange
 from .http1 import ConnectionCore, Owner
+
+COMPILED = not __file__.endswith(".py")
 
 NEVER = float("inf")
 
@@ -84,7 +87,7 @@ class PoolCore(Owner):
         # What may not be sent again is worth a look each time.
         if repeatable and connection.idle_until - now > self._expiry - FRESH:
             return True
-        return not self.is_readable(connection)
+        return not is_readable(connection.descriptor)
 
     def _begin(self, connection: ConnectionCore, exchange: Exchange) -> None:
         if exchange.queued != 0.0:
@@ -175,6 +178,15 @@ class PoolCore(Owner):
         """See to it that connections too old are closed."""
         raise NotImplementedError
 
-    def is_readable(self, connection: Any) -> bool:
-        """Say whether there is something to read on an idle connection."""
-        raise NotImplementedError
+
+def is_readable(descriptor: int) -> bool:
+    """Say whether there is something to read on a socket: its end, or what nobody asked for."""
+    if COMPILED:
+        told = pynector_readable(descriptor)  # type: ignore[name-defined] # noqa: F821
+        if told >= 0:
+            return bool(told)
+    if hasattr(select, "poll"):
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        return len(poller.poll(0)) > 0
+    return len(select.select([descriptor], [], [], 0)[0]) > 0

@@ -20,3 +20,7 @@ cdef class Pump:
 
     @cython.locals(timeout=double)
     cdef object _start(self, Py_ssize_t index, double now)
+
+
+@cython.locals(index=Py_ssize_t)
+cpdef Py_ssize_t first_malformed(list entries) except -2

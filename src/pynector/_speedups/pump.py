@@ -91,3 +91,11 @@ class Pump:
             return
         if handle is not None:
             self._collector.attach(index, handle)
+
+
+def first_malformed(entries: list[Any]) -> int:
+    """Give the index of the first entry that is not a tuple (data, options) with a dict of options, or -1."""
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, tuple) or len(entry) != 2 or not isinstance(entry[1], dict):
+            return index
+    return -1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import select
 from typing import TYPE_CHECKING, Any
 
 from ...._speedups.exchange import Exchange
@@ -199,9 +198,3 @@ class Pool(PoolCore):
         if self._idle:
             first = min(connection.idle_until for connection in self._idle)
             self._purge_timer = self._loop.call_at(first + 0.001, self._purge)
-
-    def is_readable(self, connection: Any) -> bool:
-        """See PoolCore: its end, or what nobody asked for."""
-        poller = select.poll()
-        poller.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(poller.poll(0))
