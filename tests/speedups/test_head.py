@@ -56,6 +56,9 @@ class Wire:
         """Take note."""
         self.aborted = True
 
+    def close(self) -> None:
+        """Do nothing."""
+
     def get_extra_info(self, name: str) -> Any:
         """Give what has a descriptor."""
         return self

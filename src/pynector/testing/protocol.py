@@ -69,6 +69,8 @@ class LoopbackProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End the request in flight, and with it its timer."""
         self._cancel_timer()
+        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
+        self._transport.close()
         self._frames = None
         self._closing = self._blocked = True
         if self._in_flight:

@@ -44,6 +44,9 @@ _QUOTED = re.compile(r":? *(?:bytearray\()?b?(?:'.*'|\".*\").*", re.DOTALL)
 _CONNECTS = frozenset({"connect_tcp.started", "connect_unix_socket.started"})
 _CONNECTED = frozenset({"connect_tcp.complete", "connect_unix_socket.complete"})
 
+# Where a response's own header fields are kept.
+_HEADERS = "pynector.headers"
+
 
 class _Progress:
     """How far one request has come."""
@@ -151,7 +154,8 @@ class HttpxEngine:
             except BaseException as cancelled:
                 await progress.note_on(cancelled)
                 raise
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
+        raw = response.extensions[_HEADERS]
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
         return RawResponse(response.status_code, headers, body, response.http_version)
 
     def _message(self, request: PreparedRequest, progress: _Progress) -> Any:
@@ -204,10 +208,17 @@ class HttpxEngine:
                 trust_env=options.trust_env,
                 timeout=None,
                 cookies=CookieJar(policy),
+                event_hooks={"response": [_hide_redirect]},
             )
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             # http2 or a SOCKS proxy without its package, or a wrong proxy in the environment.
             raise ConfigurationError(f"http2, proxy or a proxy variable cannot be used: {error}") from error
+
+
+async def _hide_redirect(response: Any) -> None:
+    """Keep httpx from preparing a redirect that it is not to follow: it fails at a Location that is no URL."""
+    response.extensions[_HEADERS] = response.headers.raw
+    response.headers.pop("location", None)
 
 
 async def _read(response: Any, limit: int | None) -> bytes:
