@@ -67,12 +67,16 @@ class ScriptedServer:
             bytes to send; an Event to wait for; or "close", "reset" (an RST instead of a FIN) or "hang" (nothing more,
             until the client closes the connection). After its last step a connection hangs.
         tls: Context of a TLS server.
+        greeting: What to send at once, before any request.
         listening: False binds the port but accepts nothing: connections are refused.
     """
 
-    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None, listening: bool = True) -> None:
+    def __init__(
+        self, *scripts: Script, tls: ssl.SSLContext | None = None, greeting: bytes = b"", listening: bool = True
+    ) -> None:
         self._scripts = scripts or ([],)
         self._tls = tls
+        self._greeting = greeting
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._stopping = False
@@ -148,6 +152,7 @@ class ScriptedServer:
             if self._tls is not None:
                 sock = self._tls.wrap_socket(sock, server_side=True)
                 self._sockets.append(sock)
+            sock.sendall(self._greeting)
             for step in script:
                 request = _read_request(sock, connection)
                 if request is None:

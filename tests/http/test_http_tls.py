@@ -1,0 +1,229 @@
+"""TLS: verified unless told otherwise, with the server's name, and with a client's certificate."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from scripted import ScriptedServer, answer
+
+from pynector import ConfigurationError, ConnectError, Pynector, TimeoutError
+from pynector.testing import LoopbackServer
+from pynector.transport.tls import tls_context
+
+Play = Callable[..., ScriptedServer]
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def files(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Paths of the CA's certificate, the server's, and a client's."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificates = {"server": ca.issue_cert("127.0.0.1", "localhost"), "client": ca.issue_cert("me@example.com")}
+    paths = {"ca": folder / "ca.pem"}
+    ca.cert_pem.write_to_path(str(paths["ca"]))
+    for name, certificate in certificates.items():
+        paths |= {part: folder / f"{part}.pem" for part in (f"{name}.crt", f"{name}.key", name)}
+        certificate.cert_chain_pems[0].write_to_path(str(paths[f"{name}.crt"]))
+        certificate.private_key_pem.write_to_path(str(paths[f"{name}.key"]))
+        certificate.private_key_and_cert_chain_pem.write_to_path(str(paths[name]))
+    return {name: str(path) for name, path in paths.items()}
+
+
+@pytest.fixture(scope="module")
+def tls_server(files: dict[str, str]) -> Iterator[LoopbackServer]:
+    with LoopbackServer(certfile=files["server.crt"], keyfile=files["server.key"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def strict_server(files: dict[str, str]) -> Iterator[LoopbackServer]:
+    """One that wants a certificate of its clients."""
+    with LoopbackServer(
+        certfile=files["server.crt"], keyfile=files["server.key"], client_ca=files["ca"], host="localhost"
+    ) as server:
+        yield server
+
+
+async def refusal(client: Pynector) -> Any:
+    with pytest.raises(ConnectError) as caught:
+        await client.request({"path": "/id/1?secret=1"})
+    error = caught.value
+    assert (error.phase, error.sent) == ("tls", "none")
+    assert "secret" not in str(error)
+    return error
+
+
+@pytest.mark.anyio
+async def test_a_certificate_of_an_unknown_authority_is_refused(tls_server: LoopbackServer, engine: str) -> None:
+    tls_server.reset()
+    async with Pynector(base_url=tls_server.url, http_engine=engine) as client:
+        error = await refusal(client)
+    assert error.transient is False
+    assert error.request == f"GET {tls_server.url}/id/1"
+    assert tls_server.stats().requests == 0
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", ["file", "false", "context"])
+async def test_verify_takes_an_authority_a_context_or_false(
+    tls_server: LoopbackServer, engine: str, files: dict[str, str], kind: str
+) -> None:
+    verify = {"file": files["ca"], "false": False, "context": ssl.create_default_context(cafile=files["ca"])}[kind]
+    async with Pynector(base_url=tls_server.url, http_engine=engine, verify=verify) as client:
+        answers = await client.batch_request([({"path": f"/id/{n}"}, {}) for n in range(20)], max_concurrency=3)
+    assert answers == [str(n).encode() for n in range(20)]
+
+
+@pytest.mark.anyio
+async def test_verify_takes_a_folder_of_authorities(
+    tls_server: LoopbackServer, engine: str, files: dict[str, str], tmp_path: Path
+) -> None:
+    # OpenSSL finds a certificate in a folder by the hash of its subject.
+    (tmp_path / "unrelated").write_text("")
+    async with Pynector(base_url=tls_server.url, http_engine=engine, verify=str(tmp_path)) as client:
+        assert (await refusal(client)).transient is False
+
+
+@contextmanager
+def named(ca: trustme.CA, *names: str) -> Iterator[tuple[ssl.SSLContext, list[str | None]]]:
+    """Give the context of a server with a certificate for these names, and the names clients ask for."""
+    asked: list[str | None] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert(*names).configure_cert(context)
+    context.sni_callback = lambda connection, name, _: asked.append(name)
+    yield context, asked
+
+
+@pytest.mark.anyio
+async def test_a_certificate_for_another_name_is_refused(
+    play: Play, engine: str, ca: trustme.CA, files: dict[str, str]
+) -> None:
+    with named(ca, "other.example") as (context, _):
+        server = play([answer(b"never")], tls=context)
+        async with Pynector(base_url=server.url, http_engine=engine, verify=files["ca"]) as client:
+            assert (await refusal(client)).transient is False
+    assert server.requests == []
+
+
+@pytest.mark.anyio
+async def test_the_server_is_told_which_name_is_meant(
+    play: Play, engine: str, ca: trustme.CA, files: dict[str, str]
+) -> None:
+    with named(ca, "localhost") as (context, asked):
+        server = play([answer(b"ok")], tls=context)
+        base = f"https://localhost:{server.port}"
+        async with Pynector(base_url=base, http_engine=engine, verify=files["ca"]) as client:
+            assert await client.request(None, headers={"Host": "other.example"}) == b"ok"
+    assert asked == ["localhost"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("parts", [["client"], ["client.crt", "client.key"], ["client.crt", "client.key", "!password"]])
+async def test_a_client_certificate_is_shown(
+    strict_server: LoopbackServer, engine: str, files: dict[str, str], parts: list[str]
+) -> None:
+    paths = tuple(files.get(part, part) for part in parts)
+    cert = paths if len(paths) > 1 else paths[0]
+    async with Pynector(base_url=strict_server.url, http_engine=engine, verify=files["ca"], cert=cert) as client:
+        assert await client.request({"path": "/id/1"}) == b"1"
+
+
+@pytest.mark.anyio
+async def test_without_the_client_certificate_that_is_required_there_is_no_answer(
+    strict_server: LoopbackServer, engine: str, files: dict[str, str]
+) -> None:
+    strict_server.reset()
+    async with Pynector(base_url=strict_server.url, http_engine=engine, verify=files["ca"]) as client:
+        # In TLS 1.3 the client's handshake is over before the server looks at the certificate.
+        with pytest.raises(ConnectionError):
+            await client.request({"path": "/id/1"})
+    assert strict_server.stats().requests == 0
+
+
+@pytest.mark.anyio
+async def test_a_handshake_that_hangs_ends_at_the_deadline(play: Play, engine: str) -> None:
+    server = play(["hang"])
+    async with Pynector(base_url=server.url.replace("http", "https"), http_engine=engine, verify=False) as client:
+        with pytest.raises(TimeoutError) as caught:
+            await client.request(None, timeout=0.5)
+    assert caught.value.sent == "none"
+    assert caught.value.phase in ("connect", "tls")
+    assert server.requests == []
+
+
+@pytest.mark.anyio
+async def test_a_server_without_tls_is_no_tls_connection(play: Play, engine: str) -> None:
+    server = play(greeting=b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    async with Pynector(base_url=server.url.replace("http", "https"), http_engine=engine, verify=False) as client:
+        assert (await refusal(client)).transient is True
+
+
+@pytest.mark.anyio
+async def test_a_truncated_body_over_tls_is_lost(
+    play: Play, engine: str, ca: trustme.CA, files: dict[str, str]
+) -> None:
+    with named(ca, "127.0.0.1") as (context, _):
+        server = play([[b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "close"]], tls=context)
+        async with Pynector(base_url=server.url, http_engine=engine, verify=files["ca"]) as client:
+            with pytest.raises(ConnectionError) as caught:
+                await client.request(None)
+    assert getattr(caught.value, "phase", None) == "body"
+
+
+# Contexts
+
+
+def test_a_context_is_built_once_for_each_set_of_options(files: dict[str, str]) -> None:
+    first = tls_context(files["ca"], None, ("http/1.1",))
+    assert tls_context(files["ca"], None, ("http/1.1",)) is first
+    assert tls_context(files["ca"], None, ("h2", "http/1.1")) is not first
+    assert tls_context(True, None, ("http/1.1",)) is not first
+    own = ssl.create_default_context()
+    assert tls_context(own, None, ("http/1.1",)) is own
+
+
+def test_a_context_verifies_and_wants_tls_1_2() -> None:
+    context = tls_context(True, None, ("http/1.1",))
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert context.cert_store_stats()["x509_ca"] > 0
+    unverified = tls_context(False, None, ("http/1.1",))
+    assert (unverified.verify_mode, unverified.check_hostname) == (ssl.CERT_NONE, False)
+
+
+def test_ssl_cert_file_replaces_the_authorities(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", files["ca"])
+    context = tls_context(True, None, ("only-in-this-test",))
+    assert context.cert_store_stats()["x509_ca"] == 1
+
+
+def test_a_key_that_needs_a_password_is_refused_without_asking_for_it(
+    files: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from cryptography.hazmat.primitives import serialization
+
+    key = serialization.load_pem_private_key(Path(files["client.key"]).read_bytes(), None)
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"sesame"),
+        )
+    )
+    cert = (files["client.crt"], str(locked))
+    for given in (cert, (*cert, "wrong")):
+        with pytest.raises(ConfigurationError, match="cannot be loaded"):
+            tls_context(True, given, ("http/1.1",))
+    assert tls_context(True, (*cert, "sesame"), ("http/1.1",)) is not None
+    assert "PEM pass phrase" not in "".join(capfd.readouterr())

@@ -1,0 +1,100 @@
+"""Many requests at random speed: each answer in its place, the limit kept, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+from typing import Any
+
+import anyio
+import pytest
+
+from pynector import HTTPStatusError, Pynector
+from pynector.testing import LoopbackServer
+
+pytestmark = pytest.mark.anyio
+
+SIZES = [pytest.param(400, id="400"), pytest.param(20_000, id="20000", marks=pytest.mark.exhaustive)]
+FAIL_EVERY = 20
+
+
+def open_files() -> int | None:
+    """Count the open file descriptors, where the system tells."""
+    folder = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
+    return len(os.listdir(folder)) if os.path.isdir(folder) else None
+
+
+def pending() -> Any:
+    """Count the tasks of the running loop, and the timers of an asyncio loop that shows them."""
+    if "trio" in sys.modules:
+        import trio
+
+        if trio.lowlevel.in_trio_run():
+            return trio.lowlevel.current_statistics().tasks_living
+    timers = getattr(asyncio.get_running_loop(), "_scheduled", ())
+    return len(asyncio.all_tasks()), len([timer for timer in timers if not timer.cancelled()])
+
+
+async def state_after_a_request(server: LoopbackServer, engine: str) -> Any:
+    """Count what is open when all that an event loop opens once, at its first use, is open."""
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        assert await client.request({"path": "/id/1"}) == b"1"
+    await anyio.sleep(0.05)
+    gc.collect()
+    return open_files(), pending()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("limit", [1, 7, 100, None])
+async def test_every_answer_of_a_large_batch_is_in_its_place(
+    server: LoopbackServer, engine: str, size: int, limit: int | None
+) -> None:
+    # One at a time is slow by design, and needs no more to show that it is one at a time.
+    count = size if limit != 1 else size // 4
+    requests = [({"path": f"/id/{n}?delay=0-0.01&fail={FAIL_EVERY}"}, {}) for n in range(count)]
+    await anyio.to_thread.run_sync(server.reset)
+    before = await state_after_a_request(server, engine)
+    await anyio.to_thread.run_sync(server.reset)
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=200) as client:
+        results = await client.batch_request(requests, max_concurrency=limit)
+    await anyio.sleep(0.05)
+    assert (open_files(), pending()) == before
+    for n, result in enumerate(results):
+        if n % FAIL_EVERY:
+            assert result == str(n).encode()
+        else:
+            assert isinstance(result, HTTPStatusError)
+            assert (result.status_code, result.request) == (503, f"GET {server.url}/id/{n}")
+            assert result.response.content == str(n).encode()
+    stats = await anyio.to_thread.run_sync(server.stats)
+    assert (stats.requests, stats.in_flight) == (count, 0)
+    assert stats.max_in_flight <= (limit or 200)
+    assert stats.connections <= (limit or 200)
+    # With this many delays under way, a client that sends one after the other would be seen.
+    assert stats.max_in_flight > (1 if limit != 1 else 0)
+
+
+async def test_two_batches_at_once_do_not_mix(server: LoopbackServer, engine: str) -> None:
+    answers: dict[str, list[Any]] = {}
+
+    async def run(client: Pynector, name: str) -> None:
+        requests = [({"path": f"/id/{name}{n}?delay=0-0.01"}, {}) for n in range(150)]
+        answers[name] = await client.batch_request(requests, max_concurrency=20)
+
+    async with Pynector(base_url=server.url, http_engine=engine) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(run, client, "a")
+        tasks.start_soon(run, client, "b")
+    assert answers == {name: [f"{name}{n}".encode() for n in range(150)] for name in ("a", "b")}
+
+
+async def test_a_batch_cancelled_in_the_middle_leaves_nothing(server: LoopbackServer, engine: str) -> None:
+    before = await state_after_a_request(server, engine)
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=20) as client:
+        with anyio.move_on_after(0.2) as scope:
+            await client.batch_request([({"path": "/delay/0.03"}, {})] * 10_000)
+        assert scope.cancelled_caught
+        assert await client.request({"path": "/id/1"}) == b"1"
+    await anyio.sleep(0.05)
+    assert (open_files(), pending()) == before
