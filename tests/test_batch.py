@@ -181,7 +181,7 @@ async def test_the_first_of_many_failures_is_raised_alone(transport: Any) -> Non
     transport.stuck = ["slow"]
     requests: list[Any] = [("slow", {}), *((OSError(f"lost {n}"), {}) for n in range(10)), *[("more", {})] * 1000]
     client = Pynector(transport)
-    with pytest.raises(TransportError, match="lost") as caught:
+    with pytest.raises(TransportError, match="lost"):
         await client.batch_request(requests, max_concurrency=11, raise_on_error=True)
     await anyio.wait_all_tasks_blocked()
     assert transport.in_flight == 0
