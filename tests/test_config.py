@@ -103,7 +103,7 @@ def test_positive_seconds(value: float) -> None:
 
 @pytest.mark.parametrize("value", [0, -0.0, -1, -math.inf, math.nan, "abc", "5", True, False, None, [], 1j, HUGE])
 def test_no_positive_seconds(value: object) -> None:
-    with pytest.raises(ConfigurationError, match="timeout must be a positive number of seconds or math.inf"):
+    with pytest.raises(ConfigurationError, match=r"timeout must be a positive number of seconds or math\.inf"):
         positive_seconds(value, "timeout")
 
 

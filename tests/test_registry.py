@@ -118,8 +118,8 @@ def test_installed_packages_are_read_once() -> None:
 
 @pytest.mark.parametrize("name", ["gopher", "", None, 5, ["http"], b"http"])
 def test_an_unknown_name_lists_the_known_ones(name: Any) -> None:
+    registry = installed(ant="nothing:Here")
     with pytest.raises(ConfigurationError, match="is unknown; known are ant, http"):
-        registry = installed(ant="nothing:Here")
         registry.get(name)
 
 
@@ -168,7 +168,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_an_unknown_transport_type_is_refused_at_construction() -> None:
-    with pytest.raises(ConfigurationError, match="transport_type 'gopher' is unknown; known are .*http"):
+    with pytest.raises(ConfigurationError, match=r"transport_type 'gopher' is unknown; known are .*http"):
         Pynector(transport_type="gopher")
 
 

@@ -72,6 +72,7 @@ async def test_a_cancelled_scope_has_asked_for_it() -> None:
     with anyio.CancelScope() as scope:
         scope.cancel()
         assert cancellation_is_asked_for()
+        await anyio.sleep_forever()
 
 
 def test_a_cancelled_task_has_asked_for_it() -> None:

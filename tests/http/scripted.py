@@ -36,7 +36,7 @@ def chunked(*chunks: bytes) -> bytes:
 async def eventually(condition: Callable[[], object]) -> bool:
     """Wait until another thread makes a condition true; say whether it did."""
     with anyio.move_on_after(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - another thread sets no Event of ours
             await anyio.sleep(0.005)
     # Let the event loop see what has arrived on its sockets by now.
     await anyio.sleep(0.02)

@@ -24,7 +24,8 @@ chunks = st.one_of(
 @given(st.lists(chunks))
 def test_joins_all_chunks(parts: list[bytes]) -> None:
     accumulator = Accumulator()
-    assert all([accumulator.append(part) for part in parts])
+    for part in parts:
+        assert accumulator.append(part)
     joined = b"".join(bytes(part) for part in parts)
     assert accumulator.size == len(joined)
     answer = accumulator.finish()

@@ -90,7 +90,7 @@ class ServerInThread:
         await self._stop.wait()
         listening.close()
         # Connections the tests have closed are closed here a moment later.
-        while self.state.open_connections:
+        while self.state.open_connections:  # noqa: ASYNC110 - the state is plain numbers
             await asyncio.sleep(0.01)
 
     def start(self) -> None:

@@ -141,7 +141,7 @@ def test_tls_and_the_control_port_in_this_process(ca: trustme.CA, certificates: 
             await talk(listening.control_port, None, get(b"/stats", CLOSE)),
         ]
         listening.close()
-        while state.open_connections:
+        while state.open_connections:  # noqa: ASYNC110 - the state is plain numbers
             await asyncio.sleep(0.001)
         return answers
 
