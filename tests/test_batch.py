@@ -61,7 +61,7 @@ async def test_what_is_no_list_of_requests_is_refused(wrong: Any) -> None:
 
 
 async def test_an_async_generator_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="requests must be a list.*async_generator"):
+    with pytest.raises(ConfigurationError, match=r"requests must be a list.*async_generator"):
         await Pynector(ExchangeOnly()).batch_request(_later())  # type: ignore[arg-type]
 
 

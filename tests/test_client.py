@@ -39,7 +39,7 @@ def test_an_unknown_transport_type_lists_the_known_ones() -> None:
 
 
 def test_an_unknown_option_names_the_nearest() -> None:
-    with pytest.raises(ConfigurationError, match="max_conections.*max_connections"):
+    with pytest.raises(ConfigurationError, match=r"max_conections.*max_connections"):
         Pynector(max_conections=3)
     with pytest.raises(ConfigurationError, match=r"time_out.*timeout"):
         Pynector(config={"time_out": 3})

@@ -187,6 +187,14 @@ async def test_files_make_a_multipart_form_with_the_fields_of_data(client: Pynec
     assert parts[3].endswith("\r\n\r\ncontent\r\n")
 
 
+async def test_a_boundary_in_the_caller_s_content_type_is_the_body_s(client: Pynector) -> None:
+    kind = "multipart/form-data; boundary=mine"
+    seen = await inspect(client, {"path": "/inspect", "files": {"f": b"x"}, "headers": {"content-type": kind}})
+    assert seen.headers["content-type"] == kind
+    assert seen.body.startswith("--mine\r\n")
+    assert seen.body.endswith("--mine--\r\n")
+
+
 async def test_no_files_leave_a_plain_form(client: Pynector) -> None:
     seen = await inspect(client, {"path": "/inspect", "data": {"a": "1"}, "files": {}})
     assert (seen.body, seen.headers["content-type"]) == ("a=1", "application/x-www-form-urlencoded")

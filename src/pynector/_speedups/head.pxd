@@ -43,7 +43,7 @@ cdef class Head:
         self, const unsigned char* data, Py_ssize_t start, Py_ssize_t colon, Py_ssize_t value, Py_ssize_t end
     ) except -1
     @cython.locals(start=Py_ssize_t, end=Py_ssize_t)
-    cpdef object read(self, bytes head)
+    cpdef object read(self, bytes head, int status)
     @cython.locals(name=bytes, value=bytes, part=bytes, key=bytes, digits=bytes)
     cdef object _read_field(self, bytes line)
 

@@ -133,12 +133,19 @@ class Head:
                     return False
         return True
 
-    def read(self, head: bytes) -> None:
+    def read(self, head: bytes, status: int) -> None:
         """Look through header fields that a parser has found valid for those that matter here.
 
         Args:
             head: The status line and header fields, without the empty line.
+            status: The status code that the parser has found.
         """
+        self.status = status
+        if head[:5] != b"HTTP/" or head[9:12] != b"%d" % status:
+            # The parser skips empty lines, after which the head is cut in the wrong place, and takes a status below
+            # 100 and other protocols.
+            self.problem = "the response does not begin with a status line"
+            return
         start = head.find(b"\r\n") + 2
         while start > 1:
             end = head.find(b"\r\n", start)

@@ -220,16 +220,17 @@ class ConnectionCore:
         if self._complete:
             return
         status = self._parser.get_status_code()
-        if status < 200:
+        if 100 <= status < 200:
             self._interim += 1
             return
         fields = self._fields
         fields.clear()
         self._cut_head()
-        fields.read(self._head)
-        fields.status = status
+        fields.read(self._head, status)
         fields.keep = self._parser.should_keep_alive()
-        self._problem = fields.problem
+        self._problem = TOO_LONG if len(self._head) > MOST_HEADERS else fields.problem
+        if self._problem is not None:
+            return
         self.version = self._parser.get_http_version()
         self._final = True
         if self.exchange.is_head or status == 204 or status == 304:
@@ -247,8 +248,8 @@ class ConnectionCore:
 
     def on_body(self, chunk: bytes) -> None:
         """A piece of the body."""
-        if self._complete:
-            # The parser does not know HEAD: this is what follows its answer.
+        if self._complete or self._problem is not None:
+            # The parser does not know HEAD: this follows its answer, or one that is refused.
             self._excess = True
             return
         size = len(chunk)
@@ -309,7 +310,7 @@ class ConnectionCore:
         elif self._complete:
             self._answer()
         elif not self._final and len(self._head) > MOST_HEADERS:
-            self._fail("the header fields are longer than 256 KiB")
+            self._fail(TOO_LONG)
 
     def _feed(self, data: Any) -> None:
         try:
@@ -386,6 +387,7 @@ class ConnectionCore:
 
 
 TOO_LARGE = object()
+TOO_LONG = "the header fields are longer than 256 KiB"
 
 
 def copied(buffer: Any, start: int, end: int) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 from ...errors import ConfigurationError
+from .headers import header_pairs
 from .urls import param_pairs
 
 Body = tuple["bytes | None", "str | None"]
@@ -39,7 +40,7 @@ def encode_body(fields: dict[str, Any]) -> Body:
     if "json" in fields:
         return encode_json(fields["json"]), "application/json"
     if fields.get("files"):
-        return encode_multipart(fields.get("data"), fields["files"])
+        return encode_multipart(fields.get("data"), fields["files"], fields.get("headers"))
     if fields.get("data") is not None:
         return encode_form(fields["data"])
     return encode_raw(fields.get("content"))
@@ -76,15 +77,17 @@ def encode_form(data: Any) -> Body:
     return urlencode(pairs, quote_via=quote_plus).encode("ascii"), kind
 
 
-def encode_multipart(data: Any, files: Any) -> Body:
-    """Encode a multipart/form-data body, as httpx does it."""
+def encode_multipart(data: Any, files: Any, headers: Any = None) -> Body:
+    """Encode a multipart/form-data body, as httpx does it, with the boundary that the request's own headers say."""
     from .httpx_module import httpx
 
+    pairs = header_pairs(headers, "headers")
+    kinds = [(name, value) for name, value in pairs if value and name.lower() == "content-type"]
     fields: dict[str, list[str]] = {}
     for name, value in param_pairs(data, "data"):
         fields.setdefault(name, []).append(value)
     try:
-        request = httpx.Request("POST", "http://localhost", data=fields, files=files)
+        request = httpx.Request("POST", "http://localhost", data=fields, files=files, headers=kinds)
         return request.read(), request.headers["content-type"]
     except (TypeError, ValueError, AttributeError, OSError, RuntimeError) as error:
         raise ConfigurationError(f"files cannot be encoded: {error}") from error

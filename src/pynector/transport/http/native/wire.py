@@ -18,7 +18,7 @@ def encode_request(request: PreparedRequest) -> bytes:
     if not any(name.lower() == "host" for name, _ in request.headers):
         lines.append(f"Host: {request.url.authority}")
     lines += [f"{name}: {value}" for name, value in request.headers]
-    if request.body is not None or request.method in _WITH_BODY:
+    if request.body or request.method in _WITH_BODY:
         lines.append(f"Content-Length: {len(request.body or b'')}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + (request.body or b"")
 
