@@ -53,6 +53,7 @@ TARGETS: list[dict[str, Any]] = [
     {"path": "/inspect/./../inspect//x"},
     {"path": "/inspect?a=1&b"},
     {"path": "/inspect?"},
+    {"path": "/inspect?", "params": {"a": 1}},
     {"path": "/inspect#part"},
     {"path": "/inspect?q=[x]&y=a|b^c`d"},
     {"path": "inspect"},
@@ -133,6 +134,7 @@ PLAIN_DATA: list[Any] = [
 REQUESTS: list[tuple[Any, dict[str, Any]]] = [
     *(({"method": method, "path": "/inspect", **body}, {}) for method in METHODS for body in BODIES),
     *((None, {**target, **body}) for target in TARGETS for body in BODIES[:2]),
+    *((target, {}) for target in TARGETS),
     *(({"path": "/inspect", "headers": headers, **body}, {}) for headers in HEADERS for body in BODIES[4:7]),
     *(({"path": "/inspect"}, option) for option in OTHERS),
     *((data, option) for data in PLAIN_DATA for option in ({}, {"path": "/inspect"}, {"headers": {"X": "y"}})),

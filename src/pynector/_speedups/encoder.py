@@ -16,7 +16,7 @@ class RequestEncoder:
     """Encodes the requests that are only a method, a path and perhaps JSON. It leaves all others to its caller.
 
     Args:
-        stem: The base URL's path without a slash at its end.
+        base: The base URL's path: the target of a request without one, and what comes before the path of any other.
         head: The common header fields as they go on the wire, of a request without a body.
         json_head: Those of a request with JSON; Content-Length is added.
         dumps: Encodes JSON.
@@ -24,9 +24,9 @@ class RequestEncoder:
 
     __slots__ = ("_dumps", "_head", "_json_head", "_stem", "_without_path")
 
-    def __init__(self, stem: str, head: bytes, json_head: bytes, dumps: Callable[[Any], bytes]) -> None:
-        self._stem = stem.encode("ascii")
-        self._without_path = self._stem or b"/"
+    def __init__(self, base: str, head: bytes, json_head: bytes, dumps: Callable[[Any], bytes]) -> None:
+        self._without_path = base.encode("ascii")
+        self._stem = self._without_path.rstrip(b"/")
         self._head = b" HTTP/1.1\r\n" + head + b"\r\n"
         self._json_head = b" HTTP/1.1\r\n" + json_head + b"Content-Length: "
         self._dumps = dumps

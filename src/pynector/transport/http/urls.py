@@ -100,11 +100,12 @@ def join_path(base: URL, path: str, where: str = "path") -> URL:
         ConfigurationError: If the path has spaces or control characters.
     """
     path = path.partition("#")[0]
-    own, _, query = path.partition("?")
+    own, mark, query = path.partition("?")
     stem, _, base_query = base.target.partition("?")
     joined = stem.rstrip("/") + "/" + own.removeprefix("/") if own else stem
     queries = "&".join(part for part in (base_query, encode_target(query, where)) if part)
-    target = encode_target(joined, where) + (f"?{queries}" if queries else "")
+    # An empty query is another URL than none (RFC 3986 section 6.2.3).
+    target = encode_target(joined, where) + (f"?{queries}" if queries or mark else "")
     return base._replace(target=target)
 
 
@@ -112,7 +113,7 @@ def with_params(url: URL, params: list[tuple[str, str]]) -> URL:
     """Add query parameters to those the URL has."""
     if not params:
         return url
-    joint = "&" if "?" in url.target else "?"
+    joint = "" if url.target.endswith("?") else "&" if "?" in url.target else "?"
     return url._replace(target=f"{url.target}{joint}{urlencode(params, quote_via=quote)}")
 
 

@@ -54,7 +54,7 @@ def plain_encoder(options: HTTPOptions) -> RequestEncoder | None:
     framing = {"content-length", "transfer-encoding"}
     if any(name.lower() in framing for name, _ in head):
         return None
-    return RequestEncoder(base.target.rstrip("/"), _block(head), _block(json_head), encode_json)
+    return RequestEncoder(base.target, _block(head), _block(json_head), encode_json)
 
 
 def _block(pairs: list[Pair]) -> bytes:

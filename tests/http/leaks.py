@@ -1,0 +1,25 @@
+"""Counts what must not be more after a test than before."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+
+def open_files() -> int | None:
+    """Count the open file descriptors, where the system tells."""
+    folder = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
+    return len(os.listdir(folder)) if os.path.isdir(folder) else None
+
+
+def pending() -> Any:
+    """Count the tasks of the running loop, and the timers of an asyncio loop that shows them."""
+    if "trio" in sys.modules:
+        import trio
+
+        if trio.lowlevel.in_trio_run():
+            return trio.lowlevel.current_statistics().tasks_living
+    timers = getattr(asyncio.get_running_loop(), "_scheduled", ())
+    return len(asyncio.all_tasks()), len([timer for timer in timers if not timer.cancelled()])

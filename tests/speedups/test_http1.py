@@ -1,0 +1,448 @@
+"""Framing on the real connection: however the bytes are cut, and whatever they are, an exchange ends once."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import httptools
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pynector import HTTPRequest
+from pynector._speedups.exchange import Exchange
+from pynector._speedups.http1 import TOO_LARGE, ConnectionCore, Owner
+from pynector.transport.http.native.wire import encode_request, plain_encoder
+from pynector.transport.http.options import HTTPOptions
+from pynector.transport.http.request import prepare
+
+SCRATCH = 1 << 18
+MOST_HEADERS = 1 << 18
+
+
+class Pool(Owner):
+    """Takes note of what a connection tells, as its pool would."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def answered(
+        self,
+        connection: Any,
+        exchange: Any,
+        status: int,
+        head: bytes,
+        body: bytes,
+        encoded: bool,
+        reusable: bool,
+        server_timeout: int,
+    ) -> None:
+        """Take note; the head of a plain answer is given by only one of the two ways."""
+        wanted = head if encoded or status >= 300 or not exchange.plain else b""
+        self.told.append(("answered", status, wanted, bytes(body), encoded, reusable, server_timeout))
+        if not reusable:
+            connection.transport.close()
+
+    def failed(self, exchange: Any, problem: Any, phase: str) -> None:
+        """Take note."""
+        self.told.append(("failed", problem if problem is TOO_LARGE else str(problem), phase))
+
+    def lost(self, connection: Any, exchange: Any, error: Any, phase: str, heard: bool) -> None:
+        """Take note; without an exchange only that it is gone."""
+        self.told.append(("lost", phase, heard) if exchange is not None else ("gone",))
+
+
+class Transport:
+    """Stands where the event loop's does."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.closing = False
+
+    def write(self, data: bytes) -> None:
+        """Take note."""
+        self.written.append(data)
+
+    def abort(self) -> None:
+        """Take note."""
+        self.closing = True
+
+    close = abort
+
+    def get_extra_info(self, name: str) -> Any:
+        """Give what has a descriptor."""
+        return self
+
+    def fileno(self) -> int:
+        """Give none."""
+        return -1
+
+    def get_write_buffer_size(self) -> int:
+        """Give 0."""
+        return 0
+
+
+class Connection(ConnectionCore):
+    """A connection that can be referred to weakly in either build."""
+
+
+class Line:
+    """A connection, its transport and its pool, driven as an event loop drives them."""
+
+    def __init__(self, scans: bool = True) -> None:
+        self.pool, self.transport = Pool(), Transport()
+        scratch = memoryview(bytearray(SCRATCH))
+        self.connection = Connection(httptools.HttpResponseParser, scratch, self.pool)
+        self.connection.scans = scans
+        self.connection.connection_made(self.transport)
+
+    def ask(self, *, head: bool = False, plain: bool = True, limit: int = -1) -> None:
+        """Put an exchange on the connection."""
+        exchange = Exchange(None, None, None, 0.0, None, 0, 0.0)
+        exchange.payload = b"GET / HTTP/1.1\r\n\r\n"
+        exchange.is_head, exchange.plain, exchange.limit = head, plain, limit
+        self.connection.start(exchange)
+
+    def receive(self, data: bytes) -> None:
+        """Have bytes arrive; an event loop reads nothing more of a transport that is closing."""
+        while data and not self.transport.closing:
+            buffer = self.connection.get_buffer(-1)
+            count = min(len(buffer), len(data))
+            assert count > 0
+            buffer[:count] = data[:count]
+            data = data[count:]
+            self.connection.buffer_updated(count)
+
+    def end(self) -> list[tuple[Any, ...]]:
+        """Have the stream end and the connection be lost; give what was told."""
+        if not self.transport.closing:
+            self.connection.eof_received()
+        self.connection.connection_lost(None)
+        self.connection.release()
+        return self.pool.told
+
+
+def told(pieces: list[bytes], scans: bool = True, **exchange: Any) -> list[tuple[Any, ...]]:
+    """Give what becomes of one exchange when these pieces arrive and then the end."""
+    line = Line(scans)
+    line.ask(**exchange)
+    for piece in pieces:
+        line.receive(piece)
+    return line.end()
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    """Cut data at places, each taken modulo its length."""
+    ends = sorted({place % (len(data) + 1) for place in places} | {len(data)})
+    return [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def pattern(size: int) -> bytes:
+    """Give bytes in which a shift would show."""
+    return (bytes(range(251)) * (size // 251 + 1))[:size]
+
+
+def in_chunks(body: bytes, size: int) -> bytes:
+    """Give a body in chunks of a size, with its end and a trailer."""
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x;x=y\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\nX-Sum: 1\r\n\r\n"
+
+
+OK = b"HTTP/1.1 200 OK\r\nServer: x\r\n"
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+LARGE = 70_000
+
+
+def with_length(body: bytes, start: bytes = OK) -> bytes:
+    return start + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+# The response, how the request differs from a plain GET, and the answer: status, body, whether more can be sent.
+RESPONSES: dict[str, tuple[bytes, dict[str, Any], tuple[int, bytes, bool]]] = {
+    "small": (with_length(b"small body"), {}, (200, b"small body", True)),
+    "empty": (with_length(b""), {}, (200, b"", True)),
+    "large": (with_length(pattern(LARGE)), {}, (200, pattern(LARGE), True)),
+    "larger than a read": (with_length(pattern(300_000)), {}, (200, pattern(300_000), True)),
+    "chunked": (
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + in_chunks(pattern(100), 7),
+        {},
+        (200, pattern(100), True),
+    ),
+    "large in chunks": (
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + in_chunks(pattern(LARGE), 9_999),
+        {},
+        (200, pattern(LARGE), True),
+    ),
+    "until the close": (OK + b"\r\n" + pattern(500), {}, (200, pattern(500), False)),
+    "HEAD": (OK + b"Content-Length: 70000\r\n\r\n", {"head": True}, (200, b"", True)),
+    "HEAD, chunked": (OK + b"Transfer-Encoding: chunked\r\n\r\n", {"head": True}, (200, b"", True)),
+    "after interim ones": (INTERIM + with_length(b"final"), {}, (200, b"final", True)),
+    "large after interim ones": (INTERIM + with_length(pattern(LARGE)), {}, (200, pattern(LARGE), True)),
+    "204": (b"HTTP/1.1 204 No Content\r\nX: y\r\n\r\n", {}, (204, b"", True)),
+    "304": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", {}, (304, b"", True)),
+    "404": (with_length(b"none", b"HTTP/1.1 404 Not Found\r\n"), {}, (404, b"none", True)),
+    "with its head": (with_length(b"body"), {"plain": False}, (200, b"body", True)),
+    "HTTP/1.0": (with_length(b"old", b"HTTP/1.0 200 OK\r\n"), {}, (200, b"old", False)),
+    "the last": (with_length(b"bye", OK + b"Connection: close\r\n"), {}, (200, b"bye", False)),
+    "just within the limit": (with_length(b"12345"), {"limit": 5}, (200, b"12345", True)),
+}
+PLACES = st.lists(st.integers(0, 400_000), max_size=12)
+quick = settings(deadline=None, database=None, max_examples=40)
+
+
+@pytest.mark.parametrize("scans", [True, False], ids=["scanned", "parsed"])
+@pytest.mark.parametrize("name", RESPONSES)
+@quick
+@given(places=PLACES, early=PLACES)
+def test_however_a_response_is_cut_the_answer_is_the_same(
+    name: str, scans: bool, places: list[int], early: list[int]
+) -> None:
+    wire, exchange, (status, body, reusable) = RESPONSES[name]
+    # Most places are in the head, where most can go wrong.
+    pieces = cut(wire, [*places, *(place % 200 for place in early)])
+    answered, gone = told(pieces, scans, **exchange)
+    assert (answered[0], answered[1], answered[3], answered[5]) == ("answered", status, body, reusable)
+    assert answered == told([wire], scans, **exchange)[0]
+    assert gone == ("gone",)
+
+
+@pytest.mark.parametrize("name", [name for name in RESPONSES if name not in ("until the close", "larger than a read")])
+@pytest.mark.parametrize("scans", [True, False], ids=["scanned", "parsed"])
+def test_byte_by_byte_the_answer_is_the_same(name: str, scans: bool) -> None:
+    wire, exchange, (status, body, reusable) = RESPONSES[name]
+    head, rest = wire[:300], wire[300:]
+    answered, _ = told([*(head[at : at + 1] for at in range(len(head))), rest], scans, **exchange)
+    assert (answered[1], answered[3], answered[5]) == (status, body, reusable)
+
+
+@pytest.mark.parametrize("scans", [True, False], ids=["scanned", "parsed"])
+@pytest.mark.parametrize("name", [name for name in RESPONSES if name != "until the close"])
+@quick
+@given(places=PLACES, extra=st.sampled_from([b"x", OK, with_length(b"forged"), with_length(pattern(LARGE))]))
+def test_what_comes_after_the_end_is_nobody_s(name: str, scans: bool, places: list[int], extra: bytes) -> None:
+    wire, exchange, (status, body, _) = RESPONSES[name]
+    line = Line(scans)
+    line.ask(**exchange)
+    for piece in cut(wire + extra, places):
+        line.receive(piece)
+    # The rest has arrived before the next request could be sent, or with the answer: either closes the connection.
+    assert line.transport.closing
+    answered, gone = line.end()
+    assert (answered[0], answered[1], answered[3]) == ("answered", status, body)
+    assert gone == ("gone",)
+
+
+@pytest.mark.parametrize("scans", [True, False], ids=["scanned", "parsed"])
+@quick
+@given(names=st.lists(st.sampled_from(sorted(RESPONSES)), min_size=2, max_size=6), places=PLACES)
+def test_one_connection_carries_one_response_after_another(scans: bool, names: list[str], places: list[int]) -> None:
+    kept = [name for name in names if RESPONSES[name][2][2]]
+    line = Line(scans)
+    for name in kept:
+        wire, exchange, _ = RESPONSES[name]
+        line.ask(**exchange)
+        for piece in cut(wire, places):
+            line.receive(piece)
+    assert [(seen[1], seen[3]) for seen in line.pool.told] == [RESPONSES[name][2][:2] for name in kept]
+    assert not line.transport.closing
+
+
+# What is wrong
+
+CUTS = [name for name in RESPONSES if name not in ("until the close", "larger than a read")]
+
+
+@pytest.mark.parametrize("name", CUTS)
+@quick
+@given(place=st.integers(0, 400_000), places=PLACES, scans=st.booleans())
+def test_a_response_that_ends_too_soon_is_lost(name: str, place: int, places: list[int], scans: bool) -> None:
+    wire, exchange, _ = RESPONSES[name]
+    short = wire[: place % len(wire)]
+    (lost,) = told(cut(short, places), scans, **exchange)
+    end_of_head = wire.index(b"\r\n\r\n", len(INTERIM) if wire.startswith(INTERIM) else 0) + 4
+    assert lost == ("lost", "body" if len(short) >= end_of_head else "headers", bool(short))
+
+
+FRAGMENTS = [
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.0 200 OK\r\n",
+    b"HTTP/1.1 204 No Content\r\n",
+    b"HTTP/1.1 100 Continue\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\n",
+    b"HTTP/1.1 099 ?\r\n",
+    b"RTSP/1.0 200 OK\r\n",
+    b"Content-Length: 3\r\n",
+    b"Content-Length: 70000\r\n",
+    b"Content-Length: 300000000\r\n",
+    b"Content-Length: 99999999999999999\r\n",
+    b"Content-Length: -1\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: gzip\r\n",
+    b"Transfer-Encoding: gzip, chunked\r\n",
+    b"Content-Encoding: gzip\r\n",
+    b"Connection: close\r\n",
+    b"Connection: upgrade\r\nUpgrade: x\r\n",
+    b"Keep-Alive: timeout=5\r\n",
+    b"X: y\r\n z\r\n",
+    b"no colon\r\n",
+    b"\r\n",
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"\x00",
+    b"abc",
+    b"3\r\nabc\r\n",
+    b"0\r\n\r\n",
+    b"0\r\nX: y\r\n\r\n",
+    b"fffffffffffffffff\r\n",
+    b"x" * 100,
+    pattern(LARGE),
+]
+STREAMS = st.one_of(
+    st.lists(st.sampled_from(FRAGMENTS), max_size=12).map(b"".join),
+    st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.binary(max_size=20)), max_size=8).map(b"".join),
+)
+
+
+@settings(deadline=None, database=None, max_examples=400)
+@given(
+    stream=STREAMS, places=PLACES, head=st.booleans(), plain=st.booleans(), limit=st.sampled_from([-1, 0, 3, 69_999])
+)
+@example(b"\r\n\r\n" + OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab", [], False, True, -1)
+@example(b"\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + with_length(b"body"), [], False, True, -1)
+def test_whatever_arrives_an_exchange_ends_once(
+    stream: bytes, places: list[int], head: bool, plain: bool, limit: int
+) -> None:
+    seen = [
+        told(pieces, scans, head=head, plain=plain, limit=limit)
+        for pieces in ([stream], cut(stream, places))
+        for scans in (True, False)
+    ]
+    for events in seen:
+        kinds = [event[0] for event in events]
+        assert kinds in (["answered", "gone"], ["failed", "gone"], ["lost"])
+        if kinds[0] == "answered" and limit >= 0:
+            assert len(events[0][3]) <= limit
+    # However it was cut and read, it is the same; but whether it can be used again may be known only later.
+    assert [[event[:5] for event in events] for events in seen] == [[event[:5] for event in seen[0]]] * 4
+
+
+@st.composite
+def mutated(draw: Any) -> tuple[str, bytes]:
+    name = draw(st.sampled_from(sorted(set(RESPONSES) - {"larger than a read"})))
+    wire = bytearray(RESPONSES[name][0])
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, min(len(wire), 200) - 1))
+        kind = draw(st.sampled_from(["change", "insert", "delete"]))
+        if kind == "delete":
+            del wire[at]
+        elif kind == "insert":
+            wire.insert(at, draw(st.integers(0, 255)))
+        else:
+            wire[at] = draw(st.integers(0, 255))
+    return name, bytes(wire)
+
+
+@settings(deadline=None, database=None, max_examples=400)
+@given(case=mutated(), places=PLACES)
+def test_a_response_with_wrong_bytes_ends_once_too(case: tuple[str, bytes], places: list[int]) -> None:
+    name, wire = case
+    events = [
+        told(pieces, scans, **RESPONSES[name][1]) for pieces in ([wire], cut(wire, places)) for scans in (True, False)
+    ]
+    for seen in events:
+        assert [event[0] for event in seen] in (["answered", "gone"], ["failed", "gone"], ["lost"])
+    assert [[event[:5] for event in seen] for seen in events] == [[event[:5] for event in events[0]]] * 4
+
+
+@pytest.mark.parametrize("start", [OK, b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["fields", "interim"])
+@pytest.mark.parametrize("step", [100, 50_000, 10**6])
+def test_header_fields_without_an_end_are_refused_in_time(start: bytes, step: int) -> None:
+    flood = start + (b"X: y\r\n" if start is OK else start) * 100_000
+    line = Line()
+    line.ask()
+    taken = 0
+    while not line.transport.closing:
+        line.receive(flood[taken : taken + step])
+        taken += step
+    assert taken <= MOST_HEADERS + SCRATCH + step
+    failed, gone = line.end()
+    assert (failed[0], failed[2], gone) == ("failed", "headers", ("gone",))
+    assert "256 KiB" in failed[1]
+
+
+@pytest.mark.parametrize("step", [100, 50_000, 10**6])
+def test_header_fields_with_an_end_have_the_same_bound(step: int) -> None:
+    for size, expected in ((MOST_HEADERS - 100, "answered"), (MOST_HEADERS + 1, "failed")):
+        wire = OK + b"X: " + b"x" * (size - len(OK)) + b"\r\nContent-Length: 2\r\n\r\nok"
+        assert told([wire[at : at + step] for at in range(0, len(wire), step)])[0][0] == expected
+
+
+@pytest.mark.parametrize("end", [b"", b"half", with_length(b"whole"), b"garbage\r\n\r\n"])
+def test_a_connection_that_is_lost_is_collected_at_once(end: bytes) -> None:
+    gc.disable()
+    try:
+        line = Line()
+        line.ask()
+        line.receive(end)
+        line.end()
+        gone = weakref.ref(line.connection)
+        del line
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+# Requests
+
+PATHS = st.one_of(
+    st.text("abc019/-_.~%?&=+:;@!$'()*,[]#| \u00e9\r\n", max_size=20).map(lambda text: "/" + text),
+    st.sampled_from([None, "", "no-slash", "/a/../b", "/a%20b", "/a?b=c&d", "//x", 5]),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+DATA = st.one_of(
+    st.fixed_dictionaries(
+        {"path": PATHS},
+        optional={
+            "method": st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "get", None]),
+            "json": JSON,
+            "headers": st.just({"X": "y"}),
+        },
+    ),
+    st.dictionaries(st.text(max_size=4), JSON, max_size=3),
+    st.sampled_from([None, b"body", "text", [1], HTTPRequest(path="/a")]),
+)
+CLIENTS: list[dict[str, Any]] = [
+    {"base_url": "http://example.com"},
+    {"base_url": "https://me:pass@example.com:8443/stem/"},
+    {
+        "base_url": "http://[::1]:80/a/b",
+        "headers": {"X-Common": "1", "user-agent": "me"},
+        "cookies": {"a": "1"},
+        "auth": "token",
+    },
+]
+
+
+@settings(deadline=None, database=None, max_examples=400)
+@given(client=st.sampled_from(CLIENTS), data=DATA)
+def test_a_plain_request_is_encoded_as_any_request_is(client: dict[str, Any], data: Any) -> None:
+    options = HTTPOptions(client, "pynector")
+    encoder = plain_encoder(options)
+    assert encoder is not None
+    encoded = encoder.encode(data)
+    if encoded is not None:
+        assert encoded == encode_request(prepare(data, {}, options))
+
+
+def test_most_requests_are_plain() -> None:
+    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    assert encoder is not None
+    for data in ({"path": "/a"}, {"method": "GET", "path": "/a?b=c"}, {"path": "/a", "json": [1]}, {"query": "data"}):
+        assert encoder.encode(data) is not None
