@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -20,89 +21,127 @@ SIP = 64
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-class _Inflater(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    @property
-    def unconsumed_tail(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+class Decoder(Protocol):
+    """Undoes one coding, piece by piece."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Give what the next bytes of the coded body come to, in pieces of at most about STEP bytes."""
+
+    def finish(self) -> None:
+        """Take the end of the coded body.
+
+        Raises:
+            DecodingError: If it is not where the coding ends.
+        """
 
 
-Decoder = Callable[[bytes, Accumulator], bool]
-"""Decodes a whole body into an accumulator; gives False if the accumulator would take no more."""
+class _Inflater:
+    """gzip and deflate: one member after another.
+
+    Args:
+        bits: The window bits of zlib, by the member's first two bytes.
+    """
+
+    def __init__(self, bits: Callable[[bytes], int]) -> None:
+        self._bits = bits
+        self._start = b""
+        self._member: Any = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        rest = data
+        while rest:
+            if self._member is None:
+                self._start += rest
+                if len(self._start) < 2:
+                    return
+                rest, self._start = self._start, b""
+                self._member = zlib.decompressobj(self._bits(rest))
+            piece = b""
+            while rest or len(piece) == STEP:
+                piece = self._member.decompress(rest, STEP)
+                if piece:
+                    yield piece
+                rest = self._member.unconsumed_tail
+                if self._member.eof:
+                    rest, self._member = self._member.unused_data, None
+                    break
+
+    def finish(self) -> None:
+        if self._start and self._member is None:
+            # Too short to have been looked at.
+            zlib.decompressobj(self._bits(self._start)).decompress(self._start)
+        if self._start or self._member is not None:
+            raise _cut_short()
 
 
-def _inflate(make: Callable[[], _Inflater], body: bytes, into: Accumulator) -> bool:
-    """Inflate one member after another until the input ends."""
-    rest = body
-    while rest:
-        member = make()
-        while not member.eof:
-            piece = member.decompress(rest, STEP)
-            if not into.append(piece):
-                return False
-            rest = member.unconsumed_tail
-            if not member.eof and not rest and not piece:
-                raise DecodingError("the compressed body ends too soon", phase="body", sent="full")
-        rest = member.unused_data
-    return True
+class _Brotli:
+    def __init__(self, module: Any) -> None:
+        self._decoder = module.Decompressor()
+        self._fed = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), SIP):
+            self._fed = True
+            yield self._decoder.process(data[start : start + SIP])
+
+    def finish(self) -> None:
+        if self._fed and not self._decoder.is_finished():
+            raise _cut_short()
 
 
-def _gzip(body: bytes, into: Accumulator) -> bool:
-    return _inflate(lambda: zlib.decompressobj(_GZIP), body, into)
+class _Zstandard:
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        self._frame: Any = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        rest = data
+        while rest:
+            if self._frame is None:
+                self._frame = self._module.ZstdDecompressor().decompressobj()
+            yield self._frame.decompress(rest[:SIP])
+            if self._frame.eof:
+                rest = self._frame.unused_data + rest[SIP:]
+                self._frame = None
+            else:
+                rest = rest[SIP:]
+
+    def finish(self) -> None:
+        if self._frame is not None:
+            raise _cut_short()
 
 
-def _deflate(body: bytes, into: Accumulator) -> bool:
+def _gzip_bits(start: bytes) -> int:
+    return _GZIP
+
+
+def _deflate_bits(start: bytes) -> int:
     # RFC 9110 section 8.4.1.2: some senders leave the zlib wrapper out. Its first byte says 8 and a check sum.
-    wrapped = len(body) >= 2 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
-    bits = zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS
-    return _inflate(lambda: zlib.decompressobj(bits), body, into)
+    wrapped = len(start) >= 2 and start[0] & 0x0F == 8 and (start[0] << 8 | start[1]) % 31 == 0
+    return zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS
 
 
-def _brotli(module: Any, body: bytes, into: Accumulator) -> bool:
-    decoder = module.Decompressor()
-    for start in range(0, len(body), SIP):
-        if not into.append(decoder.process(body[start : start + SIP])):
-            return False
-    if not decoder.is_finished():
-        raise DecodingError("the compressed body ends too soon", phase="body", sent="full")
-    return True
+def _cut_short() -> DecodingError:
+    return DecodingError("the compressed body ends too soon", phase="body", sent="full")
 
 
-def _zstd(module: Any, body: bytes, into: Accumulator) -> bool:
-    rest = body
-    while rest:
-        frame = module.ZstdDecompressor().decompressobj()
-        for start in range(0, len(rest), SIP):
-            if not into.append(frame.decompress(rest[start : start + SIP])):
-                return False
-            if frame.eof:
-                break
-        if not frame.eof:
-            raise DecodingError("the compressed body ends too soon", phase="body", sent="full")
-        rest = frame.unused_data + rest[start + SIP :]
-    return True
-
-
-def _optional_decoders() -> dict[str, Decoder]:
-    decoders: dict[str, Decoder] = {}
+def _optional_decoders() -> dict[str, Callable[[], Decoder]]:
+    decoders: dict[str, Callable[[], Decoder]] = {}
     if find_spec("brotli"):
         import brotli
 
-        decoders["br"] = partial(_brotli, brotli)
+        decoders["br"] = partial(_Brotli, brotli)
     if find_spec("zstandard"):
         import zstandard
 
-        decoders["zstd"] = partial(_zstd, zstandard)
+        decoders["zstd"] = partial(_Zstandard, zstandard)
     return decoders
 
 
-DECODERS: dict[str, Decoder] = {
-    "gzip": _gzip,
-    "x-gzip": _gzip,
-    "deflate": _deflate,
+DECODERS: dict[str, Callable[[], Decoder]] = {
+    "gzip": partial(_Inflater, _gzip_bits),
+    "x-gzip": partial(_Inflater, _gzip_bits),
+    "deflate": partial(_Inflater, _deflate_bits),
     **_optional_decoders(),
 }
 
@@ -126,27 +165,59 @@ def decode(body: bytes, content_encoding: str | None, limit: int | None) -> byte
         raise too_large(limit)
     if not content_encoding or not body:
         return body
-    codings = [coding.strip().lower() for coding in content_encoding.split(",")]
-    codings = [coding for coding in reversed(codings) if coding not in ("identity", "")]
-    for done, name in enumerate(codings, 1):
-        decoder = DECODERS.get(name)
-        if decoder is None:
-            raise DecodingError(f"the body has a coding that is not known here: {name!r}", phase="body", sent="full")
+    decoders = decoders_of(content_encoding)
+    for done, decoder in enumerate(decoders, 1):
         # What is still coded may be a little longer than what it becomes.
-        most = limit if done == len(codings) else with_room(limit)
+        most = limit if done == len(decoders) else with_room(limit)
         into = Accumulator(NO_LIMIT if most is None else most)
-        try:
-            fits = decoder(body, into)
-        except DecodingError:
-            raise
-        except Exception as error:
-            raise DecodingError(f"the body is not valid {name}: {error}", phase="body", sent="full") from error
-        if not fits:
-            raise too_large(limit or 0)
+        for piece in decoder.feed(body):
+            if not into.append(piece):
+                raise too_large(limit or 0)
+        decoder.finish()
         body = into.finish()
     if limit is not None and len(body) > limit:
         raise too_large(limit)
     return body
+
+
+def decoders_of(content_encoding: str) -> list[Decoder]:
+    """Give new decoders for a Content-Encoding, in the order in which they undo it.
+
+    Raises:
+        DecodingError: If a coding is not known; the decoders raise it for what is not valid.
+    """
+    names = [name.strip().lower() for name in content_encoding.split(",")]
+    names = [name for name in reversed(names) if name not in ("identity", "")]
+    for name in names:
+        if name not in DECODERS:
+            raise DecodingError(f"the body has a coding that is not known here: {name!r}", phase="body", sent="full")
+    return [_Checked(name, DECODERS[name]()) for name in names]
+
+
+class _Checked:
+    """Tells what a decoder says of bytes that are not valid as a DecodingError."""
+
+    def __init__(self, name: str, decoder: Decoder) -> None:
+        self._name = name
+        self._decoder = decoder
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        with self._telling():
+            yield from self._decoder.feed(data)
+
+    def finish(self) -> None:
+        with self._telling():
+            self._decoder.finish()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except DecodingError:
+            raise
+        except Exception as error:
+            said = f"the body is not valid {self._name}: {error}"
+            raise DecodingError(said, phase="body", sent="full") from error
 
 
 def with_room(limit: int | None) -> int | None:
