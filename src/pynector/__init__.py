@@ -22,7 +22,7 @@ from .errors import (
 from .retry import RetryPolicy
 from .telemetry import configure_telemetry, get_telemetry
 from .transport import TransportProtocol, get_transport_factory_registry
-from .transport.http import HTTPRequest, Response
+from .transport.http import HTTPRequest, Response, StreamedResponse
 
 __all__ = [
     "ConfigurationError",
@@ -37,6 +37,7 @@ __all__ = [
     "Response",
     "ResponseTooLarge",
     "RetryPolicy",
+    "StreamedResponse",
     "TimeoutError",
     "TooManyRedirects",
     "TransportError",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,36 @@ class Pynector:
             return await session.request(data, options, limit)
         with telemetry.request(data, timeout=limit) as observed:
             return observed.answered(await self._request(data, options, limit))
+
+    @asynccontextmanager
+    async def stream(self, data: Any, timeout: float | None = None, **options: Any) -> AsyncIterator[Any]:
+        """Send one request and give its answer while it comes, with a body that is read at the caller's pace.
+
+        It is an asynchronous context manager. Leaving it ends the exchange, whether or not the body was read.
+
+        Args:
+            data: What to send; what it may be is up to the transport.
+            timeout: Seconds the whole exchange may take to the end of the body, more than 0, math.inf for no end;
+                None: the client's.
+            **options: Options of the transport for this request.
+
+        Returns:
+            The answer: for HTTP a `StreamedResponse`.
+
+        Raises:
+            TimeoutError: If the time is over, here or while the body is read.
+            TransportError: If the exchange failed, here or while the body is read; for HTTP an HTTPStatusError for a
+                status of 400 or above, unless `raise_for_status=False`.
+            ConfigurationError: If the request is not valid, or the transport cannot do this.
+        """
+        limit = self._limit(timeout)
+        session = self._current_session()
+        if not session.connected:
+            started = session.runtime.clock()
+            await session.connect_within(limit)
+            limit -= session.runtime.clock() - started
+        async with session.stream(data, options, limit) as response:
+            yield response
 
     async def batch_request(
         self,

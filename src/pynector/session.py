@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -211,6 +211,27 @@ class Session:
                 if self._gate is not None:
                     self._gate.release()
         raise _closed() if self._closed else late(timeout, cancelled)
+
+    @asynccontextmanager
+    async def stream(self, data: Any, options: dict[str, Any], timeout: float) -> AsyncIterator[Any]:
+        """Run one request and give its answer while it comes.
+
+        Raises:
+            ConfigurationError: If the transport cannot do that.
+            PynectorError: If it fails, of the fitting kind.
+        """
+        open_stream = getattr(self.transport, "stream", None)
+        if open_stream is None:
+            raise ConfigurationError(f"{type(self.transport).__name__} has no stream(): use request()")
+        async with AsyncExitStack() as stack:
+            if self._gate is not None:
+                await self._gate.acquire()
+                stack.callback(self._gate.release)
+            try:
+                response = await stack.enter_async_context(open_stream(data, options, timeout))
+            except Exception as error:
+                raise as_pynector_error(error, self.describe(data, options)) from _cause(error)
+            yield response
 
     async def run(self, batch: Batch) -> list[Any]:
         """Run a batch and give one answer or error for each entry, in order.

@@ -13,7 +13,7 @@ from types import TracebackType
 
 import anyio
 
-Part = bytes | str | threading.Event
+Part = bytes | str | threading.Event | Callable[[], object]
 Step = Part | Sequence[Part]
 Script = Sequence[Step]
 
@@ -64,19 +64,26 @@ class ScriptedServer:
     Args:
         scripts: One for each connection in the order of their arrival; the last one serves all later ones, too. A
             script has one step for each request: what to do when the request is complete. A step is a part or several:
-            bytes to send; an Event to wait for; or "close", "reset" (an RST instead of a FIN) or "hang" (nothing more,
-            until the client closes the connection). After its last step a connection hangs.
+            bytes to send; an Event to wait for; a function to call; or "close", "reset" (an RST instead of a FIN) or
+            "hang" (nothing more, until the client closes the connection). After its last step a connection hangs.
         tls: Context of a TLS server.
         greeting: What to send at once, before any request.
+        early: Whether a request's step is played when its head has come, and its body is not read before.
         listening: False binds the port but accepts nothing: connections are refused.
     """
 
     def __init__(
-        self, *scripts: Script, tls: ssl.SSLContext | None = None, greeting: bytes = b"", listening: bool = True
+        self,
+        *scripts: Script,
+        tls: ssl.SSLContext | None = None,
+        greeting: bytes = b"",
+        early: bool = False,
+        listening: bool = True,
     ) -> None:
         self._scripts = scripts or ([],)
         self._tls = tls
         self._greeting = greeting
+        self._early = early
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._stopping = False
@@ -154,7 +161,7 @@ class ScriptedServer:
                 self._sockets.append(sock)
             sock.sendall(self._greeting)
             for step in script:
-                request = _read_request(sock, connection)
+                request = _read_request(sock, connection, self._early)
                 if request is None:
                     return
                 connection.requests.append(request)
@@ -170,11 +177,13 @@ class ScriptedServer:
 
 def _play(step: Step, sock: socket.socket) -> bool:
     """Play a step; say whether the connection goes on."""
-    for part in [step] if isinstance(step, (bytes, str, threading.Event)) else step:
+    for part in step if isinstance(step, list) else [step]:
         if isinstance(part, bytes):
             sock.sendall(part)
         elif isinstance(part, threading.Event):
             part.wait(PATIENCE)
+        elif callable(part):
+            part()
         elif part == "reset":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return False
@@ -194,11 +203,11 @@ def _read_to_end(sock: socket.socket, connection: Connection) -> None:
         connection.received += data
 
 
-def _read_request(sock: socket.socket, connection: Connection) -> bytes | None:
+def _read_request(sock: socket.socket, connection: Connection, early: bool) -> bytes | None:
     """Read one request, or None if the connection ends before it does."""
     start = sum(map(len, connection.requests))
     while True:
-        end = _end_of_request(connection.received[start:])
+        end = _end_of_request(connection.received[start:], early)
         if end is not None:
             return connection.received[start : start + end]
         data = sock.recv(65536)
@@ -207,11 +216,13 @@ def _read_request(sock: socket.socket, connection: Connection) -> bytes | None:
         connection.received += data
 
 
-def _end_of_request(data: bytes) -> int | None:
+def _end_of_request(data: bytes, early: bool) -> int | None:
     head, blank, _ = data.partition(b"\r\n\r\n")
     if not blank:
         return None
     body = len(head) + 4
+    if early:
+        return body
     length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
     if length:
         end = body + int(length[1])

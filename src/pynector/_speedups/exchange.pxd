@@ -20,10 +20,26 @@ cdef class Exchange:
     cdef public Py_ssize_t limit
     cdef public Py_ssize_t hops
     cdef public bint plain
+    cdef public object sink
+    cdef public object upload
     cdef public double queued
 
 
 cdef class Receiver:
     cpdef object answered(
         self, Exchange exchange, int status, bytes head, bytes body, bint encoded, str version
+    )
+
+
+cdef class Owner:
+    cpdef object answered(
+        self,
+        object connection,
+        Exchange exchange,
+        int status,
+        bytes head,
+        bytes body,
+        bint encoded,
+        bint reusable,
+        Py_ssize_t server_timeout,
     )

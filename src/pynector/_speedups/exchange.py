@@ -26,6 +26,8 @@ class Exchange:
         engine: What it is given up at.
         pool: Where it waits.
         plain: Whether its answer is just the body.
+        sink: Takes the response's head and body as they come, or None to have them whole.
+        upload: Writes the request's body after its head, or None if the payload is all.
         queued: Since when it waits for a connection to be free, on the event loop's clock; 0.0 if it does not.
     """
 
@@ -46,8 +48,10 @@ class Exchange:
         "repeatable",
         "request",
         "settings",
+        "sink",
         "started",
         "token",
+        "upload",
     )
 
     def __init__(
@@ -77,6 +81,8 @@ class Exchange:
         self.limit = NO_LIMIT
         self.hops = 0
         self.plain = True
+        self.sink: Any = None
+        self.upload: Any = None
         self.queued = 0.0
 
     def cancel(self) -> None:
@@ -101,5 +107,36 @@ class Receiver:
             body: Its body as it came.
             encoded: Whether the body has a content coding.
             version: The HTTP version, "1.1" or the like; "" where head is.
+        """
+        raise NotImplementedError
+
+
+class Owner:
+    """Whoever is told what became of a connection's exchange."""
+
+    __slots__ = ()
+
+    def answered(
+        self,
+        connection: Any,
+        exchange: Exchange,
+        status: int,
+        head: bytes,
+        body: bytes,
+        encoded: bool,
+        reusable: bool,
+        server_timeout: int,
+    ) -> None:
+        """Take a response; see Receiver.
+
+        Args:
+            connection: Where it came from.
+            exchange: What it answers.
+            status: Its status code.
+            head: Its status line and header fields, or b"" where nobody wants them.
+            body: Its body as it came.
+            encoded: Whether the body has a content coding.
+            reusable: Whether the connection may carry another exchange.
+            server_timeout: For how many seconds the server keeps it open, or NO_LENGTH.
         """
         raise NotImplementedError

@@ -1,7 +1,7 @@
 cimport cython
 
 from pynector._speedups.cbytes cimport seal, uninitialised, writable
-from pynector._speedups.exchange cimport Exchange
+from pynector._speedups.exchange cimport Exchange, Owner
 from pynector._speedups.head cimport Head
 
 cdef bint COMPILED
@@ -9,20 +9,6 @@ cdef Py_ssize_t NO_LENGTH
 cdef Py_ssize_t DIRECT
 cdef Py_ssize_t MOST_DIRECT
 cdef Py_ssize_t MOST_HEADERS
-
-
-cdef class Owner:
-    cpdef object answered(
-        self,
-        ConnectionCore connection,
-        Exchange exchange,
-        int status,
-        bytes head,
-        bytes body,
-        bint encoded,
-        bint reusable,
-        Py_ssize_t server_timeout,
-    )
 
 
 cdef class ConnectionCore:

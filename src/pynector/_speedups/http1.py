@@ -5,7 +5,7 @@ It is driven by an event loop's BufferedProtocol calls, and knows neither pools 
 
 from typing import Any
 
-from .exchange import Exchange
+from .exchange import Exchange, Owner
 from .head import Head
 
 COMPILED = not __file__.endswith(".py")
@@ -20,37 +20,6 @@ MOST_DIRECT = 1 << 28
 
 # The most bytes of a status line and header fields, interim responses included.
 MOST_HEADERS = 1 << 18
-
-
-class Owner:
-    """Whoever is told what became of a connection's exchange."""
-
-    __slots__ = ()
-
-    def answered(
-        self,
-        connection: "ConnectionCore",
-        exchange: Exchange,
-        status: int,
-        head: bytes,
-        body: bytes,
-        encoded: bool,
-        reusable: bool,
-        server_timeout: int,
-    ) -> None:
-        """Take a response; see Receiver.
-
-        Args:
-            connection: Where it came from.
-            exchange: What it answers.
-            status: Its status code.
-            head: Its status line and header fields, or b"" where nobody wants them.
-            body: Its body as it came.
-            encoded: Whether the body has a content coding.
-            reusable: Whether the connection may carry another exchange.
-            server_timeout: For how many seconds the server keeps it open, or NO_LENGTH.
-        """
-        raise NotImplementedError
 
 
 class ConnectionCore:
@@ -144,12 +113,16 @@ class ConnectionCore:
         self.exchange = exchange
         exchange.connection = self
         self.transport.write(exchange.payload)
+        if exchange.upload is not None:
+            exchange.upload.begin(self)
 
     def phase(self) -> str:
         """Say what is under way: "write", "headers" or "body"."""
         if self._final:
             return "body"
         if self.transport is not None and self.transport.get_write_buffer_size():
+            return "write"
+        if self.exchange is not None and self.exchange.upload is not None and not self.exchange.upload.finished:
             return "write"
         return "headers"
 
@@ -167,10 +140,14 @@ class ConnectionCore:
         self.descriptor = transport.get_extra_info("socket").fileno()
 
     def pause_writing(self) -> None:
-        """See asyncio.BaseProtocol. A request is in memory as a whole already."""
+        """See asyncio.BaseProtocol. A request without an upload is in memory as a whole already."""
+        if self.exchange is not None and self.exchange.upload is not None:
+            self.exchange.upload.pause()
 
     def resume_writing(self) -> None:
         """See asyncio.BaseProtocol."""
+        if self.exchange is not None and self.exchange.upload is not None:
+            self.exchange.upload.resume()
 
     def get_buffer(self, sizehint: int) -> Any:
         """See asyncio.BufferedProtocol."""
@@ -233,12 +210,17 @@ class ConnectionCore:
             return
         self.version = self._parser.get_http_version()
         self._final = True
+        sink = self.exchange.sink
+        if sink is not None and self._problem is None:
+            sink.head(self, status, self._head, self.version)
         if self.exchange.is_head or status == 204 or status == 304:
             self._complete = True
             # The parser does not know that a body does not follow.
             self._stale = True
         elif not fields.chunked and fields.length >= 0:
             self._length = fields.length
+            if sink is not None:
+                return
             if 0 <= self.exchange.limit < self._length:
                 self._problem = TOO_LARGE
             elif DIRECT <= self._length <= MOST_DIRECT:
@@ -253,6 +235,9 @@ class ConnectionCore:
             self._excess = True
             return
         size = len(chunk)
+        if self.exchange.sink is not None:
+            self.exchange.sink.feed(chunk)
+            return
         if self._direct is not None:
             self._direct[self._offset : self._offset + size] = chunk
             self._offset += size
@@ -276,6 +261,8 @@ class ConnectionCore:
         start = fields.scan(self._buffer, count)
         length, status = fields.length, fields.status
         if start < 0 or exchange.is_head or status < 200 or status == 204 or status == 304:
+            return False
+        if exchange.sink is not None:
             return False
         if start + length < count or length > MOST_DIRECT or 0 <= exchange.limit < length:
             return False
@@ -361,6 +348,11 @@ class ConnectionCore:
 
     def _hand_over(self, head: bytes, body: bytes, keep: bool) -> None:
         exchange, fields = self.exchange, self._fields
+        if exchange.sink is not None:
+            exchange.sink.end()
+        if exchange.upload is not None and not exchange.upload.finished:
+            # RFC 9112 section 9.3: the rest of the body would be read as the next request.
+            keep = False
         self.exchange = None
         self.used = True
         self._owner.answered(

@@ -1,8 +1,8 @@
 cimport cython
 
 from pynector._speedups.csocket cimport pynector_readable
-from pynector._speedups.exchange cimport Exchange, Receiver
-from pynector._speedups.http1 cimport ConnectionCore, Owner
+from pynector._speedups.exchange cimport Exchange, Owner, Receiver
+from pynector._speedups.http1 cimport ConnectionCore
 
 cdef bint COMPILED
 cdef double NEVER
@@ -33,9 +33,10 @@ cdef class PoolCore(Owner):
     cpdef object _start_clock(self, Exchange exchange)
     @cython.locals(life=double)
     cpdef object _free(self, ConnectionCore connection, Py_ssize_t server_timeout)
+    @cython.locals(freed=ConnectionCore, version=str)
     cpdef object answered(
         self,
-        ConnectionCore connection,
+        object connection,
         Exchange exchange,
         int status,
         bytes head,

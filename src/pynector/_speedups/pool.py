@@ -7,8 +7,8 @@ import select
 from collections import deque
 from typing import Any
 
-from .exchange import Exchange
-from .http1 import ConnectionCore, Owner
+from .exchange import Exchange, Owner
+from .http1 import ConnectionCore
 
 COMPILED = not __file__.endswith(".py")
 
@@ -124,7 +124,7 @@ class PoolCore(Owner):
 
     def answered(
         self,
-        connection: ConnectionCore,
+        connection: Any,
         exchange: Exchange,
         status: int,
         head: bytes,
@@ -135,11 +135,12 @@ class PoolCore(Owner):
     ) -> None:
         """Take an answer. The connection is free before the caller hears of it, so that his next request finds it."""
         exchange.connection = None
-        version = connection.version
-        if reusable and not (len(exchange.payload) > SMALL and connection.transport.get_write_buffer_size() > 0):
-            self._free(connection, server_timeout)
-        elif connection.transport is not None:
-            connection.transport.close()
+        freed: ConnectionCore = connection
+        version = freed.version
+        if reusable and not (len(exchange.payload) > SMALL and freed.transport.get_write_buffer_size() > 0):
+            self._free(freed, server_timeout)
+        elif freed.transport is not None:
+            freed.transport.close()
         self._engine.answered(exchange, status, head, body, encoded, version)
 
     # Deadlines: one timer a connection, set anew only when it goes off or a deadline is earlier

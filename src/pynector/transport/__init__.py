@@ -1,12 +1,13 @@
 """Transports: the contract, the registry, and those that come with Pynector."""
 
-from .protocol import Completion, ExchangeTransport, Handle, SubmitTransport, TransportProtocol
+from .protocol import Completion, ExchangeTransport, Handle, StreamTransport, SubmitTransport, TransportProtocol
 from .registry import TransportFactory, TransportFactoryRegistry, get_transport_factory_registry
 
 __all__ = [
     "Completion",
     "ExchangeTransport",
     "Handle",
+    "StreamTransport",
     "SubmitTransport",
     "TransportFactory",
     "TransportFactoryRegistry",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -57,6 +58,19 @@ class ExchangeTransport(Protocol):
 
     async def exchange(self, data: Any, /, **options: Any) -> Any:
         """Send one request and give its whole answer. Cancelling it releases all that it holds."""
+
+
+class StreamTransport(Protocol):
+    """A transport that can give an answer while it comes."""
+
+    def stream(self, data: Any, options: Mapping[str, Any], timeout: float, /) -> AbstractAsyncContextManager[Any]:
+        """Send one request and give its answer, whose body has not come yet. Leaving the context ends the exchange.
+
+        Args:
+            data: What to send.
+            options: The request's options.
+            timeout: Seconds the whole exchange may take; math.inf for no end.
+        """
 
 
 class Handle(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -11,8 +11,8 @@ from ...errors import ConfigurationError
 from .headers import header_pairs
 from .urls import param_pairs
 
-Body = tuple["bytes | None", "str | None"]
-"""The bytes, None for no body, and the Content-Type, None for none."""
+Body = tuple["bytes | AsyncIterable[bytes] | None", "str | None"]
+"""The bytes, or what gives them, None for no body; and the Content-Type, None for none."""
 
 
 def _json_encoder() -> Callable[[Any], str]:
@@ -65,7 +65,22 @@ def encode_raw(content: Any) -> Body:
             raise ConfigurationError(f"content is not valid Unicode: {error}") from None
     if isinstance(content, (bytes, bytearray, memoryview)):
         return bytes(content), None
-    raise ConfigurationError(f"content must be str or bytes, not {type(content).__name__}")
+    if isinstance(content, AsyncIterable):
+        return content, None
+    raise ConfigurationError(f"content must be str, bytes or an async iterator of bytes, not {type(content).__name__}")
+
+
+async def checked_pieces(body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+    """Give what a body from an async iterator is made of, without empty pieces.
+
+    Raises:
+        ConfigurationError: If it gives anything but bytes.
+    """
+    async for piece in body:
+        if not isinstance(piece, (bytes, bytearray, memoryview)):
+            raise ConfigurationError(f"content must give bytes, not {type(piece).__name__}")
+        if data := bytes(piece):
+            yield data
 
 
 def encode_form(data: Any) -> Body:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from .response import Response
+from .streaming import RawStream
 
 
 class Engine(Protocol):
@@ -26,4 +27,18 @@ class Engine(Protocol):
         Raises:
             ConfigurationError: If the request is not valid.
             TransportError: If the exchange failed, with `phase` and `sent`.
+        """
+
+    async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
+        """Send a request and give its response when its head has come, after redirects.
+
+        Args:
+            data: See `exchange`.
+            options: See `exchange`.
+            timeout: Seconds the exchange may take to the end of the body; math.inf for no end.
+
+        Raises:
+            ConfigurationError: If the request is not valid.
+            TransportError: If the exchange failed, with `phase` and `sent`.
+            TimeoutError: If the head does not come in time.
         """

@@ -6,7 +6,8 @@ import re
 import ssl
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -24,14 +25,19 @@ from ...errors import (
     ResponseTooLarge,
     Sent,
     TransportError,
+    as_pynector_error,
 )
 from ..tls import tls_context
 from .answers import answer_of, next_hop, raw_limit
+from .body import checked_pieces
 from .decoding import too_large
+from .headers import Pair
 from .httpx_module import httpx
+from .httpx_streaming import HttpxStream, deadline_after, within
 from .options import HTTPOptions
 from .request import IDEMPOTENT, PreparedRequest, prepare
 from .response import RawResponse, Response
+from .streaming import RawStream
 
 # What of httpx's trace events moves a request on, and to where.
 _STEPS: dict[str, tuple[Phase, Sent]] = {
@@ -51,13 +57,15 @@ _HEADERS = "pynector.headers"
 class _Progress:
     """How far one request has come."""
 
-    __slots__ = ("_stream", "fresh", "phase", "sent")
+    __slots__ = ("_stream", "failure", "fresh", "phase", "sent", "upload")
 
     def __init__(self) -> None:
         self.phase: Phase = "connect"
         self.sent: Sent = "none"
         self.fresh = False
         self._stream: Any = None
+        self.failure: Exception | None = None
+        self.upload: _Upload | None = None
 
     async def trace(self, event: str, info: Any) -> None:
         """Follow httpx's events, named like "http11.send_request_body.complete"."""
@@ -129,34 +137,52 @@ class HttpxEngine:
         except ConnectionLost:
             # The server closed an idle connection while the request was on its way. That is nobody's fault, and what
             # is idempotent may be sent again: once, for the next connection could be as old.
-            if progress.fresh or progress.phase == "body" or request.method not in IDEMPOTENT:
+            may_repeat = request.method in IDEMPOTENT and not request.has_stream
+            if progress.fresh or progress.phase == "body" or not may_repeat:
                 raise
         return await self._send(request, limit, _Progress())
 
     async def _send(self, request: PreparedRequest, limit: int | None, progress: _Progress) -> RawResponse:
-        try:
-            message = self._message(request, progress)
-            response = await self._client.send(message, stream=True, auth=_flow(request.auth), follow_redirects=False)
+        async with _telling(progress):
+            response = await self._start(request, progress)
             try:
                 body = await _read(response, limit)
             finally:
                 await response.aclose()
-        except PynectorError:
-            raise
-        except Exception as error:
-            raise translated(error, progress) from error
-        except BaseException as ended:
+        return RawResponse(response.status_code, _header_pairs(response), body, response.http_version)
+
+    async def _start(self, request: PreparedRequest, progress: _Progress) -> Any:
+        """Send a request and give httpx's response, its body not read."""
+        message = self._message(request, progress)
+        return await self._client.send(message, stream=True, auth=_flow(request.auth), follow_redirects=False)
+
+    async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
+        """See Engine."""
+        settings = self._options.for_request(options)
+        request = prepare(data, options, self._options)
+        deadline = deadline_after(timeout)
+        hops = 0
+        while True:
+            progress = _Progress()
             try:
-                if not isinstance(ended, anyio.get_cancelled_exc_class()):
-                    # On trio it may be a group of cancellations, which no caller takes for one.
-                    await anyio.lowlevel.checkpoint_if_cancelled()
+                with within(deadline, request.label, progress):
+                    async with _telling(progress):
+                        response = await self._start(request, progress)
+            except PynectorError as error:
+                error.request = error.request or request.label
                 raise
-            except BaseException as cancelled:
-                await progress.note_on(cancelled)
+            stream = HttpxStream(request, response, _header_pairs(response), deadline, progress, translated)
+            try:
+                raw = RawResponse(stream.status, stream.headers, b"", stream.http_version)
+                following = next_hop(request, raw, settings, hops, self._options.redirect_headers)
+            except BaseException:
+                await stream.aclose()
                 raise
-        raw = response.extensions[_HEADERS]
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
-        return RawResponse(response.status_code, headers, body, response.http_version)
+            if following is None:
+                return stream
+            await stream.drop()
+            request = following
+            hops += 1
 
     def _message(self, request: PreparedRequest, progress: _Progress) -> Any:
         extensions: dict[str, Any] = {"trace": progress.trace}
@@ -164,9 +190,10 @@ class HttpxEngine:
             # Or httpx would take out dot segments. To a proxy httpcore 1 would send this instead of its own target.
             extensions["target"] = request.url.target.encode("ascii")
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
-        message = httpx.Request(
-            request.method, str(request.url), headers=headers, content=request.body, extensions=extensions
-        )
+        body = request.body
+        if request.has_stream:
+            body = progress.upload = _Upload(body, progress)
+        message = httpx.Request(request.method, str(request.url), headers=headers, content=body, extensions=extensions)
         # httpx writes it in capitals, but methods are case-sensitive (RFC 9110 section 9.1).
         message.method = request.method
         if self._options.persist_cookies:
@@ -213,6 +240,65 @@ class HttpxEngine:
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             # http2 or a SOCKS proxy without its package, or a wrong proxy in the environment.
             raise ConfigurationError(f"http2, proxy or a proxy variable cannot be used: {error}") from error
+
+
+def _header_pairs(response: Any) -> list[Pair]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.extensions[_HEADERS]]
+
+
+@asynccontextmanager
+async def _telling(progress: _Progress) -> AsyncIterator[None]:
+    """Tell what goes wrong inside as a PynectorError, and note how far it had come on what cancels it."""
+    try:
+        yield
+    except PynectorError:
+        raise
+    except Exception as error:
+        if progress.failure is not None:
+            raise as_pynector_error(progress.failure) from progress.failure
+        raise translated(error, progress) from error
+    except BaseException as ended:
+        try:
+            if not isinstance(ended, anyio.get_cancelled_exc_class()):
+                # On trio it may be a group of cancellations, which no caller takes for one.
+                await anyio.lowlevel.checkpoint_if_cancelled()
+            raise
+        except BaseException as cancelled:
+            await progress.note_on(cancelled)
+            raise
+    finally:
+        if progress.upload is not None:
+            await progress.upload.aclose()
+
+
+class _Upload:
+    """A request's body from an async iterator.
+
+    Args:
+        body: Gives bytes.
+        progress: Told what the iterator raises.
+    """
+
+    def __init__(self, body: Any, progress: _Progress) -> None:
+        self._body = body
+        self._progress = progress
+        self._pieces = self._read()
+
+    def __aiter__(self) -> Any:
+        return self._pieces
+
+    async def aclose(self) -> None:
+        """Let go of the iterator."""
+        await self._pieces.aclose()
+
+    async def _read(self) -> Any:
+        try:
+            async with aclosing(checked_pieces(self._body)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except Exception as error:
+            self._progress.failure = error
+            raise
 
 
 async def _hide_redirect(response: Any) -> None:

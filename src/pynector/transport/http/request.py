@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ class HTTPRequest:
         headers: Header fields: a dict, or pairs. A value of None takes a default one away.
         json: A value to send as JSON.
         data: A form: a dict or pairs.
-        content: A raw body: str or bytes.
+        content: A raw body: str, bytes, or an async iterator of bytes.
         files: Files of a multipart form, as httpx takes them; `data` gives its other fields.
         cookies: Cookies to send: a dict.
     """
@@ -64,7 +64,7 @@ class HTTPRequest:
     headers: Any = None
     json: Any = None
     data: Any = None
-    content: str | bytes | None = None
+    content: str | bytes | AsyncIterable[bytes] | None = None
     files: Any = None
     cookies: Mapping[str, str] | None = None
 
@@ -81,21 +81,27 @@ class PreparedRequest:
     Attributes:
         method: A token.
         url: Where it goes.
-        headers: Its header fields, Host and Content-Length not among them unless the caller gave them.
-        body: Its body, or None for none.
+        headers: Its header fields, Host not among them unless the caller gave it, nor Content-Length unless the caller
+            gave it for a body from an async iterator.
+        body: Its body, or what gives it, or None for none.
         auth: An httpx.Auth that sends it, or None.
     """
 
     method: str
     url: URL
     headers: list[Pair]
-    body: bytes | None = None
+    body: bytes | AsyncIterable[bytes] | None = None
     auth: Any = None
 
     @property
     def label(self) -> str:
         """Method and URL without anything secret, for messages."""
         return f"{self.method} {self.url.label}"
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether its body can be read only once."""
+        return isinstance(self.body, AsyncIterable)
 
 
 def request_fields(data: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,7 +162,7 @@ def _described(data: Any) -> dict[str, Any] | None:
                 "(to send this dict as a JSON body, give it as the option json=)"
             )
         return None
-    if data is None or isinstance(data, (list, str, bytes, bytearray, memoryview)):
+    if data is None or isinstance(data, (list, str, bytes, bytearray, memoryview, AsyncIterable)):
         return None
     raise ConfigurationError(f"data must be a dict, list, str, bytes, HTTPRequest or None, not {type(data).__name__}")
 
@@ -196,7 +202,7 @@ def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> Prepa
     return PreparedRequest(method, url, check_framing(headers, body), body, flow)
 
 
-def check_framing(headers: list[Pair], body: bytes | None) -> list[Pair]:
+def check_framing(headers: list[Pair], body: bytes | AsyncIterable[bytes] | None) -> list[Pair]:
     """Refuse headers that contradict the body; two readings of one message are how requests are smuggled."""
     kept = []
     for name, value in headers:
@@ -204,6 +210,11 @@ def check_framing(headers: list[Pair], body: bytes | None) -> list[Pair]:
         if lower == "transfer-encoding":
             raise ConfigurationError("headers must not hold Transfer-Encoding: Pynector frames the body")
         if lower == "content-length":
+            if isinstance(body, AsyncIterable):
+                if not (value.isascii() and value.isdigit()):
+                    raise ConfigurationError(f"headers: Content-Length must be a number of bytes, not {value!r}")
+                kept.append((name, value))
+                continue
             if value != str(len(body or b"")):
                 raise ConfigurationError(
                     f"headers: Content-Length must be the body's length, {len(body or b'')}, not {value!r}"
@@ -226,7 +237,7 @@ def label(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> str:
         return f"{method} request"
 
 
-def _method(method: Any, body: bytes | None) -> str:
+def _method(method: Any, body: object) -> str:
     if method is None:
         return "GET" if body is None else "POST"
     if not isinstance(method, str) or not is_token(method):

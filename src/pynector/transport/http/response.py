@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import email.message
 import json
 from dataclasses import dataclass
@@ -67,22 +68,12 @@ class Response:
     @property
     def reason_phrase(self) -> str:
         """The status in words, or "" for an unknown one."""
-        try:
-            return HTTPStatus(self.status_code).phrase
-        except ValueError:
-            return ""
+        return reason_phrase(self.status_code)
 
     @property
     def text(self) -> str:
         """The body as text, by the Content-Type's charset, else UTF-8; what is not valid becomes U+FFFD."""
-        message = email.message.Message()
-        message["content-type"] = self.headers.get("content-type", "")
-        charset = message.get_content_charset("utf-8")
-        try:
-            return self.content.decode(charset, "replace")
-        except (LookupError, ValueError):
-            # A charset that Python does not know, or knows but not for this: "idna", "undefined", ...
-            return self.content.decode("utf-8", "replace")
+        return self.content.decode(charset_of(self.headers), "replace")
 
     def json(self) -> Any:
         """Parse the body as JSON.
@@ -91,3 +82,25 @@ class Response:
             ValueError: If it is not JSON.
         """
         return json.loads(self.content)
+
+
+def reason_phrase(status: int) -> str:
+    """Give a status in words, or "" for an unknown one."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def charset_of(headers: Headers) -> str:
+    """Give the charset that a Content-Type names, or UTF-8 where it names none that Python can decode text by."""
+    message = email.message.Message()
+    message["content-type"] = headers.get("content-type", "")
+    charset = message.get_content_charset("utf-8")
+    try:
+        # Some that Python knows are not for this: "idna", "undefined", "base64", ...
+        b"".decode(charset, "replace")
+        codecs.getincrementaldecoder(charset)("replace").decode(b"a")
+    except (LookupError, ValueError):
+        return "utf-8"
+    return charset

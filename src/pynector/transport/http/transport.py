@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+
+import anyio
 
 from ...errors import ConfigurationError, TransportError
 from ..tls import tls_context
@@ -15,6 +18,7 @@ from .engine import Engine
 from .options import OPTION_NAMES, HTTPOptions
 from .request import label
 from .response import Response
+from .streaming import StreamedResponse
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -96,6 +100,22 @@ class HTTPTransport:
         if self._engine is None:
             raise TransportError("the transport is not connected", phase="connect", sent="none")
         return await self._engine.exchange(data, options)
+
+    @asynccontextmanager
+    async def stream(self, data: Any, options: Mapping[str, Any], timeout: float) -> AsyncIterator[StreamedResponse]:
+        """See StreamTransport."""
+        if self._engine is None:
+            raise TransportError("the transport is not connected", phase="connect", sent="none")
+        settings = self._options.for_request(options)
+        raw = await self._engine.open(data, options, timeout)
+        try:
+            response = StreamedResponse(raw, settings["max_response_bytes"])
+            if settings["raise_for_status"]:
+                await response.raise_for_status()
+            yield response
+        finally:
+            with anyio.CancelScope(shield=True):
+                await raw.aclose()
 
     # The specification's pair, for whoever drives the transport by hand
 

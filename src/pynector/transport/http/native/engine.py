@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from typing import Any
 
 import httptools
@@ -25,9 +25,11 @@ from ..engine import Engine
 from ..options import HTTPOptions
 from ..request import IDEMPOTENT, PreparedRequest, prepare
 from ..response import RawResponse, Response
+from ..streaming import RawStream
 from .connect import Connector, Origin
 from .pool import Pool
-from .wire import encode_request, header_pairs_of, plain_encoder
+from .streaming import IncomingStream, Upload
+from .wire import declared_length, encode_request, header_pairs_of, plain_encoder
 
 # What one read takes at the most (bytes).
 SCRATCH = 1 << 18
@@ -85,6 +87,22 @@ class NativeEngine(CarrierCore):
         answered: bytes | Response = answer.response
         return answered
 
+    async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
+        """See Engine."""
+        request = prepare(data, options, self.options)
+        if request.auth is not None and self._make_other is not None:
+            return await self._other_engine().open(data, options, timeout)
+        now = self.loop.time()
+        exchange = Exchange(self, data, options, now + timeout, None, 0, now)
+        stream = IncomingStream(self, exchange)
+        self.submit_other(exchange, now)
+        try:
+            await stream.opened()
+        except BaseException:
+            await stream.aclose()
+            raise
+        return stream
+
     def submit_other(self, exchange: Exchange, now: float) -> None:
         """See CarrierCore."""
         if self.closed:
@@ -111,10 +129,15 @@ class NativeEngine(CarrierCore):
         exchange.request = request
         exchange.payload = encode_request(request)
         exchange.is_head = request.method == "HEAD"
-        exchange.repeatable = request.method in IDEMPOTENT
+        exchange.repeatable = request.method in IDEMPOTENT and not request.has_stream
+        if isinstance(request.body, AsyncIterable):
+            Upload(self, exchange, request.body, declared_length(request))
+        if exchange.sink is not None:
+            exchange.plain, exchange.limit = False, NO_LIMIT
         return self._pool(request.url.origin)
 
-    def _request_of(self, exchange: Exchange) -> PreparedRequest:
+    def request_of(self, exchange: Exchange) -> PreparedRequest:
+        """Give the request of an exchange, which is prepared when somebody needs it."""
         if exchange.request is None:
             exchange.request = prepare(exchange.data, exchange.options, self.options)
         request: PreparedRequest = exchange.request
@@ -122,31 +145,40 @@ class NativeEngine(CarrierCore):
 
     def give_up(self, exchange: Exchange) -> None:
         """See Exchange.cancel."""
+        if exchange.upload is not None:
+            exchange.upload.stop()
         exchange.pool.give_up(exchange)
 
     async def _run_elsewhere(self, exchange: Exchange) -> None:
         """Run an exchange on the other engine."""
-        if self._other is None and self._make_other is not None:
-            self._other = self._make_other()
         remaining = None
         if exchange.deadline != math.inf:
             remaining = max(0.0, exchange.deadline - self.loop.time())
         try:
-            work = self._other.exchange(exchange.data, exchange.options)  # type: ignore[union-attr]
+            work = self._other_engine().exchange(exchange.data, exchange.options)
             answer = await asyncio.wait_for(work, remaining)
         except asyncio.TimeoutError:
             self.failed(exchange, TimeoutError("no whole answer in time"))
         except Exception as error:
             self.failed(exchange, error)
         else:
-            self._succeed(exchange, answer)
+            self.succeed(exchange, answer)
+
+    def _other_engine(self) -> Engine:
+        if self._other is None:
+            assert self._make_other is not None
+            self._other = self._make_other()
+        return self._other
 
     # Answers
 
     def conclude(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> None:
         """See CarrierCore."""
+        if exchange.sink is not None:
+            exchange.sink.conclude()
+            return
         try:
-            request = self._request_of(exchange)
+            request = self.request_of(exchange)
             raw = RawResponse(status, header_pairs_of(head), body, f"HTTP/{version}")
             following = next_hop(request, raw, exchange.settings, exchange.hops, self.options.redirect_headers)
             if following is None:
@@ -156,10 +188,14 @@ class NativeEngine(CarrierCore):
             self.failed(exchange, error)
             return
         if following is None:
-            self._succeed(exchange, answer)
+            self.succeed(exchange, answer)
         else:
-            exchange.hops += 1
-            self._load(exchange, following).dispatch(exchange, self.loop.time())
+            self.follow(exchange, following)
+
+    def follow(self, exchange: Exchange, following: PreparedRequest) -> None:
+        """Send the request that a redirect asks for."""
+        exchange.hops += 1
+        self._load(exchange, following).dispatch(exchange, self.loop.time())
 
     def failed(self, exchange: Exchange, error: Exception) -> None:
         """See CarrierCore."""
@@ -169,7 +205,7 @@ class NativeEngine(CarrierCore):
         exchange.completion = None
         problem = as_pynector_error(error)
         if problem.request is None and not isinstance(problem, ConfigurationError):
-            problem.request = self._request_of(exchange).label
+            problem.request = self.request_of(exchange).label
         completion.fail(exchange.token, problem)
 
     def late(self, exchange: Exchange, phase: Phase) -> None:
@@ -177,7 +213,8 @@ class NativeEngine(CarrierCore):
         sent: Sent = "partial" if phase == "write" else "full"
         self.failed(exchange, TimeoutError("no whole answer in time", phase=phase, sent=sent))
 
-    def _succeed(self, exchange: Exchange, answer: Any) -> None:
+    def succeed(self, exchange: Exchange, answer: Any) -> None:
+        """Give an exchange its answer."""
         completion, exchange.completion = exchange.completion, None
         if completion is not None:
             completion.succeed(exchange.token, answer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
+
 from ...._speedups.encoder import RequestEncoder
 from ..body import encode_json
 from ..headers import Pair, merged_headers
@@ -13,14 +15,24 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 def encode_request(request: PreparedRequest) -> bytes:
-    """Encode any request."""
+    """Encode any request; of one with a body from an async iterator only the head."""
     lines = [f"{request.method} {request.url.target} HTTP/1.1"]
     if not any(name.lower() == "host" for name, _ in request.headers):
         lines.append(f"Host: {request.url.authority}")
     lines += [f"{name}: {value}" for name, value in request.headers]
-    if request.body or request.method in _WITH_BODY:
-        lines.append(f"Content-Length: {len(request.body or b'')}")
-    return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + (request.body or b"")
+    body = request.body
+    if isinstance(body, AsyncIterable):
+        if declared_length(request) is None:
+            lines.append("Transfer-Encoding: chunked")
+        body = None
+    elif body or request.method in _WITH_BODY:
+        lines.append(f"Content-Length: {len(body or b'')}")
+    return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + (body or b"")
+
+
+def declared_length(request: PreparedRequest) -> int | None:
+    """Give the length that the caller declared for a body from an async iterator, or None."""
+    return next((int(value) for name, value in request.headers if name.lower() == "content-length"), None)
 
 
 def header_pairs_of(head: bytes) -> list[Pair]:

@@ -1,0 +1,251 @@
+"""A response whose body is read while it comes."""
+
+from __future__ import annotations
+
+import codecs
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from ...config import at_least
+from ...errors import HTTPStatusError, PynectorError
+from .decoding import Decoder, decoders_of, too_large
+from .headers import Headers, Pair
+from .request import PreparedRequest
+from .response import Response, charset_of, reason_phrase
+
+# How much of the body of an error's response is kept for HTTPStatusError (bytes).
+MOST_OF_AN_ERROR = 1 << 16
+
+
+class RawStream(Protocol):
+    """A response as an engine opens it: its head has come, its body is on its way.
+
+    Attributes:
+        request: What it answers, after redirects.
+        status: The status code.
+        headers: Names and values in the order of the wire.
+        http_version: "HTTP/1.1" or the like.
+    """
+
+    request: PreparedRequest
+    status: int
+    headers: list[Pair]
+    http_version: str
+
+    async def receive(self) -> bytes:
+        """Give the next piece of the body as it comes, b"" at its end.
+
+        Raises:
+            TransportError: If the body is not whole.
+            TimeoutError: If the request's time is over.
+        """
+
+    async def aclose(self) -> None:
+        """End the exchange; a connection with a body not read to its end is closed."""
+
+
+class StreamedResponse:
+    """The answer to a request, with a body that is read while it comes; see `Pynector.stream`.
+
+    The body can be read once, by one of the iterators or by `read`.
+
+    Attributes:
+        status_code: The status, 100 to 999.
+        headers: The header fields, a mapping without regard to case.
+        url: The URL that answered, after redirects, without the user.
+        http_version: "HTTP/1.0", "HTTP/1.1" or "HTTP/2".
+    """
+
+    def __init__(self, raw: RawStream, limit: int | None) -> None:
+        self.status_code = raw.status
+        self.headers = Headers(raw.headers)
+        self.url = str(raw.request.url)
+        self.http_version = raw.http_version
+        self._raw = raw
+        self._limit = limit
+        coding = self.headers.get("content-encoding")
+        self._decoders = decoders_of(coding) if coding and raw.request.method != "HEAD" else []
+        self._decoded: Iterator[bytes] = iter(())
+        self._sizes = {"raw": 0, "decoded": 0}
+        self._content: bytes | None = None
+        self._is_read = False
+
+    def __repr__(self) -> str:
+        return f"<StreamedResponse {self.status_code} {self.reason_phrase}".rstrip() + ">"
+
+    @property
+    def reason_phrase(self) -> str:
+        """The status in words, or "" for an unknown one."""
+        return reason_phrase(self.status_code)
+
+    def iter_raw(self) -> AsyncIterator[bytes]:
+        """Give the body as it comes, not decoded, in pieces of any size.
+
+        Raises:
+            TransportError: If the body is not whole.
+            TimeoutError: If the request's time is over.
+            ResponseTooLarge: If it becomes longer than `max_response_bytes`.
+            PynectorError: If the body was read before.
+        """
+        self._begin()
+        return _Pieces(self._next_raw)
+
+    def iter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        """Give the body, decoded.
+
+        Args:
+            chunk_size: How many bytes each piece has, 1 or more, but for the last one; None: as they come.
+
+        Raises:
+            ConfigurationError: If chunk_size is not valid.
+            DecodingError: If the body is not what its coding says.
+            PynectorError: What `iter_raw` raises.
+        """
+        if chunk_size is None:
+            self._begin()
+            return _Pieces(self._next_decoded)
+        size = at_least(1)(chunk_size, "chunk_size")
+        self._begin()
+        rest = bytearray()
+
+        async def next_of_size() -> bytes:
+            while len(rest) < size and (piece := await self._next_decoded()):
+                rest.extend(piece)
+            piece = bytes(rest[:size])
+            del rest[:size]
+            return piece
+
+        return _Pieces(next_of_size)
+
+    def iter_text(self) -> AsyncIterator[str]:
+        """Give the body as text, by the Content-Type's charset, else UTF-8; what is not valid becomes U+FFFD."""
+        self._begin()
+        return _Pieces(self._text_reader())
+
+    def iter_lines(self) -> AsyncIterator[str]:
+        r"""Give the lines of the body's text, without their ends: "\n", "\r\n" or "\r"."""
+        self._begin()
+        return _Lines(self._text_reader())
+
+    async def read(self) -> bytes:
+        """Read the whole body, and give it decoded. It may be called again."""
+        if self._content is None:
+            self._content = b"".join([piece async for piece in self.iter_bytes()])
+        return self._content
+
+    async def raise_for_status(self) -> None:
+        """Raise HTTPStatusError with the start of the body, 64 KiB at the most, if the status is 400 or above."""
+        if self.status_code < 400:
+            return
+        self._begin()
+        content = b""
+        while len(content) < MOST_OF_AN_ERROR and (piece := await self._next_decoded()):
+            content += piece
+        response = Response(self.status_code, self.headers, content[:MOST_OF_AN_ERROR], self.url, self.http_version)
+        phrase = f"{self.status_code} {self.reason_phrase}".strip()
+        raise HTTPStatusError(f"the server answered {phrase}", response=response, request=self._raw.request.label)
+
+    def _begin(self) -> None:
+        if self._is_read:
+            raise PynectorError("the body of a streamed response can be read once", request=self._raw.request.label)
+        self._is_read = True
+
+    async def _next_raw(self) -> bytes:
+        piece = await self._raw.receive()
+        self._count("raw", piece)
+        return piece
+
+    async def _next_decoded(self) -> bytes:
+        while True:
+            for piece in self._decoded:
+                if piece:
+                    self._count("decoded", piece)
+                    return piece
+            raw = await self._next_raw()
+            if not raw:
+                if self._sizes["raw"]:
+                    for decoder in self._decoders:
+                        decoder.finish()
+                return b""
+            self._decoded = _through(self._decoders, raw)
+
+    def _text_reader(self) -> Callable[[], Awaitable[str]]:
+        decoder = codecs.getincrementaldecoder(charset_of(self.headers))("replace")
+
+        async def next_text() -> str:
+            while True:
+                piece = await self._next_decoded()
+                text = decoder.decode(piece, not piece)
+                if text or not piece:
+                    return text
+
+        return next_text
+
+    def _count(self, kind: str, piece: bytes) -> None:
+        self._sizes[kind] += len(piece)
+        if self._limit is not None and self._sizes[kind] > self._limit:
+            raise too_large(self._limit, self._raw.request.label)
+
+
+Piece = TypeVar("Piece", bytes, str)
+
+
+class _Pieces(Generic[Piece]):
+    """An iterator over what a function gives, up to an empty piece.
+
+    No async generator: one that is left in the middle has to be closed by whoever left it.
+    """
+
+    def __init__(self, next_piece: Callable[[], Awaitable[Piece]]) -> None:
+        self._next_piece: Callable[[], Awaitable[Piece]] = next_piece
+
+    def __aiter__(self) -> _Pieces[Piece]:
+        return self
+
+    async def __anext__(self) -> Piece:
+        piece = await self._next_piece()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+
+class _Lines:
+    """An iterator over the lines of text that a function gives in pieces, up to an empty one."""
+
+    def __init__(self, next_text: Callable[[], Awaitable[str]]) -> None:
+        self._next_text = next_text
+        self._lines: deque[str] = deque()
+        self._rest = ""
+        self._ended = False
+
+    def __aiter__(self) -> _Lines:
+        return self
+
+    async def __anext__(self) -> str:
+        while not self._lines and not self._ended:
+            text = await self._next_text()
+            self._ended = not text
+            # A "\r" at the end may be half of an end.
+            held = "\r" if text.endswith("\r") else ""
+            whole = self._rest + text[: len(text) - len(held)]
+            if self._ended:
+                whole = whole.removesuffix("\r")
+            *lines, self._rest = whole.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+            self._rest += held
+            self._lines.extend(lines)
+            if self._ended and self._rest:
+                self._lines.append(self._rest)
+        if not self._lines:
+            raise StopAsyncIteration
+        return self._lines.popleft()
+
+
+def _through(decoders: list[Decoder], piece: bytes) -> Iterator[bytes]:
+    """Give what a piece comes to after all decoders."""
+    if not decoders:
+        yield piece
+        return
+    for decoded in decoders[0].feed(piece):
+        if decoded:
+            yield from _through(decoders[1:], decoded)
