@@ -84,7 +84,7 @@ REQUESTS: list[tuple[str, Any, dict[str, Any], str]] = [
     ("json deep", None, {"json": DEEP}, "json cannot be encoded"),
     ("json keys", None, {"json": {(1, 2): 3}}, "json cannot be encoded"),
     ("text surrogate", "\ud800", {}, "content is not valid Unicode"),
-    ("content number", None, {"content": 5}, "content must be str or bytes"),
+    ("content number", None, {"content": 5}, "content must be str, bytes or an async iterator"),
     ("form number", {"path": "/", "data": 5}, {}, "data must be a dict"),
     ("form surrogate", {"path": "/", "data": {"a": "\udfff"}}, {}, "data has a character"),
     ("form text surrogate", {"path": "/", "data": "\udfff"}, {}, "not valid Unicode"),

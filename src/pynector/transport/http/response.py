@@ -99,7 +99,7 @@ def charset_of(headers: Headers) -> str:
     charset = message.get_content_charset("utf-8")
     try:
         # Some that Python knows are not for this: "idna", "undefined", "base64", ...
-        b"".decode(charset, "replace")
+        b"a".decode(charset, "replace")
         codecs.getincrementaldecoder(charset)("replace").decode(b"a")
     except (LookupError, ValueError):
         return "utf-8"
