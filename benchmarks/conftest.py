@@ -4,8 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
+from .peers import PEERS, installed
+from .table import report
+
+_ROWS: list[dict[str, Any]] = []
+
+
+@pytest.fixture
+def comparison() -> list[dict[str, Any]]:
+    """Collects the rows of the comparison that the summary prints."""
+    return _ROWS
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the comparison with other clients, and which of them are not installed."""
+    if _ROWS:
+        terminalreporter.section("requests/s of Pynector divided by those of other clients (! is below its bar)")
+        terminalreporter.write_line(report(_ROWS))
+        for name in installed(PEERS)[1]:
+            terminalreporter.write_line(f"{name} is not installed: left out")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
 import socket
 import subprocess
@@ -64,7 +63,7 @@ def serving(certificate: tuple[str, str] | None = None) -> Iterator[Server]:
         return
     certfile, keyfile = certificate or (None, None)
     with LoopbackServer(certfile=certfile, keyfile=keyfile) as bundled:
-        yield Server("bundled", bundled.url, f"/bytes/{SMALL}", f"/bytes/{LARGE}", "/echo")
+        yield Server("bundled", bundled.url, f"/bytes/{SMALL}", f"/bytes/{LARGE}", "/id/7")
 
 
 @contextmanager
@@ -107,7 +106,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"nginx ended with {process.returncode}")
         try:
-            http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
+            socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
             time.sleep(0.02)
         else:
