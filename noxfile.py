@@ -92,8 +92,9 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """Run the benchmarks and check their results."""
-    install(session)
+    install(session, extras="[bench]")
     session.run("pytest", "benchmarks", *session.posargs)
+    session.run("python", "-m", "benchmarks.check")
 
 
 @nox.session
