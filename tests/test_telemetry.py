@@ -107,10 +107,21 @@ async def test_a_cancelled_request_is_no_error(events: Any) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_batch_is_told_of_once(events: Any) -> None:
+async def test_a_batch_is_told_of_once_and_its_entries_at_debug(events: Any, caplog: pytest.LogCaptureFixture) -> None:
     async with Pynector(ExchangeOnly()) as client:
-        await client.batch_request([("a", {}), (OSError("b"), {}), ("c", {})], max_concurrency=2)
-    (start, complete) = events()
+        await client.batch_request([("a", {}), (OSError("b"), {}), (b"ccc", {})], max_concurrency=2)
+        start, *entries, complete = events()
+        caplog.clear()
+        caplog.set_level(logging.INFO, "pynector")
+        await client.batch_request([("a", {})])
+    assert [event for _, event, _ in events()] == ["batch.start", "batch.complete"]
+    assert [(level, event, fields["index"]) for level, event, fields in entries] == [
+        ("DEBUG", "request.complete", 0),
+        ("DEBUG", "request.error", 1),
+        ("DEBUG", "request.complete", 2),
+    ]
+    assert entries[1][2]["error_type"] == "TransportError"
+    assert entries[2][2]["result_size"] == 3
     assert start == ("INFO", "batch.start", {"count": 3, "max_concurrency": 2})
     assert complete[:2] == ("INFO", "batch.complete")
     assert complete[2].pop("duration") >= 0

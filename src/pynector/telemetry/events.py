@@ -30,6 +30,10 @@ class EventLogger:
             logger = logger.parent if logger.propagate else None
         return _structlog() is not None
 
+    def tells_details(self) -> bool:
+        """Say whether DEBUG is enabled in standard logging, for events too many to be rendered in vain."""
+        return self._logger.isEnabledFor(logging.DEBUG)
+
     def debug(self, event: str, **fields: Any) -> None:
         """Log at DEBUG."""
         self._log(logging.DEBUG, event, fields)

@@ -61,6 +61,8 @@ class Telemetry:
             except PynectorError as error:
                 self._events.error("batch.error", error=str(error), error_type=type(error).__name__)
                 raise
+            if self._events.tells_details():
+                self._tell_entries(observed.results)
             span.set_attribute("request.succeeded", count - observed.failures)
             span.set_attribute("request.failed", observed.failures)
         self._events.info(
@@ -69,6 +71,14 @@ class Telemetry:
             failures=observed.failures,
             duration=round(time.perf_counter() - started, 6),
         )
+
+    def _tell_entries(self, results: list[Any]) -> None:
+        for index, result in enumerate(results):
+            if isinstance(result, PynectorError):
+                self._events.debug("request.error", index=index, error=str(result), error_type=type(result).__name__)
+            else:
+                size = byte_length(getattr(result, "content", result))
+                self._events.debug("request.complete", index=index, result_size=size)
 
     def retry(self, error: PynectorError, attempt: int, wait: float) -> None:
         """Tell that an attempt failed and another follows after `wait` seconds."""
@@ -89,10 +99,13 @@ class ObservedRequest:
 class ObservedBatch:
     """Takes note of a batch's results."""
 
-    failures = 0
+    def __init__(self) -> None:
+        self.failures = 0
+        self.results: list[Any] = []
 
     def collected(self, results: list[Any]) -> list[Any]:
         """Give the results back."""
+        self.results = results
         self.failures = sum(isinstance(result, PynectorError) for result in results)
         return results
 
