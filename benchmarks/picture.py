@@ -20,7 +20,7 @@ def picture(row: dict[str, Any], machine: dict[str, Any]) -> str:
     """Give an SVG of one workload's requests/s, a bar a client, the fastest first; those that miss it are grey."""
     clients = sorted(row["clients"].items(), key=lambda item: -item[1]["requests/s"])
     most = clients[0][1]["requests/s"]
-    height = TOP + len(clients) * (BAR + GAP) + 30
+    height = TOP + len(clients) * (BAR + GAP) + 8
     about = f"requests a second; {machine['server']} on loopback, Python {machine['python']}, {machine['cpus']} CPUs"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '

@@ -5,11 +5,21 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
 from pynector.testing import LoopbackServer
+
+# The files that are about an optional package, and the package: without it there is nothing to test.
+ABOUT = {
+    "test_telemetry.py": ("opentelemetry", "structlog"),
+    "http/test_http_engines_agree.py": ("httptools",),
+    "speedups/test_head.py": ("httptools",),
+    "speedups/test_http1.py": ("httptools",),
+}
+collect_ignore = [file for file, packages in ABOUT.items() if not all(map(find_spec, packages))]
 
 BACKENDS: list[Any] = [
     pytest.param(("asyncio", {"debug": False}), id="asyncio"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -17,16 +18,18 @@ ENGINES = ["httpx", "native"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The native engine runs on asyncio's loops only: there is nothing to test on trio."""
-    left_out = [item for item in items if _is_native_on_trio(item)]
+    """The native engine runs on asyncio's loops only, and with httptools: there is nothing to test elsewhere."""
+    left_out = [item for item in items if _is_native_where_it_cannot_be(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
 
-def _is_native_on_trio(item: pytest.Item) -> bool:
+def _is_native_where_it_cannot_be(item: pytest.Item) -> bool:
     params = getattr(item, "callspec", None) and item.callspec.params  # type: ignore[attr-defined]
-    return bool(params) and params.get("engine") == "native" and params.get("anyio_backend", [""])[0] == "trio"
+    if not params or params.get("engine") != "native":
+        return False
+    return find_spec("httptools") is None or params.get("anyio_backend", [""])[0] == "trio"
 
 
 @pytest.fixture(params=ENGINES)

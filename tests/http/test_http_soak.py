@@ -133,7 +133,9 @@ def ended_well(number: int, result: Any) -> str:
         assert result.request.endswith(f"/{number}")
         return "truncated"
     if end == HANGING:
-        assert (type(result), result.phase, result.sent) == (TimeoutError, "headers", "full")
+        # On a busy machine its time may be over before the server has it.
+        assert type(result) is TimeoutError
+        assert (result.phase, result.sent) in {("connect", "none"), ("write", "partial"), ("headers", "full")}
         assert result.request.endswith(f"/{number}")
         return "late"
     assert result == body(number)

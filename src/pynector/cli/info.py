@@ -61,7 +61,7 @@ def python() -> str:
 
 def event_loop() -> str:
     """Name the event loop that the demo runs on."""
-    return found("uvloop") or "asyncio (uvloop is not installed)"
+    return found("uvloop") or "asyncio without uvloop"
 
 
 def found(name: str) -> str | None:

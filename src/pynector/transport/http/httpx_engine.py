@@ -194,6 +194,9 @@ class HttpxEngine:
         if request.has_stream:
             body = progress.upload = _Upload(body, progress)
         message = httpx.Request(request.method, str(request.url), headers=headers, content=body, extensions=extensions)
+        if progress.upload is not None:
+            # httpx wraps it in a generator, and would leave that in the middle.
+            message.stream = progress.upload
         # httpx writes it in capitals, but methods are case-sensitive (RFC 9110 section 9.1).
         message.method = request.method
         if self._options.persist_cookies:
@@ -271,7 +274,7 @@ async def _telling(progress: _Progress) -> AsyncIterator[None]:
             await progress.upload.aclose()
 
 
-class _Upload:
+class _Upload(httpx.AsyncByteStream):
     """A request's body from an async iterator.
 
     Args:
