@@ -94,9 +94,13 @@ def test_a_reader_that_leaves_early_sees_no_traceback(environment: dict[str, str
 
 
 def test_ctrl_c_ends_the_demo_with_one_line(environment: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "pynector", "demo", "--requests", "100000", "--limits", "10,1"]
+    # A shell's job in the background, and all that it starts, would not hear of Ctrl-C otherwise.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from pynector.cli import main; "
+        "sys.exit(main(['demo', '--requests', '100000', '--limits', '10,1']))"
+    )
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         assert process.stdout is not None
         # When some are answered it is in the middle of its work.
