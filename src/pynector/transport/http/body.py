@@ -76,11 +76,16 @@ async def checked_pieces(body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, No
     Raises:
         ConfigurationError: If it gives anything but bytes.
     """
-    async for piece in body:
-        if not isinstance(piece, (bytes, bytearray, memoryview)):
-            raise ConfigurationError(f"content must give bytes, not {type(piece).__name__}")
-        if data := bytes(piece):
-            yield data
+    try:
+        async for piece in body:
+            if not isinstance(piece, (bytes, bytearray, memoryview)):
+                raise ConfigurationError(f"content must give bytes, not {type(piece).__name__}")
+            if data := bytes(piece):
+                yield data
+    finally:
+        # What stopped in the middle would wait for the garbage collector otherwise.
+        if hasattr(body, "aclose"):
+            await body.aclose()
 
 
 def encode_form(data: Any) -> Body:
