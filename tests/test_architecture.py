@@ -137,10 +137,11 @@ def test_importing_pynector_imports_nothing_optional() -> None:
 
 
 def test_the_public_names_are_all_and_sorted() -> None:
+    assert all(hasattr(pynector, name) for name in pynector.__all__)
     public = {
         name for name, value in vars(pynector).items() if not name.startswith("_") and not isinstance(value, ModuleType)
     }
-    assert pynector.__all__ == sorted({*public, "__version__"})
+    assert pynector.__all__ == sorted({*public, *pynector._OF_HTTP, "__version__"})
 
 
 @pytest.mark.parametrize("package", ["pynector.transport", "pynector.telemetry", "pynector.testing"])

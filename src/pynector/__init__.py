@@ -4,6 +4,8 @@ async with Pynector(base_url="https://api.example.com") as client:
     answers = await client.batch_request([({"path": f"/items/{n}"}, {}) for n in range(10_000)])
 """
 
+import typing
+
 from ._version import __version__
 from .client import Pynector
 from .errors import (
@@ -22,7 +24,11 @@ from .errors import (
 from .retry import RetryPolicy
 from .telemetry import configure_telemetry, get_telemetry
 from .transport import TransportProtocol, get_transport_factory_registry
-from .transport.http import HTTPRequest, Response, StreamedResponse
+
+if typing.TYPE_CHECKING:
+    from .transport.http import HTTPRequest, Response, StreamedResponse
+
+_OF_HTTP = frozenset({"HTTPRequest", "Response", "StreamedResponse"})
 
 __all__ = [
     "ConfigurationError",
@@ -47,3 +53,16 @@ __all__ = [
     "get_telemetry",
     "get_transport_factory_registry",
 ]
+
+
+def __getattr__(name: str) -> typing.Any:
+    # Programs that never send a request over HTTP need not wait for its modules.
+    if name not in _OF_HTTP:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .transport import http
+
+    return getattr(http, name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

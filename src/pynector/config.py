@@ -5,7 +5,6 @@ Whoever has settings declares them as a table of `Setting`; this module knows no
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import sys
@@ -73,6 +72,9 @@ def resolve(
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Give the end of a message about an unknown name: the nearest known one, or all of them."""
+    # Only for a mistake.
+    import difflib
+
     known = sorted(known)
     close = difflib.get_close_matches(name, known, 1)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known) or 'none'}"

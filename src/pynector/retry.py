@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import random
 import time
 from collections.abc import Callable
@@ -56,7 +55,10 @@ def retry_after_seconds(text: str, now: float) -> float:
     text = text.strip()
     if text.isascii() and text.isdigit():
         return float(text)
+    # Only for the rare peer that gives a date.
+    from email.utils import parsedate_to_datetime
+
     try:
-        return email.utils.parsedate_to_datetime(text).timestamp() - now
+        return parsedate_to_datetime(text).timestamp() - now
     except (ValueError, OverflowError):
         return 0.0

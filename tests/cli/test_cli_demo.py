@@ -253,6 +253,6 @@ def test_main_runs_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_not_installed_is_said_so() -> None:
-    assert info.installed("no-such-package-of-mine") is None
+    assert info.installed_version("no-such-package-of-mine") is None
     assert info.found("no-such-package-of-mine") is None
-    assert info.found("anyio") == f"anyio {info.installed('anyio')}"
+    assert info.found("anyio") == f"anyio {info.installed_version('anyio')}"

@@ -1,4 +1,4 @@
-"""The command line: `pynector info` and `pynector demo`."""
+"""The command line: `pynector info`, `pynector demo` and `pynector bench`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from .._version import __version__
 
 MOST_REQUESTS = 1_000_000
 MOST_IN_FLIGHT = 1_000
+MOST_SECONDS = 600
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 
@@ -33,13 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     # Here, because --help must not wait for what only one command needs.
-    from . import demo, info
+    from . import bench, demo, info
     from .screen import open_screen
 
     screen = open_screen()
     try:
         if arguments.command == "info":
             return info.run(screen)
+        if arguments.command == "bench":
+            plan = bench.Plan(arguments.url, arguments.limits, arguments.seconds, arguments.requests, arguments.clients)
+            return bench.run(screen, plan, arguments.plot, arguments.json)
         return demo.run(screen, arguments.requests, arguments.limits)
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
@@ -80,7 +87,41 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N,N,...",
         help="how many requests may be in flight at a time (default: 1,10,100)",
     )
+    _add_bench(commands)
     return parser
+
+
+def _add_bench(commands: Any) -> None:
+    bench = commands.add_parser(
+        "bench",
+        help="Pynector beside other clients, at a URL of yours or a server on this machine",
+        description="Give Pynector and the other clients that are installed their turns at one URL, at several limits.",
+    )
+    bench.add_argument("--url", type=_http_url, help="where the GETs go (default: a server on this machine)")
+    bench.add_argument(
+        "--limits",
+        type=_limits,
+        default=[1, 10, 100],
+        metavar="N,N,...",
+        help="how many requests may be in flight at a time (default: 1,10,100)",
+    )
+    bench.add_argument(
+        "--seconds",
+        type=_whole_number(MOST_SECONDS),
+        default=45,
+        metavar="N",
+        help=f"how long all turns take together (default: 45, at most {MOST_SECONDS})",
+    )
+    bench.add_argument(
+        "--requests",
+        type=_whole_number(MOST_REQUESTS),
+        default=100_000,
+        metavar="N",
+        help="the most requests of one turn (default: 100000)",
+    )
+    bench.add_argument("--clients", type=_clients, metavar="NAME,NAME,...", help="only these, beside Pynector")
+    bench.add_argument("--plot", type=Path, metavar="FILE", help="write a picture (PNG, SVG or PDF)")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
 
 
 def _whole_number(most: int) -> Callable[[str], int]:
@@ -90,6 +131,27 @@ def _whole_number(most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _http_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and parts.username is None:
+            return text
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError("expected a URL such as http://127.0.0.1:8000/path, without user and password")
+
+
+def _clients(text: str) -> list[str]:
+    from .clients import CLIENTS
+
+    known = [client.name for client in CLIENTS]
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"unknown client {name!r}: known are {', '.join(known)}")
+    return names
 
 
 def _limits(text: str) -> list[int]:

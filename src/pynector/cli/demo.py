@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from .._version import __version__
 from ..client import Pynector
 from ..testing import LoopbackServer
 from ..transport import get_transport_factory_registry
-from .info import build, event_loop, python
+from .info import build, event_loop, has_uvloop, python
 from .meter import Meter, percentile
 from .screen import Screen, Show
 
@@ -123,7 +122,7 @@ def run(
             return 1
         _greet(screen)
         tallies = anyio.run(
-            _measure, screen, running.url, requests, limits, backend_options={"use_uvloop": _has_uvloop()}
+            _measure, screen, running.url, requests, limits, backend_options={"use_uvloop": has_uvloop()}
         )
     return _conclude(screen, tallies)
 
@@ -214,7 +213,3 @@ def _conclude(screen: Screen, tallies: Sequence[Tally]) -> int:
     screen.line("Next: README.md shows a request, a batch, retries and a transport of your own;")
     screen.line("      examples/batch.py is a small program to start from.")
     return 0
-
-
-def _has_uvloop() -> bool:
-    return importlib.util.find_spec("uvloop") is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
@@ -45,7 +46,7 @@ def run(screen: Screen) -> int:
     screen.line()
     screen.line("Packages")
     for name in PACKAGES:
-        screen.line(f"  {name:<19} {installed(name) or 'not installed'}")
+        screen.line(f"  {name:<19} {installed_version(name) or 'not installed'}")
     return 0
 
 
@@ -66,13 +67,18 @@ def event_loop() -> str:
 
 def found(name: str) -> str | None:
     """Give name and version of a package, or None if it is not installed."""
-    number = installed(name)
+    number = installed_version(name)
     return None if number is None else f"{name} {number}"
 
 
-def installed(name: str) -> str | None:
+def installed_version(name: str) -> str | None:
     """Give the version of a package, or None if it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def has_uvloop() -> bool:
+    """Say whether uvloop is installed."""
+    return importlib.util.find_spec("uvloop") is not None

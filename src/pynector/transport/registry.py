@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 ENTRY_POINT_GROUP = "pynector.transports"
 
-_BUILT_IN = {
-    "http": EntryPoint("http", "pynector.transport.http:HTTPTransportFactory", ENTRY_POINT_GROUP),
-}
+_BUILT_IN = {"http": ("pynector.transport.http", "HTTPTransportFactory")}
+"""Module and class of the factories that come along; they are imported when they are asked for."""
 
 
 class TransportFactory(Protocol):
@@ -29,6 +30,9 @@ class TransportFactory(Protocol):
 
 
 def _installed() -> Iterable[EntryPoint]:
+    # Importing this costs as much as the rest of the package.
+    from importlib.metadata import entry_points
+
     return entry_points(group=ENTRY_POINT_GROUP)
 
 
@@ -42,7 +46,7 @@ class TransportFactoryRegistry:
     def __init__(self, installed: Callable[[], Iterable[EntryPoint]] = _installed) -> None:
         self._registered: dict[str, TransportFactory] = {}
         # Reading the entry points costs tens of milliseconds: not before a name is asked for that is not built in.
-        self._loadable = lru_cache(maxsize=1)(lambda: {entry.name: entry for entry in installed()} | _BUILT_IN)
+        self._loadable = lru_cache(maxsize=1)(lambda: {entry.name: entry for entry in installed()})
 
     def register(self, name: str, factory: TransportFactory) -> None:
         """Make a factory known under a name; it replaces one of the same name.
@@ -66,24 +70,26 @@ class TransportFactoryRegistry:
         """
         if isinstance(name, str) and name in self._registered:
             return self._registered[name]
-        entry = None
-        if isinstance(name, str):
-            entry = _BUILT_IN.get(name) or self._loadable().get(name)
-        if entry is None:
+        if not isinstance(name, str) or (name not in _BUILT_IN and name not in self._loadable()):
             known = ", ".join(self.get_registered_names())
             raise ConfigurationError(f"transport_type {name!r} is unknown; known are {known}")
         try:
-            loaded: Any = entry.load()
+            loaded: Any
+            if name in _BUILT_IN:
+                module, factory_name = _BUILT_IN[name]
+                loaded = getattr(import_module(module), factory_name)
+            else:
+                loaded = self._loadable()[name].load()
         except Exception as error:
             # It is somebody else's module, so anything may be raised.
             raise ConfigurationError(f"transport {name!r} cannot be loaded: {error}") from error
-        factory: Any = loaded() if inspect.isclass(loaded) else loaded
+        factory: Any = loaded() if isinstance(loaded, type) else loaded
         self.register(name, factory)
         return self._registered[name]
 
     def get_registered_names(self) -> list[str]:
         """Give the known names in alphabetical order."""
-        return sorted({*self._registered, *self._loadable()})
+        return sorted({*self._registered, *_BUILT_IN, *self._loadable()})
 
 
 def option_names(factory: TransportFactory) -> frozenset[str] | None:
@@ -91,6 +97,8 @@ def option_names(factory: TransportFactory) -> frozenset[str] | None:
     names = getattr(factory, "option_names", None)
     if names is not None:
         return frozenset(names)
+    import inspect
+
     parameters = inspect.signature(factory.create_transport).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return None

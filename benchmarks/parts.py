@@ -1,0 +1,96 @@
+"""A unit of work of each compiled part, on either build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .builds import Build
+
+_RESPONSE = b"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/plain\r\nContent-Length: 64\r\n\r\n" + b"x" * 64
+
+
+def scheduler(build: Build, count: int) -> None:
+    """Start an entry and end it."""
+    plan = build.scheduler.Scheduler(count, 1)
+    for _ in range(count):
+        plan.next(0.0)
+        plan.finish(False)
+
+
+def collector(build: Build, count: int) -> None:
+    """Put an answer in its place."""
+    plan = build.scheduler.Scheduler(count, count)
+    for _ in range(count):
+        plan.next(0.0)
+    places = build.collector.Collector(plan, lambda error, token: error)
+    for token in range(count):
+        places.succeed(token, None)
+
+
+def accumulator(build: Build, count: int) -> None:
+    """Take a chunk."""
+    chunks = build.accumulator.Accumulator(-1)
+    for _ in range(count):
+        chunks.append(b"0123456789abcdef")
+    chunks.finish()
+
+
+def encoder(build: Build, count: int) -> None:
+    """Write a plain request."""
+    encode = build.encoder.RequestEncoder("/v1", b"Host: example.com\r\nAccept: */*\r\n", b"", repr).encode
+    request = {"path": "/items/1"}
+    for _ in range(count):
+        encode(request)
+
+
+class _Wire:
+    def write(self, data: bytes) -> None:
+        pass
+
+    def get_extra_info(self, name: str) -> Any:
+        return self
+
+    def fileno(self) -> int:
+        return -1
+
+
+def framing(build: Build, count: int) -> None:
+    """Take a response."""
+
+    from httptools import HttpResponseParser
+
+    class Nobody(build.exchange.Owner):  # type: ignore[name-defined, misc]
+        def answered(self, *arguments: Any) -> None:
+            pass
+
+    scratch = memoryview(bytearray(1 << 16))
+    scratch[: len(_RESPONSE)] = _RESPONSE
+    connection = build.http1.ConnectionCore(HttpResponseParser, scratch, Nobody())
+    connection.connection_made(_Wire())
+    exchange = build.exchange.Exchange(None, None, None, 0.0, None, 0, 0.0)
+    size = len(_RESPONSE)
+    for _ in range(count):
+        connection.start(exchange)
+        connection.buffer_updated(size)
+
+
+def pump(build: Build, count: int) -> None:
+    """Start an entry that ends at once."""
+    plan = build.scheduler.Scheduler(count, 1)
+    places = build.collector.Collector(plan, lambda error, token: error)
+
+    def submit(data: Any, options: Any, deadline: float, completion: Any, token: int) -> None:
+        completion.succeed(token, data)
+
+    requests = [(None, {})] * count
+    runner = build.pump.Pump(
+        plan, places, submit, lambda: 0.0, requests, {}, 1.0, lambda index: (None, {}, 1.0), lambda: None
+    )
+    while not plan.finished():
+        runner.run()
+
+
+PARTS: dict[str, Callable[[Build, int], None]] = {
+    part.__name__: part for part in (scheduler, collector, accumulator, encoder, framing, pump)
+}

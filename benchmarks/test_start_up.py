@@ -1,0 +1,43 @@
+"""How long importing takes, beside httpx, and what is not imported before it is used."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from typing import Any
+
+ROUNDS = 9
+LAZY = (
+    "httpx",
+    "httpx2",
+    "opentelemetry",
+    "rich",
+    "structlog",
+    "trio",
+    "pynector.transport.http",
+    "importlib.metadata",
+)
+
+
+def _seconds(module: str) -> float:
+    program = f"import time; started = time.perf_counter(); import {module}; print(time.perf_counter() - started)"
+    return float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+
+
+def test_importing_takes_less_than_importing_httpx(benchmark: Any) -> None:
+    def measure() -> list[float]:
+        rounds = [[_seconds(module) for module in ("pynector", "httpx", "asyncio")] for _ in range(ROUNDS)]
+        return [statistics.median(column) for column in zip(*rounds, strict=True)]
+
+    own, httpx, event_loop = benchmark.pedantic(measure, rounds=1)
+    said = f"{own * 1e3:.0f} ms, httpx {httpx * 1e3:.0f} ms, asyncio alone {event_loop * 1e3:.0f} ms"
+    benchmark.extra_info["import"] = said
+    print(f"\nimport pynector: {said}; {own / httpx:.2f} of httpx")
+    assert own < httpx
+
+
+def test_what_is_not_used_is_not_imported() -> None:
+    program = f"import sys, pynector; print([name for name in {LAZY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,320 @@
+"""`pynector bench`: Pynector and other clients in turn against one URL, at several limits."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+
+from .._version import __version__
+from ..client import Pynector
+from ..testing import LoopbackServer
+from ..transport import get_transport_factory_registry
+from .clients import CLIENTS, Client, PynectorClient, installed
+from .info import build, event_loop, has_uvloop, installed_version, python
+from .meter import Meter, percentile
+from .screen import Screen, Show
+
+PATH = "/bytes/1024"
+ROUNDS = 3
+
+# Past its time a turn waits so long for answers (seconds); what has not come by then is an error.
+GRACE = 5.0
+
+# What a client is given before its first turn, for its connections.
+WARM_UP = 0.1
+
+COLUMNS = ("limit", "client", "requests/s", "p50 ms", "p99 ms", "CPU us", "errors")
+SLOW = ("niquests", "aiometer")
+"""Left out unless asked for by name: the one is httpx again, the other as slow."""
+
+
+@dataclass
+class Turns:
+    """What one client did at one limit.
+
+    Attributes:
+        client: Its name.
+        limit: The most requests in flight at a time.
+        rates: Answers a second, a turn each.
+        cpu: CPU seconds of this process, of all turns.
+        latencies: How long each request took, in seconds.
+        errors: How many requests failed or had a wrong answer.
+        problem: The first failure, in words.
+    """
+
+    client: str
+    limit: int
+    rates: list[float] = field(default_factory=list)
+    cpu: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    errors: int = 0
+    problem: str | None = None
+
+    @property
+    def rate(self) -> float:
+        """Answers a second, the median of the turns."""
+        return statistics.median(self.rates) if self.rates else 0.0
+
+    def figures(self) -> dict[str, Any]:
+        """Give the row for machines."""
+        sent = len(self.latencies)
+        return {
+            "limit": self.limit,
+            "client": self.client,
+            "requests": sent,
+            "requests/s": round(self.rate, 1),
+            "p50 ms": round(percentile(self.latencies, 0.5) * 1e3, 3),
+            "p99 ms": round(percentile(self.latencies, 0.99) * 1e3, 3),
+            "cpu us": round(self.cpu / sent * 1e6, 2) if sent else 0.0,
+            "errors": self.errors,
+        }
+
+    def row(self) -> tuple[str, ...]:
+        """Give the cells of the table."""
+        found = self.figures()
+        return (
+            f"{self.limit:,}",
+            self.client,
+            f"{found['requests/s']:,.0f}",
+            f"{found['p50 ms']:.2f}",
+            f"{found['p99 ms']:.2f}",
+            f"{found['cpu us']:,.0f}",
+            f"{self.errors:,}",
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured.
+
+    Attributes:
+        url: Where the requests go, or None for a server of the command's own.
+        limits: How many requests may be in flight at a time.
+        seconds: How long all turns take together, about.
+        most: The most requests of a turn.
+        names: The clients, or None for those that are installed but SLOW.
+    """
+
+    url: str | None
+    limits: Sequence[int]
+    seconds: float
+    most: int
+    names: Sequence[str] | None
+
+
+class _MeteredClient(PynectorClient):
+    """Pynector's batches, with the time of each request taken at the transport."""
+
+    async def start(self) -> None:
+        factory = get_transport_factory_registry().get("http")
+        options = {"base_url": self.url, "max_connections": self.in_flight, "keepalive_expiry": 600.0}
+        self.meter = Meter(factory.create_transport(**options))
+        self.stack.push_async_callback(self.meter.disconnect)
+        self.client = await self.stack.enter_async_context(Pynector(transport=self.meter, enable_telemetry=False))
+
+    async def turn(self, path: str, expected: bytes | None, seconds: float, most: int, turns: Turns) -> None:
+        """Send batches for so many seconds, each as large as the rate so far lets end in time."""
+        self.meter.seconds = []
+        end = time.perf_counter() + seconds
+        sent, count = 0, self.in_flight
+        started = time.perf_counter()
+        while count > 0:
+            requests: list[Any] = [({"path": path}, {}) for _ in range(count)]
+            left = end - time.perf_counter() + GRACE
+            answers = await self.client.batch_request(requests, max_concurrency=self.in_flight, timeout=left)
+            _judge(answers, expected, turns)
+            sent += count
+            now = time.perf_counter()
+            affordable = int(sent / (now - started) * (end - now))
+            count = min(most - sent, affordable) if affordable >= self.in_flight else 0
+        turns.latencies += self.meter.seconds
+
+
+def run(screen: Screen, plan: Plan, plot: Path | None, as_json: Path | None) -> int:
+    """Run the comparison and give the exit status.
+
+    Args:
+        screen: Where to print.
+        plan: What is to be measured.
+        plot: Where to write a picture, or None.
+        as_json: Where to write the figures, or None.
+    """
+    if plot is not None:
+        from .plot import draw, obstacle
+
+        problem = obstacle(plot)
+        if problem is not None:
+            screen.line(f"--plot: {problem}")
+            return 2
+    kinds, missing = _clients(plan.names)
+    with ExitStack() as stack:
+        if plan.url is None:
+            server = stack.enter_context(LoopbackServer())
+            url, said = server.url + PATH, "the bundled server, 1 KiB an answer"
+        else:
+            url = said = plan.url
+        screen.line(f"Pynector {__version__} ({build()}), {python()}, {event_loop()}, {os.cpu_count()} CPUs")
+        screen.line(f"Server: {said}")
+        if not is_loopback(url):
+            screen.line("Warning: this is not your own machine. Send load only where you may.")
+        for name in missing:
+            screen.line(f"{name} is not installed: left out")
+        screen.line()
+        total = len(plan.limits) * ROUNDS * (len(kinds) + 1)
+        with screen.progress("turns", total) as show:
+            rows = anyio.run(_measure, plan, url, kinds, show, backend_options={"use_uvloop": has_uvloop()})
+    return _conclude(screen, rows, said, plot and (lambda about: draw(rows, about, plot)), as_json)
+
+
+def _clients(names: Sequence[str] | None) -> tuple[list[type[Client]], list[str]]:
+    wanted = [kind for kind in CLIENTS if (kind.name not in SLOW if names is None else kind.name in names)]
+    return installed(wanted)
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether a URL is one of this machine's own."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+async def _measure(plan: Plan, url: str, kinds: Sequence[type[Client]], show: Show) -> list[Turns]:
+    """Give every client its turns at each limit, round after round."""
+    parts = urlsplit(url)
+    base, path = f"{parts.scheme}://{parts.netloc}", (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    seconds = plan.seconds / (len(plan.limits) * ROUNDS * (len(kinds) + 1))
+    expected = b"" if plan.url is None else None
+    rows: list[Turns] = []
+    done = 0
+    for limit in plan.limits:
+        async with AsyncExitStack() as stack:
+            clients: list[Client] = []
+            everyone: list[type[Client]] = [_MeteredClient, *kinds]
+            for kind in everyone:
+                client = kind(base, limit, None)
+                stack.push_async_callback(client.stack.aclose)
+                await client.start()
+                clients.append(client)
+            at_limit = [Turns(client.name, limit) for client in clients]
+            if expected is not None:
+                expected = await clients[0].one("GET", path, None)()
+            for client, turns in zip(clients, at_limit, strict=True):
+                await _turn(client, path, None, WARM_UP, plan.most, Turns(turns.client, limit))
+            for _ in range(ROUNDS):
+                for client, turns in zip(clients, at_limit, strict=True):
+                    await _turn(client, path, expected, seconds, plan.most, turns)
+                    done += 1
+                    show(done)
+        rows += at_limit
+    return rows
+
+
+async def _turn(client: Client, path: str, expected: bytes | None, seconds: float, most: int, turns: Turns) -> None:
+    before, failed = len(turns.latencies), turns.errors
+    started, cpu = time.perf_counter(), time.process_time()
+    if isinstance(client, _MeteredClient):
+        await client.turn(path, expected, seconds, most, turns)
+    else:
+        await _drain(client, path, expected, seconds, most, turns)
+    elapsed = time.perf_counter() - started
+    turns.cpu += time.process_time() - cpu
+    turns.rates.append((len(turns.latencies) - before - (turns.errors - failed)) / elapsed)
+
+
+async def _drain(client: Client, path: str, expected: bytes | None, seconds: float, most: int, turns: Turns) -> None:
+    """Send from as many tasks as the limit allows until the time is over."""
+    one = client.one("GET", path, None)
+    end = time.perf_counter() + seconds
+    tickets = iter(range(most))
+
+    async def work() -> None:
+        for _ in tickets:
+            started = time.perf_counter()
+            if started >= end:
+                return
+            answer: Any
+            try:
+                answer = await one()
+            except Exception as error:
+                # Whatever a client may raise is a failed request.
+                answer = error
+            turns.latencies.append(time.perf_counter() - started)
+            _judge([answer], expected, turns)
+
+    tasks = [asyncio.ensure_future(work()) for _ in range(client.in_flight)]
+    _, late = await asyncio.wait(tasks, timeout=seconds + GRACE)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+    turns.latencies += [GRACE] * len(late)
+    turns.errors += len(late)
+
+
+def _judge(answers: Sequence[Any], expected: bytes | None, turns: Turns) -> None:
+    for answer in answers:
+        if isinstance(answer, Exception):
+            said = f"{type(answer).__name__}: {answer}"
+        elif expected is not None and answer != expected:
+            said = "an answer was not what the server sends"
+        else:
+            continue
+        turns.errors += 1
+        turns.problem = turns.problem or f"{turns.client}: {said}"
+
+
+def _conclude(screen: Screen, rows: Sequence[Turns], said: str, draw: Any, as_json: Path | None) -> int:
+    screen.line()
+    screen.table(COLUMNS, [turns.row() for turns in rows])
+    own = {turns.limit: turns.rate for turns in rows if turns.client == "pynector"}
+    names = list(dict.fromkeys(turns.client for turns in rows))
+    retention = {name: _retention([turns for turns in rows if turns.client == name]) for name in names}
+    compared = []
+    for name in names:
+        rates = {turns.limit: turns.rate for turns in rows if turns.client == name}
+        ratios = [own[limit] / rate for limit, rate in rates.items() if rate]
+        times = " ".join(f"{ratio:.2f}" for ratio in ratios)
+        compared.append((name, f"{retention[name]:.2f}", times))
+    screen.line("Retention is requests/s at the highest limit over that at the lowest;")
+    screen.line("beside it Pynector's requests/s divided by the client's, a figure a limit.")
+    screen.table(("client", "retention", "Pynector is faster by"), compared)
+    about = {
+        "pynector": __version__,
+        "build": build(),
+        "python": python(),
+        "loop": event_loop(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpus": os.cpu_count(),
+        "server": said,
+        "versions": {name: installed_version(name) for name in names if name != "pynector"},
+    }
+    if as_json is not None:
+        figures = {"machine": about, "rows": [turns.figures() for turns in rows], "retention": retention}
+        as_json.write_text(json.dumps(figures, indent=1) + "\n")
+        screen.line(f"Figures: {as_json}")
+    if draw is not None:
+        screen.line(f"Picture: {draw(about)}")
+    problem = next((turns.problem for turns in rows if turns.problem), None)
+    if problem is not None:
+        screen.line(f"The first problem: {problem}")
+    return 1 if any(turns.errors for turns in rows if turns.client == "pynector") else 0
+
+
+def _retention(turns: Sequence[Turns]) -> float:
+    least, most = min(turns, key=lambda t: t.limit), max(turns, key=lambda t: t.limit)
+    return round(most.rate / least.rate, 2) if least.rate else math.nan
