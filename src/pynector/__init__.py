@@ -16,10 +16,12 @@ from .errors import (
     HTTPStatusError,
     ProtocolError,
     PynectorError,
+    RemoteError,
     ResponseTooLarge,
     TimeoutError,
     TooManyRedirects,
     TransportError,
+    WebSocketClosed,
 )
 from .retry import RetryPolicy
 from .telemetry import configure_telemetry, get_telemetry
@@ -40,6 +42,7 @@ __all__ = [
     "ProtocolError",
     "Pynector",
     "PynectorError",
+    "RemoteError",
     "Response",
     "ResponseTooLarge",
     "RetryPolicy",
@@ -48,6 +51,7 @@ __all__ = [
     "TooManyRedirects",
     "TransportError",
     "TransportProtocol",
+    "WebSocketClosed",
     "__version__",
     "configure_telemetry",
     "get_telemetry",

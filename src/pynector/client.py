@@ -158,6 +158,34 @@ class Pynector:
         async with session.stream(data, options, limit) as response:
             yield response
 
+    @asynccontextmanager
+    async def subscribe(self, **options: Any) -> AsyncIterator[Any]:
+        """Receive the messages that answer nobody, for as long as the context lasts.
+
+        It is an asynchronous context manager.
+
+        Args:
+            **options: Options of the transport; for WebSocket `max_queue` and `overflow`.
+
+        Returns:
+            An asynchronous iterator of messages; for WebSocket a `Subscription`.
+
+        Raises:
+            ConfigurationError: If an option is not valid, or the transport cannot do this.
+            TransportError: If no connection can be made.
+        """
+        session = self._current_session()
+        if not session.connected:
+            await session.connect_within(self._timeout)
+        make = getattr(session.transport, "subscribe", None)
+        if make is None:
+            raise ConfigurationError(f"{type(session.transport).__name__} has no subscribe()")
+        subscription = make(**options)
+        try:
+            yield subscription
+        finally:
+            subscription.close()
+
     async def batch_request(
         self,
         requests: list[tuple[Any, dict[str, Any]]],

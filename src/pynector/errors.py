@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
@@ -103,6 +103,52 @@ class ConnectError(TransportError, ConnectionError):
 
 class ConnectionLost(TransportError, ConnectionError):
     """The connection broke before the answer was complete."""
+
+
+class WebSocketClosed(ConnectionLost):
+    """The WebSocket connection was closed before the answer came.
+
+    Attributes:
+        code: The close code (RFC 6455 section 7.4); 1006 if the peer gave none.
+        reason: What the peer said, or "".
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: int = 1006,
+        reason: str = "",
+        request: str | None = None,
+        phase: Phase | None = None,
+        sent: Sent | None = None,
+    ) -> None:
+        super().__init__(message, request=request, phase=phase, sent=sent)
+        self.code = code
+        self.reason = reason
+
+    @property
+    def transient(self) -> bool:  # type: ignore[override]
+        """Whether the code is one that may pass; not 1002, 1003, or 1007 to 1010, which are about what was sent."""
+        return self.code not in (1002, 1003, 1007, 1008, 1009, 1010)
+
+
+class RemoteError(TransportError):
+    """The peer answered a message with an error, as JSON-RPC 2.0 has it (section 5.1).
+
+    Attributes:
+        code: The error's number, or None.
+        data: What the peer said beyond its message, or None.
+    """
+
+    transient = False
+
+    def __init__(
+        self, message: str = "", *, code: int | None = None, data: Any = None, request: str | None = None
+    ) -> None:
+        super().__init__(message, request=request, phase="body", sent="full")
+        self.code = code
+        self.data = data
 
 
 class ProtocolError(TransportError):

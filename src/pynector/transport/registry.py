@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 ENTRY_POINT_GROUP = "pynector.transports"
 
-_BUILT_IN = {"http": ("pynector.transport.http", "HTTPTransportFactory")}
+_BUILT_IN = {
+    "http": ("pynector.transport.http", "HTTPTransportFactory"),
+    "websocket": ("pynector.transport.websocket", "WebSocketTransportFactory"),
+}
 """Module and class of the factories that come along; they are imported when they are asked for."""
 
 

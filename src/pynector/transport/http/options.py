@@ -40,7 +40,8 @@ def _engine(value: Any, where: str) -> str:
     return str(value)
 
 
-def _verify(value: Any, where: str) -> Any:
+def checked_verify(value: Any, where: str) -> Any:
+    """Accept what `verify` may be."""
     if isinstance(value, (bool, ssl.SSLContext)) or (isinstance(value, str) and value):
         return value
     raise ConfigurationError(
@@ -48,14 +49,16 @@ def _verify(value: Any, where: str) -> Any:
     )
 
 
-def _parse_verify(text: str, where: str) -> Any:
+def parse_verify(text: str, where: str) -> Any:
+    """Parse a truth value or a path."""
     try:
         return parse_flag(text, where)
     except ConfigurationError:
         return text
 
 
-def _cert(value: Any, where: str) -> Any:
+def checked_cert(value: Any, where: str) -> Any:
+    """Accept what `cert` may be, and give it as a tuple."""
     parts = (value,) if isinstance(value, str) else value
     if isinstance(parts, tuple) and 1 <= len(parts) <= 3 and all(isinstance(part, str) for part in parts):
         return parts
@@ -106,8 +109,8 @@ CLIENT_SETTINGS = (
     Setting("auth", _anything),
     Setting("http_engine", _engine, "auto", parse_text),
     Setting("http2", flag, False, parse_flag),
-    Setting("verify", _verify, True, _parse_verify),
-    Setting("cert", optional(_cert), None, parse_text),
+    Setting("verify", checked_verify, True, parse_verify),
+    Setting("cert", optional(checked_cert), None, parse_text),
     Setting("max_connections", at_least(1), 100, parse_int),
     Setting("max_keepalive", optional(at_least(0)), None, parse_int),
     Setting("keepalive_expiry", positive_seconds, 5.0, parse_float),

@@ -1,0 +1,100 @@
+"""WebSocket frames that are plain: whole messages of text or bytes, unmasked from the server, masked to it (RFC 6455).
+
+Everything else, from fragments to what is malformed, is left to a full implementation of the protocol.
+"""
+
+from typing import Any
+
+TEXT = 1
+BINARY = 2
+
+WHOLE = 1
+PART = 0
+OTHER = -1
+
+
+class FrameScanner:
+    """Looks at the frames in a chunk of bytes, one after the other.
+
+    Attributes:
+        opcode: That of the frame, TEXT or BINARY where it is plain.
+        begin: Where its payload begins.
+        end: Where it ends, and the next frame begins; for a part, where it will end, or 0 if that is not known yet.
+        plain: Whether it is a whole message without extensions.
+    """
+
+    __slots__ = ("begin", "end", "opcode", "plain")
+
+    def __init__(self) -> None:
+        self.opcode = 0
+        self.begin = 0
+        self.end = 0
+        self.plain = False
+
+    def look(self, data: bytes, start: int, most: int) -> int:
+        """Look at the frame that begins at `start`.
+
+        Args:
+            data: The bytes.
+            start: See above.
+            most: The most bytes its payload may have; -1 for any number.
+
+        Returns:
+            WHOLE, PART if more bytes are needed, or OTHER if it is masked or too long, which no frame may be.
+        """
+        size = len(data)
+        self.end = 0
+        if size - start < 2:
+            return PART
+        first = data[start]
+        second = data[start + 1]
+        if second & 0x80:
+            return OTHER
+        begin = start + 2
+        length = second
+        if second == 126:
+            begin = start + 4
+            if size < begin:
+                return PART
+            length = data[start + 2] << 8 | data[start + 3]
+        elif second == 127:
+            begin = start + 10
+            if size < begin:
+                return PART
+            length = 0
+            for place in range(start + 2, begin):
+                length = length << 8 | data[place]
+                if length > 0x7FFFFFFFFF:
+                    return OTHER
+        if most >= 0 and length > most:
+            return OTHER
+        self.opcode = first & 0x0F
+        self.plain = (first & 0xF0) == 0x80 and (self.opcode == TEXT or self.opcode == BINARY)
+        self.begin = begin
+        self.end = begin + length
+        return WHOLE if size >= self.end else PART
+
+
+def masked_frame(opcode: int, payload: bytes, key: bytes) -> Any:
+    """Give the frame of a whole message from a client.
+
+    Args:
+        opcode: TEXT or BINARY.
+        payload: What it carries.
+        key: Four bytes that the peer cannot foresee (RFC 6455 section 5.3).
+    """
+    size = len(payload)
+    if size < 126:
+        head = bytes((0x80 | opcode, 0x80 | size))
+    elif size < 65536:
+        head = bytes((0x80 | opcode, 0xFE)) + size.to_bytes(2, "big")
+    else:
+        head = bytes((0x80 | opcode, 0xFF)) + size.to_bytes(8, "big")
+    return head + key + masked(payload, key)
+
+
+def masked(payload: bytes, key: bytes) -> bytes:
+    """Give a payload combined with the key, byte by byte in turn."""
+    size = len(payload)
+    pattern = (key * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(pattern, "big")).to_bytes(size, "big")

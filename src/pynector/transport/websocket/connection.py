@@ -1,0 +1,371 @@
+"""One WebSocket connection on an asyncio transport.
+
+websockets' sans-I/O protocol has the handshake, control frames, fragments, extensions and errors. Whole plain messages,
+which are nearly all, go past it: the protocol is given whole frames only, so it never waits for the rest of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import PayloadTooBig
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+from ..._speedups.frames import BINARY, PART, TEXT, WHOLE, FrameScanner, masked_frame
+from ...errors import (
+    ConnectError,
+    ProtocolError,
+    PynectorError,
+    ResponseTooLarge,
+    Sent,
+    WebSocketClosed,
+)
+from .correlation import Matcher
+from .messages import Pending
+from .options import WebSocketOptions
+
+if TYPE_CHECKING:
+    from .pool import ConnectionPool
+
+# How much randomness is fetched at a time for the keys of frames (bytes); a system call for each would be slow.
+KEYS = 4096
+
+# How long the peer may take to end a connection that is being closed (seconds).
+CLOSE_PATIENCE = 5.0
+
+
+class Connection(asyncio.Protocol):
+    """A connection, from its handshake to its end.
+
+    Args:
+        pool: Is told what comes and when it ends.
+        options: The transport's options.
+        loop: The event loop.
+        matcher: Knows whose answer a message is.
+
+    Attributes:
+        ready: Set to None when the handshake is done, or to the error it failed with.
+        matcher: See above.
+        writable: Whether the peer takes what is sent.
+    """
+
+    def __init__(
+        self, pool: ConnectionPool, options: WebSocketOptions, loop: asyncio.AbstractEventLoop, matcher: Matcher
+    ) -> None:
+        self._pool = pool
+        self._options = options
+        self._loop = loop
+        self.matcher = matcher
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self.writable = True
+        extensions = [ClientPerMessageDeflateFactory(client_max_window_bits=True)] if options.compression else None
+        self._protocol = ClientProtocol(
+            parse_uri(options.url),
+            origin=options.origin,  # type: ignore[arg-type]
+            extensions=extensions,
+            subprotocols=list(options.subprotocols) or None,  # type: ignore[arg-type]
+            max_size=options.max_message_bytes,
+        )
+        self._most = -1 if options.max_message_bytes is None else options.max_message_bytes
+        self._scanner = FrameScanner()
+        self._transport: Any = None
+        self._out: list[bytes] = []
+        self._flushing = False
+        self._open = False
+        self._plain = False
+        # Bytes of a frame whose rest has not come, and how many are missing at the least.
+        self._parts: list[bytes] = []
+        self._missing = 0
+        # The parts of a message in fragments, and its opcode.
+        self._fragments: list[bytes] = []
+        self._fragmented: Opcode | None = None
+        self._keys = b""
+        self._next_key = 0
+        self._heard = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._problem: Callable[[Sent], PynectorError] | None = None
+
+    # Sending
+
+    @property
+    def usable(self) -> bool:
+        """Whether a request may be sent now."""
+        most = self._options.max_in_flight
+        return self._open and self.writable and (most is None or len(self.matcher) < most)
+
+    @property
+    def subprotocol(self) -> str | None:
+        """What the peer chose."""
+        return self._protocol.subprotocol
+
+    def send(self, pending: Pending) -> None:
+        """Send a request.
+
+        Raises:
+            ConfigurationError: If its key is in use.
+        """
+        self.matcher.add(pending)
+        pending.connection = self
+        if self._plain:
+            start = self._next_key
+            if start == len(self._keys):
+                self._keys, start = os.urandom(KEYS), 0
+            self._next_key = start + 4
+            opcode = TEXT if pending.is_text else BINARY
+            self._out.append(masked_frame(opcode, pending.payload, self._keys[start : start + 4]))
+        else:
+            send = self._protocol.send_text if pending.is_text else self._protocol.send_binary
+            send(pending.payload)
+            self._out += self._protocol.data_to_send()
+        if not self._flushing:
+            # What is sent in one turn of the event loop goes out in one write.
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        out, self._out = self._out, []
+        if out and not self._transport.is_closing():
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def _flush_protocol(self) -> None:
+        """Send what the protocol has to say, after what was said before."""
+        self._flush()
+        for data in self._protocol.data_to_send():
+            if data and not self._transport.is_closing():
+                self._transport.write(data)
+        if self._protocol.close_expected() and self._timer is not None:
+            self._open = False
+            self._timer.cancel()
+            self._timer = self._loop.call_later(CLOSE_PATIENCE, self._transport.abort)
+
+    def close(self) -> None:
+        """Begin to close; what is in flight must have been ended."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(1000)
+            self._flush_protocol()
+        else:
+            self.abort()
+        self._open = False
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._open = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    def pause(self) -> None:
+        """Read no more: whoever takes the messages is behind."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # asyncio's protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        self._transport = transport
+        request = self._protocol.connect()
+        for name, value in self._options.headers:
+            request.headers[str(name)] = str(value)
+        self._protocol.send_request(request)
+        for data in self._protocol.data_to_send():
+            self._transport.write(data)
+
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self.writable = True
+        self._pool.pump()
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        self._heard = self._loop.time()
+        if not self._open:
+            self._take(data)
+            return
+        if self._parts:
+            self._parts.append(data)
+            self._missing -= len(data)
+            if self._missing > 0:
+                return
+            data = b"".join(self._parts)
+            self._parts = []
+        # What is sent meanwhile goes out at the end.
+        held, self._flushing = self._flushing, True
+        try:
+            self._read_frames(data)
+        finally:
+            self._flushing = held
+        if self._out and not held:
+            self._flush()
+
+    def _read_frames(self, data: bytes) -> None:
+        scanner, start, size = self._scanner, 0, len(data)
+        while start < size and self._open:
+            found = scanner.look(data, start, self._most)
+            if found == WHOLE:
+                if scanner.plain and self._fragmented is None:
+                    self._message(data[scanner.begin : scanner.end], scanner.opcode == TEXT)
+                else:
+                    self._take(data[start : scanner.end])
+                start = scanner.end
+            elif found == PART:
+                self._parts = [data[start:]]
+                self._missing = max(1, scanner.end - size)
+                return
+            else:
+                self._take(data[start:])
+                return
+        if start < size:
+            self._take(data[start:])
+
+    def eof_received(self) -> None:
+        """See asyncio.Protocol."""
+        self._protocol.receive_eof()
+        self._events()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        self._open = False
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._protocol.state is not State.CLOSED:
+            self._protocol.receive_eof()
+        if not self.ready.done():
+            said = self._protocol.handshake_exc or error or "the peer closed the connection"
+            problem = ConnectError(f"no WebSocket connection: {said}", phase="connect", sent="none")
+            self.ready.set_exception(problem)
+        if not self.ended.done():
+            self.ended.set_result(None)
+        self._pool.lost(self)
+
+    # What comes
+
+    def _take(self, data: bytes) -> None:
+        """Leave data to the protocol."""
+        if self._protocol.state is State.CLOSED:
+            return
+        self._protocol.receive_data(data)
+        self._events()
+
+    def _events(self) -> None:
+        for event in self._protocol.events_received():
+            if isinstance(event, Response):
+                self._shaken(event)
+            elif isinstance(event, Frame):
+                self._frame(event)
+        self._note_problem()
+        if self._transport is not None:
+            self._flush_protocol()
+
+    def _shaken(self, response: Response) -> None:
+        if self.ready.done():
+            return
+        problem = self._protocol.handshake_exc
+        if problem is not None:
+            status = response.status_code
+            error = ConnectError(
+                f"no WebSocket connection: the server answered the handshake with status {status}"
+                if status != 101
+                else f"no WebSocket connection: {problem}",
+                phase="connect",
+                sent="none",
+            )
+            error.transient = status == 429 or status >= 500
+            self.ready.set_exception(error)
+            self._transport.abort()
+            return
+        self._open = True
+        self._plain = not self._protocol.extensions
+        self.ready.set_result(None)
+        self._heard = self._loop.time()
+        interval = self._options.ping_interval
+        # A timer is always there, so that closing can take its place.
+        self._timer = self._loop.call_later(interval or 1e9, self._keep_alive)
+
+    def _frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE or frame.opcode in (Opcode.PING, Opcode.PONG):
+            return
+        if frame.opcode is not Opcode.CONT:
+            self._fragmented = frame.opcode
+        self._fragments.append(bytes(frame.data))
+        if frame.fin:
+            payload = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
+            is_text = self._fragmented is Opcode.TEXT
+            self._fragments, self._fragmented = [], None
+            self._message(payload, is_text)
+
+    def _message(self, payload: bytes, is_text: bool) -> None:
+        if is_text and not payload.isascii():
+            try:
+                payload.decode()
+            except UnicodeDecodeError as error:
+                self._fail(1007, f"a text message is no UTF-8: {error.reason}")
+                return
+        self._pool.message(self, payload, is_text)
+
+    def _fail(self, code: int, said: str) -> None:
+        """Close because of what the peer did."""
+        self._problem = self._problem or (lambda sent: ProtocolError(said, phase="body", sent=sent))
+        self._open = False
+        self._protocol.fail(code, said)
+        self._flush_protocol()
+
+    def _note_problem(self) -> None:
+        problem = self._protocol.parser_exc
+        if problem is None or self._problem is not None or isinstance(problem, EOFError):
+            return
+        if isinstance(problem, PayloadTooBig):
+            said = f"a message is longer than max_message_bytes, {self._options.max_message_bytes}"
+            self._problem = lambda sent: ResponseTooLarge(said, phase="body", sent=sent)
+        else:
+            broken = f"the peer broke the WebSocket protocol: {problem}"
+            self._problem = lambda sent: ProtocolError(broken, phase="body", sent=sent)
+
+    def loss(self, sent: Sent) -> PynectorError:
+        """Give the error of a request that this connection's end leaves without an answer."""
+        if self._problem is not None:
+            return self._problem(sent)
+        code, reason = self._protocol.close_code or 1006, self._protocol.close_reason or ""
+        said = f"the WebSocket connection was closed with code {code}" + (f": {reason}" if reason else "")
+        return WebSocketClosed(said, code=code, reason=reason, phase="headers", sent=sent)
+
+    def _keep_alive(self) -> None:
+        interval, patience = self._options.ping_interval, self._options.ping_timeout
+        if interval is None or not self._open:
+            return
+        silent = self._loop.time() - self._heard
+        if silent < interval:
+            self._timer = self._loop.call_later(interval - silent, self._keep_alive)
+            return
+        self._protocol.send_ping(b"")
+        self._flush_protocol()
+        if patience is None:
+            self._timer = self._loop.call_later(interval, self._keep_alive)
+        else:
+            self._timer = self._loop.call_later(patience, self._listen_for_pong, self._heard)
+
+    def _listen_for_pong(self, heard: float) -> None:
+        if self._heard > heard:
+            self._keep_alive()
+            return
+        said = f"the peer did not answer a ping within {self._options.ping_timeout:g} s"
+        self._problem = lambda sent: WebSocketClosed(said, code=1011, phase="headers", sent=sent)
+        self.abort()

@@ -1,0 +1,168 @@
+"""The options of the WebSocket transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ...config import (
+    Setting,
+    at_least,
+    flag,
+    optional,
+    parse_flag,
+    parse_float,
+    parse_int,
+    parse_text,
+    positive_seconds,
+    resolve,
+    seconds,
+)
+from ...errors import ConfigurationError
+from ..http.headers import header_pairs
+from ..http.options import checked_cert, checked_verify, parse_verify
+from .correlation import ByFunctions, ById, Correlation, Fifo
+
+
+def _url(value: Any, where: str) -> str:
+    problem = ConfigurationError(f"{where} must be a URL such as wss://example.com/path, without user and fragment")
+    if not isinstance(value, str) or not value.isascii() or any(c <= " " or c == "\x7f" for c in value):
+        raise problem
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0
+    except ValueError:
+        raise problem from None
+    if not fits or parts.fragment or "@" in parts.netloc:
+        raise problem
+    return value
+
+
+def _names(value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{where} must be a list of names, not {value!r}")
+    names = tuple(value)
+    if not all(isinstance(name, str) and name for name in names):
+        raise ConfigurationError(f"{where} must be a list of non-empty str, not {value!r}")
+    return names
+
+
+def _origin(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
+        raise ConfigurationError(f"{where} must be an origin such as https://example.com, not {value!r}")
+    return value
+
+
+def _compression(value: Any, where: str) -> Any:
+    if value not in (None, "deflate"):
+        raise ConfigurationError(f"{where} must be 'deflate' or None, not {value!r}")
+    return value
+
+
+def _correlation(value: Any, where: str) -> Any:
+    pair = isinstance(value, tuple) and len(value) == 2 and all(map(callable, value))
+    if not pair and value not in ("fifo", "id"):
+        raise ConfigurationError(
+            f"{where} must be 'fifo', 'id', or a pair of functions (key of a request, key of a message), not {value!r}"
+        )
+    return value
+
+
+def _callable(value: Any, where: str) -> Any:
+    if not callable(value):
+        raise ConfigurationError(f"{where} must be a function, not {value!r}")
+    return value
+
+
+def _key_name(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f"{where} must be a non-empty str, not {value!r}")
+    return value
+
+
+def _anything(value: Any, where: str) -> Any:
+    return value
+
+
+SETTINGS = (
+    Setting("url", optional(_url), None, parse_text),
+    Setting("correlation", _correlation, "fifo", parse_text),
+    Setting("id_key", _key_name, "id", parse_text),
+    Setting("connections", at_least(1), 1, parse_int),
+    Setting("max_in_flight", optional(at_least(1)), None, parse_int),
+    Setting("ping_interval", optional(positive_seconds), 20.0, parse_float),
+    Setting("ping_timeout", optional(positive_seconds), 20.0, parse_float),
+    Setting("compression", _compression, None, parse_text),
+    Setting("max_message_bytes", optional(at_least(1)), 64 * 1024 * 1024, parse_int),
+    Setting("subprotocols", _names, ()),
+    Setting("headers", _anything),
+    Setting("origin", optional(_origin), None, parse_text),
+    Setting("verify", checked_verify, True, parse_verify),
+    Setting("cert", optional(checked_cert), None, parse_text),
+    Setting("max_reconnects", at_least(0), 5, parse_int),
+    Setting("reconnect_delay", seconds, 0.5, parse_float),
+    Setting("on_message", optional(_callable), None),
+    Setting("idempotent", flag, False, parse_flag),
+    Setting("as_response", flag, False, parse_flag),
+)
+"""ping_interval, ping_timeout and reconnect_delay are in seconds; the last two may be given with a request, too."""
+
+OPTION_NAMES = frozenset(setting.name for setting in SETTINGS)
+REQUEST_OPTIONS = ("as_response", "idempotent")
+
+
+class WebSocketOptions:
+    """The checked options of one transport.
+
+    Args:
+        given: Options by name; the others come from the environment or are defaults.
+
+    Raises:
+        ConfigurationError: If a value is not valid, or there is no `url`.
+    """
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        values = resolve(SETTINGS, given)
+        if values["url"] is None:
+            raise ConfigurationError("the websocket transport needs url, such as wss://example.com/path")
+        self.url: str = values["url"]
+        self.correlation = _made(values["correlation"], values["id_key"])
+        self.connections: int = values["connections"]
+        self.max_in_flight: int | None = values["max_in_flight"]
+        self.ping_interval: float | None = values["ping_interval"]
+        self.ping_timeout: float | None = values["ping_timeout"]
+        self.compression: str | None = values["compression"]
+        self.max_message_bytes: int | None = values["max_message_bytes"]
+        self.subprotocols: tuple[str, ...] = values["subprotocols"]
+        self.headers = header_pairs(values["headers"], "headers")
+        self.origin: str | None = values["origin"]
+        self.verify: Any = values["verify"]
+        self.cert: Any = values["cert"]
+        self.max_reconnects: int = values["max_reconnects"]
+        self.reconnect_delay: float = values["reconnect_delay"]
+        self.on_message: Callable[..., Any] | None = values["on_message"]
+        self.as_response: bool = values["as_response"]
+        self.idempotent: bool = values["idempotent"]
+
+    def for_request(self, options: Mapping[str, Any]) -> tuple[bool, bool]:
+        """Give as_response and idempotent of a request.
+
+        Raises:
+            ConfigurationError: If there is another option, or a value is not valid.
+        """
+        for name in options:
+            if name not in REQUEST_OPTIONS:
+                raise ConfigurationError(
+                    f"a websocket request has no option {name!r}: known are {', '.join(REQUEST_OPTIONS)}"
+                )
+        return (
+            flag(options.get("as_response", self.as_response), "as_response"),
+            flag(options.get("idempotent", self.idempotent), "idempotent"),
+        )
+
+
+def _made(correlation: Any, id_key: str) -> Correlation:
+    if correlation == "fifo":
+        return Fifo()
+    return ById(id_key) if correlation == "id" else ByFunctions(*correlation)

@@ -1,0 +1,312 @@
+"""The connections of a client: which one a request goes on, who waits, what is late, and reconnecting."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+import math
+import random
+from collections import deque
+from typing import Any
+
+from ...errors import ConnectError, PynectorError, TimeoutError, TransportError
+from .connection import Connection
+from .connector import Connector
+from .correlation import LATE, PUSHED
+from .messages import Gap, Message, Pending
+from .options import WebSocketOptions
+from .subscription import Subscription
+
+# The longest wait between two attempts to reconnect (seconds).
+MAX_RECONNECT_DELAY = 30.0
+
+
+class ConnectionPool:
+    """As many connections as the options say.
+
+    Args:
+        options: The transport's options.
+        loop: The event loop.
+
+    Attributes:
+        late: How many messages answered a request that had ended, or none at all.
+        unclaimed: How many messages answered nobody and nobody subscribed to.
+        reconnects: How many connections took the place of a lost one.
+    """
+
+    def __init__(self, options: WebSocketOptions, loop: asyncio.AbstractEventLoop) -> None:
+        self._options = options
+        self._loop = loop
+        self._connector = Connector(options, loop)
+        self._connections: list[Connection] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._closing: set[Connection] = set()
+        self._waiting: deque[Pending] = deque()
+        self._deadlines: list[tuple[float, int, Pending]] = []
+        self._numbers = itertools.count()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._subscriptions: list[Subscription] = []
+        self._closed = False
+        self.late = 0
+        self.unclaimed = 0
+        self.reconnects = 0
+
+    # Life
+
+    async def open(self) -> None:
+        """Make all connections.
+
+        Raises:
+            PynectorError: If one cannot be made; those that could are closed again.
+        """
+        attempts = [self._loop.create_task(self._connect()) for _ in range(self._options.connections)]
+        try:
+            outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+        except BaseException:
+            await self.close()
+            raise
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                await self.close()
+                raise outcome
+
+    async def _connect(self) -> None:
+        connection = Connection(self, self._options, self._loop, self._options.correlation.matcher())
+        try:
+            await self._connector.connect(lambda: connection)
+            await connection.ready
+        except BaseException:
+            connection.abort()
+            if connection.ready.done() and not connection.ready.cancelled():
+                connection.ready.exception()
+            raise
+        if self._closed:
+            connection.close()
+            self._closing.add(connection)
+            raise _closed()
+        self._connections.append(connection)
+        self.pump()
+
+    async def close(self) -> None:
+        """Close every connection. What is in flight or waits fails."""
+        self._closed = True
+        if self._alarm is not None:
+            self._alarm.cancel()
+        for task in list(self._under_way):
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        waiting, self._waiting = list(self._waiting), deque()
+        for connection in self._connections:
+            waiting += connection.matcher.drain()
+            connection.close()
+            self._closing.add(connection)
+        self._connections.clear()
+        for pending in waiting:
+            pending.fail(_closed("none" if pending.connection is None else "full"))
+        for subscription in list(self._subscriptions):
+            subscription.end(None)
+        ends = [connection.ended for connection in self._closing]
+        if ends:
+            try:
+                _, left = await asyncio.wait(ends, timeout=1.0)
+            finally:
+                for connection in self._closing:
+                    connection.abort()
+            if left:
+                await asyncio.wait(left)
+
+    # Requests
+
+    def start(self, pending: Pending) -> None:
+        """Send a request, now or when a connection can take it."""
+        if self._closed:
+            pending.fail(_closed())
+            return
+        if pending.deadline != math.inf:
+            heapq.heappush(self._deadlines, (pending.deadline, next(self._numbers), pending))
+            if self._alarm is None or pending.deadline < self._alarm.when():
+                self._set_alarm()
+        connection = None if self._waiting else self._free()
+        if connection is not None:
+            self._send(connection, pending)
+        else:
+            self._waiting.append(pending)
+            self._ensure_connections()
+
+    def _free(self) -> Connection | None:
+        """Give the connection with the least in flight that can take a request, or None."""
+        connections = self._connections
+        if len(connections) == 1:
+            return connections[0] if connections[0].usable else None
+        usable = [connection for connection in connections if connection.usable]
+        return min(usable, key=lambda connection: len(connection.matcher)) if usable else None
+
+    def _send(self, connection: Connection, pending: Pending) -> None:
+        try:
+            connection.send(pending)
+        except PynectorError as error:
+            pending.fail(error)
+
+    def pump(self) -> None:
+        """Send what waits, as far as connections can take it."""
+        while self._waiting:
+            if self._waiting[0].completion is None:
+                self._waiting.popleft()
+                continue
+            connection = self._free()
+            if connection is None:
+                return
+            self._send(connection, self._waiting.popleft())
+
+    def given_up(self, pending: Pending) -> None:
+        """Take note that a request's caller does not wait any more."""
+        connection = pending.connection
+        if connection is not None:
+            connection.matcher.give_up(pending)
+            self.pump()
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        # Those that have ended are taken out when they come to the top.
+        while self._deadlines and self._deadlines[0][2].completion is None:
+            heapq.heappop(self._deadlines)
+        if self._deadlines:
+            self._alarm = self._loop.call_at(self._deadlines[0][0], self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        now = self._loop.time()
+        while self._deadlines and self._deadlines[0][0] <= now:
+            pending = heapq.heappop(self._deadlines)[2]
+            if pending.completion is None:
+                continue
+            completion, pending.completion = pending.completion, None
+            self.given_up(pending)
+            sent = pending.connection is not None
+            completion.fail(
+                pending.token,
+                TimeoutError(
+                    "no answer in time" if sent else "no connection could take the message in time",
+                    phase="headers" if sent else "connect",
+                    sent="full" if sent else "none",
+                ),
+            )
+        self._set_alarm()
+
+    # What comes
+
+    def message(self, connection: Connection, payload: bytes, is_text: bool) -> None:
+        """Take a message: an answer, or the peer's own."""
+        try:
+            pending, answer = connection.matcher.match(payload, is_text)
+        except Exception as error:
+            # A function of the user's own failed on it; nobody can be told but those who take what answers nobody.
+            self._loop.call_exception_handler({"message": "pynector: the correlation failed", "exception": error})
+            pending, answer = PUSHED, None
+        if pending is LATE:
+            self.late += 1
+        elif isinstance(pending, Pending):
+            if isinstance(answer, PynectorError):
+                pending.fail(answer)
+            else:
+                pending.succeed(Message(payload, is_text) if pending.as_response else answer)
+        else:
+            self._pushed(Message(payload, is_text))
+        if self._waiting:
+            self.pump()
+
+    def _pushed(self, message: Message) -> None:
+        taken = bool(self._subscriptions)
+        for subscription in list(self._subscriptions):
+            subscription.offer(message)
+        if self._options.on_message is not None:
+            taken = True
+            try:
+                self._options.on_message(message)
+            except Exception as error:
+                self._loop.call_exception_handler({"message": "pynector: on_message failed", "exception": error})
+        self.unclaimed += not taken
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Give messages that answer nobody to a subscription, too."""
+        self._subscriptions.append(subscription)
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Give it no more."""
+        with contextlib.suppress(ValueError):
+            self._subscriptions.remove(subscription)
+
+    def set_reading(self, wanted: bool) -> None:
+        """Read from the connections, or pause."""
+        for connection in self._connections:
+            (connection.resume if wanted else connection.pause)()
+
+    # Reconnecting
+
+    def lost(self, connection: Connection) -> None:
+        """Take note that a connection has ended."""
+        self._closing.discard(connection)
+        if connection not in self._connections:
+            return
+        self._connections.remove(connection)
+        again = []
+        for pending in connection.matcher.drain():
+            if pending.completion is None:
+                continue
+            if pending.idempotent and not self._closed and self._options.max_reconnects:
+                pending.connection = None
+                again.append(pending)
+            else:
+                pending.fail(connection.loss("full"))
+        self._waiting.extendleft(reversed(again))
+        if self._waiting or self._subscriptions:
+            self._ensure_connections()
+        self.pump()
+
+    def _ensure_connections(self) -> None:
+        if self._closed:
+            return
+        while len(self._connections) + len(self._under_way) < self._options.connections:
+            task = self._loop.create_task(self._reconnect())
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _reconnect(self) -> None:
+        """Make one connection, with growing and random waits between the attempts."""
+        problem: PynectorError = ConnectError("reconnecting is not allowed: max_reconnects is 0", phase="connect")
+        for attempt in range(self._options.max_reconnects):
+            if attempt:
+                most = min(MAX_RECONNECT_DELAY, self._options.reconnect_delay * 2 ** (attempt - 1))
+                await asyncio.sleep(random.uniform(0, most))
+            try:
+                await self._connect()
+            except PynectorError as error:
+                problem = error
+                if not getattr(error, "transient", True):
+                    break
+            else:
+                self.reconnects += 1
+                for subscription in list(self._subscriptions):
+                    subscription.offer(Gap("reconnect", 0))
+                return
+        this = asyncio.current_task()
+        if not self._connections and self._under_way <= {this}:
+            self._despair(problem)
+
+    def _despair(self, problem: PynectorError) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for pending in waiting:
+            error: Any = ConnectError(str(problem.args[0] if problem.args else problem), phase="connect", sent="none")
+            error.__cause__ = problem
+            error.transient = getattr(problem, "transient", True)
+            pending.fail(error)
+        for subscription in list(self._subscriptions):
+            subscription.end(problem)
+
+
+def _closed(sent: Any = "none") -> TransportError:
+    return TransportError("the transport was closed before the answer came", phase="connect", sent=sent)

@@ -1,0 +1,133 @@
+"""The WebSocket transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ...errors import ConfigurationError
+from ..protocol import Completion, Handle
+from .messages import Pending
+from .options import OPTION_NAMES, WebSocketOptions
+from .pool import ConnectionPool
+from .subscription import Subscription
+
+
+class WebSocketTransport:
+    """Sends messages and gives their answers. Made by WebSocketTransportFactory.
+
+    Args:
+        **options: See WebSocketTransportFactory.create_transport.
+
+    Raises:
+        ConfigurationError: If an option is not valid.
+    """
+
+    max_concurrency = None
+
+    def __init__(self, **options: Any) -> None:
+        self._options = WebSocketOptions(options)
+        self._pool: ConnectionPool | None = None
+
+    def describe(self, data: Any, options: Mapping[str, Any]) -> str:
+        """Name a request by the URL without its query."""
+        parts = urlsplit(self._options.url)
+        return f"message to {parts.scheme}://{parts.netloc}{parts.path}"
+
+    async def connect(self) -> None:
+        """Make all connections.
+
+        Raises:
+            ConfigurationError: If the event loop is not asyncio's or one made like it, or a TLS option is not valid.
+            ConnectError: If a connection cannot be made.
+        """
+        if self._pool is not None:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError("the websocket transport runs on asyncio and uvloop only") from None
+        pool = ConnectionPool(self._options, loop)
+        await pool.open()
+        self._pool = pool
+
+    async def disconnect(self) -> None:
+        """Close every connection."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    def submit(
+        self, data: Any, options: Mapping[str, Any], deadline: float, completion: Completion, token: int, /
+    ) -> Handle | None:
+        """See SubmitTransport."""
+        pool = self._pool
+        try:
+            payload, is_text, key = self._options.correlation.encode(data)
+            as_response, idempotent = self._options.as_response, self._options.idempotent
+            if options:
+                as_response, idempotent = self._options.for_request(options)
+        except Exception as error:
+            completion.fail(token, _refused(error))
+            return None
+        assert pool is not None
+        pending = Pending(pool, payload, is_text, deadline, completion, token)
+        pending.key = key
+        pending.as_response = as_response
+        pending.idempotent = idempotent
+        pool.start(pending)
+        return pending if pending.completion is not None else None
+
+    def subscribe(self, **options: Any) -> Subscription:
+        """Give a subscription to the messages that answer nobody.
+
+        Args:
+            **options: See Subscription.
+
+        Raises:
+            ConfigurationError: If an option is not valid.
+        """
+        assert self._pool is not None
+        try:
+            return Subscription(self._pool, **options)
+        except TypeError:
+            raise ConfigurationError("subscribe() takes max_queue and overflow") from None
+
+    def counts(self) -> dict[str, int]:
+        """Give how many messages were late or unclaimed, and how often a connection was made anew."""
+        pool = self._pool
+        if pool is None:
+            return {"late": 0, "unclaimed": 0, "reconnects": 0}
+        return {"late": pool.late, "unclaimed": pool.unclaimed, "reconnects": pool.reconnects}
+
+
+class WebSocketTransportFactory:
+    """Makes WebSocket transports."""
+
+    option_names = OPTION_NAMES
+
+    def create_transport(self, **options: Any) -> WebSocketTransport:
+        """Make a transport.
+
+        Args:
+            **options: url; correlation ("fifo", "id", or a pair of functions) and id_key; connections and max_in_flight
+                (1 or more; None: any number); ping_interval and ping_timeout (seconds; None: none); compression
+                ("deflate" or None); max_message_bytes (None: any number); subprotocols, headers, origin; verify and
+                cert (TLS); max_reconnects (0 or more) and reconnect_delay (seconds); on_message; and what a request may
+                set anew: idempotent, as_response.
+
+        Raises:
+            ConfigurationError: If an option is not valid.
+        """
+        return WebSocketTransport(**options)
+
+
+def _refused(error: Exception) -> ConfigurationError:
+    """Give the error of a request that could not be encoded by functions of the user's own."""
+    if isinstance(error, ConfigurationError):
+        return error
+    wrapped = ConfigurationError(f"the correlation's functions failed: {type(error).__name__}")
+    wrapped.__cause__ = error
+    return wrapped
