@@ -59,10 +59,12 @@ def test_there_are_all_the_errors_of_the_documentation() -> None:
         "HTTPStatusError",
         "ProtocolError",
         "PynectorError",
+        "RemoteError",
         "ResponseTooLarge",
         "TimeoutError",
         "TooManyRedirects",
         "TransportError",
+        "WebSocketClosed",
     ]
 
 

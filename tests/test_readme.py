@@ -24,6 +24,8 @@ import pytest
 from pynector import config
 from pynector.testing import LoopbackServer
 from pynector.transport.http import options
+from pynector.transport.websocket import options as websocket_options
+from wsservers import running
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -86,10 +88,16 @@ def run_as_program(code: str, name: str) -> str:
     return output.getvalue()
 
 
+@pytest.fixture(scope="session")
+def websocket_server() -> Iterator[str]:
+    with running() as port:
+        yield f"ws://127.0.0.1:{port}"
+
+
 @pytest.mark.parametrize("block", SNIPPETS, ids=lambda block: block.name)
-def test_snippet_runs(block: Block, server: LoopbackServer, tmp_path: Path) -> None:
+def test_snippet_runs(block: Block, server: LoopbackServer, websocket_server: str, tmp_path: Path) -> None:
     server.reset()
-    code = block.code.replace(SERVER, server.url)
+    code = block.code.replace(SERVER, server.url).replace("wss://api.example.com", websocket_server)
     if re.search(r"def test_", code):
         run_as_tests(code, tmp_path)
     else:
@@ -136,6 +144,20 @@ def test_the_tables_have_every_setting_with_its_default_and_variable() -> None:
             if setting.default in (None, ()) and default != "None"
             else default == (f'"{setting.default}"' if isinstance(setting.default, str) else str(setting.default))
         )
+
+
+def test_the_table_of_websocket_options_is_whole() -> None:
+    text = (ROOT / "docs" / "websocket.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+? \| .+?) \|", text, re.MULTILINE))
+    settings = {
+        setting.name: setting for setting in websocket_options.SETTINGS if setting.name not in ("verify", "cert")
+    }
+    assert rows.keys() == settings.keys()
+    for name, setting in settings.items():
+        default, variable = rows[name].replace("`", "").split(" | ")
+        assert variable == (setting.variable if setting.parse else "-")
+        text_of_default = f'"{setting.default}"' if isinstance(setting.default, str) else str(setting.default)
+        assert default == text_of_default or (default == "none" and not setting.default)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -144,9 +144,16 @@ class RemoteError(TransportError):
     transient = False
 
     def __init__(
-        self, message: str = "", *, code: int | None = None, data: Any = None, request: str | None = None
+        self,
+        message: str = "",
+        *,
+        code: int | None = None,
+        data: Any = None,
+        request: str | None = None,
+        phase: Phase | None = "body",
+        sent: Sent | None = "full",
     ) -> None:
-        super().__init__(message, request=request, phase="body", sent="full")
+        super().__init__(message, request=request, phase=phase, sent=sent)
         self.code = code
         self.data = data
 

@@ -293,8 +293,9 @@ class ConnectionPool:
                 for subscription in list(self._subscriptions):
                     subscription.offer(Gap("reconnect", 0))
                 return
-        this = asyncio.current_task()
-        if not self._connections and self._under_way <= {this}:
+        # Now, or a request that comes while this task ends would wait for it.
+        self._under_way.difference_update({asyncio.current_task()})
+        if not self._connections and not self._under_way:
             self._despair(problem)
 
     def _despair(self, problem: PynectorError) -> None:

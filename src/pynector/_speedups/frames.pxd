@@ -1,0 +1,26 @@
+cimport cython
+
+
+@cython.final
+cdef class FrameScanner:
+    cdef public int opcode
+    cdef public Py_ssize_t begin
+    cdef public Py_ssize_t end
+    cdef public bint plain
+
+    @cython.locals(
+        size=Py_ssize_t,
+        first=int,
+        second=int,
+        begin=Py_ssize_t,
+        length=Py_ssize_t,
+        place=Py_ssize_t,
+    )
+    cpdef int look(self, bytes data, Py_ssize_t start, Py_ssize_t most)
+
+
+@cython.locals(size=Py_ssize_t)
+cpdef masked_frame(int opcode, bytes payload, bytes key)
+
+@cython.locals(size=Py_ssize_t)
+cpdef bytes masked(bytes payload, bytes key)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+from wsservers import running
+
+LOOPS: list[Any] = [pytest.param(("asyncio", {"debug": False}), id="asyncio")]
+if find_spec("uvloop"):
+    import uvloop
+
+    LOOPS.append(pytest.param(("asyncio", {"loop_factory": uvloop.new_event_loop}), id="uvloop"))
+
+
+@pytest.fixture(params=LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """The event loops that the transport runs on."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def websockets_port() -> Iterator[int]:
+    with running() as port:
+        yield port
+
+
+@pytest.fixture
+def url(websockets_port: int) -> Callable[[str], str]:
+    """Gives the URL of an endpoint."""
+    return lambda path: f"ws://127.0.0.1:{websockets_port}{path}"
+
+
+@pytest.fixture(scope="session", params=["websockets", "aiohttp"])
+def echo_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An echo of each server implementation."""
+    pytest.importorskip(request.param)
+    with running(kind=request.param) as port:
+        yield f"ws://127.0.0.1:{port}/echo"

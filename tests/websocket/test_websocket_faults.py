@@ -1,0 +1,213 @@
+"""Connections that break, peers that break the protocol, and reconnecting."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+from wsservers import SERVER, running
+
+from pynector import (
+    ConnectError,
+    ProtocolError,
+    Pynector,
+    PynectorError,
+    ResponseTooLarge,
+    TransportError,
+    WebSocketClosed,
+)
+from pynector.transport.websocket import Gap
+
+pytestmark = pytest.mark.anyio
+
+Url = Callable[[str], str]
+
+
+def client(url: str, **options: Any) -> Pynector:
+    return Pynector(transport_type="websocket", url=url, **options)
+
+
+def start(port: int) -> tuple[subprocess.Popen[str], int]:
+    """Start a server that can be killed or stopped, and give its port."""
+    process = subprocess.Popen(
+        [sys.executable, str(SERVER), str(port), "websockets"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return process, int(process.stdout.readline())
+
+
+@pytest.mark.parametrize(("code", "transient"), [(1000, True), (1001, True), (1008, False), (1011, True)])
+async def test_a_close_code_is_told(url: Url, code: int, transient: bool) -> None:
+    async with client(url(f"/close-after?after=2&code={code}")) as it:
+        answers = await it.batch_request([(f"{n}", {}) for n in range(5)])
+        assert answers[:2] == [b"0", b"1"]
+        for error in answers[2:]:
+            assert isinstance(error, WebSocketClosed)
+            assert (error.code, error.reason, error.transient) == (code, "said so", transient)
+            assert error.sent == "full"
+        copy = pickle.loads(pickle.dumps(answers[2]))
+        assert (copy.code, copy.reason, str(copy)) == (code, "said so", str(answers[2]))
+        # The next request goes on a new connection.
+        assert await it.request("again") == b"again"
+        assert it._transport.counts()["reconnects"] == 1
+
+
+async def test_an_abrupt_end(url: Url) -> None:
+    async with client(url("/abort-after?after=1")) as it:
+        first, *others = await it.batch_request([(f"{n}", {}) for n in range(4)])
+    assert first == b"0"
+    assert [(error.code, error.sent) for error in others] == [(1006, "full")] * 3
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+async def test_idempotent_requests_are_sent_again(url: Url, connections: int) -> None:
+    address = url("/abort-after?after=100")
+    async with client(address, idempotent=True, connections=connections, reconnect_delay=0.01) as it:
+        answers = await it.batch_request([(f"{n}", {}) for n in range(1_000)], max_concurrency=50)
+    assert answers == [b"%d" % n for n in range(1_000)]
+
+
+async def test_without_reconnects_they_fail(url: Url) -> None:
+    async with client(url("/abort-after?after=1"), idempotent=True, max_reconnects=0) as it:
+        first, second = await it.batch_request([("a", {}), ("b", {})])
+        assert first == b"a"
+        assert isinstance(second, WebSocketClosed)
+        with pytest.raises(ConnectError, match="max_reconnects is 0"):
+            await it.request("c")
+
+
+async def test_a_server_that_restarts_loses_nothing_and_answers_nothing_twice() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    first, _ = start(port)
+    seen: Counter[bytes] = Counter()
+    some = anyio.Event()
+    try:
+        options = {"idempotent": True, "connections": 2, "reconnect_delay": 0.2, "max_reconnects": 60}
+        async with client(f"ws://127.0.0.1:{port}/echo", **options) as it, anyio.create_task_group() as group:
+
+            async def ask(number: int) -> None:
+                for turn in range(10):
+                    seen[await it.request(f"{number} {turn}")] += 1
+                    if len(seen) == 50:
+                        some.set()
+
+            for number in range(100):
+                group.start_soon(ask, number)
+            await some.wait()
+            first.kill()
+            await anyio.to_thread.run_sync(first.wait)
+            second, _ = await anyio.to_thread.run_sync(start, port)
+    finally:
+        first.kill()
+        first.communicate()
+        second.kill()
+        second.communicate()
+    assert set(seen.values()) == {1}
+    assert len(seen) == 1_000
+
+
+async def test_a_server_that_stays_away_ends_what_waits_and_subscriptions() -> None:
+    with running() as port:
+        it = client(f"ws://127.0.0.1:{port}/echo", idempotent=True, max_reconnects=2, reconnect_delay=0.01)
+        await it.__aenter__()
+        await it.request("x")
+    async with it.subscribe() as messages:
+        with pytest.raises(TransportError) as failed:
+            await it.request("y")
+        assert isinstance(failed.value, (ConnectError, WebSocketClosed))
+        with pytest.raises(PynectorError):
+            await it.request("z")
+        with pytest.raises(ConnectError):
+            await messages.__anext__()
+    await it.aclose()
+
+
+async def test_a_subscription_goes_on_and_is_told_of_the_gap(url: Url) -> None:
+    async with client(url("/abort-after?after=0"), reconnect_delay=0.01) as it, it.subscribe() as messages:
+        with pytest.raises(WebSocketClosed):
+            await it.request("x")
+        assert await messages.__anext__() == Gap("reconnect", 0)
+
+
+@pytest.mark.parametrize(
+    ("frames", "kind", "code"),
+    [
+        pytest.param("8180000000", ProtocolError, 1002, id="a masked frame"),
+        pytest.param("8102c328", ProtocolError, 1007, id="text that is no UTF-8"),
+        pytest.param("0101c3800128", ProtocolError, 1007, id="fragments that are no UTF-8"),
+        pytest.param("c10178", ProtocolError, 1002, id="a reserved bit"),
+        pytest.param("830178", ProtocolError, 1002, id="an unknown opcode"),
+        pytest.param("800178", ProtocolError, 1002, id="a continuation of nothing"),
+        pytest.param("010178810178", ProtocolError, 1002, id="a message within a message"),
+        pytest.param("09027878", ProtocolError, 1002, id="a ping in fragments"),
+        pytest.param("897e007e" + "78" * 126, ProtocolError, 1002, id="a ping that is too long"),
+        pytest.param("8801" + "03", ProtocolError, 1002, id="a close code of one byte"),
+        pytest.param("8802" + "03e7", ProtocolError, 1002, id="a close code that there is not"),
+        pytest.param("827f" + "ff" * 8, PynectorError, 1009, id="a length beyond all bounds"),
+        pytest.param("827f0000000000001001", ResponseTooLarge, 1009, id="a message that is too long"),
+        pytest.param(
+            "027e0800" + "78" * 2048 + "007e0801" + "78" * 2049, ResponseTooLarge, 1009, id="fragments too long"
+        ),
+    ],
+)
+@pytest.mark.parametrize("cut", [False, True])
+async def test_a_peer_that_breaks_the_protocol(
+    url: Url, frames: str, kind: type[PynectorError], code: int, cut: bool
+) -> None:
+    # With a good frame before it the bad one comes in the middle of what is read.
+    frames = "810161" + frames if cut else frames
+    async with client(url("/raw"), max_message_bytes=4096) as it:
+        answers = await it.batch_request([(frames, {}), ("b", {}), ("c", {})], timeout=20)
+        if cut:
+            assert answers.pop(0) == b"a"
+        assert [isinstance(error, (kind, WebSocketClosed)) for error in answers] == [True] * len(answers), answers
+        assert isinstance(answers[0], kind)
+        assert not it._transport._pool._connections
+
+
+async def test_a_compressed_bomb_is_too_large(echo_url: str) -> None:
+    if "aiohttp" in echo_url:
+        pytest.skip("it does not compress")
+    async with client(echo_url, compression="deflate", max_message_bytes=10_000) as it:
+        with pytest.raises(PynectorError) as failed:
+            await it.request("x" * 1_000_000)
+        assert isinstance(failed.value, (ResponseTooLarge, WebSocketClosed))
+
+
+async def test_a_peer_that_does_not_answer_pings_is_given_up() -> None:
+    """The server's process is stopped, so its socket stays open and nothing comes."""
+    process, port = start(0)
+    try:
+        options = {"ping_interval": 0.1, "ping_timeout": 0.2, "max_reconnects": 0}
+        async with client(f"ws://127.0.0.1:{port}/silent", **options) as it:
+            async with anyio.create_task_group() as group:
+                errors: list[PynectorError] = []
+
+                async def ask() -> None:
+                    try:
+                        await it.request("x")
+                    except PynectorError as error:
+                        errors.append(error)
+
+                group.start_soon(ask)
+                await anyio.sleep(0.5)
+                # Pings were answered so far.
+                assert errors == []
+                os.kill(process.pid, signal.SIGSTOP)
+            assert isinstance(errors[0], WebSocketClosed)
+            assert errors[0].code == 1011
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,23 @@
+"""Runs the server of these tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SERVER = Path(__file__).parent / "websocket" / "server.py"
+
+
+@contextmanager
+def running(port: int = 0, kind: str = "websockets") -> Iterator[int]:
+    """Run a server in another process, and give its port."""
+    command = [sys.executable, str(SERVER), str(port), kind]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
