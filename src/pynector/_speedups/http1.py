@@ -22,6 +22,15 @@ MOST_DIRECT = 1 << 28
 MOST_HEADERS = 1 << 18
 
 
+def _unsent(transport: Any) -> Any:
+    """Give how many bytes of what was written have not left."""
+    try:
+        return transport.get_write_buffer_size()
+    except AttributeError:
+        # asyncio's TLS transport of Python 3.10 fails like this when its connection is lost.
+        return 0
+
+
 class ConnectionCore:
     """The framing of one connection: at most one exchange is on it at a time.
 
@@ -120,7 +129,7 @@ class ConnectionCore:
         """Say what is under way: "write", "headers" or "body"."""
         if self._final:
             return "body"
-        if self.transport is not None and self.transport.get_write_buffer_size():
+        if self.transport is not None and _unsent(self.transport):
             return "write"
         if self.exchange is not None and self.exchange.upload is not None and not self.exchange.upload.finished:
             return "write"

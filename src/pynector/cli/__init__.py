@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -48,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             plan = bench.Plan(arguments.url, arguments.limits, arguments.seconds, arguments.requests, arguments.clients)
             return bench.run(screen, plan, arguments.plot, arguments.json)
         return demo.run(screen, arguments.requests, arguments.limits)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        # Python 3.10 makes the one of the other.
         print("\nInterrupted.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
