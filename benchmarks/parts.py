@@ -7,6 +7,12 @@ from typing import Any
 
 from .builds import Build
 
+# Here, so that what importing costs is no part of a unit's.
+try:
+    from httptools import HttpResponseParser
+except ImportError:
+    HttpResponseParser = None
+
 _RESPONSE = b"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/plain\r\nContent-Length: 64\r\n\r\n" + b"x" * 64
 
 
@@ -57,8 +63,6 @@ class _Wire:
 
 def framing(build: Build, count: int) -> None:
     """Take a response."""
-
-    from httptools import HttpResponseParser
 
     class Nobody(build.exchange.Owner):  # type: ignore[name-defined, misc]
         def answered(self, *arguments: Any) -> None:

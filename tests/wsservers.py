@@ -12,9 +12,9 @@ SERVER = Path(__file__).parent / "websocket" / "server.py"
 
 
 @contextmanager
-def running(port: int = 0, kind: str = "websockets") -> Iterator[int]:
-    """Run a server in another process, and give its port."""
-    command = [sys.executable, str(SERVER), str(port), kind]
+def running(port: int = 0, kind: str = "websockets", files: tuple[str, ...] = ()) -> Iterator[int]:
+    """Run a server in another process, over TLS with the files of a certificate and its key, and give its port."""
+    command = [sys.executable, str(SERVER), str(port), kind, *files]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -1,9 +1,13 @@
-"""A WebSocket server for the tests, in a process of its own: python server.py PORT [aiohttp]. It prints its port."""
+"""A WebSocket server for the tests, in a process of its own: python server.py PORT KIND [CHAIN KEY].
+
+KIND is websockets or aiohttp; with the files of a certificate and its key it is over TLS. It prints its port.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +28,11 @@ async def serve_websockets(port: int) -> None:
     def choose(connection: ServerConnection, offered: Sequence[Any]) -> Any:
         return "second" if "second" in offered else None
 
-    options: dict[str, Any] = {"max_size": None, "ping_interval": None, "select_subprotocol": choose}
+    context = None
+    if len(sys.argv) > 3:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*sys.argv[3:])
+    options: dict[str, Any] = {"ssl": context, "max_size": None, "ping_interval": None, "select_subprotocol": choose}
     async with serve(handle, "127.0.0.1", port, **options) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.get_running_loop().create_future()

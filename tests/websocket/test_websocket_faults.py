@@ -10,13 +10,15 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from wsservers import SERVER, running
+import trustme
 
 from pynector import (
+    ConfigurationError,
     ConnectError,
     ProtocolError,
     Pynector,
@@ -26,6 +28,7 @@ from pynector import (
     WebSocketClosed,
 )
 from pynector.transport.websocket import Gap
+from wsservers import SERVER, running
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +46,24 @@ def start(port: int) -> tuple[subprocess.Popen[str], int]:
     )
     assert process.stdout is not None
     return process, int(process.stdout.readline())
+
+
+async def test_over_tls_the_server_is_verified(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    chain, key, trusted = (str(tmp_path / name) for name in ("chain.pem", "key.pem", "ca.pem"))
+    issued.cert_chain_pems[0].write_to_path(chain)
+    issued.private_key_pem.write_to_path(key)
+    authority.cert_pem.write_to_path(trusted)
+    with running(files=(chain, key)) as port:
+        url = f"wss://127.0.0.1:{port}/echo"
+        async with client(url, verify=trusted) as it:
+            assert await it.batch_request([(f"{n}", {}) for n in range(100)]) == [b"%d" % n for n in range(100)]
+        with pytest.raises(ConnectError) as failed:
+            await client(url).request("x")
+        assert (failed.value.phase, failed.value.sent, failed.value.transient) == ("tls", "none", False)
+    with pytest.raises(ConfigurationError, match="verify"):
+        await client("wss://127.0.0.1:9/", verify=str(tmp_path / "nothing.pem")).request("x")
 
 
 @pytest.mark.parametrize(("code", "transient"), [(1000, True), (1001, True), (1008, False), (1011, True)])
