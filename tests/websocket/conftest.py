@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
+
 from wsservers import running
 
 LOOPS: list[Any] = [pytest.param(("asyncio", {"debug": False}), id="asyncio")]

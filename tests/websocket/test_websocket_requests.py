@@ -10,7 +10,6 @@ from typing import Any
 
 import anyio
 import pytest
-from wsservers import running
 
 from pynector import (
     ConfigurationError,
@@ -22,6 +21,7 @@ from pynector import (
     TransportError,
 )
 from pynector.transport.websocket import Gap, Message
+from wsservers import running
 
 pytestmark = pytest.mark.anyio
 
