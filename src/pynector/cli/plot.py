@@ -49,13 +49,11 @@ def draw(rows: Sequence[Turns], about: Mapping[str, Any], file: Path) -> Path:
     ):
         _dress(axes, title, sorted({turns.limit for turns in rows}), plt)
     figure.legend(*rates.get_legend_handles_labels(), loc="outside lower center", ncols=len(names), frameon=False)
-    figure.suptitle("Requests in flight, and what comes of them", fontsize=15, fontweight="bold")
-    figure.supxlabel(
+    said = (
         f"{about['server']}; {about['python']}, {about['loop']}, {about['cpus']} CPUs; Pynector {about['pynector']} "
-        f"({about['build']})",
-        fontsize=9,
-        color="#868e96",
+        f"({about['build']})"
     )
+    figure.suptitle(f"Requests in flight, and what comes of them\n{said}", fontsize=12, color="#343a40")
     figure.savefig(file, dpi=160, bbox_inches="tight", facecolor="white")
     plt.close(figure)
     return file
