@@ -82,15 +82,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="requests at each limit (default: 5000, or fewer where they would take too long)",
     )
-    demo.add_argument(
+    _add_limits(demo)
+    _add_bench(commands)
+    return parser
+
+
+def _add_limits(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--limits",
         type=_limits,
         default=[1, 10, 100],
         metavar="N,N,...",
         help="how many requests may be in flight at a time (default: 1,10,100)",
     )
-    _add_bench(commands)
-    return parser
 
 
 def _add_bench(commands: Any) -> None:
@@ -100,13 +104,7 @@ def _add_bench(commands: Any) -> None:
         description="Give Pynector and the other clients that are installed their turns at one URL, at several limits.",
     )
     bench.add_argument("--url", type=_http_url, help="where the GETs go (default: a server on this machine)")
-    bench.add_argument(
-        "--limits",
-        type=_limits,
-        default=[1, 10, 100],
-        metavar="N,N,...",
-        help="how many requests may be in flight at a time (default: 1,10,100)",
-    )
+    _add_limits(bench)
     bench.add_argument(
         "--seconds",
         type=_whole_number(MOST_SECONDS),

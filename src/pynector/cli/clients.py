@@ -165,7 +165,7 @@ class Httpx2Client(HttpxClient):
     share = 0.1
 
 
-class NiquestsClient(Client):
+class NiquestsClient(HttpxClient):
     """The fork of requests."""
 
     name = package = "niquests"
@@ -176,18 +176,7 @@ class NiquestsClient(Client):
         niquests = import_module("niquests")
         session = niquests.AsyncSession(pool_maxsize=self.in_flight)
         session.verify = self.context is None
-        self.session = await self.stack.enter_async_context(session)
-
-    def one(self, method: str, path: str, value: Any) -> One:
-        """See Client."""
-        url = self.url + path
-
-        async def send() -> bytes:
-            body = {} if method == "GET" else {"json": value}
-            content: bytes = (await self.session.request(method, url, **body)).content
-            return content
-
-        return send
+        self.client = await self.stack.enter_async_context(session)
 
 
 class AiometerClient(HttpxClient):

@@ -102,11 +102,6 @@ class Connection(asyncio.Protocol):
         most = self._options.max_in_flight
         return self._open and self.writable and (most is None or len(self.matcher) < most)
 
-    @property
-    def subprotocol(self) -> str | None:
-        """What the peer chose."""
-        return self._protocol.subprotocol
-
     def send(self, pending: Pending) -> None:
         """Send a request.
 
@@ -198,7 +193,9 @@ class Connection(asyncio.Protocol):
         """See asyncio.Protocol."""
         self._heard = self._loop.time()
         if not self._open:
-            self._take(data)
+            # It may have been closed in the middle of a frame.
+            parts, self._parts = self._parts, []
+            self._take(b"".join([*parts, data]))
             return
         if self._parts:
             self._parts.append(data)

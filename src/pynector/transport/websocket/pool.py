@@ -22,6 +22,9 @@ from .subscription import Subscription
 # The longest wait between two attempts to reconnect (seconds).
 MAX_RECONNECT_DELAY = 30.0
 
+# How many deadlines are kept before those of requests that have ended are looked for.
+FEW_DEADLINES = 1024
+
 
 class ConnectionPool:
     """As many connections as the options say.
@@ -45,6 +48,7 @@ class ConnectionPool:
         self._closing: set[Connection] = set()
         self._waiting: deque[Pending] = deque()
         self._deadlines: list[tuple[float, int, Pending]] = []
+        self._most_deadlines = FEW_DEADLINES
         self._numbers = itertools.count()
         self._alarm: asyncio.TimerHandle | None = None
         self._subscriptions: list[Subscription] = []
@@ -126,6 +130,8 @@ class ConnectionPool:
             return
         if pending.deadline != math.inf:
             heapq.heappush(self._deadlines, (pending.deadline, next(self._numbers), pending))
+            if len(self._deadlines) > self._most_deadlines:
+                self._forget_ended()
             if self._alarm is None or pending.deadline < self._alarm.when():
                 self._set_alarm()
         connection = None if self._waiting else self._free()
@@ -166,6 +172,12 @@ class ConnectionPool:
         if connection is not None:
             connection.matcher.give_up(pending)
             self.pump()
+
+    def _forget_ended(self) -> None:
+        # Or each request would be held, message and all, until its deadline.
+        self._deadlines = [entry for entry in self._deadlines if entry[2].completion is not None]
+        heapq.heapify(self._deadlines)
+        self._most_deadlines = max(FEW_DEADLINES, 2 * len(self._deadlines))
 
     def _set_alarm(self) -> None:
         if self._alarm is not None:
