@@ -12,14 +12,28 @@ import pytest
 
 from pynector.testing import LoopbackServer
 
+
+def installed(module: str) -> bool:
+    """Say whether an optional package is there."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 # The files that are about an optional package, and the package: without it there is nothing to test.
+SDK = ("opentelemetry", "opentelemetry.sdk")
 ABOUT = {
-    "test_telemetry.py": ("opentelemetry", "structlog"),
+    "telemetry/test_telemetry_spans.py": SDK,
+    "telemetry/test_telemetry_structlog.py": ("structlog",),
+    "http/test_http_metrics.py": SDK,
+    "http/test_http_secrets.py": SDK,
+    "http/test_http_spans.py": SDK,
     "http/test_http_engines_agree.py": ("httptools",),
     "speedups/test_head.py": ("httptools",),
     "speedups/test_http1.py": ("httptools",),
 }
-collect_ignore = [file for file, packages in ABOUT.items() if not all(map(find_spec, packages))]
+collect_ignore = [file for file, packages in ABOUT.items() if not all(map(installed, packages))]
 
 BACKENDS: list[Any] = [
     pytest.param(("asyncio", {"debug": False}), id="asyncio"),
@@ -52,3 +66,53 @@ def _no_leaks() -> Iterator[None]:
     yield
     if sys.implementation.name == "cpython":
         gc.collect(1)
+
+
+# OpenTelemetry, where it is installed
+
+
+@pytest.fixture
+def no_providers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves no provider behind, and finds none."""
+    from opentelemetry import trace
+    from opentelemetry.metrics import _internal as metrics
+    from opentelemetry.util._once import Once
+
+    for module, name in ((trace, "_TRACER_PROVIDER"), (metrics, "_METER_PROVIDER")):
+        monkeypatch.setattr(module, name, None)
+        monkeypatch.setattr(module, f"{name}_SET_ONCE", Once())
+
+
+@pytest.fixture
+def spans(no_providers: None) -> Iterator[Any]:
+    """What OpenTelemetry's SDK exports, in memory."""
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    yield exporter
+    provider.shutdown()
+
+
+@pytest.fixture
+def points(no_providers: None) -> Iterator[Any]:
+    """Gives the data points of a metric of OpenTelemetry's SDK, by its name."""
+    from opentelemetry import metrics
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    metrics.set_meter_provider(provider)
+
+    def read(name: str | None = None) -> list[Any]:
+        data: Any = reader.get_metrics_data()
+        found = [m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics] if data else []
+        return [m for m in found if name is None] or [p for m in found if m.name == name for p in m.data.data_points]
+
+    yield read
+    provider.shutdown()

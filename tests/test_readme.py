@@ -21,7 +21,7 @@ from typing import Any
 import anyio
 import pytest
 
-from pynector import config
+from pynector import client
 from pynector.testing import LoopbackServer
 from pynector.transport.http import options
 from pynector.transport.websocket import options as websocket_options
@@ -134,7 +134,7 @@ def test_the_tables_have_every_setting_with_its_default_and_variable() -> None:
         if variable == "-" or variable.startswith("`PYNECTOR_")
         for name in re.findall(r"`(\w+)`", names)
     }
-    settings = (*config.CLIENT_SETTINGS, *options.CLIENT_SETTINGS, *options.REQUEST_SETTINGS)
+    settings = (*client._SETTINGS, *options.CLIENT_SETTINGS, *options.REQUEST_SETTINGS)
     assert set(told) == {setting.name for setting in settings}
     for setting in settings:
         default, variable = told[setting.name]

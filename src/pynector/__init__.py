@@ -24,6 +24,7 @@ from .errors import (
     WebSocketClosed,
 )
 from .retry import RetryPolicy
+from .stats import Stats
 from .telemetry import configure_telemetry, get_telemetry
 from .transport import TransportProtocol, get_transport_factory_registry
 
@@ -46,6 +47,7 @@ __all__ = [
     "Response",
     "ResponseTooLarge",
     "RetryPolicy",
+    "Stats",
     "StreamedResponse",
     "TimeoutError",
     "TooManyRedirects",

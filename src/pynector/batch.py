@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 import anyio.lowlevel
@@ -22,6 +22,9 @@ from .errors import (
 )
 from .runtime import cancellation_is_asked_for
 from .transport.protocol import Completion, Handle
+
+if TYPE_CHECKING:
+    from .telemetry import ObservedBatch, ObservedEntry
 
 Request = tuple[Any, dict[str, Any]]
 Exchange = Callable[..., Awaitable[Any]]
@@ -41,6 +44,7 @@ class Batch:
         deadline: When the whole batch ends, on the event loop's clock in seconds; math.inf for no end.
         raise_on_error: Whether the first failure ends the batch.
         describe: Names a request for error messages.
+        observed: Told of each entry, or None where nobody wants to hear of them.
     """
 
     requests: Sequence[Request]
@@ -50,6 +54,7 @@ class Batch:
     deadline: float
     raise_on_error: bool
     describe: Describe
+    observed: ObservedBatch | None = None
 
     def entry(self, index: int) -> tuple[Any, dict[str, Any], float]:
         """Give an entry's data, its options without the timeout, and its timeout in seconds.
@@ -112,6 +117,7 @@ class Driver(Protocol):
     """Runs one batch."""
 
     collector: Collector
+    scheduler: Scheduler
 
     async def run(self) -> None:
         """Return when every entry has ended, or, with raise_on_error, after the first failure."""
@@ -128,12 +134,12 @@ class SubmitDriver:
 
     def __init__(self, batch: Batch, submit: Submit, clock: Callable[[], float]) -> None:
         self._batch = batch
-        self._scheduler = Scheduler(len(batch.requests), batch.window, batch.deadline, batch.raise_on_error)
-        self.collector = Collector(self._scheduler, batch.translate)
+        self.scheduler = Scheduler(len(batch.requests), batch.window, batch.deadline, batch.raise_on_error)
+        self.collector = Collector(self.scheduler, batch.translate)
         self._pump = Pump(
-            self._scheduler,
+            self.scheduler,
             self.collector,
-            submit,
+            submit if batch.observed is None else batch.observed.submitter(submit),
             clock,
             batch.requests,
             batch.options,
@@ -163,7 +169,7 @@ class SubmitDriver:
 
     def _is_over(self) -> bool:
         failed = self._batch.raise_on_error and self.collector.first_error is not None
-        return failed or self._scheduler.finished()
+        return failed or self.scheduler.finished()
 
 
 class ExchangeDriver:
@@ -187,8 +193,8 @@ class ExchangeDriver:
         self._exchange = exchange
         self._clock = clock
         self._gate = gate
-        self._scheduler = Scheduler(len(batch.requests), batch.window, batch.deadline, batch.raise_on_error)
-        self.collector = Collector(self._scheduler, batch.translate)
+        self.scheduler = Scheduler(len(batch.requests), batch.window, batch.deadline, batch.raise_on_error)
+        self.collector = Collector(self.scheduler, batch.translate)
         slots = min(batch.window, len(batch.requests))
         self._deadlines = Deadlines(slots)
         self._scopes: list[anyio.CancelScope] = [anyio.CancelScope() for _ in range(slots)]
@@ -212,7 +218,7 @@ class ExchangeDriver:
 
     async def _work(self, slot: int, all_workers: anyio.CancelScope) -> None:
         more = True
-        while more and not self._scheduler.stopped:
+        while more and not self.scheduler.stopped:
             with anyio.CancelScope() as scope:
                 self._scopes[slot] = scope
                 more = await self._work_until_late(slot, scope)
@@ -221,7 +227,7 @@ class ExchangeDriver:
 
     async def _work_until_late(self, slot: int, scope: anyio.CancelScope) -> bool:
         """Run entries until none is left or the scope is cancelled because one is late; say whether to go on."""
-        gate, scheduler = self._gate, self._scheduler
+        gate, scheduler = self._gate, self.scheduler
         while not scope.cancel_called:
             if gate is not None:
                 await gate.acquire()
@@ -239,23 +245,31 @@ class ExchangeDriver:
         return True
 
     async def _one(self, index: int, now: float, slot: int, scope: anyio.CancelScope) -> None:
-        collector, deadlines = self.collector, self._deadlines
+        deadlines, observed = self._deadlines, self._batch.observed
+        entry: ObservedEntry | None = None
+        completion: Completion = self.collector
         try:
             data, options, timeout = self._batch.entry(index)
             if deadlines.arm(slot, now + timeout):
                 self._alarm.deadline = deadlines.alarm
-            answer = await self._exchange(data, **options)
+            if observed is None:
+                answer = await self._exchange(data, **options)
+            else:
+                completion = entry = observed.entry(index, data, self.collector)
+                answer = await entry.run(self._exchange, data, observed.options(entry, options))
         except Exception as error:
-            collector.fail(index, error)
+            completion.fail(index, error)
         except anyio.get_cancelled_exc_class() as cancelled:
             if scope.cancel_called:
-                collector.fail(index, late(timeout, cancelled))
+                completion.fail(index, late(timeout, cancelled))
                 raise
             if cancellation_is_asked_for():
+                if entry is not None:
+                    entry.give_up()
                 raise
-            collector.fail(index, escaped())
+            completion.fail(index, escaped())
         else:
-            collector.succeed(index, answer)
+            completion.succeed(index, answer)
         finally:
             deadlines.arm(slot, NEVER)
 

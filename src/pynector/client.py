@@ -5,28 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
 from .batch import Batch, checked_requests
-from .config import CLIENT_SETTINGS, at_least, nearest, positive_seconds, resolve, seconds
-from .errors import ConfigurationError, PynectorError, TimeoutError
-from .retry import RetryPolicy
+from .config import CLIENT_SETTINGS, Setting, at_least, positive_seconds, resolve, seconds
+from .errors import ConfigurationError, PynectorError
+from .lifecycle import Lifecycle
+from .retry import RetryPolicy, repeated
 from .runtime import Runtime
-from .session import Session, check_transport
-from .telemetry import Telemetry
-from .transport.registry import (
-    TransportFactory,
-    get_transport_factory_registry,
-    option_names,
-)
+from .session import Session
+from .stats import Stats
+from .telemetry import ObservedRequest, Telemetry, parse_propagation, propagation, valid_propagation
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_OWN = {setting.name for setting in CLIENT_SETTINGS}
+_SETTINGS = (*CLIENT_SETTINGS, Setting("propagate", valid_propagation, "all", parse_propagation))
+_OWN = {setting.name for setting in _SETTINGS}
 
 
 class Pynector:
@@ -43,8 +40,9 @@ class Pynector:
         enable_telemetry: Whether to log, trace and count, where anybody listens.
         config: Settings by name: `timeout` (seconds one request may take, more than 0; default 30; None or math.inf:
             no end), `max_concurrency` (default for batches, 1 or more; None: as many as the transport carries),
-            `max_retry_delay` (longest wait between attempts in seconds, 0 or more; default 60), and any option of
-            the transport.
+            `max_retry_delay` (longest wait between attempts in seconds, 0 or more; default 60), `propagate` (to whom
+            trace context and baggage go: "all", "none", or a list of origins; default "all"), and any option of the
+            transport.
         **transport_options: Options of the transport; they go before `config`. `timeout` is the one above.
 
     Each setting that is not given is read from the environment variable PYNECTOR_ and its name in capitals.
@@ -70,34 +68,23 @@ class Pynector:
             raise ConfigurationError(f"enable_telemetry must be True or False, not {enable_telemetry!r}")
         self._arguments = (transport, transport_type, enable_telemetry, config, transport_options)
         given = {**(config or {}), **transport_options}
-        settings = resolve(CLIENT_SETTINGS, given)
+        settings = resolve(_SETTINGS, given)
         self._timeout = math.inf if settings["timeout"] is None else settings["timeout"]
         self._max_concurrency: int | None = settings["max_concurrency"]
         self._max_retry_delay: float = settings["max_retry_delay"]
-        self._factory: TransportFactory | None = None
-        self._transport_type = transport_type
-        self._options = {name: value for name, value in given.items() if name not in _OWN}
-        if transport is not None:
-            self._transport = check_transport(transport)
-            if self._options:
-                raise ConfigurationError(
-                    f"option {sorted(self._options)[0]!r} has no effect on a transport that is passed in"
-                )
-        else:
-            self._factory = get_transport_factory_registry().get(transport_type)
-            self._refuse_unknown_options(self._factory)
-            self._transport = self._make_transport(self._factory)
-        self._session: Session | None = None
-        self._runtime: Runtime | None = None
-        self._telemetry = Telemetry("pynector.core") if enable_telemetry else None
+        self._telemetry = (
+            Telemetry("pynector.core", propagation(settings["propagate"], "propagate")) if enable_telemetry else None
+        )
+        options = {name: value for name, value in given.items() if name not in _OWN}
+        self._lifecycle = Lifecycle(transport, transport_type, options, _OWN, self._telemetry)
 
     def __reduce__(self) -> tuple[Any, ...]:
         transport, transport_type, enable_telemetry, config, options = self._arguments
         return _rebuild, (transport, transport_type, enable_telemetry, config, options)
 
     def __repr__(self) -> str:
-        state = "open" if self._session is not None else "not connected"
-        return f"<Pynector {type(self._transport).__name__} {state}>"
+        state = "open" if self._lifecycle.session is not None else "not connected"
+        return f"<Pynector {type(self._lifecycle.transport).__name__} {state}>"
 
     # Requests
 
@@ -120,13 +107,18 @@ class Pynector:
         """
         limit = self._limit(timeout)
         telemetry = self._telemetry
-        if telemetry is None or not telemetry.listening():
-            session = self._session
+        if telemetry is not None and telemetry.listening():
+            with telemetry.request(data, timeout=limit) as observed:
+                return observed.answered(await self._request(data, options, limit, observed))
+        session = self._lifecycle.session
+        try:
             if session is None or not session.connected or not session.runtime.serves():
                 return await self._request(data, options, limit)
             return await session.request(data, options, limit)
-        with telemetry.request(data, timeout=limit) as observed:
-            return observed.answered(await self._request(data, options, limit))
+        except PynectorError as error:
+            if telemetry is not None:
+                telemetry.failed(error)
+            raise
 
     @asynccontextmanager
     async def stream(self, data: Any, timeout: float | None = None, **options: Any) -> AsyncIterator[Any]:
@@ -150,13 +142,18 @@ class Pynector:
             ConfigurationError: If the request is not valid, or the transport cannot do this.
         """
         limit = self._limit(timeout)
-        session = self._current_session()
-        if not session.connected:
-            started = session.runtime.clock()
-            await session.connect_within(limit)
-            limit -= session.runtime.clock() - started
-        async with session.stream(data, options, limit) as response:
-            yield response
+        telemetry = self._telemetry
+        if telemetry is None or not telemetry.listening():
+            session, limit = await self._lifecycle.ready(limit)
+            async with session.stream(data, options, limit) as response:
+                yield response
+            return
+        with telemetry.request(data, timeout=limit) as observed:
+            session, limit = await self._lifecycle.ready(limit)
+            if session.observable:
+                options = observed.options(options)
+            async with session.stream(data, options, limit) as response:
+                yield response
 
     @asynccontextmanager
     async def subscribe(self, **options: Any) -> AsyncIterator[Any]:
@@ -174,7 +171,7 @@ class Pynector:
             ConfigurationError: If an option is not valid, or the transport cannot do this.
             TransportError: If no connection can be made.
         """
-        session = self._current_session()
+        session = self._lifecycle.current()
         if not session.connected:
             await session.connect_within(self._timeout)
         make = getattr(session.transport, "subscribe", None)
@@ -222,7 +219,7 @@ class Pynector:
             raise ConfigurationError(f"raise_on_error must be True or False, not {raise_on_error!r}")
         if not entries:
             return []
-        session = self._current_session()
+        session = self._lifecycle.current()
         deadline = session.runtime.clock() + limit
         window = min(max_concurrency or self._max_concurrency or len(entries), len(entries))
         batch = Batch(entries, options, self._timeout, window, deadline, raise_on_error, session.describe)
@@ -230,6 +227,8 @@ class Pynector:
         if telemetry is None or not telemetry.listening():
             return await self._batch(session, batch, limit)
         with telemetry.batch(len(entries), window) as observed:
+            if observed.wants_entries:
+                batch = replace(batch, observed=observed)
             return observed.collected(await self._batch(session, batch, limit))
 
     async def request_with_retry(
@@ -256,29 +255,33 @@ class Pynector:
         """
         at_least(1)(max_retries, "max_retries")
         policy = RetryPolicy(max_retries, seconds(retry_delay, "retry_delay"), self._max_retry_delay)
-        clock = Runtime.current().clock
-        end = clock() + self._limit(options.pop("timeout", None))
-        attempt = 1
-        sent: Any = "none"
-        while True:
-            left = end - clock()
-            if left <= 0:
-                raise TimeoutError(f"no answer in time in {attempt - 1} attempts", sent=sent)
-            try:
-                answer = await self.request(data, left, **options)
-            except PynectorError as error:
-                sent = getattr(error, "sent", None)
-                wait = policy.wait_before_next(attempt, error)
-                if wait is None or clock() + wait >= end:
-                    raise
-                if self._telemetry is not None:
-                    self._telemetry.retry(error, attempt, wait)
-            else:
-                if hasattr(answer, "attempts"):
-                    answer.attempts = attempt
-                return answer
-            await anyio.sleep(wait)
-            attempt += 1
+        limit = self._limit(options.pop("timeout", None))
+        telemetry = self._telemetry
+        if telemetry is None or not telemetry.listening():
+            return await self._request_with_retry(data, options, limit, policy, None)
+        with telemetry.request(data, timeout=limit) as observed:
+            return observed.answered(await self._request_with_retry(data, options, limit, policy, observed))
+
+    async def _request_with_retry(
+        self, data: Any, options: dict[str, Any], limit: float, policy: RetryPolicy, observed: ObservedRequest | None
+    ) -> Any:
+        def tell(error: PynectorError, attempt: int, wait: float) -> None:
+            self._lifecycle.counters.retries += 1
+            if self._telemetry is not None:
+                self._telemetry.retry(error, attempt, wait)
+            if observed is not None:
+                observed.retried(error, attempt, wait)
+
+        async def send(left: float) -> Any:
+            return await self._request(data, options, left, observed)
+
+        return await repeated(send, policy, limit, Runtime.current().clock, tell)
+
+    # Numbers
+
+    def stats(self) -> Stats:
+        """Give what this client has done and is doing, in numbers. It needs no telemetry, and costs nothing before."""
+        return self._lifecycle.stats()
 
     # Life
 
@@ -291,18 +294,10 @@ class Pynector:
         Raises:
             PynectorError: If the client is in use on another running loop, or the transport cannot disconnect.
         """
-        session = self._session
-        if session is None:
-            return
-        over = session.runtime.is_over()
-        if not over and not session.runtime.serves():
-            raise _in_use_elsewhere()
-        self._session = None
-        if not over:
-            await session.close(disconnect=self._factory is not None)
+        await self._lifecycle.close()
 
     async def __aenter__(self) -> Self:
-        session = self._current_session()
+        session = self._lifecycle.current()
         if not session.connected:
             await session.connect_within(self._timeout)
         return self
@@ -320,44 +315,12 @@ class Pynector:
     def _limit(self, timeout: float | None) -> float:
         return self._timeout if timeout is None else positive_seconds(timeout, "timeout")
 
-    def _refuse_unknown_options(self, factory: TransportFactory) -> None:
-        known = option_names(factory)
-        for name in self._options if known is not None else ():
-            if name not in known:  # type: ignore[operator]
-                hint = nearest(name, {*(known or ()), *_OWN})
-                raise ConfigurationError(
-                    f"transport {self._transport_type!r} and the client have no option {name!r}: {hint}"
-                )
-
-    def _make_transport(self, factory: TransportFactory) -> Any:
-        return check_transport(factory.create_transport(**self._options))
-
-    def _current_session(self) -> Session:
-        """Give the session on the caller's event loop, a new one if the last one's loop is gone.
-
-        Raises:
-            PynectorError: If the client is in use on another running loop.
-        """
-        session = self._session
-        if session is not None:
-            if session.runtime.serves():
-                return session
-            if not session.runtime.is_over():
-                raise _in_use_elsewhere()
-        before, self._runtime = self._runtime, Runtime.current()
-        if before is not None and self._factory is not None:
-            # The last session may not have ended with the transport it had.
-            self._transport = self._make_transport(self._factory)
-        reused = before is not None and self._factory is None and before.serves()
-        self._session = session = Session(self._transport, self._runtime, reused)
-        return session
-
-    async def _request(self, data: Any, options: dict[str, Any], limit: float) -> Any:
-        session = self._current_session()
-        if not session.connected:
-            started = session.runtime.clock()
-            await session.connect_within(limit)
-            limit -= session.runtime.clock() - started
+    async def _request(
+        self, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None = None
+    ) -> Any:
+        session, limit = await self._lifecycle.ready(limit)
+        if observed is not None and session.observable:
+            options = observed.options(options)
         return await session.request(data, options, limit)
 
     async def _batch(self, session: Session, batch: Batch, limit: float) -> list[Any]:
@@ -367,14 +330,11 @@ class Pynector:
             except ConfigurationError:
                 raise
             except PynectorError as error:
+                self._lifecycle.counters.failed(error, len(batch.requests))
                 if batch.raise_on_error:
                     raise
                 return [error] * len(batch.requests)
         return await session.run(batch)
-
-
-def _in_use_elsewhere() -> PynectorError:
-    return PynectorError("this client is in use on another event loop that still runs; make one client for each loop")
 
 
 def _rebuild(transport: Any, transport_type: str, enable_telemetry: bool, config: Any, options: Any) -> Pynector:

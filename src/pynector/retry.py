@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
-from .errors import TransportError
+import anyio
+
+from .errors import PynectorError, TimeoutError, TransportError
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,49 @@ class RetryPolicy:
         if not text:
             return 0.0
         return min(self.max_delay, max(0.0, retry_after_seconds(text, self.wall_clock())))
+
+
+async def repeated(
+    send: Callable[[float], Awaitable[Any]],
+    policy: RetryPolicy,
+    limit: float,
+    clock: Callable[[], float],
+    tell: Callable[[PynectorError, int, float], None],
+) -> Any:
+    """Send a request again and again while it fails in a way that may pass, and give its answer.
+
+    Args:
+        send: Sends it within a number of seconds.
+        policy: Says when to stop.
+        limit: Seconds that all attempts and waits may take together; math.inf for no end.
+        clock: The event loop's clock.
+        tell: Told of an error, the attempt it ended, and the seconds before the next one.
+
+    Raises:
+        TimeoutError: If the time is over.
+        PynectorError: The last failure.
+    """
+    end = clock() + limit
+    attempt = 1
+    sent: Any = "none"
+    while True:
+        left = end - clock()
+        if left <= 0:
+            raise TimeoutError(f"no answer in time in {attempt - 1} attempts", sent=sent)
+        try:
+            answer = await send(left)
+        except PynectorError as error:
+            sent = getattr(error, "sent", None)
+            wait = policy.wait_before_next(attempt, error)
+            if wait is None or clock() + wait >= end:
+                raise
+            tell(error, attempt, wait)
+        else:
+            if hasattr(answer, "attempts"):
+                answer.attempts = attempt
+            return answer
+        await anyio.sleep(wait)
+        attempt += 1
 
 
 def retry_after_seconds(text: str, now: float) -> float:

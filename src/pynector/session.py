@@ -31,7 +31,8 @@ from .errors import (
     as_pynector_error,
 )
 from .runtime import Runtime, cancellation_is_asked_for
-from .transport.protocol import Handle
+from .stats import Counters, Stats
+from .transport.protocol import Handle, OriginCounts
 from .transport.serial import SerialExchange
 
 # How long `aclose` waits for a transport that does not disconnect (seconds).
@@ -44,22 +45,28 @@ class Session:
     Args:
         transport: The transport, not connected yet.
         runtime: The event loop it belongs to.
+        counters: Counts what has ended.
         reused: Whether an earlier session on the same loop left the transport connected.
 
     Attributes:
-        connected: Whether the transport is ready; the next three are known only then.
+        connected: Whether the transport is ready; the next four are known only then.
         submit: The transport's `submit`, or None.
         exchange: Its `exchange`, or one made of its `send` and `receive`; used where there is no `submit`.
         capacity: The most requests it carries at a time, or None for any number.
+        observable: Whether the transport reports the attempts of its requests.
     """
 
-    def __init__(self, transport: Any, runtime: Runtime, reused: bool = False) -> None:
+    def __init__(self, transport: Any, runtime: Runtime, counters: Counters, reused: bool = False) -> None:
         self.runtime = runtime
         self.transport = transport
         self.connected = False
         self.submit: Submit | None = None
         self.exchange: Exchange = _no_exchange
         self.capacity: int | None = None
+        self.observable = False
+        self._counters = counters
+        self._singles = 0
+        self._batches: set[Driver] = set()
         self._gate: anyio.Semaphore | None = None
         self._lock = anyio.Lock()
         self._reused = reused
@@ -100,6 +107,7 @@ class Session:
         self.submit = getattr(carrier, "submit", None)
         self.exchange = getattr(carrier, "exchange", _no_exchange)
         self.capacity = getattr(carrier, "max_concurrency", None)
+        self.observable = carrier is transport and bool(getattr(transport, "observable", False))
         if self.capacity is not None:
             at_least(1)(self.capacity, f"max_concurrency of {type(transport).__name__}")
         if self.submit is None and self.capacity is not None:
@@ -150,6 +158,29 @@ class Session:
                 if self._closed and not self._active:
                     self._quiet.set()
 
+    # Numbers
+
+    def origins(self) -> list[OriginCounts]:
+        """Count the transport's connections by origin; nothing where it cannot tell. Any thread may ask."""
+        origins = getattr(self.transport, "origins", None)
+        return [] if origins is None else list(origins())
+
+    def stats(self) -> Stats:
+        """Give the numbers of the client."""
+        counters, origins = self._counters, self.origins()
+        started = sum(driver.scheduler.started for driver in self._batches)
+        total = sum(driver.scheduler.total for driver in self._batches)
+        told = [(count.active, count.idle) for count in origins if count.active is not None]
+        connections = {"active": sum(a for a, _ in told), "idle": sum(i or 0 for _, i in told)} if told else {}
+        return Stats(
+            requests=counters.requests,
+            errors=dict(counters.errors),
+            retries=counters.retries,
+            in_flight=self._singles + sum(driver.scheduler.in_flight for driver in self._batches),
+            queued=total - started + sum(count.queued for count in origins),
+            connections=connections,
+        )
+
     # Work
 
     def describe(self, data: Any, options: Mapping[str, Any]) -> str | None:
@@ -169,12 +200,20 @@ class Session:
         """
         if self._closed:
             raise _closed()
+        self._singles += 1
         try:
             if self.submit is not None:
-                return await self._request_by_submit(self.submit, data, options, timeout)
-            return await self._request_by_exchange(data, options, timeout)
+                answer = await self._request_by_submit(self.submit, data, options, timeout)
+            else:
+                answer = await self._request_by_exchange(data, options, timeout)
+            self._counters.requests += 1
+            return answer
         except Exception as error:
-            raise as_pynector_error(error, self.describe(data, options)) from _cause(error)
+            problem = as_pynector_error(error, self.describe(data, options))
+            self._counters.failed(problem)
+            raise problem from _cause(error)
+        finally:
+            self._singles -= 1
 
     async def _request_by_submit(self, submit: Submit, data: Any, options: dict[str, Any], timeout: float) -> Any:
         answer = Answer(self.runtime.new_future())
@@ -242,24 +281,30 @@ class Session:
         clock = self.runtime.clock
         if self.capacity is not None:
             batch = replace(batch, window=min(batch.window, self.capacity))
+        if batch.observed is not None:
+            batch.observed.observable = self.observable
         driver: Driver
         if self.submit is not None:
             driver = SubmitDriver(batch, self.submit, clock)
         else:
             driver = ExchangeDriver(batch, self.exchange, clock, self._gate)
         collector = driver.collector
+        self._batches.add(driver)
         try:
             with self._guard(batch.deadline) as scope:
                 await driver.run()
         except BaseException:
             collector.abandon(lambda index: _closed())
             raise
+        finally:
+            self._batches.discard(driver)
         if not collector.complete():
             late_now = scope.cancelled_caught or batch.deadline <= clock()
             reason = _closed if self._closed else _batch_late if late_now else escaped
             collector.abandon(lambda index: batch.translate(reason(), index))
             if batch.raise_on_error and collector.first_error is None:
                 raise reason()
+        self._counters.collected(collector.results, len(collector.results), collector.failures)
         if batch.raise_on_error and collector.first_error is not None:
             raise collector.first_error
         return collector.results

@@ -239,7 +239,7 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, v
 def test_the_environment_sets_what_arguments_do_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in {"VERIFY": "off", "CERT": "c.pem", "UDS": "/socket", "MAX_KEEPALIVE": "3"}.items():
         monkeypatch.setenv(f"PYNECTOR_{name}", value)
-    options = Pynector(max_keepalive=4)._transport._options
+    options = Pynector(max_keepalive=4)._lifecycle.transport._options
     assert (options.verify, options.cert, options.uds, options.max_keepalive) == (False, ("c.pem",), "/socket", 4)
     monkeypatch.setenv("PYNECTOR_VERIFY", str(tmp_path))
-    assert Pynector()._transport._options.verify == str(tmp_path)
+    assert Pynector()._lifecycle.transport._options.verify == str(tmp_path)

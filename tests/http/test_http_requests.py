@@ -292,7 +292,7 @@ async def test_send_and_receive_are_the_specification_s_pair(client: Pynector) -
     from pynector import TransportError
     from pynector.transport.http import HTTPTransport
 
-    transport: HTTPTransport = client._transport
+    transport: HTTPTransport = client._lifecycle.transport
     with pytest.raises(TransportError, match="not connected"):
         await HTTPTransport(base_url="http://localhost").exchange(None)
     await transport.send({"path": "/id/7"})

@@ -79,7 +79,7 @@ async def test_a_close_code_is_told(url: Url, code: int, transient: bool) -> Non
         assert (copy.code, copy.reason, str(copy)) == (code, "said so", str(answers[2]))
         # The next request goes on a new connection.
         assert await it.request("again") == b"again"
-        assert it._transport.counts()["reconnects"] == 1
+        assert it._lifecycle.transport.counts()["reconnects"] == 1
 
 
 async def test_an_abrupt_end(url: Url) -> None:
@@ -195,7 +195,7 @@ async def test_a_peer_that_breaks_the_protocol(
             assert answers.pop(0) == b"a"
         assert [isinstance(error, (kind, WebSocketClosed)) for error in answers] == [True] * len(answers), answers
         assert isinstance(answers[0], kind)
-        assert not it._transport._pool._connections
+        assert not it._lifecycle.transport._pool._connections
 
 
 async def test_a_compressed_bomb_is_too_large(echo_url: str) -> None:

@@ -89,7 +89,7 @@ async def test_a_late_answer_is_dropped_and_nobody_else_s(url: Url) -> None:
         assert isinstance(late, TimeoutError)
         assert (late.phase, late.sent) == ("headers", "full")
         assert others == [b"%d" % n for n in range(20)]
-        assert it._transport.counts()["late"] == 1
+        assert it._lifecycle.transport.counts()["late"] == 1
 
 
 async def test_a_cancelled_request_keeps_its_place(url: Url) -> None:
@@ -119,9 +119,9 @@ async def test_json_rpc(url: Url) -> None:
         with pytest.raises(TimeoutError):
             await it.request(call("hang"), timeout=0.05)
         assert b"told" in await it.request(call("unknown"))
-        assert it._transport.counts() == {"late": 1, "unclaimed": 0, "reconnects": 0}
+        assert it._lifecycle.transport.counts() == {"late": 1, "unclaimed": 0, "reconnects": 0}
         assert b"notified" in await it.request(call("notify", 3))
-        assert it._transport.counts()["unclaimed"] == 3
+        assert it._lifecycle.transport.counts()["unclaimed"] == 3
 
 
 async def test_ids_of_the_caller_are_kept(url: Url) -> None:

@@ -21,6 +21,7 @@ cdef class Exchange:
     cdef public Py_ssize_t hops
     cdef public bint plain
     cdef public object sink
+    cdef public object observer
     cdef public object upload
     cdef public double queued
 

@@ -27,6 +27,7 @@ class Exchange:
         pool: Where it waits.
         plain: Whether its answer is just the body.
         sink: Takes the response's head and body as they come, or None to have them whole.
+        observer: Told of its attempts, or None.
         upload: Writes the request's body after its head, or None if the payload is all.
         queued: Since when it waits for a connection to be free, on the event loop's clock; 0.0 if it does not.
     """
@@ -40,6 +41,7 @@ class Exchange:
         "hops",
         "is_head",
         "limit",
+        "observer",
         "options",
         "payload",
         "plain",
@@ -82,6 +84,7 @@ class Exchange:
         self.hops = 0
         self.plain = True
         self.sink: Any = None
+        self.observer: Any = None
         self.upload: Any = None
         self.queued = 0.0
 

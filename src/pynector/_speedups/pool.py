@@ -92,6 +92,8 @@ class PoolCore(Owner):
     def _begin(self, connection: ConnectionCore, exchange: Exchange) -> None:
         if exchange.queued != 0.0:
             self._start_clock(exchange)
+        if exchange.observer is not None:
+            exchange.observer.connected(connection.transport.get_extra_info("peername"))
         connection.start(exchange)
         if exchange.deadline < connection.alarm:
             self.arm(connection, exchange.deadline)

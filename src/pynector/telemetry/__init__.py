@@ -1,11 +1,28 @@
-"""Optional tracing and logging. Without their packages, or with nobody listening, it does nothing and costs nothing."""
+"""Optional tracing, metrics and logging. Without their packages, or with nobody listening, it costs nothing."""
 
+from .batches import ObservedBatch, ObservedEntry
 from .events import EventLogger
+from .metering import watch
 from .observe import Telemetry
+from .propagation import parse_propagation, propagation, valid_propagation
+from .requests import ObservedRequest
 from .setup import configure_telemetry
-from .tracing import Tracer, get_tracer
+from .tracing import LateTracer, Tracer
 
-__all__ = ["EventLogger", "Telemetry", "Tracer", "configure_telemetry", "get_telemetry"]
+__all__ = [
+    "EventLogger",
+    "ObservedBatch",
+    "ObservedEntry",
+    "ObservedRequest",
+    "Telemetry",
+    "Tracer",
+    "configure_telemetry",
+    "get_telemetry",
+    "parse_propagation",
+    "propagation",
+    "valid_propagation",
+    "watch",
+]
 
 
 def get_telemetry(name: str) -> tuple[Tracer, EventLogger]:
@@ -15,4 +32,4 @@ def get_telemetry(name: str) -> tuple[Tracer, EventLogger]:
     logger takes an event and fields; it writes to structlog where a program has configured it, else to standard
     logging under the same name.
     """
-    return get_tracer(name), EventLogger(name)
+    return LateTracer(name), EventLogger(name)

@@ -20,19 +20,26 @@ class EventLogger:
         self._name = name
         self._logger = logging.getLogger(name)
 
-    def audible(self) -> bool:
-        """Say whether anybody could hear an event: a handler is there, or structlog is configured."""
+    def _has_handler(self) -> bool:
         logger: logging.Logger | None = self._logger
         while logger is not None:
             for handler in logger.handlers:
                 if not isinstance(handler, logging.NullHandler):
                     return True
             logger = logger.parent if logger.propagate else None
-        return _structlog() is not None
+        return False
 
-    def tells_details(self) -> bool:
-        """Say whether DEBUG is enabled in standard logging, for events too many to be rendered in vain."""
-        return self._logger.isEnabledFor(logging.DEBUG)
+    def tells(self, level: int) -> bool:
+        """Say whether an event of a level would be heard."""
+        structlog = _structlog()
+        if structlog is not None:
+            # What it filters out it does not say; but it may write to standard logging, where many events are too many.
+            return level > logging.DEBUG or self._logger.isEnabledFor(level)
+        return self._logger.isEnabledFor(level) and self._has_handler()
+
+    def log(self, level: int, event: str, **fields: Any) -> None:
+        """Log at a level of the logging module."""
+        self._log(level, event, fields)
 
     def debug(self, event: str, **fields: Any) -> None:
         """Log at DEBUG."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,14 +19,16 @@ def configure_telemetry(
 ) -> None:
     """Set up what is installed of OpenTelemetry's SDK and structlog; what is not installed is passed over.
 
-    With the SDK it installs a tracer provider for the service, unless the program has one. Spans go to an OTLP/HTTP
-    exporter where that package is installed, by the OTEL_* variables, and to the console if asked for. With structlog
-    it sends structlog's events to standard logging, unless the program has configured it.
+    With the SDK it installs a tracer provider for the service, unless the program has one, and a meter provider where
+    there is somebody to read it. Spans go in batches, and metrics from time to time, to an OTLP exporter where that
+    package is installed, by the standard OTEL_* variables (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER, ...), and
+    to the console if asked for. With structlog it sends structlog's events to standard logging, unless the program has
+    configured it.
 
     Args:
         service_name: The service's name, not empty.
-        resource_attributes: More attributes of the service by name, such as "deployment.environment".
-        console: Whether to print spans on standard output, too.
+        resource_attributes: More attributes of the service by name, such as "deployment.environment.name".
+        console: Whether to print spans and metrics on standard output, too.
 
     Raises:
         ConfigurationError: If an argument is not valid.
@@ -34,8 +37,13 @@ def configure_telemetry(
         raise ConfigurationError(f"service_name must be a non-empty str, not {service_name!r}")
     if resource_attributes is not None and not isinstance(resource_attributes, Mapping):
         raise ConfigurationError(f"resource_attributes must be a dict, not {type(resource_attributes).__name__}")
+    if not isinstance(console, bool):
+        raise ConfigurationError(f"console must be True or False, not {console!r}")
     if _installed("opentelemetry.sdk.trace"):
-        _set_up_tracing({"service.name": service_name, **(resource_attributes or {})}, console)
+        resources = importlib.import_module("opentelemetry.sdk.resources")
+        resource = resources.Resource.create({"service.name": service_name, **(resource_attributes or {})})
+        _set_up_tracing(resource, console)
+        _set_up_metrics(resource, console)
     if _installed("structlog"):
         _set_up_structlog()
 
@@ -47,20 +55,41 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _set_up_tracing(attributes: Mapping[str, Any], console: bool) -> None:
+def _set_up_tracing(resource: Any, console: bool) -> None:
     trace = importlib.import_module("opentelemetry.trace")
     sdk = importlib.import_module("opentelemetry.sdk.trace")
     export = importlib.import_module("opentelemetry.sdk.trace.export")
-    resources = importlib.import_module("opentelemetry.sdk.resources")
     provider = trace.get_tracer_provider()
     if not isinstance(provider, sdk.TracerProvider):
-        provider = sdk.TracerProvider(resource=resources.Resource.create(attributes))
-        if _installed("opentelemetry.exporter.otlp.proto.http.trace_exporter"):
-            otlp = importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
-            provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter()))
+        provider = sdk.TracerProvider(resource=resource)
+        exporter = _otlp("trace_exporter", "OTLPSpanExporter", "OTEL_TRACES_EXPORTER")
+        if exporter is not None:
+            provider.add_span_processor(export.BatchSpanProcessor(exporter))
         trace.set_tracer_provider(provider)
     if console:
         provider.add_span_processor(export.SimpleSpanProcessor(export.ConsoleSpanExporter()))
+
+
+def _set_up_metrics(resource: Any, console: bool) -> None:
+    metrics = importlib.import_module("opentelemetry.metrics")
+    sdk = importlib.import_module("opentelemetry.sdk.metrics")
+    export = importlib.import_module("opentelemetry.sdk.metrics.export")
+    exporters = [_otlp("metric_exporter", "OTLPMetricExporter", "OTEL_METRICS_EXPORTER")]
+    if console:
+        exporters.append(export.ConsoleMetricExporter())
+    readers = [export.PeriodicExportingMetricReader(exporter) for exporter in exporters if exporter is not None]
+    # Without a reader each record would be made in vain.
+    if readers and not isinstance(metrics.get_meter_provider(), sdk.MeterProvider):
+        metrics.set_meter_provider(sdk.MeterProvider(readers, resource=resource))
+
+
+def _otlp(module: str, name: str, variable: str) -> Any | None:
+    """Give an OTLP exporter, or None where it is not installed or not wanted."""
+    if os.environ.get(variable, "otlp") == "none":
+        return None
+    protocol = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf").partition("/")[0]
+    full = f"opentelemetry.exporter.otlp.proto.{protocol}.{module}"
+    return getattr(importlib.import_module(full), name)() if _installed(full) else None
 
 
 def _set_up_structlog() -> None:

@@ -1,15 +1,16 @@
-"""OpenTelemetry's tracer where a program has set it up, else one whose spans do nothing."""
+"""A tracer that is OpenTelemetry's where a program has set it up, and else one whose spans do nothing."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
+from .opentelemetry import tracer_provider
+
 
 class Span(Protocol):
-    """The part of OpenTelemetry's span that Pynector uses."""
+    """The part of OpenTelemetry's span that NoSpan has, too."""
 
     def set_attribute(self, key: str, value: Any, /) -> None:
         """Set an attribute."""
@@ -19,7 +20,7 @@ class Span(Protocol):
 
 
 class Tracer(Protocol):
-    """The part of OpenTelemetry's tracer that Pynector uses."""
+    """The part of OpenTelemetry's tracer that Pynector gives."""
 
     def start_as_current_span(
         self, name: str, *, attributes: dict[str, Any] | None = None
@@ -38,32 +39,33 @@ class NoSpan:
         return False
 
 
-class _LateTracer:
-    """Asks for the real tracer at each span, so that an SDK set up later is picked up."""
+class LateTracer:
+    """Asks for the real tracer when it is needed, so that an SDK set up later is picked up.
+
+    Args:
+        name: The tracer's name.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._provider: Any = None
+        self._tracer: Any = None
+
+    def real(self) -> Any | None:
+        """Give OpenTelemetry's tracer, or None where no program has set it up."""
+        provider = tracer_provider()
+        if provider is None:
+            return None
+        if provider is not self._provider:
+            self._provider, self._tracer = provider, provider.get_tracer(self._name)
+        return self._tracer
 
     @contextmanager
     def start_as_current_span(self, name: str, *, attributes: dict[str, Any] | None = None) -> Iterator[Any]:
-        if not tracing():
+        """See Tracer."""
+        tracer = self.real()
+        if tracer is None:
             yield NoSpan()
             return
-        tracer = sys.modules["opentelemetry.trace"].get_tracer(self._name)
         with tracer.start_as_current_span(name, attributes=attributes) as span:
             yield span
-
-
-def get_tracer(name: str) -> Tracer:
-    """Give a tracer of a name."""
-    return _LateTracer(name)
-
-
-def tracing() -> bool:
-    """Say whether a program has set up a tracer provider."""
-    # A program that never imported OpenTelemetry cannot have set it up.
-    trace = sys.modules.get("opentelemetry.trace")
-    if trace is None:
-        return False
-    provider = trace.get_tracer_provider()
-    return not isinstance(provider, (trace.ProxyTracerProvider, trace.NoOpTracerProvider))

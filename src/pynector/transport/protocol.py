@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,7 +22,11 @@ class TransportProtocol(Protocol):
     None for any number. It counts for transports that have `exchange` or `submit`.
 
     A transport may have a method `describe(data, options) -> str` that names a request for error messages, without
-    anything secret.
+    anything secret; a method `origins() -> list[OriginCounts]` that counts its connections, from any thread; and an
+    attribute `on_connection`, which the client sets to a function of an event, "open" or "close", a host and a port.
+
+    A transport with an attribute `observable = True` is given, where somebody listens, the option `observer`: a
+    RequestObserver, which it tells of each attempt.
     """
 
     async def connect(self) -> None:
@@ -124,3 +128,91 @@ class SubmitTransport(Protocol):
         Returns:
             A handle to give the request up by, or None if it has ended already.
         """
+
+
+# Telemetry
+
+
+class OriginCounts(NamedTuple):
+    """How many connections there are to an origin, and requests on them.
+
+    Attributes:
+        scheme: "http", "https", "ws" or "wss".
+        host: The host.
+        port: The port.
+        active: Connections that carry a request; None if the transport cannot tell.
+        idle: Other open connections; None if the transport cannot tell.
+        requests: Requests that have been sent and have no answer yet.
+        queued: Requests that wait for a connection.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    active: int | None
+    idle: int | None
+    requests: int
+    queued: int
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port."""
+        return self[:3]
+
+    def plus(self, other: OriginCounts) -> OriginCounts:
+        """Give the sum with another client's for the same origin."""
+        return OriginCounts(*self.origin, *(_sum(mine, its) for mine, its in zip(self[3:], other[3:], strict=True)))
+
+
+def _sum(first: int | None, second: int | None) -> Any:
+    return first if second is None else second if first is None else first + second
+
+
+class Target(Protocol):
+    """A URL, without the user; as text it is whole."""
+
+    @property
+    def scheme(self) -> str:
+        """Give "http" or the like."""
+
+    @property
+    def host(self) -> str:
+        """Name or address."""
+
+    @property
+    def port(self) -> int:
+        """Port number."""
+
+
+class RequestObserver(Protocol):
+    """Told of the attempts of one request: one each time that it is sent, and none where it is not."""
+
+    def attempt(
+        self, method: str, target: Target, headers: list[tuple[str, str]], size: int | None, /
+    ) -> list[tuple[str, str]]:
+        """Take note that the request is about to be sent, first or again.
+
+        Args:
+            method: The method.
+            target: Where it goes.
+            headers: Its header fields.
+            size: The length of its body in bytes, or None if that is not known.
+
+        Returns:
+            Header fields to send beside its own.
+        """
+
+    def inside(self) -> AbstractContextManager[None]:
+        """Give a context for sending by another library, which may tell of it, too."""
+
+    def connected(self, peer: Any, /) -> None:
+        """Take the address and port of the peer it is sent to, or None if they are not known."""
+
+    def head(self, status: int, http_version: str, /) -> None:
+        """Take the status and version, "HTTP/1.1" or the like, of the attempt's response."""
+
+    def done(self) -> None:
+        """Take note that the attempt's response is whole."""
+
+    def failed(self, error: BaseException, /) -> None:
+        """Take note that the attempt failed, and that another one follows. How the last one ends is known by itself."""

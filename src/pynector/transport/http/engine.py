@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from ..protocol import OriginCounts
 from .response import Response
 from .streaming import RawStream
 
@@ -18,6 +19,9 @@ class Engine(Protocol):
 
     async def disconnect(self) -> None:
         """Close every connection."""
+
+    def origins(self) -> list[OriginCounts]:
+        """Count connections and requests by origin; any thread may ask."""
 
     async def exchange(self, data: Any, options: Mapping[str, Any]) -> bytes | Response:
         """Send a request and give its answer.

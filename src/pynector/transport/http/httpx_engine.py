@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import ssl
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -17,25 +16,25 @@ import anyio.lowlevel
 from ..._speedups.accumulator import NO_LIMIT, Accumulator
 from ...errors import (
     ConfigurationError,
-    ConnectError,
     ConnectionLost,
     Phase,
-    ProtocolError,
     PynectorError,
     ResponseTooLarge,
     Sent,
     TransportError,
     as_pynector_error,
 )
+from ..protocol import OriginCounts, RequestObserver
 from ..tls import tls_context
 from .answers import answer_of, next_hop, raw_limit
 from .body import checked_pieces
 from .decoding import too_large
 from .headers import Pair
+from .httpx_errors import translated
 from .httpx_module import httpx
 from .httpx_streaming import HttpxStream, deadline_after, within
 from .options import HTTPOptions
-from .request import IDEMPOTENT, PreparedRequest, prepare
+from .request import IDEMPOTENT, PreparedRequest, observed, prepare
 from .response import RawResponse, Response
 from .streaming import RawStream
 
@@ -46,7 +45,6 @@ _STEPS: dict[str, tuple[Phase, Sent]] = {
     "send_request_body.complete": ("headers", "full"),
     "receive_response_headers.complete": ("body", "full"),
 }
-_QUOTED = re.compile(r":? *(?:bytearray\()?b?(?:'.*'|\".*\").*", re.DOTALL)
 _CONNECTS = frozenset({"connect_tcp.started", "connect_unix_socket.started"})
 _CONNECTED = frozenset({"connect_tcp.complete", "connect_unix_socket.complete"})
 
@@ -57,9 +55,10 @@ _HEADERS = "pynector.headers"
 class _Progress:
     """How far one request has come."""
 
-    __slots__ = ("_stream", "failure", "fresh", "phase", "sent", "upload")
+    __slots__ = ("_stream", "_tell", "failure", "fresh", "phase", "sent", "upload")
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
         self.phase: Phase = "connect"
         self.sent: Sent = "none"
         self.fresh = False
@@ -74,6 +73,7 @@ class _Progress:
             self.fresh = True
         elif step in _CONNECTED:
             self._stream = info["return_value"]
+            self._tell()
         elif step in _STEPS:
             self.phase, self.sent = _STEPS[step]
 
@@ -91,12 +91,15 @@ class HttpxEngine:
 
     Args:
         options: The transport's options.
+        tell: Told of connections: "open", host and port.
     """
 
     name = "httpx"
 
-    def __init__(self, options: HTTPOptions) -> None:
+    def __init__(self, options: HTTPOptions, tell: Callable[[str, str, int], None]) -> None:
         self._options = options
+        self._tell = tell
+        self._under_way: Counter[tuple[str, str, int]] = Counter()
         self._proxied = options.proxy is not None or (options.trust_env and bool(urllib.request.getproxies()))
         self._client: Any = self._make_client()
 
@@ -110,10 +113,11 @@ class HttpxEngine:
         settings = self._options.for_request(options)
         request = prepare(data, options, self._options)
         limit = raw_limit(settings)
+        observer: RequestObserver | None = options.get("observer")
         hops = 0
         while True:
             try:
-                raw = await self.send(request, limit)
+                raw = await self.send(request, limit, observer)
             except ResponseTooLarge:
                 raise too_large(settings["max_response_bytes"], request.label) from None
             except TransportError as error:
@@ -125,49 +129,83 @@ class HttpxEngine:
             request = following
             hops += 1
 
-    async def send(self, request: PreparedRequest, limit: int | None) -> RawResponse:
+    async def send(self, request: PreparedRequest, limit: int | None, observer: RequestObserver | None) -> RawResponse:
         """Send one request and give its response; the body may have at most `limit` bytes as it comes.
 
         Raises:
             TransportError: If the exchange failed.
         """
-        progress = _Progress()
+        progress = self._progress(request)
         try:
-            return await self._send(request, limit, progress)
-        except ConnectionLost:
+            return await self._send(request, limit, progress, observer)
+        except ConnectionLost as error:
             # The server closed an idle connection while the request was on its way. That is nobody's fault, and what
             # is idempotent may be sent again: once, for the next connection could be as old.
             may_repeat = request.method in IDEMPOTENT and not request.has_stream
             if progress.fresh or progress.phase == "body" or not may_repeat:
                 raise
-        return await self._send(request, limit, _Progress())
+            if observer is not None:
+                observer.failed(error)
+        return await self._send(request, limit, self._progress(request), observer)
 
-    async def _send(self, request: PreparedRequest, limit: int | None, progress: _Progress) -> RawResponse:
-        async with _telling(progress):
-            response = await self._start(request, progress)
-            try:
-                body = await _read(response, limit)
-            finally:
-                await response.aclose()
+    async def _send(
+        self, request: PreparedRequest, limit: int | None, progress: _Progress, observer: RequestObserver | None
+    ) -> RawResponse:
+        with self._counted(request):
+            async with _telling(progress):
+                response = await self._start(request, progress, observer)
+                try:
+                    body = await _read(response, limit)
+                finally:
+                    await response.aclose()
+        if observer is not None:
+            observer.done()
         return RawResponse(response.status_code, _header_pairs(response), body, response.http_version)
 
-    async def _start(self, request: PreparedRequest, progress: _Progress) -> Any:
+    async def _start(self, request: PreparedRequest, progress: _Progress, observer: RequestObserver | None) -> Any:
         """Send a request and give httpx's response, its body not read."""
-        message = self._message(request, progress)
-        return await self._client.send(message, stream=True, auth=_flow(request.auth), follow_redirects=False)
+        message = self._message(observed(request, observer), progress)
+        flow = _flow(request.auth)
+        if observer is None:
+            return await self._client.send(message, stream=True, auth=flow, follow_redirects=False)
+        with observer.inside():
+            response = await self._client.send(message, stream=True, auth=flow, follow_redirects=False)
+        network = response.extensions.get("network_stream")
+        observer.connected(None if network is None else network.get_extra_info("server_addr"))
+        observer.head(response.status_code, response.http_version)
+        return response
+
+    def _progress(self, request: PreparedRequest) -> _Progress:
+        return _Progress(lambda: self._tell("open", request.url.host, request.url.port))
+
+    @contextmanager
+    def _counted(self, request: PreparedRequest) -> Iterator[None]:
+        origin = request.url.origin
+        self._under_way[origin] += 1
+        try:
+            yield
+        finally:
+            self._under_way[origin] -= 1
+            if not self._under_way[origin]:
+                del self._under_way[origin]
+
+    def origins(self) -> list[OriginCounts]:
+        """See Engine."""
+        return [OriginCounts(*origin, None, None, count, 0) for origin, count in list(self._under_way.items())]
 
     async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
         """See Engine."""
         settings = self._options.for_request(options)
         request = prepare(data, options, self._options)
         deadline = deadline_after(timeout)
+        observer: RequestObserver | None = options.get("observer")
         hops = 0
         while True:
-            progress = _Progress()
+            progress = self._progress(request)
             try:
                 with within(deadline, request.label, progress):
                     async with _telling(progress):
-                        response = await self._start(request, progress)
+                        response = await self._start(request, progress, observer)
             except PynectorError as error:
                 error.request = error.request or request.label
                 raise
@@ -181,6 +219,8 @@ class HttpxEngine:
             if following is None:
                 return stream
             await stream.drop()
+            if observer is not None:
+                observer.done()
             request = following
             hops += 1
 
@@ -342,35 +382,3 @@ class _AnyAuth(httpx.Auth):
 def _flow(auth: Any) -> Any:
     # A callable, because None would make httpx read the user's ~/.netrc.
     return (lambda request: request) if auth is None else _AnyAuth(auth)
-
-
-def translated(error: Exception, progress: _Progress) -> TransportError:
-    """Give the TransportError for an exception of httpx."""
-    phase, sent = progress.phase, progress.sent
-    # h11 quotes the line it cannot read, which may be a secret header.
-    said = _QUOTED.sub("", str(error)) or type(error).__name__
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
-        problem: TransportError = ConnectError(f"no connection: {said}", phase=phase, sent="none")
-        problem.transient = not _is_refused_certificate(error)
-        return problem
-    if isinstance(error, httpx.RemoteProtocolError) and not _is_early_end(said):
-        return ProtocolError(f"the server broke the protocol: {said}", phase=phase, sent=sent)
-    if isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError, httpx.TimeoutException, OSError)):
-        return ConnectionLost(f"the connection broke: {said}", phase=phase, sent=sent)
-    problem = TransportError(f"httpx failed: {type(error).__name__}: {said}", phase=phase, sent=sent)
-    problem.transient = False
-    return problem
-
-
-def _is_early_end(said: str) -> bool:
-    # h11 and httpcore have one exception for a peer that went away and for one that talks nonsense.
-    return "disconnected" in said or "closed connection" in said or "ConnectionTerminated" in said
-
-
-def _is_refused_certificate(error: BaseException) -> bool:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False

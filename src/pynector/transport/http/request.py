@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 from collections.abc import AsyncIterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from ...config import nearest
 from ...errors import ConfigurationError
@@ -14,6 +14,9 @@ from .body import encode_body
 from .headers import Pair, header_pairs, is_token, merged_headers
 from .options import REQUEST_SETTINGS, HTTPOptions
 from .urls import URL, is_absolute, join_path, merged_params, param_pairs, parse_url, with_params
+
+if TYPE_CHECKING:
+    from ..protocol import RequestObserver
 
 FIELDS = (
     "method",
@@ -170,7 +173,7 @@ def _described(data: Any) -> dict[str, Any] | None:
 def check_option_names(options: Mapping[str, Any]) -> None:
     """Raise a ConfigurationError if an option of a request is unknown."""
     for name in options:
-        if name not in _KNOWN and name not in _OPTIONS:
+        if name not in _KNOWN and name not in _OPTIONS and name != "observer":
             raise ConfigurationError(
                 f"a request has no option {name!r}: {nearest(name, {'timeout', *_KNOWN, *_OPTIONS})}"
             )
@@ -200,6 +203,16 @@ def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> Prepa
         header_pairs(fields.get("headers"), "headers"),
     )
     return PreparedRequest(method, url, check_framing(headers, body), body, flow)
+
+
+def observed(request: PreparedRequest, observer: RequestObserver | None) -> PreparedRequest:
+    """Give a request as it is sent now, and tell its observer of the attempt."""
+    if observer is None:
+        return request
+    body = request.body
+    size = 0 if body is None else len(body) if isinstance(body, bytes) else None
+    added = observer.attempt(request.method, request.url, request.headers, size)
+    return replace(request, headers=[*request.headers, *added]) if added else request
 
 
 def check_framing(headers: list[Pair], body: bytes | AsyncIterable[bytes] | None) -> list[Pair]:

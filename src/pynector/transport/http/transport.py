@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ...errors import ConfigurationError, TransportError
+from ..protocol import OriginCounts
 from ..tls import tls_context
 from .engine import Engine
 from .options import OPTION_NAMES, HTTPOptions
@@ -36,8 +37,11 @@ class HTTPTransport:
         ConfigurationError: If an option is not valid.
     """
 
+    observable = True
+
     def __init__(self, **options: Any) -> None:
         self._options = HTTPOptions(options, USER_AGENT)
+        self.on_connection: Callable[[str, str, int], None] | None = None
         self._engine: Engine | None = None
         self.submit: Callable[..., Any] | None = None
         self._pending: tuple[Any, dict[str, Any]] | None = None
@@ -68,14 +72,22 @@ class HTTPTransport:
                 # What is wrong with a file is to be known now, not at the first https request.
                 tls_context(self._options.verify, self._options.cert, ("http/1.1",))
             others = None if wanted == "native" else self._httpx_engine
-            engine = NativeEngine(self._options, asyncio.get_running_loop(), others)
+            engine = NativeEngine(self._options, asyncio.get_running_loop(), others, self._tell)
             self._engine = engine
             self.submit = engine.submit
 
     def _httpx_engine(self) -> Engine:
         from .httpx_engine import HttpxEngine
 
-        return HttpxEngine(self._options)
+        return HttpxEngine(self._options, self._tell)
+
+    def _tell(self, event: str, host: str, port: int) -> None:
+        if self.on_connection is not None:
+            self.on_connection(event, host, port)
+
+    def origins(self) -> list[OriginCounts]:
+        """Count connections and requests by origin; through httpx, requests only."""
+        return [] if self._engine is None else self._engine.origins()
 
     async def disconnect(self) -> None:
         """Close every connection."""

@@ -9,9 +9,12 @@ import itertools
 import math
 import random
 from collections import deque
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...errors import ConnectError, PynectorError, TimeoutError, TransportError
+from ..protocol import OriginCounts
 from .connection import Connection
 from .connector import Connector
 from .correlation import LATE, PUSHED
@@ -32,6 +35,7 @@ class ConnectionPool:
     Args:
         options: The transport's options.
         loop: The event loop.
+        tell: Told of connections: "open" or "close", host and port.
 
     Attributes:
         late: How many messages answered a request that had ended, or none at all.
@@ -39,8 +43,13 @@ class ConnectionPool:
         reconnects: How many connections took the place of a lost one.
     """
 
-    def __init__(self, options: WebSocketOptions, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, options: WebSocketOptions, loop: asyncio.AbstractEventLoop, tell: Callable[[str, str, int], None]
+    ) -> None:
         self._options = options
+        parts = urlsplit(options.url)
+        self._origin = (parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80))
+        self._tell = tell
         self._loop = loop
         self._connector = Connector(options, loop)
         self._connections: list[Connection] = []
@@ -86,6 +95,7 @@ class ConnectionPool:
             if connection.ready.done() and not connection.ready.cancelled():
                 connection.ready.exception()
             raise
+        self._tell("open", *self._origin[1:])
         if self._closed:
             connection.close()
             self._closing.add(connection)
@@ -140,6 +150,12 @@ class ConnectionPool:
         else:
             self._waiting.append(pending)
             self._ensure_connections()
+
+    def counts(self) -> OriginCounts:
+        """Count connections and requests; any thread may ask."""
+        loads = [len(connection.matcher) for connection in list(self._connections)]
+        active = sum(load > 0 for load in loads)
+        return OriginCounts(*self._origin, active, len(loads) - active, sum(loads), len(self._waiting))
 
     def _free(self) -> Connection | None:
         """Give the connection with the least in flight that can take a request, or None."""
@@ -261,8 +277,11 @@ class ConnectionPool:
 
     def lost(self, connection: Connection) -> None:
         """Take note that a connection has ended."""
+        known = connection in self._connections
+        if known or connection in self._closing:
+            self._tell("close", *self._origin[1:])
         self._closing.discard(connection)
-        if connection not in self._connections:
+        if not known:
             return
         self._connections.remove(connection)
         again = []

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import ConfigurationError
-from ..protocol import Completion, Handle
+from ..protocol import Completion, Handle, OriginCounts
 from .messages import Pending
 from .options import OPTION_NAMES, WebSocketOptions
 from .pool import ConnectionPool
@@ -30,6 +30,7 @@ class WebSocketTransport:
     def __init__(self, **options: Any) -> None:
         self._options = WebSocketOptions(options)
         self._pool: ConnectionPool | None = None
+        self.on_connection: Callable[[str, str, int], None] | None = None
 
     def describe(self, data: Any, options: Mapping[str, Any]) -> str:
         """Name a request by the URL without its query."""
@@ -49,9 +50,17 @@ class WebSocketTransport:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise ConfigurationError("the websocket transport runs on asyncio and uvloop only") from None
-        pool = ConnectionPool(self._options, loop)
+        pool = ConnectionPool(self._options, loop, self._tell)
         await pool.open()
         self._pool = pool
+
+    def _tell(self, event: str, host: str, port: int) -> None:
+        if self.on_connection is not None:
+            self.on_connection(event, host, port)
+
+    def origins(self) -> list[OriginCounts]:
+        """Count connections and requests; any thread may ask."""
+        return [] if self._pool is None else [self._pool.counts()]
 
     async def disconnect(self) -> None:
         """Close every connection."""

@@ -15,15 +15,17 @@ from ...._speedups.exchange import NO_LIMIT, Exchange
 from ....errors import (
     ConfigurationError,
     Phase,
+    PynectorError,
     Sent,
     TimeoutError,
     TransportError,
     as_pynector_error,
 )
+from ...protocol import OriginCounts
 from ..answers import answer_of, next_hop, raw_limit
 from ..engine import Engine
 from ..options import HTTPOptions
-from ..request import IDEMPOTENT, PreparedRequest, prepare
+from ..request import IDEMPOTENT, PreparedRequest, observed, prepare
 from ..response import RawResponse, Response
 from ..streaming import RawStream
 from .connect import Connector, Origin
@@ -44,6 +46,7 @@ class NativeEngine(CarrierCore):
         options: The transport's options.
         loop: The running event loop.
         make_other: Makes the engine for requests that this one leaves to it, or None if there is to be none.
+        tell: Told of connections: "open" or "close", host and port.
     """
 
     name = "native"
@@ -54,10 +57,12 @@ class NativeEngine(CarrierCore):
         options: HTTPOptions,
         loop: asyncio.AbstractEventLoop,
         make_other: Callable[[], Engine] | None,
+        tell: Callable[[str, str, int], None],
     ) -> None:
         super().__init__(loop.time)
         self.options = options
         self.loop = loop
+        self.tell = tell
         self.connector = Connector(options, loop)
         # A read and its parsing follow each other at once, so one buffer serves all connections.
         self.scratch = memoryview(bytearray(SCRATCH))
@@ -127,13 +132,16 @@ class NativeEngine(CarrierCore):
     def _load(self, exchange: Exchange, request: PreparedRequest) -> Pool:
         """Put a request into an exchange, and give the pool it belongs to."""
         exchange.request = request
-        exchange.payload = encode_request(request)
+        exchange.observer = exchange.options.get("observer")
+        exchange.payload = encode_request(observed(request, exchange.observer))
         exchange.is_head = request.method == "HEAD"
         exchange.repeatable = request.method in IDEMPOTENT and not request.has_stream
         if isinstance(request.body, AsyncIterable):
             Upload(self, exchange, request.body, declared_length(request))
         if exchange.sink is not None:
             exchange.plain, exchange.limit = False, NO_LIMIT
+        if exchange.observer is not None:
+            exchange.plain = False
         return self._pool(request.url.origin)
 
     def request_of(self, exchange: Exchange) -> PreparedRequest:
@@ -174,6 +182,9 @@ class NativeEngine(CarrierCore):
 
     def conclude(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> None:
         """See CarrierCore."""
+        if exchange.observer is not None:
+            exchange.observer.head(status, f"HTTP/{version}")
+            exchange.observer.done()
         if exchange.sink is not None:
             exchange.sink.conclude()
             return
@@ -191,6 +202,13 @@ class NativeEngine(CarrierCore):
             self.succeed(exchange, answer)
         else:
             self.follow(exchange, following)
+
+    def send_again(self, exchange: Exchange, problem: PynectorError) -> None:
+        """Send a request again, whose connection was dead before it arrived."""
+        if exchange.observer is not None:
+            exchange.observer.failed(problem)
+            exchange.payload = encode_request(observed(self.request_of(exchange), exchange.observer))
+        exchange.pool.connect(exchange)
 
     def follow(self, exchange: Exchange, following: PreparedRequest) -> None:
         """Send the request that a redirect asks for."""
@@ -232,6 +250,11 @@ class NativeEngine(CarrierCore):
         """Drop an empty pool: a crawler meets very many origins."""
         if self.options.base is None or origin != self.options.base.origin:
             self._pools.pop(origin, None)
+
+    def origins(self) -> list[OriginCounts]:
+        """See Engine."""
+        counts = [pool.counts() for pool in list(self._pools.values())]
+        return counts if self._other is None else [*counts, *self._other.origins()]
 
     def _pool(self, origin: Origin) -> Pool:
         pool = self._pools.get(origin)

@@ -10,6 +10,7 @@ from ...._speedups.exchange import Exchange
 from ...._speedups.http1 import TOO_LARGE, ConnectionCore
 from ...._speedups.pool import PoolCore
 from ....errors import ConnectionLost, ProtocolError, PynectorError, Sent, TimeoutError, TransportError
+from ...protocol import OriginCounts
 from ..decoding import too_large
 from .connect import Origin
 
@@ -55,6 +56,12 @@ class Pool(PoolCore):
     def in_use(self) -> int:
         """How many connections carry an exchange or are being made."""
         return len(self._open) - len(self._idle) + self._connecting
+
+    def counts(self) -> OriginCounts:
+        """Count connections and requests; any thread may ask."""
+        idle = len(self._idle)
+        active = len(self._open) - idle
+        return OriginCounts(*self._origin, active, idle, active, len(self._bound) + len(self._queued))
 
     # Exchanges
 
@@ -106,18 +113,19 @@ class Pool(PoolCore):
             connection.timer.cancel()
             connection.timer = None
         connection.release()
+        self._engine.tell("close", *self._origin[1:])
         if exchange is not None:
             exchange.connection = None
-            if connection.used and exchange.repeatable and not heard:
-                # The server closed it while the request was on its way, which is nobody's fault; but only once, and
-                # not on another kept connection, which may be as dead.
-                exchange.repeatable = False
-                self.connect(exchange)
-                return
             sent: Sent = "partial" if phase == "write" else "full"
             said = str(error) if error is not None else "the server closed it"
             problem = ConnectionLost(f"the connection broke: {said}", phase=phase, sent=sent)
             problem.__cause__ = error
+            if connection.used and exchange.repeatable and not heard:
+                # The server closed it while the request was on its way, which is nobody's fault; but only once, and
+                # not on another kept connection, which may be as dead.
+                exchange.repeatable = False
+                self._engine.send_again(exchange, problem)
+                return
             self._engine.failed(exchange, problem)
         self._serve_waiters()
 
@@ -146,6 +154,7 @@ class Pool(PoolCore):
         else:
             if connection.transport is not None:
                 self._open.add(connection)
+                engine.tell("open", *self._origin[1:])
                 self._hand_over(connection, exchange)
                 return
             problem = ConnectionLost("the server closed the connection at once", phase="write", sent="none")

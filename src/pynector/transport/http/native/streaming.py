@@ -58,6 +58,8 @@ class IncomingStream:
         """Take the head of a final response: it is the answer's, or leads to another."""
         exchange = self._exchange
         self.request = self._engine.request_of(exchange)
+        if exchange.observer is not None:
+            exchange.observer.head(status, f"HTTP/{version}")
         raw = RawResponse(status, header_pairs_of(head), b"", f"HTTP/{version}")
         try:
             allowed = self._engine.options.redirect_headers

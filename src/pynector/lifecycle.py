@@ -1,0 +1,139 @@
+"""The sessions of a client, one after another: each begins with the first use on an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .config import nearest
+from .errors import ConfigurationError, PynectorError
+from .runtime import Runtime
+from .session import Session, check_transport
+from .stats import Counters, Stats
+from .telemetry import Telemetry, watch
+from .transport.registry import TransportFactory, get_transport_factory_registry, option_names
+
+
+class Lifecycle:
+    """A client's transport, and the session it is used in.
+
+    Args:
+        transport: A transport of the caller's own, or None to make one.
+        transport_type: The name of the factory that makes it.
+        options: The transport's options.
+        own: The names of the client's own settings, for messages.
+        telemetry: Told of connections, or None.
+
+    Attributes:
+        transport: The transport.
+        session: The session in use, or None before the first use and after `close`.
+        counters: What has been done in all sessions.
+
+    Raises:
+        ConfigurationError: If the transport is none, or an option is not valid.
+    """
+
+    def __init__(
+        self,
+        transport: Any,
+        transport_type: str,
+        options: dict[str, Any],
+        own: Iterable[str],
+        telemetry: Telemetry | None,
+    ) -> None:
+        self._options = options
+        self._telemetry = telemetry
+        self._runtime: Runtime | None = None
+        self._factory: TransportFactory | None = None
+        self.session: Session | None = None
+        self.counters = Counters()
+        if transport is not None:
+            self.transport = check_transport(transport)
+            if options:
+                raise ConfigurationError(f"option {min(options)!r} has no effect on a transport that is passed in")
+        else:
+            self._factory = get_transport_factory_registry().get(transport_type)
+            _refuse_unknown(options, transport_type, self._factory, own)
+            self.transport = self._make_transport(self._factory)
+
+    def current(self) -> Session:
+        """Give the session on the caller's event loop, a new one if the last one's loop is gone.
+
+        Raises:
+            PynectorError: If the client is in use on another running loop.
+        """
+        session = self.session
+        if session is not None:
+            if session.runtime.serves():
+                return session
+            if not session.runtime.is_over():
+                raise _in_use_elsewhere()
+        before, self._runtime = self._runtime, Runtime.current()
+        if before is not None and self._factory is not None:
+            # The last session may not have ended with the transport it had.
+            self.transport = self._make_transport(self._factory)
+        reused = before is not None and self._factory is None and before.serves()
+        self.session = session = Session(self.transport, self._runtime, self.counters, reused)
+        if self._telemetry is not None:
+            watch(session)
+            if hasattr(self.transport, "on_connection"):
+                self.transport.on_connection = self._telemetry.connection
+        return session
+
+    async def ready(self, limit: float) -> tuple[Session, float]:
+        """Give a connected session, and what is left of `limit` seconds.
+
+        Raises:
+            PynectorError: If it cannot connect.
+        """
+        session = self.current()
+        if not session.connected:
+            started = session.runtime.clock()
+            try:
+                await session.connect_within(limit)
+            except PynectorError as error:
+                self.counters.failed(error)
+                raise
+            limit -= session.runtime.clock() - started
+        return session, limit
+
+    async def close(self) -> None:
+        """End the session; a transport of the caller's own stays connected.
+
+        Raises:
+            PynectorError: If it is in use on another running loop, or the transport cannot disconnect.
+        """
+        session = self.session
+        if session is None:
+            return
+        over = session.runtime.is_over()
+        if not over and not session.runtime.serves():
+            raise _in_use_elsewhere()
+        self.session = None
+        if not over:
+            await session.close(disconnect=self._factory is not None)
+
+    def stats(self) -> Stats:
+        """Give the numbers of all sessions."""
+        if self.session is not None:
+            return self.session.stats()
+        return Stats(self.counters.requests, dict(self.counters.errors), self.counters.retries)
+
+    def _make_transport(self, factory: TransportFactory) -> Any:
+        return check_transport(factory.create_transport(**self._options))
+
+
+def _refuse_unknown(
+    options: dict[str, Any], transport_type: str, factory: TransportFactory, own: Iterable[str]
+) -> None:
+    known = option_names(factory)
+    if known is None:
+        return
+    for name in options:
+        if name not in known:
+            hint = nearest(name, {*known, *own})
+            raise ConfigurationError(f"transport {transport_type!r} and the client have no option {name!r}: {hint}")
+
+
+def _in_use_elsewhere() -> PynectorError:
+    return PynectorError("this client is in use on another event loop that still runs; make one client for each loop")

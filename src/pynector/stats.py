@@ -1,0 +1,50 @@
+"""What a client has done and is doing, in numbers, without any telemetry package."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Stats:
+    """The numbers of one client; see `Pynector.stats`.
+
+    Attributes:
+        requests: Requests that have ended, by an answer or an error; each attempt of request_with_retry is one.
+        errors: How many of them ended in an error, by the name of its class.
+        retries: Attempts of request_with_retry beyond the first.
+        in_flight: Requests that have started and not ended.
+        queued: Requests of batches that have not started, and started ones that wait for a connection.
+        connections: Connections by state, "active" and "idle"; empty where the transport cannot tell.
+    """
+
+    requests: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    retries: int = 0
+    in_flight: int = 0
+    queued: int = 0
+    connections: dict[str, int] = field(default_factory=dict)
+
+
+class Counters:
+    """What a client has done so far; its fields are those of Stats."""
+
+    __slots__ = ("errors", "requests", "retries")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.retries = 0
+        self.errors: Counter[str] = Counter()
+
+    def failed(self, error: BaseException, count: int = 1) -> None:
+        """Count requests that ended in an error."""
+        self.requests += count
+        self.errors[type(error).__name__] += count
+
+    def collected(self, results: Iterable[object], count: int, failures: int) -> None:
+        """Count the requests of a batch."""
+        self.requests += count
+        if failures:
+            self.errors.update(type(result).__name__ for result in results if isinstance(result, BaseException))

@@ -1,0 +1,83 @@
+"""To whom trace context and baggage go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ..transport.protocol import Target
+
+_PORTS = {"http": 80, "https": 443}
+
+
+class Propagation:
+    """A rule to whom trace context and baggage go.
+
+    Args:
+        origins: Scheme, host and port of those it goes to; None: everybody.
+    """
+
+    def __init__(self, origins: frozenset[tuple[str, str, int]] | None) -> None:
+        self._origins = origins
+
+    def fields(self, context: Any, target: Target, names: Iterable[str]) -> list[tuple[str, str]]:
+        """Give the header fields for a request, by the program's global propagator.
+
+        Args:
+            context: The context of the request's span.
+            target: Where it goes.
+            names: The names of header fields that it has already, in lower case; these stay as they are.
+        """
+        if self._origins is not None and (target.scheme, target.host, target.port) not in self._origins:
+            return []
+        carrier: dict[str, str] = {}
+        import_module("opentelemetry.propagate").inject(carrier, context)
+        taken = set(names)
+        return [(name, value) for name, value in carrier.items() if name.lower() not in taken]
+
+
+def propagation(value: Any, where: str) -> Propagation:
+    """Accept "all", "none", or a list of origins such as "https://api.example.com".
+
+    Raises:
+        ConfigurationError: If it is none of these.
+    """
+    if value == "all":
+        return Propagation(None)
+    if value == "none":
+        return Propagation(frozenset())
+    if isinstance(value, str) or not isinstance(value, (list, tuple, set, frozenset)):
+        raise ConfigurationError(f"{where} must be 'all', 'none' or a list of origins, not {value!r}")
+    return Propagation(frozenset(_origin(text, where) for text in value))
+
+
+def valid_propagation(value: Any, where: str) -> Any:
+    """Accept what `propagation` accepts, and give it back."""
+    propagation(value, where)
+    return value
+
+
+def parse_propagation(text: str, where: str) -> Any:
+    """Parse the text of a variable: "all", "none", or origins with commas between them."""
+    return text if text in ("all", "none") else [part.strip() for part in text.split(",")]
+
+
+def _origin(text: Any, where: str) -> tuple[str, str, int]:
+    try:
+        parts = urlsplit(text)
+        scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port
+    except (AttributeError, TypeError, ValueError):
+        raise _no_origin(where) from None
+    if scheme not in _PORTS or not host or parts.path.strip("/") or parts.query or parts.username is not None:
+        raise _no_origin(where)
+    return scheme, host, port or _PORTS[scheme]
+
+
+def _no_origin(where: str) -> ConfigurationError:
+    # Not what was given, which may hold a password.
+    return ConfigurationError(f"{where}: an origin is a scheme, a host and perhaps a port: 'https://api.example.com'")

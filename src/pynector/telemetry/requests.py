@@ -1,0 +1,143 @@
+"""One request as it is told of: a span around its attempts, and an event at its start and at its end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from ..errors import PynectorError, as_pynector_error
+from .attempts import Listeners, ObservedAttempts, attached, error_status
+from .conventions import error_type
+
+
+class ObservedRequest(ObservedAttempts):
+    """One request as it is told of, with its attempts.
+
+    Args:
+        listeners: Who is told.
+        context: OpenTelemetry's context for its span; None: the current one.
+        level: The level of its events.
+        data: What is sent.
+        index: Its place in a batch, or None.
+    """
+
+    __slots__ = ("_answer", "_fields", "_level", "_started", "ended")
+
+    def __init__(self, listeners: Listeners, context: Any, level: int, data: Any, index: int | None = None) -> None:
+        span = None
+        if listeners.tracer is not None:
+            span = listeners.tracer.start_span("pynector.request", context=context)
+            context = import_module("opentelemetry.trace").set_span_in_context(span, context)
+        super().__init__(listeners, context, span, byte_length(data))
+        self._level = level
+        self._fields: dict[str, Any] = {} if index is None else {"index": index}
+        self._answer: Any = None
+        self._started = time.perf_counter()
+        self.ended = False
+
+    def begin(self, **fields: Any) -> None:
+        """Tell of its start."""
+        events = self._listeners.events
+        if events.tells(self._level):
+            events.log(self._level, "request.start", **self._fields, data_size=self._size, **fields, **self._ids())
+
+    def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the options of a request with which the transport reports to this object."""
+        return {**options, "observer": self}
+
+    def current(self) -> Any:
+        """Give a context in which its span is the current one."""
+        return attached(self._context)
+
+    def answered(self, answer: Any) -> Any:
+        """Give the answer back."""
+        self._answer = answer
+        return answer
+
+    def retried(self, error: PynectorError, attempt: int, wait: float) -> None:
+        """Take note that it is sent again after `wait` seconds."""
+        self.failed(error)
+        if self._span is not None and self._span.is_recording():
+            self._span.add_event("retry", {"attempt": attempt, "wait": wait, "error.type": error_type(error)})
+
+    def give_up(self) -> None:
+        """Tell that nobody wants its answer any more, which is no error."""
+        if not self.ended:
+            self.ended = True
+            self._end_attempt(None, cancelled=True)
+            if self._span is not None:
+                self._span.end()
+
+    def end(self, error: BaseException | None) -> None:
+        """Tell of its end: by an answer, or by an error."""
+        if self.ended:
+            return
+        self.ended = True
+        received = None if error is not None else byte_length(getattr(self._answer, "content", self._answer))
+        problem = None if error is None else as_pynector_error(error)
+        self._end_attempt(problem)
+        self._end_span(problem, received)
+        self._tell_end(problem, received)
+
+    def _end_span(self, problem: PynectorError | None, received: int | None) -> None:
+        span = self._span
+        if span is None:
+            return
+        if span.is_recording():
+            attributes: dict[str, Any] = {}
+            if self._size is not None:
+                attributes["request.size"] = self._size
+            if received is not None:
+                attributes["response.size"] = received
+            if problem is not None:
+                attributes["error.type"] = error_type(problem)
+                span.set_status(error_status())
+            span.set_attributes(attributes)
+        span.end()
+
+    def _tell_end(self, problem: PynectorError | None, received: int | None) -> None:
+        events, level = self._listeners.events, self._level
+        if problem is not None and level != logging.DEBUG:
+            level = logging.ERROR
+        if not events.tells(level):
+            return
+        fields = {**self._fields, "data_size": self._size}
+        if problem is None:
+            fields["result_size"] = received
+        else:
+            fields["error_type"] = error_type(problem)
+            for name in ("request", "phase", "sent"):
+                if getattr(problem, name, None) is not None:
+                    fields[name] = getattr(problem, name)
+        if self.attempts:
+            fields["attempts"] = self.attempts
+        if self._status:
+            fields["status"] = self._status
+        fields["duration"] = round(time.perf_counter() - self._started, 6)
+        name = "request.complete" if problem is None else "request.error"
+        events.log(level, name, **fields, **self._ids())
+
+    def _ids(self) -> dict[str, str]:
+        return ids_of(self._span)
+
+
+def byte_length(data: Any) -> int | None:
+    """Give the size of data in bytes where it can be had without encoding it, else None."""
+    if isinstance(data, (bytes, bytearray)):
+        return len(data)
+    if isinstance(data, memoryview):
+        return data.nbytes
+    if isinstance(data, str) and data.isascii():
+        return len(data)
+    return None
+
+
+def ids_of(span: Any) -> dict[str, str]:
+    """Give the fields of an event that tell of a span."""
+    if span is None:
+        return {}
+    context = span.get_span_context()
+    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}

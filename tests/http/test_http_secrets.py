@@ -1,0 +1,112 @@
+"""Nothing secret is told: not by spans, not by metrics, not by logs, wherever a secret may enter."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from scripted import ScriptedServer, answer
+
+from pynector import Pynector, PynectorError
+from pynector.testing import LoopbackServer
+from transports import ExchangeOnly
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "hunter2"
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture, spans: Any, points: Any) -> Callable[[], str]:
+    """Gives all that was told, as text."""
+    caplog.set_level(logging.DEBUG, "pynector")
+
+    def everything() -> str:
+        records = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
+        return "\n".join([*records, *(span.to_json() for span in spans.get_finished_spans()), str(points())])
+
+    return everything
+
+
+@pytest.mark.parametrize("path", ["id/1", "status/500", "redirect/1", "hang", "close"])
+async def test_no_secret_of_a_request_is_told(
+    path: str, engine: str, server: LoopbackServer, told: Callable[[], str]
+) -> None:
+    base = server.url.replace("://", f"://user:{SECRET}@")
+    request = {
+        "method": "POST",
+        "path": f"/{path}?own={SECRET}&{SECRET}",
+        "params": {"token": SECRET},
+        "headers": {"Authorization": f"Bearer {SECRET}", "X-Key": SECRET},
+        "content": f"body {SECRET}",
+    }
+    results: list[Any] = []
+    settings: dict[str, Any] = {"params": {"key": SECRET}, "cookies": {"session": SECRET}, "http_engine": engine}
+    async with Pynector(base_url=base, **settings) as client:
+        results += await client.batch_request([(request, {"timeout": 0.5})])
+        with contextlib.suppress(PynectorError):
+            await client.request_with_retry(request, 2, 0, headers={"X-Other": SECRET}, timeout=0.5)
+        with contextlib.suppress(PynectorError):
+            async with client.stream(request, 0.5, auth=("user", SECRET)) as response:
+                await response.read()
+    text = told() + "".join(f"{result} {result!r}" for result in results if isinstance(result, Exception))
+    for part in ("request.start", "batch.complete", "pynector.batch_request", "url.full", "http.client.request.dur"):
+        assert part in text
+    assert SECRET not in text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"headers": {"X-Key": f"{SECRET}\n"}},
+        {"headers": {f"{SECRET} ": "x"}},
+        {"auth": f"{SECRET}\n"},
+        {"cookies": {"session": f"{SECRET};"}},
+        {"url": f"ftp://user:{SECRET}@host/"},
+        {"method": f"{SECRET} "},
+    ],
+)
+async def test_no_secret_of_a_request_that_is_refused_is_told(
+    wrong: dict[str, Any], engine: str, server: LoopbackServer, told: Callable[[], str]
+) -> None:
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        await client.batch_request([(None, wrong)])
+        with pytest.raises(PynectorError):
+            await client.request(None, **wrong)
+    assert "request.error" in told()
+    assert SECRET not in told()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer(SECRET.encode(), "200 OK", f"Set-Cookie: a={SECRET}"),
+        answer(SECRET.encode(), f"500 {SECRET}", f"X: {SECRET}"),
+        f"HTTP/1.1 200 OK\r\n{SECRET}\r\n\r\n".encode(),
+        f"{SECRET}\r\n\r\n".encode(),
+        answer(SECRET.encode(), "200 OK", "Content-Encoding: gzip"),
+        answer(b"", "302 Found", f"Location: ftp://{SECRET}@host/"),
+    ],
+)
+async def test_no_secret_of_an_answer_is_told(
+    reply: bytes, engine: str, play: Callable[..., ScriptedServer], told: Callable[[], str]
+) -> None:
+    async with Pynector(base_url=play([reply, reply]).url, http_engine=engine) as client:
+        await client.batch_request([({"path": "/"}, {})])
+        with contextlib.suppress(PynectorError):
+            await client.request({"path": "/"})
+    assert "pynector.request" in told()
+    assert SECRET not in told()
+
+
+async def test_no_secret_of_a_transport_of_ones_own_is_told(told: Callable[[], str]) -> None:
+    async with Pynector(ExchangeOnly()) as client:
+        for error in (KeyError(SECRET), ConnectionResetError(SECRET), ValueError(SECRET)):
+            await client.batch_request([(error, {}), (SECRET, {"key": SECRET})])
+            with pytest.raises(PynectorError):
+                await client.request_with_retry(error, 2, 0)
+    assert "pynector.PynectorError" in told()
+    assert SECRET not in told()

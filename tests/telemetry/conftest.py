@@ -1,0 +1,25 @@
+"""Fixtures of the telemetry tests."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def events(caplog: pytest.LogCaptureFixture) -> Any:
+    """Gives the events logged so far: level, name and fields."""
+    caplog.set_level(logging.DEBUG, "pynector")
+
+    def told() -> list[tuple[str, str, dict[str, Any]]]:
+        return [(r.levelname, r.event, r.fields) for r in caplog.records if r.name == "pynector.core"]  # type: ignore[attr-defined]
+
+    return told
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens: pytest's own handlers are at the root."""
+    monkeypatch.setattr(logging.getLogger("pynector"), "parent", None)

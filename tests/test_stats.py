@@ -1,0 +1,50 @@
+"""What a client counts by itself."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from pynector import Pynector, PynectorError, Stats
+from transports import ExchangeOnly
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_client_counts_what_has_ended() -> None:
+    client = Pynector(ExchangeOnly(), enable_telemetry=False)
+    assert client.stats() == Stats()
+    async with client:
+        await client.request("a")
+        await client.batch_request([("a", {}), (OSError("b"), {}), (KeyError("c"), {})])
+        with pytest.raises(PynectorError):
+            await client.request_with_retry(OSError("d"), 3, 0)
+        counted = client.stats()
+    assert counted == Stats(requests=7, errors={"TransportError": 4, "PynectorError": 1}, retries=2)
+    assert client.stats() == counted
+
+
+async def test_a_client_counts_what_is_under_way() -> None:
+    transport = ExchangeOnly()
+    transport.stuck = {"s"}
+    async with Pynector(transport) as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.request, "s")
+            tasks.start_soon(client.batch_request, [("s", {})] * 5, 2)
+            with anyio.fail_after(10):
+                while client.stats().in_flight < 3:  # noqa: ASYNC110 - the client has no event for it
+                    await anyio.sleep(0.001)
+            assert (client.stats().in_flight, client.stats().queued) == (3, 3)
+            tasks.cancel_scope.cancel()
+        assert client.stats() == Stats()
+
+
+async def test_a_client_that_cannot_connect_counts_that() -> None:
+    transport = ExchangeOnly()
+    transport.refuse = [OSError("no"), OSError("no")]
+    client = Pynector(transport)
+    with pytest.raises(PynectorError):
+        await client.request("a")
+    await client.batch_request([("a", {}), ("b", {})])
+    assert client.stats() == Stats(requests=3, errors={"TransportError": 3})
+    await client.aclose()
