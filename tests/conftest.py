@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,13 @@ def server() -> Iterator[LoopbackServer]:
 
 
 @pytest.fixture(autouse=True)
+def _no_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What configure_telemetry sets up sends nothing to where nobody is."""
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
+
+
+@pytest.fixture(autouse=True)
 def _no_leaks() -> Iterator[None]:
     """What a test leaves open is found here, not in a later test: an unclosed socket warns when it is collected."""
     yield
@@ -72,7 +80,7 @@ def _no_leaks() -> Iterator[None]:
 
 
 @pytest.fixture
-def no_providers(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_providers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leaves no provider behind, and finds none."""
     from opentelemetry import trace
     from opentelemetry.metrics import _internal as metrics
@@ -81,10 +89,15 @@ def no_providers(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in ((trace, "_TRACER_PROVIDER"), (metrics, "_METER_PROVIDER")):
         monkeypatch.setattr(module, name, None)
         monkeypatch.setattr(module, f"{name}_SET_ONCE", Once())
+    yield
+    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
+        if hasattr(provider, "shutdown"):
+            with contextlib.suppress(Exception):
+                provider.shutdown()
 
 
 @pytest.fixture
-def spans(no_providers: None) -> Iterator[Any]:
+def spans(no_providers: None) -> Any:
     """What OpenTelemetry's SDK exports, in memory."""
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
@@ -94,12 +107,11 @@ def spans(no_providers: None) -> Iterator[Any]:
     exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    yield exporter
-    provider.shutdown()
+    return exporter
 
 
 @pytest.fixture
-def points(no_providers: None) -> Iterator[Any]:
+def points(no_providers: None) -> Any:
     """Gives the data points of a metric of OpenTelemetry's SDK, by its name."""
     from opentelemetry import metrics
     from opentelemetry.sdk.metrics import MeterProvider
@@ -114,5 +126,4 @@ def points(no_providers: None) -> Iterator[Any]:
         found = [m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics] if data else []
         return [m for m in found if name is None] or [p for m in found if m.name == name for p in m.data.data_points]
 
-    yield read
-    provider.shutdown()
+    return read

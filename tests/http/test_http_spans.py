@@ -158,7 +158,6 @@ async def test_a_request_sent_again_on_a_new_connection_is_two_attempts(
 
 async def test_a_streamed_response_is_an_attempt(client: Pynector, spans: Any) -> None:
     async with client.stream({"path": "/redirect/1", "params": {"to": "/bytes/100000"}}) as response:
-        assert len(attempts(spans)) == 1
         assert len(await response.read()) == 100_000
     assert [s.attributes["http.response.status_code"] for s in attempts(spans)] == [302, 200]
     with pytest.raises(HTTPStatusError):
@@ -167,7 +166,11 @@ async def test_a_streamed_response_is_an_attempt(client: Pynector, spans: Any) -
     assert requests(spans)[-1].status.status_code is StatusCode.ERROR
     async with client.stream({"path": "/drip/1000"}):
         pass
-    assert attempts(spans)[-1].status.status_code is StatusCode.UNSET
+    with contextlib.suppress(KeyError):
+        async with client.stream({"path": "/drip/1000"}):
+            raise KeyError("the caller's own")
+    for span in (*attempts(spans)[-2:], *requests(spans)[-2:]):
+        assert span.status.status_code is StatusCode.UNSET
 
 
 # Context

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 from typing import Any
 
 import anyio
 import pytest
 
 from pynector import Pynector, TransportError
-from pynector.telemetry import EventLogger
+from pynector.telemetry import EventLogger, batches, requests
 from pynector.telemetry.requests import byte_length
+from pynector.testing import LoopbackServer
 from transports import ExchangeOnly
 
 
@@ -135,3 +137,39 @@ def test_a_handler_makes_a_logger_audible(quiet: None) -> None:
 )
 def test_a_size_is_told_where_it_costs_nothing(data: Any, size: int | None) -> None:
     assert byte_length(data) == size
+
+
+@pytest.mark.anyio
+async def test_connections_are_told_of(server: LoopbackServer, events: Any, anyio_backend: Any) -> None:
+    async with Pynector(base_url=server.url) as client:
+        await client.request({"path": "/id/1"})
+    told = [(level, event, fields) for level, event, fields in events() if event.startswith("connection.")]
+    where = {"host": "127.0.0.1", "port": server.port}
+    assert told[0] == ("DEBUG", "connection.open", where)
+    if anyio_backend[0] == "asyncio" and find_spec("httptools"):
+        assert told[1:] == [("DEBUG", "connection.close", where)]
+
+
+@pytest.mark.anyio
+async def test_a_failure_is_told_of_though_only_errors_are_heard(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR, "pynector")
+    async with Pynector(ExchangeOnly()) as client:
+        with pytest.raises(TransportError):
+            await client.request(OSError("secret"))
+    (record,) = caplog.records
+    assert record.getMessage() == "request.error error_type=pynector.TransportError request=None"
+
+
+@pytest.mark.anyio
+async def test_a_batch_that_nobody_looks_at_runs_on_the_bare_transport(
+    quiet: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches.ObservedBatch, "__init__", None)
+    monkeypatch.setattr(requests.ObservedRequest, "__init__", None)
+    logging.getLogger("pynector").setLevel(logging.WARNING)
+    try:
+        async with Pynector(ExchangeOnly()) as client:
+            assert await client.batch_request([(b"a", {})] * 3) == [b"a"] * 3
+            assert await client.request(b"a") == b"a"
+    finally:
+        logging.getLogger("pynector").setLevel(logging.NOTSET)

@@ -153,7 +153,6 @@ def test_what_is_told_goes_to_an_installed_otlp_exporter(wanted: str, monkeypatc
             for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
                 if hasattr(provider, "force_flush"):
                     provider.force_flush()
-                    provider.shutdown()
         finally:
             server.shutdown()
     if wanted == "none":

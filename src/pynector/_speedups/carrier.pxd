@@ -8,11 +8,11 @@ from pynector._speedups.pool cimport PoolCore
 cdef class CarrierCore(Receiver):
     cdef object __weakref__
     cdef object _clock
-    cdef RequestEncoder _encoder
-    cdef PoolCore _own_pool
-    cdef object _settings
-    cdef bint _is_plain
-    cdef Py_ssize_t _limit
+    cdef readonly RequestEncoder _encoder
+    cdef readonly PoolCore _own_pool
+    cdef readonly object _settings
+    cdef readonly bint _is_plain
+    cdef readonly Py_ssize_t _limit
     cdef public bint closed
 
     @cython.locals(now=double, exchange=Exchange, payload=bytes, pool=PoolCore)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,6 +27,8 @@ class Listeners(NamedTuple):
         events: Takes events.
         propagation: To whom trace context goes.
         http: Whether to tell of HTTP; False where somebody else does.
+        methods: The methods that may stand in names.
+        trace: OpenTelemetry's module of that name, or None.
     """
 
     tracer: Any
@@ -34,6 +36,8 @@ class Listeners(NamedTuple):
     events: EventLogger
     propagation: Propagation
     http: bool
+    methods: frozenset[str]
+    trace: Any
 
 
 class ObservedAttempts:
@@ -79,7 +83,7 @@ class ObservedAttempts:
         self.attempts = 0
 
     def attempt(
-        self, method: str, target: Target, headers: list[tuple[str, str]], size: int | None
+        self, method: str, target: Target, headers: Sequence[tuple[str, str | None]], size: int | None
     ) -> list[tuple[str, str]]:
         """See RequestObserver."""
         self.attempts += 1
@@ -91,20 +95,20 @@ class ObservedAttempts:
         self._attempt_started = time.perf_counter()
         try:
             if listeners.meters is not None:
-                self._metric = metric_attributes(method, target)
+                self._metric = metric_attributes(method, target, listeners.methods)
             if self._span is None or not self._span.is_recording():
                 return []
-            trace = import_module("opentelemetry.trace")
+            trace = listeners.trace
             self._attempt = listeners.tracer.start_span(
-                span_name(method),
+                span_name(method, listeners.methods),
                 context=self._context,
                 kind=trace.SpanKind.CLIENT,
-                attributes=span_attributes(method, target, self.attempts - 1),
+                attributes=span_attributes(method, target, self.attempts - 1, listeners.methods),
             )
             self._attempt_context = trace.set_span_in_context(self._attempt, self._context)
             if not self._attempt.is_recording():
                 return []
-            return listeners.propagation.fields(self._attempt_context, target, [name.lower() for name, _ in headers])
+            return listeners.propagation.fields(self._attempt_context, target, headers)
         except Exception as error:
             # A sampler or a propagator of the program's own failed: that is not the request's fault.
             listeners.events.error("telemetry.error", error_type=error_type(error))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PynectorError
@@ -24,8 +23,10 @@ class ObservedEntry(ObservedRequest):
 
     __slots__ = ("_completion", "handle")
 
-    def __init__(self, listeners: Listeners, context: Any, data: Any, index: int, completion: Completion) -> None:
-        super().__init__(listeners, context, logging.DEBUG, data, index)
+    def __init__(
+        self, listeners: Listeners, context: Any, level: int | None, data: Any, index: int, completion: Completion
+    ) -> None:
+        super().__init__(listeners, context, level, data, index)
         self._completion = completion
         self.handle: Any = None
 
@@ -78,14 +79,15 @@ class ObservedBatch:
         if listeners.tracer is not None:
             attributes = {"request.count": count, "max_concurrency": max_concurrency}
             self._span = listeners.tracer.start_span("pynector.batch_request", attributes=attributes)
-            self._context = import_module("opentelemetry.trace").set_span_in_context(self._span)
+            self._context = listeners.trace.set_span_in_context(self._span)
             if not self._span.is_recording():
                 # A trace that is sampled out is so as a whole, which is what makes it cheap.
                 self._listeners = listeners._replace(tracer=None)
         if listeners.meters is not None:
             listeners.meters.batch_size.record(count)
+        self._level = logging.DEBUG if listeners.events.tells(logging.DEBUG) else None
         self.wants_entries = (
-            self._listeners.tracer is not None or listeners.meters is not None or listeners.events.tells(logging.DEBUG)
+            self._listeners.tracer is not None or listeners.meters is not None or self._level is not None
         )
 
     def current(self) -> Any:
@@ -100,7 +102,7 @@ class ObservedBatch:
         """Give one of its requests, which starts now."""
         if self._listeners.meters is not None:
             self._listeners.meters.queue_time.record(time.perf_counter() - self.started)
-        entry = ObservedEntry(self._listeners, self._context, data, index, completion)
+        entry = ObservedEntry(self._listeners, self._context, self._level, data, index, completion)
         entry.begin()
         return entry
 

@@ -20,22 +20,22 @@ KNOWN_METHODS_VARIABLE = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 
 
-def span_name(method: str) -> str:
+def span_name(method: str, methods: frozenset[str]) -> str:
     """Give the name of a CLIENT span: the method, never the path, of which there are too many."""
-    return method if method in known_methods() else "HTTP"
+    return method if method in methods else "HTTP"
 
 
-def metric_attributes(method: str, target: Target) -> dict[str, Any]:
+def metric_attributes(method: str, target: Target, methods: frozenset[str]) -> dict[str, Any]:
     """Give what is known of a request before it is sent, as the metrics have it."""
     return {
-        "http.request.method": method if method in known_methods() else "_OTHER",
+        "http.request.method": method if method in methods else "_OTHER",
         "server.address": target.host,
         "server.port": target.port,
         "url.scheme": target.scheme,
     }
 
 
-def span_attributes(method: str, target: Target, resends: int) -> dict[str, Any]:
+def span_attributes(method: str, target: Target, resends: int, methods: frozenset[str]) -> dict[str, Any]:
     """Give what is known of a request before it is sent, as its CLIENT span has it, so that samplers see it."""
     attributes = {
         "http.request.method": method,
@@ -43,7 +43,7 @@ def span_attributes(method: str, target: Target, resends: int) -> dict[str, Any]
         "server.port": target.port,
         "url.full": redacted(str(target)),
     }
-    if method not in known_methods():
+    if method not in methods:
         attributes["http.request.method"] = "_OTHER"
         attributes["http.request.method_original"] = method
     if resends:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 from ..errors import PynectorError
 from .attempts import Listeners
 from .batches import ObservedBatch
-from .conventions import error_type
+from .conventions import error_type, known_methods
 from .events import EventLogger
 from .metering import meters_in_use
 from .opentelemetry import http_is_suppressed
@@ -48,10 +49,11 @@ class Telemetry:
         with observed.current():
             try:
                 yield observed
-            except Exception as error:
+            except PynectorError as error:
                 observed.end(error)
                 raise
             except BaseException:
+                # The caller's own: he was cancelled, or failed while he read a stream.
                 observed.give_up()
                 raise
         observed.end(None)
@@ -105,4 +107,6 @@ class Telemetry:
             self._events,
             self._propagation,
             not http_is_suppressed(),
+            known_methods(),
+            sys.modules.get("opentelemetry.trace"),
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,20 +26,29 @@ class Propagation:
     def __init__(self, origins: frozenset[tuple[str, str, int]] | None) -> None:
         self._origins = origins
 
-    def fields(self, context: Any, target: Target, names: Iterable[str]) -> list[tuple[str, str]]:
+    def fields(self, context: Any, target: Target, headers: Sequence[tuple[str, str | None]]) -> list[tuple[str, str]]:
         """Give the header fields for a request, by the program's global propagator.
 
         Args:
             context: The context of the request's span.
             target: Where it goes.
-            names: The names of header fields that it has already, in lower case; these stay as they are.
+            headers: The header fields that it has already; these stay as they are.
         """
         if self._origins is not None and (target.scheme, target.host, target.port) not in self._origins:
             return []
+        if "opentelemetry.propagate" not in sys.modules:
+            import_module("opentelemetry.propagate")
         carrier: dict[str, str] = {}
-        import_module("opentelemetry.propagate").inject(carrier, context)
-        taken = set(names)
-        return [(name, value) for name, value in carrier.items() if name.lower() not in taken]
+        sys.modules["opentelemetry.propagate"].inject(carrier, context)
+        taken = {name.lower() for name, _ in headers}
+        return [pair for pair in carrier.items() if pair[0].lower() not in taken and _is_field(*pair)]
+
+
+def _is_field(name: str, value: str) -> bool:
+    # A propagator of the program's own may give anything, and a line break would begin another field.
+    return (
+        name.isascii() and name.replace("-", "").replace("_", "").isalnum() and value.isascii() and value.isprintable()
+    )
 
 
 def propagation(value: Any, where: str) -> Propagation:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from ..errors import PynectorError, as_pynector_error
@@ -19,18 +18,20 @@ class ObservedRequest(ObservedAttempts):
     Args:
         listeners: Who is told.
         context: OpenTelemetry's context for its span; None: the current one.
-        level: The level of its events.
+        level: The level of its events; None: nobody wants them.
         data: What is sent.
         index: Its place in a batch, or None.
     """
 
     __slots__ = ("_answer", "_fields", "_level", "_started", "ended")
 
-    def __init__(self, listeners: Listeners, context: Any, level: int, data: Any, index: int | None = None) -> None:
+    def __init__(
+        self, listeners: Listeners, context: Any, level: int | None, data: Any, index: int | None = None
+    ) -> None:
         span = None
         if listeners.tracer is not None:
             span = listeners.tracer.start_span("pynector.request", context=context)
-            context = import_module("opentelemetry.trace").set_span_in_context(span, context)
+            context = listeners.trace.set_span_in_context(span, context)
         super().__init__(listeners, context, span, byte_length(data))
         self._level = level
         self._fields: dict[str, Any] = {} if index is None else {"index": index}
@@ -41,7 +42,7 @@ class ObservedRequest(ObservedAttempts):
     def begin(self, **fields: Any) -> None:
         """Tell of its start."""
         events = self._listeners.events
-        if events.tells(self._level):
+        if self._level is not None and events.tells(self._level):
             events.log(self._level, "request.start", **self._fields, data_size=self._size, **fields, **self._ids())
 
     def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,6 +101,8 @@ class ObservedRequest(ObservedAttempts):
 
     def _tell_end(self, problem: PynectorError | None, received: int | None) -> None:
         events, level = self._listeners.events, self._level
+        if level is None:
+            return
         if problem is not None and level != logging.DEBUG:
             level = logging.ERROR
         if not events.tells(level):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
@@ -188,7 +188,7 @@ class RequestObserver(Protocol):
     """Told of the attempts of one request: one each time that it is sent, and none where it is not."""
 
     def attempt(
-        self, method: str, target: Target, headers: list[tuple[str, str]], size: int | None, /
+        self, method: str, target: Target, headers: Sequence[tuple[str, str | None]], size: int | None, /
     ) -> list[tuple[str, str]]:
         """Take note that the request is about to be sent, first or again.
 

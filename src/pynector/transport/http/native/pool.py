@@ -32,18 +32,18 @@ class Pool(PoolCore):
         origin: Scheme, host and port.
     """
 
-    __slots__ = ("_origin",)
+    __slots__ = ("origin",)
 
     def __init__(self, engine: NativeEngine, origin: Origin) -> None:
         options = engine.options
         most_idle = options.max_connections if options.max_keepalive is None else options.max_keepalive
         super().__init__(engine, engine.loop, options.max_connections, most_idle, options.keepalive_expiry)
-        self._origin = origin
+        self.origin = origin
 
     def __repr__(self) -> str:
         active = len(self._open) - len(self._idle)
         return (
-            f"<Pool {self._origin[1]}:{self._origin[2]}: {active} active, {len(self._idle)} idle, "
+            f"<Pool {self.origin[1]}:{self.origin[2]}: {active} active, {len(self._idle)} idle, "
             f"{self._connecting} connecting, {len(self._bound) + len(self._queued)} waiting>"
         )
 
@@ -61,7 +61,7 @@ class Pool(PoolCore):
         """Count connections and requests; any thread may ask."""
         idle = len(self._idle)
         active = len(self._open) - idle
-        return OriginCounts(*self._origin, active, idle, active, len(self._bound) + len(self._queued))
+        return OriginCounts(*self.origin, active, idle, active, len(self._bound) + len(self._queued))
 
     # Exchanges
 
@@ -113,7 +113,7 @@ class Pool(PoolCore):
             connection.timer.cancel()
             connection.timer = None
         connection.release()
-        self._engine.tell("close", *self._origin[1:])
+        self._engine.tell("close", *self.origin[1:])
         if exchange is not None:
             exchange.connection = None
             sent: Sent = "partial" if phase == "write" else "full"
@@ -144,9 +144,7 @@ class Pool(PoolCore):
         engine = self._engine
         problem: PynectorError
         try:
-            connection = await asyncio.wait_for(
-                engine.connector.connect(self._origin, self._make_connection), remaining
-            )
+            connection = await asyncio.wait_for(engine.connector.connect(self.origin, self._make_connection), remaining)
         except asyncio.TimeoutError:
             problem = TimeoutError("not connected in time", phase="connect", sent="none")
         except PynectorError as error:
@@ -154,7 +152,7 @@ class Pool(PoolCore):
         else:
             if connection.transport is not None:
                 self._open.add(connection)
-                engine.tell("open", *self._origin[1:])
+                engine.tell("open", *self.origin[1:])
                 self._hand_over(connection, exchange)
                 return
             problem = ConnectionLost("the server closed the connection at once", phase="write", sent="none")
@@ -200,7 +198,7 @@ class Pool(PoolCore):
         if self._idle:
             self.plan_purge()
         elif self.is_empty:
-            self._engine.forget(self._origin)
+            self._engine.forget(self.origin)
 
     def plan_purge(self) -> None:
         """See PoolCore."""

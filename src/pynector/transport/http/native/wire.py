@@ -30,6 +30,11 @@ def encode_request(request: PreparedRequest) -> bytes:
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + (body or b"")
 
 
+def encode_fields(fields: list[Pair]) -> bytes:
+    """Encode header fields that have been found valid, each with its end of line."""
+    return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode("latin-1")
+
+
 def declared_length(request: PreparedRequest) -> int | None:
     """Give the length that the caller declared for a body from an async iterator, or None."""
     return next((int(value) for name, value in request.headers if name.lower() == "content-length"), None)
