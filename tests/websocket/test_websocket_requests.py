@@ -222,12 +222,6 @@ async def test_bad_options_are_refused_at_once(options: dict[str, Any], said: st
     assert "secret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("anyio_backend", [("trio", {})], ids=["trio"])
-async def test_it_says_that_it_does_not_run_on_trio(url: Url) -> None:
-    with pytest.raises(ConfigurationError, match="asyncio and uvloop only"):
-        await client(url("/echo")).request("x")
-
-
 async def test_headers_origin_and_subprotocol_are_sent(url: Url) -> None:
     options = {"headers": {"X-One": "1"}, "origin": "https://example.com", "subprotocols": ["first", "second"]}
     async with client(url("/headers"), **options) as it:

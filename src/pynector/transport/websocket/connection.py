@@ -8,29 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from websockets.client import ClientProtocol
-from websockets.exceptions import PayloadTooBig
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
-from websockets.frames import Frame, Opcode
+from websockets.frames import Frame
 from websockets.http11 import Response
 from websockets.protocol import State
-from websockets.uri import parse_uri
 
 from ..._speedups.frames import BINARY, PART, TEXT, WHOLE, FrameScanner, masked_frame
-from ...errors import (
-    ConnectError,
-    ProtocolError,
-    PynectorError,
-    ResponseTooLarge,
-    Sent,
-    WebSocketClosed,
-)
+from ...errors import ProtocolError, PynectorError, Sent, WebSocketClosed
 from .correlation import Matcher
 from .messages import Pending
 from .options import WebSocketOptions
+from .protocol import Assembler, Problem, closed, flaw_of_text, handshake_problem, no_handshake, opened, violation
 
 if TYPE_CHECKING:
     from .pool import ConnectionPool
@@ -67,14 +56,7 @@ class Connection(asyncio.Protocol):
         self.ready: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
         self.writable = True
-        extensions = [ClientPerMessageDeflateFactory(client_max_window_bits=True)] if options.compression else None
-        self._protocol = ClientProtocol(
-            parse_uri(options.url),
-            origin=options.origin,  # type: ignore[arg-type]
-            extensions=extensions,
-            subprotocols=list(options.subprotocols) or None,  # type: ignore[arg-type]
-            max_size=options.max_message_bytes,
-        )
+        self._protocol = opened(options)
         self._most = -1 if options.max_message_bytes is None else options.max_message_bytes
         self._scanner = FrameScanner()
         self._transport: Any = None
@@ -85,14 +67,12 @@ class Connection(asyncio.Protocol):
         # Bytes of a frame whose rest has not come, and how many are missing at the least.
         self._parts: list[bytes] = []
         self._missing = 0
-        # The parts of a message in fragments, and its opcode.
-        self._fragments: list[bytes] = []
-        self._fragmented: Opcode | None = None
+        self._assembler = Assembler()
         self._keys = b""
         self._next_key = 0
         self._heard = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._problem: Callable[[Sent], PynectorError] | None = None
+        self._problem: Problem | None = None
 
     # Sending
 
@@ -173,10 +153,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         self._transport = transport
-        request = self._protocol.connect()
-        for name, value in self._options.headers:
-            request.headers[str(name)] = str(value)
-        self._protocol.send_request(request)
         for data in self._protocol.data_to_send():
             self._transport.write(data)
 
@@ -218,7 +194,7 @@ class Connection(asyncio.Protocol):
         while start < size and self._open:
             found = scanner.look(data, start, self._most)
             if found == WHOLE:
-                if scanner.plain and self._fragmented is None:
+                if scanner.plain and not self._assembler.is_within:
                     self._message(data[scanner.begin : scanner.end], scanner.opcode == TEXT)
                 else:
                     self._take(data[start : scanner.end])
@@ -246,9 +222,7 @@ class Connection(asyncio.Protocol):
         if self._protocol.state is not State.CLOSED:
             self._protocol.receive_eof()
         if not self.ready.done():
-            said = self._protocol.handshake_exc or error or "the peer closed the connection"
-            problem = ConnectError(f"no WebSocket connection: {said}", phase="connect", sent="none")
-            self.ready.set_exception(problem)
+            self.ready.set_exception(no_handshake(self._protocol, error))
         if not self.ended.done():
             self.ended.set_result(None)
         self._pool.lost(self)
@@ -267,26 +241,19 @@ class Connection(asyncio.Protocol):
             if isinstance(event, Response):
                 self._shaken(event)
             elif isinstance(event, Frame):
-                self._frame(event)
-        self._note_problem()
+                message = self._assembler.take(event)
+                if message is not None:
+                    self._message(*message)
+        self._problem = self._problem or violation(self._protocol, self._options.max_message_bytes)
         if self._transport is not None:
             self._flush_protocol()
 
     def _shaken(self, response: Response) -> None:
         if self.ready.done():
             return
-        problem = self._protocol.handshake_exc
+        problem = handshake_problem(self._protocol, response.status_code)
         if problem is not None:
-            status = response.status_code
-            error = ConnectError(
-                f"no WebSocket connection: the server answered the handshake with status {status}"
-                if status != 101
-                else f"no WebSocket connection: {problem}",
-                phase="connect",
-                sent="none",
-            )
-            error.transient = status == 429 or status >= 500
-            self.ready.set_exception(error)
+            self.ready.set_exception(problem)
             self._transport.abort()
             return
         self._open = True
@@ -297,25 +264,11 @@ class Connection(asyncio.Protocol):
         # A timer is always there, so that closing can take its place.
         self._timer = self._loop.call_later(interval or 1e9, self._keep_alive)
 
-    def _frame(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.CLOSE or frame.opcode in (Opcode.PING, Opcode.PONG):
-            return
-        if frame.opcode is not Opcode.CONT:
-            self._fragmented = frame.opcode
-        self._fragments.append(bytes(frame.data))
-        if frame.fin:
-            payload = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
-            is_text = self._fragmented is Opcode.TEXT
-            self._fragments, self._fragmented = [], None
-            self._message(payload, is_text)
-
     def _message(self, payload: bytes, is_text: bool) -> None:
-        if is_text and not payload.isascii():
-            try:
-                payload.decode()
-            except UnicodeDecodeError as error:
-                self._fail(1007, f"a text message is no UTF-8: {error.reason}")
-                return
+        flaw = flaw_of_text(payload) if is_text else None
+        if flaw is not None:
+            self._fail(1007, flaw)
+            return
         self._pool.message(self, payload, is_text)
 
     def _fail(self, code: int, said: str) -> None:
@@ -325,24 +278,11 @@ class Connection(asyncio.Protocol):
         self._protocol.fail(code, said)
         self._flush_protocol()
 
-    def _note_problem(self) -> None:
-        problem = self._protocol.parser_exc
-        if problem is None or self._problem is not None or isinstance(problem, EOFError):
-            return
-        if isinstance(problem, PayloadTooBig):
-            said = f"a message is longer than max_message_bytes, {self._options.max_message_bytes}"
-            self._problem = lambda sent: ResponseTooLarge(said, phase="body", sent=sent)
-        else:
-            broken = f"the peer broke the WebSocket protocol: {problem}"
-            self._problem = lambda sent: ProtocolError(broken, phase="body", sent=sent)
-
     def loss(self, sent: Sent) -> PynectorError:
         """Give the error of a request that this connection's end leaves without an answer."""
         if self._problem is not None:
             return self._problem(sent)
-        code, reason = self._protocol.close_code or 1006, self._protocol.close_reason or ""
-        said = f"the WebSocket connection was closed with code {code}" + (f": {reason}" if reason else "")
-        return WebSocketClosed(said, code=code, reason=reason, phase="headers", sent=sent)
+        return closed(self._protocol, sent)
 
     def _keep_alive(self) -> None:
         interval, patience = self._options.ping_interval, self._options.ping_timeout

@@ -12,7 +12,6 @@ from ..protocol import Completion
 
 if TYPE_CHECKING:
     from .connection import Connection
-    from .pool import ConnectionPool
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class Pending:
     )
 
     def __init__(
-        self, pool: ConnectionPool, payload: bytes, is_text: bool, deadline: float, completion: Completion, token: int
+        self, pool: Any, payload: bytes, is_text: bool, deadline: float, completion: Completion, token: int
     ) -> None:
         self.pool = pool
         self.payload = payload

@@ -108,6 +108,9 @@ SETTINGS = (
 )
 """ping_interval, ping_timeout and reconnect_delay are in seconds; the last two may be given with a request, too."""
 
+# The longest wait between two attempts to reconnect (seconds).
+MAX_RECONNECT_DELAY = 30.0
+
 OPTION_NAMES = frozenset(setting.name for setting in SETTINGS)
 REQUEST_OPTIONS = ("as_response", "idempotent")
 
@@ -160,6 +163,12 @@ class WebSocketOptions:
             flag(options.get("as_response", self.as_response), "as_response"),
             flag(options.get("idempotent", self.idempotent), "idempotent"),
         )
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Give the scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
 
 
 def _made(correlation: Any, id_key: str) -> Correlation:

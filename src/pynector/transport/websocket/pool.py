@@ -11,7 +11,6 @@ import random
 from collections import deque
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...errors import ConnectError, PynectorError, TimeoutError, TransportError
 from ..protocol import OriginCounts
@@ -19,11 +18,8 @@ from .connection import Connection
 from .connector import Connector
 from .correlation import LATE, PUSHED
 from .messages import Gap, Message, Pending
-from .options import WebSocketOptions
+from .options import MAX_RECONNECT_DELAY, WebSocketOptions, origin_of
 from .subscription import Subscription
-
-# The longest wait between two attempts to reconnect (seconds).
-MAX_RECONNECT_DELAY = 30.0
 
 # How many deadlines are kept before those of requests that have ended are looked for.
 FEW_DEADLINES = 1024
@@ -47,8 +43,7 @@ class ConnectionPool:
         self, options: WebSocketOptions, loop: asyncio.AbstractEventLoop, tell: Callable[[str, str, int], None]
     ) -> None:
         self._options = options
-        parts = urlsplit(options.url)
-        self._origin = (parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80))
+        self._origin = origin_of(options.url)
         self._tell = tell
         self._loop = loop
         self._connector = Connector(options, loop)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...errors import ConfigurationError
+from ..._speedups.answer import Answer
+from ...errors import ConfigurationError, TransportError
 from ..protocol import Completion, Handle, OriginCounts
+from .exclusive import ExclusivePool
 from .messages import Pending
 from .options import OPTION_NAMES, WebSocketOptions
 from .pool import ConnectionPool
@@ -25,11 +28,10 @@ class WebSocketTransport:
         ConfigurationError: If an option is not valid.
     """
 
-    max_concurrency = None
-
     def __init__(self, **options: Any) -> None:
         self._options = WebSocketOptions(options)
-        self._pool: ConnectionPool | None = None
+        self._pool: ConnectionPool | ExclusivePool | None = None
+        self.submit: Callable[..., Handle | None] | None = None
         self.on_connection: Callable[[str, str, int], None] | None = None
 
     def describe(self, data: Any, options: Mapping[str, Any]) -> str:
@@ -41,18 +43,26 @@ class WebSocketTransport:
         """Make all connections.
 
         Raises:
-            ConfigurationError: If the event loop is not asyncio's or one made like it, or a TLS option is not valid.
+            ConfigurationError: If a TLS option is not valid.
             ConnectError: If a connection cannot be made.
         """
         if self._pool is not None:
             return
+        pool: ConnectionPool | ExclusivePool
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            raise ConfigurationError("the websocket transport runs on asyncio and uvloop only") from None
-        pool = ConnectionPool(self._options, loop, self._tell)
+            pool = ExclusivePool(self._options, self._tell)
+        else:
+            pool = ConnectionPool(self._options, loop, self._tell)
         await pool.open()
         self._pool = pool
+        self.submit = self._submit if isinstance(pool, ConnectionPool) else None
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """Any number of requests at a time on asyncio's loops, elsewhere as many as connections."""
+        return self._options.connections if isinstance(self._pool, ExclusivePool) else None
 
     def _tell(self, event: str, host: str, port: int) -> None:
         if self.on_connection is not None:
@@ -65,29 +75,63 @@ class WebSocketTransport:
     async def disconnect(self) -> None:
         """Close every connection."""
         pool, self._pool = self._pool, None
+        self.submit = None
         if pool is not None:
             await pool.close()
 
-    def submit(
+    def _submit(
         self, data: Any, options: Mapping[str, Any], deadline: float, completion: Completion, token: int, /
     ) -> Handle | None:
         """See SubmitTransport."""
         pool = self._pool
+        assert isinstance(pool, ConnectionPool)
         try:
-            payload, is_text, key = self._options.correlation.encode(data)
-            as_response, idempotent = self._options.as_response, self._options.idempotent
-            if options:
-                as_response, idempotent = self._options.for_request(options)
+            pending = self._pending(data, options, deadline, completion, token)
         except Exception as error:
             completion.fail(token, _refused(error))
             return None
-        assert pool is not None
-        pending = Pending(pool, payload, is_text, deadline, completion, token)
+        pool.start(pending)
+        return pending if pending.completion is not None else None
+
+    async def exchange(self, data: Any, /, **options: Any) -> Any:
+        """Send a message and give its answer; see ExchangeTransport.
+
+        Raises:
+            ConfigurationError: If the message is not valid. Nothing was sent.
+            TransportError: If there is no answer.
+        """
+        pool = self._pool
+        if isinstance(pool, ExclusivePool):
+            try:
+                pending = self._pending(data, options, math.inf, _Nobody(), 0)
+            except Exception as error:
+                raise _refused(error) from None
+            return await pool.exchange(pending)
+        if self.submit is None:
+            raise TransportError("the transport is not connected", phase="connect", sent="none")
+        answer = Answer(asyncio.get_running_loop().create_future())
+        handle = self.submit(data, options, math.inf, answer, 0)
+        try:
+            await answer.future
+        finally:
+            if handle is not None:
+                handle.cancel()
+        if answer.error is not None:
+            raise answer.error
+        return answer.response
+
+    def _pending(
+        self, data: Any, options: Mapping[str, Any], deadline: float, completion: Completion, token: int
+    ) -> Pending:
+        payload, is_text, key = self._options.correlation.encode(data)
+        as_response, idempotent = self._options.as_response, self._options.idempotent
+        if options:
+            as_response, idempotent = self._options.for_request(options)
+        pending = Pending(self._pool, payload, is_text, deadline, completion, token)
         pending.key = key
         pending.as_response = as_response
         pending.idempotent = idempotent
-        pool.start(pending)
-        return pending if pending.completion is not None else None
+        return pending
 
     def subscribe(self, **options: Any) -> Subscription:
         """Give a subscription to the messages that answer nobody.
@@ -98,7 +142,8 @@ class WebSocketTransport:
         Raises:
             ConfigurationError: If an option is not valid.
         """
-        assert self._pool is not None
+        if not isinstance(self._pool, ConnectionPool):
+            raise ConfigurationError("subscriptions are there on asyncio and uvloop only: elsewhere use on_message=")
         try:
             return Subscription(self._pool, **options)
         except TypeError:
@@ -131,6 +176,16 @@ class WebSocketTransportFactory:
             ConfigurationError: If an option is not valid.
         """
         return WebSocketTransport(**options)
+
+
+class _Nobody:
+    """The completion of a request whose answer is awaited."""
+
+    def succeed(self, token: int, response: Any) -> None:
+        """See Completion."""
+
+    def fail(self, token: int, error: BaseException) -> None:
+        """See Completion."""
 
 
 def _refused(error: Exception) -> ConfigurationError:
