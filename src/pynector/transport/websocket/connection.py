@@ -15,7 +15,7 @@ from websockets.http11 import Response
 from websockets.protocol import State
 
 from ..._speedups.frames import BINARY, PART, TEXT, WHOLE, FrameScanner, masked_frame
-from ...errors import ProtocolError, PynectorError, Sent, WebSocketClosed
+from ...errors import ConnectError, ProtocolError, PynectorError, Sent, WebSocketClosed
 from .correlation import Matcher
 from .messages import Pending
 from .options import WebSocketOptions
@@ -222,10 +222,15 @@ class Connection(asyncio.Protocol):
         if self._protocol.state is not State.CLOSED:
             self._protocol.receive_eof()
         if not self.ready.done():
-            self.ready.set_exception(no_handshake(self._protocol, error))
+            self._refuse(no_handshake(self._protocol, error))
         if not self.ended.done():
             self.ended.set_result(None)
         self._pool.lost(self)
+
+    def _refuse(self, problem: ConnectError) -> None:
+        self.ready.set_exception(problem)
+        # Or asyncio would complain where nobody waits for it any more.
+        self.ready.exception()
 
     # What comes
 
@@ -253,7 +258,7 @@ class Connection(asyncio.Protocol):
             return
         problem = handshake_problem(self._protocol, response.status_code)
         if problem is not None:
-            self.ready.set_exception(problem)
+            self._refuse(problem)
             self._transport.abort()
             return
         self._open = True

@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 from anyio.abc import SocketAttribute
+from anyio.streams.tls import TLSStream
 from websockets.frames import Frame
 from websockets.http11 import Response
 from websockets.protocol import State
@@ -21,6 +22,7 @@ from .correlation import LATE
 from .messages import Message, Pending
 from .options import MAX_RECONNECT_DELAY, WebSocketOptions, origin_of
 from .protocol import Assembler, Problem, closed, flaw_of_text, handshake_problem, no_handshake, opened, violation
+from .proxies import Proxy, check_answer, connect_request, is_whole, no_tunnel
 
 # How long an idle connection with something to read may take to tell what it is (seconds).
 PATIENCE = 1.0
@@ -178,12 +180,18 @@ class ExclusiveConnection:
         Raises:
             ConnectError: If that cannot be.
         """
-        arguments: dict[str, Any] = {}
-        if scheme == "wss":
-            context = tls_context(self._options.verify, self._options.cert, ("http/1.1",))
-            arguments = {"tls": True, "ssl_context": context, "tls_hostname": host, "tls_standard_compatible": False}
+        proxy = self._options.proxy
         try:
-            self._stream = await anyio.connect_tcp(host, port, **arguments)
+            self._stream = await anyio.connect_tcp(*((host, port) if proxy is None else proxy[:2]))
+            if proxy is not None:
+                await self._tunnel(proxy, host, port)
+            if scheme == "wss":
+                context = tls_context(self._options.verify, self._options.cert, ("http/1.1",))
+                self._stream = await TLSStream.wrap(
+                    self._stream, hostname=host, ssl_context=context, standard_compatible=False
+                )
+        except ConnectError:
+            raise
         except ssl.SSLError as error:
             problem = ConnectError(f"no TLS connection: {error}", phase="tls", sent="none")
             problem.transient = not isinstance(error, ssl.SSLCertVerificationError)
@@ -195,6 +203,16 @@ class ExclusiveConnection:
             await self._receive()
             if self._protocol.state is State.CLOSED and not self._shaken:
                 raise no_handshake(self._protocol, None)
+
+    async def _tunnel(self, proxy: Proxy, host: str, port: int) -> None:
+        await self._stream.send(connect_request(proxy, host, port))
+        answer = b""
+        while not is_whole(answer):
+            try:
+                answer += await self._stream.receive()
+            except anyio.EndOfStream:
+                raise no_tunnel("it closed the connection") from None
+        check_answer(answer)
 
     async def ask(self, pending: Pending) -> tuple[Message, Any]:
         """Send a request, and give the message that answers it, and the answer.

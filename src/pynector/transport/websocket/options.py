@@ -23,6 +23,7 @@ from ...errors import ConfigurationError
 from ..http.headers import header_pairs
 from ..http.options import checked_cert, checked_verify, parse_verify
 from .correlation import ByFunctions, ById, Correlation, Fifo
+from .proxies import Proxy, checked_proxy, proxy_of_environment
 
 
 def _url(value: Any, where: str) -> str:
@@ -81,6 +82,11 @@ def _key_name(value: Any, where: str) -> str:
     return value
 
 
+def _proxy(value: Any, where: str) -> Any:
+    checked_proxy(value, where)
+    return value
+
+
 def _anything(value: Any, where: str) -> Any:
     return value
 
@@ -100,6 +106,8 @@ SETTINGS = (
     Setting("origin", optional(_origin), None, parse_text),
     Setting("verify", checked_verify, True, parse_verify),
     Setting("cert", optional(checked_cert), None, parse_text),
+    Setting("proxy", optional(_proxy), None),
+    Setting("trust_env", flag, True, parse_flag),
     Setting("max_reconnects", at_least(0), 5, parse_int),
     Setting("reconnect_delay", seconds, 0.5, parse_float),
     Setting("on_message", optional(_callable), None),
@@ -142,6 +150,9 @@ class WebSocketOptions:
         self.origin: str | None = values["origin"]
         self.verify: Any = values["verify"]
         self.cert: Any = values["cert"]
+        self.proxy: Proxy | None = None if values["proxy"] is None else checked_proxy(values["proxy"], "proxy")
+        if self.proxy is None and values["trust_env"]:
+            self.proxy = proxy_of_environment(*origin_of(self.url))
         self.max_reconnects: int = values["max_reconnects"]
         self.reconnect_delay: float = values["reconnect_delay"]
         self.on_message: Callable[..., Any] | None = values["on_message"]

@@ -87,8 +87,6 @@ class ConnectionPool:
             await connection.ready
         except BaseException:
             connection.abort()
-            if connection.ready.done() and not connection.ready.cancelled():
-                connection.ready.exception()
             raise
         self._tell("open", *self._origin[1:])
         if self._closed:
