@@ -1,4 +1,4 @@
-"""Runs the server of these tests."""
+"""Runs the server of the WebSocket tests, and names the event loops that it all runs on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOOPS: list[Any] = [pytest.param(("asyncio", {"debug": False}), id="asyncio")]
+if find_spec("uvloop"):
+    import uvloop
+
+    LOOPS.append(pytest.param(("asyncio", {"loop_factory": uvloop.new_event_loop}), id="uvloop"))
 
 SERVER = Path(__file__).parent / "websocket" / "server.py"
 

@@ -1,18 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
-from wsservers import running
-
-LOOPS: list[Any] = [pytest.param(("asyncio", {"debug": False}), id="asyncio")]
-if find_spec("uvloop"):
-    import uvloop
-
-    LOOPS.append(pytest.param(("asyncio", {"loop_factory": uvloop.new_event_loop}), id="uvloop"))
+from wsservers import LOOPS, running
 
 
 @pytest.fixture(params=LOOPS)

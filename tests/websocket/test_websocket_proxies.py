@@ -13,9 +13,8 @@ import pytest
 import trustme
 from test_websocket_faults import client
 
-from conftest import LOOPS
 from pynector import ConfigurationError, ConnectError
-from wsservers import running
+from wsservers import LOOPS, running
 
 pytestmark = pytest.mark.anyio
 
