@@ -5,7 +5,8 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from pynector import Pynector, PynectorError, Stats
+from pynector import HTTPStatusError, Pynector, PynectorError, Stats, TimeoutError
+from pynector.testing import LoopbackServer
 from transports import ExchangeOnly
 
 pytestmark = pytest.mark.anyio
@@ -48,3 +49,40 @@ async def test_a_client_that_cannot_connect_counts_that() -> None:
     await client.batch_request([("a", {}), ("b", {})])
     assert client.stats() == Stats(requests=3, errors={"TransportError": 3})
     await client.aclose()
+
+
+async def test_a_batch_that_is_late_and_raises_is_counted() -> None:
+    transport = ExchangeOnly()
+    transport.stuck = {"s"}
+    async with Pynector(transport) as client:
+        with pytest.raises(TimeoutError):
+            await client.batch_request([("a", {}), ("s", {})], timeout=0.1, raise_on_error=True)
+        assert client.stats() == Stats(requests=2, errors={"TimeoutError": 1})
+
+
+async def test_streams_are_counted(server: LoopbackServer) -> None:
+    async with Pynector(base_url=server.url) as client:
+        async with client.stream({"path": "/bytes/100"}) as response:
+            assert client.stats().in_flight == 1
+            await response.read()
+        with pytest.raises(HTTPStatusError):
+            async with client.stream({"path": "/status/500"}):
+                pass
+        with pytest.raises(PynectorError):
+            async with client.stream({"path": "/truncate/1000"}) as response:
+                await response.read()
+        stats = client.stats()
+    assert (stats.requests, stats.errors, stats.in_flight) == (3, {"HTTPStatusError": 1, "ConnectionLost": 1}, 0)
+
+
+async def test_failures_are_logged_though_only_errors_are_heard(
+    server: LoopbackServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("ERROR", "pynector")
+    async with Pynector(base_url=server.url) as client:
+        with pytest.raises(HTTPStatusError):
+            await client.request_with_retry({"path": "/status/500"}, 2, 0)
+        with pytest.raises(HTTPStatusError):
+            async with client.stream({"path": "/status/404"}):
+                pass
+    assert [record.fields["error_type"] for record in caplog.records] == ["500", "404"]  # type: ignore[attr-defined]

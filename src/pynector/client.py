@@ -116,8 +116,7 @@ class Pynector:
                 return await self._request(data, options, limit)
             return await session.request(data, options, limit)
         except PynectorError as error:
-            if telemetry is not None:
-                telemetry.failed(error)
+            self._tell_failure(error)
             raise
 
     @asynccontextmanager
@@ -144,9 +143,13 @@ class Pynector:
         limit = self._limit(timeout)
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
-            session, limit = await self._lifecycle.ready(limit)
-            async with session.stream(data, options, limit) as response:
-                yield response
+            try:
+                session, limit = await self._lifecycle.ready(limit)
+                async with session.stream(data, options, limit) as response:
+                    yield response
+            except PynectorError as error:
+                self._tell_failure(error)
+                raise
             return
         with telemetry.request(data, timeout=limit) as observed:
             session, limit = await self._lifecycle.ready(limit)
@@ -258,7 +261,11 @@ class Pynector:
         limit = self._limit(options.pop("timeout", None))
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
-            return await self._request_with_retry(data, options, limit, policy, None)
+            try:
+                return await self._request_with_retry(data, options, limit, policy, None)
+            except PynectorError as error:
+                self._tell_failure(error)
+                raise
         with telemetry.request(data, timeout=limit) as observed:
             return observed.answered(await self._request_with_retry(data, options, limit, policy, observed))
 
@@ -311,6 +318,11 @@ class Pynector:
         await self.aclose()
 
     # Inside
+
+    def _tell_failure(self, error: PynectorError) -> None:
+        # Errors may be heard where nothing else is.
+        if self._telemetry is not None:
+            self._telemetry.failed(error)
 
     def _limit(self, timeout: float | None) -> float:
         return self._timeout if timeout is None else positive_seconds(timeout, "timeout")

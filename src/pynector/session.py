@@ -163,7 +163,8 @@ class Session:
     def origins(self) -> list[OriginCounts]:
         """Count the transport's connections by origin; nothing where it cannot tell. Any thread may ask."""
         origins = getattr(self.transport, "origins", None)
-        return [] if origins is None else list(origins())
+        # After its end another session may have the same transport.
+        return [] if origins is None or self._closed else list(origins())
 
     def stats(self) -> Stats:
         """Give the numbers of the client."""
@@ -266,11 +267,23 @@ class Session:
             if self._gate is not None:
                 await self._gate.acquire()
                 stack.callback(self._gate.release)
+            self._singles += 1
+            stack.callback(self._end_single)
             try:
                 response = await stack.enter_async_context(open_stream(data, options, timeout))
             except Exception as error:
-                raise as_pynector_error(error, self.describe(data, options)) from _cause(error)
-            yield response
+                problem = as_pynector_error(error, self.describe(data, options))
+                self._counters.failed(problem)
+                raise problem from _cause(error)
+            try:
+                yield response
+            except PynectorError as error:
+                self._counters.failed(error)
+                raise
+            self._counters.requests += 1
+
+    def _end_single(self) -> None:
+        self._singles -= 1
 
     async def run(self, batch: Batch) -> list[Any]:
         """Run a batch and give one answer or error for each entry, in order.
@@ -302,9 +315,11 @@ class Session:
             late_now = scope.cancelled_caught or batch.deadline <= clock()
             reason = _closed if self._closed else _batch_late if late_now else escaped
             collector.abandon(lambda index: batch.translate(reason(), index))
+            self._counters.collected(collector.results, len(collector.results), collector.failures)
             if batch.raise_on_error and collector.first_error is None:
                 raise reason()
-        self._counters.collected(collector.results, len(collector.results), collector.failures)
+        else:
+            self._counters.collected(collector.results, len(collector.results), collector.failures)
         if batch.raise_on_error and collector.first_error is not None:
             raise collector.first_error
         return collector.results

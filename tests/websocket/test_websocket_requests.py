@@ -339,3 +339,14 @@ async def test_bad_arguments_of_subscribe(url: Url) -> None:
     with pytest.raises(ConfigurationError, match=r"has no subscribe\(\)"):
         async with Pynector(base_url="http://127.0.0.1:9") as http, http.subscribe():
             pass
+
+
+async def test_a_connection_full_of_answers_nobody_waits_for_is_replaced(url: Url) -> None:
+    async with client(url("/silent"), max_in_flight=2, reconnect_delay=0.01) as it:
+        results = await it.batch_request([("a", {"timeout": 0.1}), ("b", {"timeout": 0.1}), ("c", {"timeout": 2})])
+        assert [error.sent for error in results] == ["full"] * 3
+        await it.batch_request([("d", {"timeout": 0.1}), ("e", {"timeout": 0.1})])
+        with pytest.raises(TimeoutError) as late:
+            await it.request("f", 1)
+        assert late.value.sent == "full"
+        assert it._lifecycle.transport.counts()["reconnects"] >= 2

@@ -82,6 +82,12 @@ class Connection(asyncio.Protocol):
         most = self._options.max_in_flight
         return self._open and self.writable and (most is None or len(self.matcher) < most)
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it is full of requests whose answers nobody waits for any more."""
+        most = self._options.max_in_flight
+        return self._open and most is not None and len(self.matcher) >= most and self.matcher.is_stuck()
+
     def send(self, pending: Pending) -> None:
         """Send a request.
 

@@ -40,6 +40,9 @@ class Matcher(Protocol):
     def match(self, payload: bytes, is_text: bool) -> tuple[Pending | Nobody, Any]:
         """Give the request that a message answers, PUSHED or LATE, and the answer: an error, the payload, or None."""
 
+    def is_stuck(self) -> bool:
+        """Say whether nobody waits for any of the answers that the peer owes."""
+
     def drain(self) -> list[Pending]:
         """Give the requests in the order in which they were sent, and forget them."""
 
@@ -76,6 +79,10 @@ class FifoMatcher:
 
     def give_up(self, pending: Pending) -> None:
         """See Matcher."""
+
+    def is_stuck(self) -> bool:
+        """See Matcher."""
+        return all(pending.completion is None for pending in self._places)
 
     def match(self, payload: bytes, is_text: bool) -> tuple[Pending | Nobody, Any]:
         """See Matcher."""
@@ -129,6 +136,10 @@ class KeyMatcher:
         """See Matcher."""
         if self._by_key.get(pending.key) is pending:
             del self._by_key[pending.key]
+
+    def is_stuck(self) -> bool:
+        """See Matcher."""
+        return False
 
     def match(self, payload: bytes, is_text: bool) -> tuple[Pending | Nobody, Any]:
         """See Matcher."""

@@ -143,6 +143,7 @@ class ConnectionPool:
         else:
             self._waiting.append(pending)
             self._ensure_connections()
+            self._end_stuck()
 
     def counts(self) -> OriginCounts:
         """Count connections and requests; any thread may ask."""
@@ -181,6 +182,13 @@ class ConnectionPool:
         if connection is not None:
             connection.matcher.give_up(pending)
             self.pump()
+            self._end_stuck()
+
+    def _end_stuck(self) -> None:
+        """End connections that could take nothing more for ever, if the peer never answers."""
+        if self._waiting:
+            for connection in [one for one in self._connections if one.is_stuck]:
+                connection.abort()
 
     def _forget_ended(self) -> None:
         # Or each request would be held, message and all, until its deadline.
