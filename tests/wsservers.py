@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 LOOPS: list[Any] = [pytest.param(("asyncio", {"debug": False}), id="asyncio")]
 if find_spec("uvloop"):
@@ -31,3 +32,14 @@ def running(port: int = 0, kind: str = "websockets", files: tuple[str, ...] = ()
             yield int(process.stdout.readline())
         finally:
             process.kill()
+
+
+def certificate(folder: Path) -> tuple[str, str, str]:
+    """Write a certificate for 127.0.0.1; give the files of its chain, its key, and the authority to trust."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    chain, key, trusted = (str(folder / name) for name in ("chain.pem", "key.pem", "ca.pem"))
+    issued.cert_chain_pems[0].write_to_path(chain)
+    issued.private_key_pem.write_to_path(key)
+    authority.cert_pem.write_to_path(trusted)
+    return chain, key, trusted

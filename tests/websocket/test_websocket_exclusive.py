@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from test_websocket_faults import client, start
 
 from pynector import (
@@ -23,7 +22,7 @@ from pynector import (
     WebSocketClosed,
 )
 from pynector.transport.websocket import Message
-from wsservers import running
+from wsservers import certificate, running
 
 pytestmark = pytest.mark.anyio
 
@@ -142,12 +141,7 @@ async def test_no_connection(url: Url) -> None:
 
 
 async def test_over_tls_the_server_is_verified(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    chain, key, trusted = (str(tmp_path / name) for name in ("chain.pem", "key.pem", "ca.pem"))
-    issued.cert_chain_pems[0].write_to_path(chain)
-    issued.private_key_pem.write_to_path(key)
-    authority.cert_pem.write_to_path(trusted)
+    chain, key, trusted = certificate(tmp_path)
     with running(files=(chain, key)) as port:
         url = f"wss://127.0.0.1:{port}/echo"
         async with client(url, verify=trusted) as it:

@@ -15,7 +15,6 @@ from typing import Any
 
 import anyio
 import pytest
-import trustme
 
 from pynector import (
     ConfigurationError,
@@ -28,7 +27,7 @@ from pynector import (
     WebSocketClosed,
 )
 from pynector.transport.websocket import Gap
-from wsservers import SERVER, running
+from wsservers import SERVER, certificate, running
 
 pytestmark = pytest.mark.anyio
 
@@ -49,12 +48,7 @@ def start(port: int) -> tuple[subprocess.Popen[str], int]:
 
 
 async def test_over_tls_the_server_is_verified(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    chain, key, trusted = (str(tmp_path / name) for name in ("chain.pem", "key.pem", "ca.pem"))
-    issued.cert_chain_pems[0].write_to_path(chain)
-    issued.private_key_pem.write_to_path(key)
-    authority.cert_pem.write_to_path(trusted)
+    chain, key, trusted = certificate(tmp_path)
     with running(files=(chain, key)) as port:
         url = f"wss://127.0.0.1:{port}/echo"
         async with client(url, verify=trusted) as it:

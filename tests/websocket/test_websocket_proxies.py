@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from test_websocket_faults import client
 
 from pynector import ConfigurationError, ConnectError
-from wsservers import LOOPS, running
+from wsservers import LOOPS, certificate, running
 
 pytestmark = pytest.mark.anyio
 
@@ -111,12 +110,7 @@ async def test_messages_go_through_a_proxy(websockets_port: int, proxy: Proxy) -
 
 
 async def test_tls_goes_through_a_proxy(tmp_path: Path, proxy: Proxy) -> None:
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    chain, key, trusted = (str(tmp_path / name) for name in ("chain.pem", "key.pem", "ca.pem"))
-    issued.cert_chain_pems[0].write_to_path(chain)
-    issued.private_key_pem.write_to_path(key)
-    authority.cert_pem.write_to_path(trusted)
+    chain, key, trusted = certificate(tmp_path)
     with running(files=(chain, key)) as port:
         async with client(f"wss://127.0.0.1:{port}/echo", proxy=proxy.url, verify=trusted) as it:
             assert await it.request("hello") == b"hello"

@@ -6,7 +6,7 @@ import os
 import ssl
 from functools import lru_cache
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, ConnectError
 
 
 def tls_context(
@@ -68,3 +68,10 @@ def _load_authorities(context: ssl.SSLContext, path: str) -> None:
             context.load_verify_locations(cafile=path)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"verify: {path!r} cannot be loaded: {error}") from error
+
+
+def tls_problem(error: Exception) -> ConnectError:
+    """Give the error of a handshake that failed; a certificate that is refused will be so again."""
+    problem = ConnectError(f"no TLS connection: {error}", phase="tls", sent="none")
+    problem.transient = not isinstance(error, ssl.SSLCertVerificationError)
+    return problem

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import ConnectError
-from ..tls import tls_context
+from ..tls import tls_context, tls_problem
 from .options import WebSocketOptions
 from .proxies import Proxy, check_answer, connect_request, is_whole, no_tunnel
 
@@ -59,9 +59,7 @@ class Connector:
         except ConnectError:
             raise
         except ssl.SSLError as error:
-            problem = ConnectError(f"no TLS connection: {error}", phase="tls", sent="none")
-            problem.transient = not isinstance(error, ssl.SSLCertVerificationError)
-            raise problem from error
+            raise tls_problem(error) from error
         except (OSError, ValueError, asyncio.TimeoutError) as error:
             raise ConnectError(f"no connection: {error}", phase="connect", sent="none") from error
 

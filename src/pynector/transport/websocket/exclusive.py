@@ -17,7 +17,7 @@ from websockets.protocol import State
 from ..._speedups.pool import is_readable
 from ...errors import ConnectError, ProtocolError, PynectorError, WebSocketClosed
 from ..protocol import OriginCounts
-from ..tls import tls_context
+from ..tls import tls_context, tls_problem
 from .correlation import LATE
 from .messages import Message, Pending
 from .options import MAX_RECONNECT_DELAY, WebSocketOptions, origin_of
@@ -193,9 +193,7 @@ class ExclusiveConnection:
         except ConnectError:
             raise
         except ssl.SSLError as error:
-            problem = ConnectError(f"no TLS connection: {error}", phase="tls", sent="none")
-            problem.transient = not isinstance(error, ssl.SSLCertVerificationError)
-            raise problem from error
+            raise tls_problem(error) from error
         except (OSError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
             raise ConnectError(f"no connection: {error}", phase="connect", sent="none") from error
         await self._send()

@@ -56,6 +56,7 @@ class ConnectionPool:
         self._numbers = itertools.count()
         self._alarm: asyncio.TimerHandle | None = None
         self._subscriptions: list[Subscription] = []
+        self._full: set[Subscription] = set()
         self._closed = False
         self.late = 0
         self.unclaimed = 0
@@ -94,6 +95,8 @@ class ConnectionPool:
             self._closing.add(connection)
             raise _closed()
         self._connections.append(connection)
+        if self._full:
+            connection.pause()
         self.pump()
 
     async def close(self) -> None:
@@ -269,10 +272,18 @@ class ConnectionPool:
         with contextlib.suppress(ValueError):
             self._subscriptions.remove(subscription)
 
-    def set_reading(self, wanted: bool) -> None:
-        """Read from the connections, or pause."""
+    def pause_for(self, subscription: Subscription) -> None:
+        """Read nothing until this subscription, and all others, can take it."""
+        self._full.add(subscription)
         for connection in self._connections:
-            (connection.resume if wanted else connection.pause)()
+            connection.pause()
+
+    def resume_for(self, subscription: Subscription) -> None:
+        """Take note that it can."""
+        self._full.discard(subscription)
+        if not self._full:
+            for connection in self._connections:
+                connection.resume()
 
     # Reconnecting
 

@@ -58,7 +58,7 @@ class Subscription:
         self._queue.append(message)
         if self._overflow == "wait" and len(self._queue) >= self._most and not self._paused:
             self._paused = True
-            self._pool.set_reading(False)
+            self._pool.pause_for(self)
         self._wake()
 
     def end(self, error: BaseException | None) -> None:
@@ -81,7 +81,7 @@ class Subscription:
     def _read_on(self) -> None:
         if self._paused:
             self._paused = False
-            self._pool.set_reading(True)
+            self._pool.resume_for(self)
 
     def __aiter__(self) -> Self:
         return self

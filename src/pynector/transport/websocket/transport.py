@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..._speedups.answer import Answer
 from ...errors import ConfigurationError, TransportError
+from ..awaiting import answer_to
 from ..protocol import Completion, Handle, OriginCounts
 from .exclusive import ExclusivePool
 from .messages import Pending
@@ -109,16 +109,7 @@ class WebSocketTransport:
             return await pool.exchange(pending)
         if self.submit is None:
             raise TransportError("the transport is not connected", phase="connect", sent="none")
-        answer = Answer(asyncio.get_running_loop().create_future())
-        handle = self.submit(data, options, math.inf, answer, 0)
-        try:
-            await answer.future
-        finally:
-            if handle is not None:
-                handle.cancel()
-        if answer.error is not None:
-            raise answer.error
-        return answer.response
+        return await answer_to(self.submit, data, options)
 
     def _pending(
         self, data: Any, options: Mapping[str, Any], deadline: float, completion: Completion, token: int

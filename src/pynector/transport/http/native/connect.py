@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ....errors import ConnectError
-from ...tls import tls_context
+from ...tls import tls_context, tls_problem
 from ..options import HTTPOptions
 
 Origin = tuple[str, str, int]
@@ -55,9 +55,7 @@ class Connector:
             _, protocol = await self._loop.create_connection(make_protocol, sock=sock, **arguments)
         except (OSError, ssl.SSLError, ValueError, asyncio.TimeoutError) as error:
             sock.close()
-            problem = ConnectError(f"no TLS connection: {error}", phase="tls", sent="none")
-            problem.transient = not isinstance(error, ssl.SSLCertVerificationError)
-            raise problem from error
+            raise tls_problem(error) from error
         except BaseException:
             sock.close()
             raise

@@ -9,7 +9,6 @@ from typing import Any
 
 import httptools
 
-from ...._speedups.answer import Answer
 from ...._speedups.carrier import CarrierCore
 from ...._speedups.exchange import NO_LIMIT, Exchange
 from ....errors import (
@@ -21,6 +20,7 @@ from ....errors import (
     TransportError,
     as_pynector_error,
 )
+from ...awaiting import answer_to
 from ...protocol import OriginCounts, RequestObserver
 from ..answers import answer_of, next_hop, raw_limit
 from ..engine import Engine
@@ -81,16 +81,7 @@ class NativeEngine(CarrierCore):
 
     async def exchange(self, data: Any, options: Mapping[str, Any]) -> bytes | Response:
         """See Engine."""
-        answer = Answer(self.loop.create_future())
-        handle = self.submit(data, options, math.inf, answer, 0)
-        try:
-            await answer.future
-        finally:
-            if handle is not None:
-                handle.cancel()
-        if answer.error is not None:
-            raise answer.error
-        answered: bytes | Response = answer.response
+        answered: bytes | Response = await answer_to(self.submit, data, options)
         return answered
 
     async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:

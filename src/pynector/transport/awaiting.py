@@ -1,0 +1,28 @@
+"""Awaits what a transport was given by `submit`."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .._speedups.answer import Answer
+
+
+async def answer_to(submit: Callable[..., Any], data: Any, options: Mapping[str, Any]) -> Any:
+    """Submit a request and give its answer; cancelling gives it up.
+
+    Raises:
+        BaseException: What it failed with.
+    """
+    answer = Answer(asyncio.get_running_loop().create_future())
+    handle = submit(data, options, math.inf, answer, 0)
+    try:
+        await answer.future
+    finally:
+        if handle is not None:
+            handle.cancel()
+    if answer.error is not None:
+        raise answer.error
+    return answer.response
