@@ -223,6 +223,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
         self._open = False
+        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
+        self._transport.close()
         if self._timer is not None:
             self._timer.cancel()
         if self._protocol.state is not State.CLOSED:
