@@ -46,11 +46,11 @@ async def test_no_secret_of_a_request_is_told(
     results: list[Any] = []
     settings: dict[str, Any] = {"params": {"key": SECRET}, "cookies": {"session": SECRET}, "http_engine": engine}
     async with Pynector(base_url=base, **settings) as client:
-        results += await client.batch_request([(request, {"timeout": 0.5})])
+        results += await client.batch_request([(request, {"timeout": 0.15})])
         with contextlib.suppress(PynectorError):
-            await client.request_with_retry(request, 2, 0, headers={"X-Other": SECRET}, timeout=0.5)
+            await client.request_with_retry(request, 2, 0, headers={"X-Other": SECRET}, timeout=0.15)
         with contextlib.suppress(PynectorError):
-            async with client.stream(request, 0.5, auth=("user", SECRET)) as response:
+            async with client.stream(request, 0.15, auth=("user", SECRET)) as response:
                 await response.read()
     text = told() + "".join(f"{result} {result!r}" for result in results if isinstance(result, Exception))
     for part in ("request.start", "batch.complete", "pynector.batch_request", "url.full", "http.client.request.dur"):
