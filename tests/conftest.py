@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from loops import BACKENDS
 from pynector.testing import LoopbackServer
 
 
@@ -35,17 +36,6 @@ ABOUT = {
     "speedups/test_http1.py": ("httptools",),
 }
 collect_ignore = [file for file, packages in ABOUT.items() if not all(map(installed, packages))]
-
-BACKENDS: list[Any] = [
-    pytest.param(("asyncio", {"debug": False}), id="asyncio"),
-    pytest.param(("trio", {}), id="trio"),
-]
-try:
-    import uvloop
-except ImportError:
-    pass
-else:
-    BACKENDS.insert(1, pytest.param(("asyncio", {"loop_factory": uvloop.new_event_loop}), id="uvloop"))
 
 
 @pytest.fixture(params=BACKENDS)

@@ -1,25 +1,27 @@
-"""Runs the server of the WebSocket tests, and names the event loops that it all runs on."""
+"""The WebSocket tests' clients and servers."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pytest
 import trustme
 
-LOOPS: list[Any] = [pytest.param(("asyncio", {"debug": False}), id="asyncio")]
-if find_spec("uvloop"):
-    import uvloop
-
-    LOOPS.append(pytest.param(("asyncio", {"loop_factory": uvloop.new_event_loop}), id="uvloop"))
+from pynector import Pynector
 
 SERVER = Path(__file__).parent / "websocket" / "server.py"
+
+Url = Callable[[str], str]
+"""Gives the URL of an endpoint."""
+
+
+def client(url: str, **options: Any) -> Pynector:
+    """Give a client of a server."""
+    return Pynector(transport_type="websocket", url=url, **options)
 
 
 @contextmanager
@@ -32,6 +34,22 @@ def running(port: int = 0, kind: str = "websockets", files: tuple[str, ...] = ()
             yield int(process.stdout.readline())
         finally:
             process.kill()
+
+
+def start(port: int) -> tuple[subprocess.Popen[str], int]:
+    """Start a server that can be killed or stopped, and give its port."""
+    process = subprocess.Popen(
+        [sys.executable, str(SERVER), str(port), "websockets"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return process, int(process.stdout.readline())
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
 
 
 def certificate(folder: Path) -> tuple[str, str, str]:

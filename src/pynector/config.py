@@ -120,6 +120,18 @@ def flag(value: Any, where: str) -> bool:
     return value
 
 
+def text(value: Any, where: str) -> str:
+    """Accept a str that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f"{where} must be a non-empty str, not {value!r}")
+    return value
+
+
+def anything(value: Any, where: str) -> Any:
+    """Accept what is checked where it is used."""
+    return value
+
+
 def optional(check: Check) -> Check:
     """Accept None beside what `check` accepts."""
     return lambda value, where: None if value is None else check(value, where)

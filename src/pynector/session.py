@@ -311,17 +311,15 @@ class Session:
             raise
         finally:
             self._batches.discard(driver)
+        failure = collector.first_error
         if not collector.complete():
             late_now = scope.cancelled_caught or batch.deadline <= clock()
             reason = _closed if self._closed else _batch_late if late_now else escaped
             collector.abandon(lambda index: batch.translate(reason(), index))
-            self._counters.collected(collector.results, len(collector.results), collector.failures)
-            if batch.raise_on_error and collector.first_error is None:
-                raise reason()
-        else:
-            self._counters.collected(collector.results, len(collector.results), collector.failures)
-        if batch.raise_on_error and collector.first_error is not None:
-            raise collector.first_error
+            failure = failure or reason()
+        self._counters.collected(collector.results, collector.failures)
+        if batch.raise_on_error and failure is not None:
+            raise failure
         return collector.results
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -43,8 +43,8 @@ class Counters:
         self.requests += count
         self.errors[type(error).__name__] += count
 
-    def collected(self, results: Iterable[object], count: int, failures: int) -> None:
+    def collected(self, results: Sequence[object], failures: int) -> None:
         """Count the requests of a batch."""
-        self.requests += count
+        self.requests += len(results)
         if failures:
             self.errors.update(type(result).__name__ for result in results if isinstance(result, BaseException))

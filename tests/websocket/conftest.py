@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from wsservers import LOOPS, running
+from loops import LOOPS
+from wsservers import running
 
 
 @pytest.fixture(params=LOOPS)

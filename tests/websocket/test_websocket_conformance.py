@@ -6,21 +6,18 @@ The server writes the bytes of each case. A valid message is the answer; whateve
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from test_websocket_faults import client
 
+from loops import BACKENDS
 from pynector import ProtocolError, WebSocketClosed
-from wsservers import LOOPS
+from wsservers import Url, client
 
 pytestmark = pytest.mark.anyio
 
-Url = Callable[[str], str]
 
-
-@pytest.fixture(params=[*LOOPS, pytest.param(("trio", {}), id="trio")])
+@pytest.fixture(params=BACKENDS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_websocket_faults import client, start
 
 from pynector import (
     ConfigurationError,
@@ -22,23 +19,14 @@ from pynector import (
     WebSocketClosed,
 )
 from pynector.transport.websocket import Message
-from wsservers import certificate, running
+from wsservers import Url, certificate, client, running, start, stop
 
 pytestmark = pytest.mark.anyio
-
-Url = Callable[[str], str]
 
 
 @pytest.fixture
 def anyio_backend() -> Any:
     return ("trio", {})
-
-
-def stop(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
 
 
 @pytest.mark.parametrize("connections", [1, 4])

@@ -6,12 +6,8 @@ import os
 import pickle
 import signal
 import socket
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
@@ -20,31 +16,15 @@ from pynector import (
     ConfigurationError,
     ConnectError,
     ProtocolError,
-    Pynector,
     PynectorError,
     ResponseTooLarge,
     TransportError,
     WebSocketClosed,
 )
 from pynector.transport.websocket import Gap
-from wsservers import SERVER, certificate, running
+from wsservers import Url, certificate, client, running, start
 
 pytestmark = pytest.mark.anyio
-
-Url = Callable[[str], str]
-
-
-def client(url: str, **options: Any) -> Pynector:
-    return Pynector(transport_type="websocket", url=url, **options)
-
-
-def start(port: int) -> tuple[subprocess.Popen[str], int]:
-    """Start a server that can be killed or stopped, and give its port."""
-    process = subprocess.Popen(
-        [sys.executable, str(SERVER), str(port), "websockets"], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    return process, int(process.stdout.readline())
 
 
 async def test_over_tls_the_server_is_verified(tmp_path: Path) -> None:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_websocket_faults import client
 
+from loops import BACKENDS
 from pynector import ConfigurationError, ConnectError
-from wsservers import LOOPS, certificate, running
+from wsservers import certificate, client, running
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=[*LOOPS, pytest.param(("trio", {}), id="trio")])
+@pytest.fixture(params=BACKENDS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -21,15 +20,9 @@ from pynector import (
     TransportError,
 )
 from pynector.transport.websocket import Gap, Message
-from wsservers import running
+from wsservers import Url, client, running
 
 pytestmark = pytest.mark.anyio
-
-Url = Callable[[str], str]
-
-
-def client(url: str, **options: Any) -> Pynector:
-    return Pynector(transport_type="websocket", url=url, **options)
 
 
 @pytest.mark.parametrize("data", ["text", "", "\u00fc\U0001f600", b"\x00\xff", b"", "x" * 126, b"y" * 70_000])

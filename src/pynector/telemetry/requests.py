@@ -43,7 +43,9 @@ class ObservedRequest(ObservedAttempts):
         """Tell of its start."""
         events = self._listeners.events
         if self._level is not None and events.tells(self._level):
-            events.log(self._level, "request.start", **self._fields, data_size=self._size, **fields, **self._ids())
+            events.log(
+                self._level, "request.start", **self._fields, data_size=self._size, **fields, **ids_of(self._span)
+            )
 
     def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give the options of a request with which the transport reports to this object."""
@@ -121,10 +123,7 @@ class ObservedRequest(ObservedAttempts):
             fields["status"] = self._status
         fields["duration"] = round(time.perf_counter() - self._started, 6)
         name = "request.complete" if problem is None else "request.error"
-        events.log(level, name, **fields, **self._ids())
-
-    def _ids(self) -> dict[str, str]:
-        return ids_of(self._span)
+        events.log(level, name, **fields, **ids_of(self._span))
 
 
 def byte_length(data: Any) -> int | None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ...config import (
     Setting,
+    anything,
     at_least,
     flag,
     optional,
@@ -18,6 +19,7 @@ from ...config import (
     parse_text,
     positive_seconds,
     resolve,
+    text,
 )
 from ...errors import ConfigurationError
 from .decoding import ACCEPT_ENCODING
@@ -26,12 +28,6 @@ from .urls import URL, param_pairs, parse_url, refuse_controls
 
 ENGINES = ("auto", "native", "httpx")
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{where} must be a non-empty str, not {value!r}")
-    return value
 
 
 def _engine(value: Any, where: str) -> str:
@@ -87,10 +83,6 @@ def _proxy(value: Any, where: str) -> str:
     raise ConfigurationError(f"{where} must be a URL with a host that starts with one of {', '.join(PROXY_SCHEMES)}")
 
 
-def _anything(value: Any, where: str) -> Any:
-    return value
-
-
 REQUEST_SETTINGS = (
     Setting("as_response", flag, False, parse_flag),
     Setting("raise_for_status", flag, True, parse_flag),
@@ -102,11 +94,11 @@ REQUEST_SETTINGS = (
 and above; follow redirects, and how many; the most bytes a decoded body may have (None: any number)."""
 
 CLIENT_SETTINGS = (
-    Setting("base_url", optional(_text), None, parse_text),
-    Setting("headers", _anything),
-    Setting("params", _anything),
-    Setting("cookies", _anything),
-    Setting("auth", _anything),
+    Setting("base_url", optional(text), None, parse_text),
+    Setting("headers", anything),
+    Setting("params", anything),
+    Setting("cookies", anything),
+    Setting("auth", anything),
     Setting("http_engine", _engine, "auto", parse_text),
     Setting("http2", flag, False, parse_flag),
     Setting("verify", checked_verify, True, parse_verify),
@@ -117,7 +109,7 @@ CLIENT_SETTINGS = (
     Setting("redirect_headers", _names, ()),
     Setting("proxy", optional(_proxy), None),
     Setting("trust_env", flag, True, parse_flag),
-    Setting("uds", optional(_text), None, parse_text),
+    Setting("uds", optional(text), None, parse_text),
     Setting("persist_cookies", flag, False, parse_flag),
 )
 """What only the client sets. max_connections and max_keepalive count connections (None: as many as max_connections),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +19,7 @@ from ..protocol import OriginCounts
 from ..tls import tls_context, tls_problem
 from .correlation import LATE
 from .messages import Message, Pending
-from .options import MAX_RECONNECT_DELAY, WebSocketOptions, origin_of
+from .options import WebSocketOptions, origin_of
 from .protocol import Assembler, Problem, closed, flaw_of_text, handshake_problem, no_handshake, opened, violation
 from .proxies import Proxy, check_answer, connect_request, is_whole, no_tunnel
 
@@ -125,8 +124,7 @@ class ExclusivePool:
         problem = ConnectError("reconnecting is not allowed: max_reconnects is 0", phase="connect", sent="none")
         for attempt in range(self._options.max_reconnects):
             if attempt:
-                most = min(MAX_RECONNECT_DELAY, self._options.reconnect_delay * 2 ** (attempt - 1))
-                await anyio.sleep(random.uniform(0, most))
+                await anyio.sleep(self._options.wait_before(attempt))
             try:
                 connection = await self._connect()
             except ConnectError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from ...config import (
     Setting,
+    anything,
     at_least,
     flag,
     optional,
@@ -18,6 +20,7 @@ from ...config import (
     positive_seconds,
     resolve,
     seconds,
+    text,
 )
 from ...errors import ConfigurationError
 from ..http.headers import header_pairs
@@ -76,25 +79,10 @@ def _callable(value: Any, where: str) -> Any:
     return value
 
 
-def _key_name(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{where} must be a non-empty str, not {value!r}")
-    return value
-
-
-def _proxy(value: Any, where: str) -> Any:
-    checked_proxy(value, where)
-    return value
-
-
-def _anything(value: Any, where: str) -> Any:
-    return value
-
-
 SETTINGS = (
     Setting("url", optional(_url), None, parse_text),
     Setting("correlation", _correlation, "fifo", parse_text),
-    Setting("id_key", _key_name, "id", parse_text),
+    Setting("id_key", text, "id", parse_text),
     Setting("connections", at_least(1), 1, parse_int),
     Setting("max_in_flight", optional(at_least(1)), None, parse_int),
     Setting("ping_interval", optional(positive_seconds), 20.0, parse_float),
@@ -102,11 +90,11 @@ SETTINGS = (
     Setting("compression", _compression, None, parse_text),
     Setting("max_message_bytes", optional(at_least(1)), 64 * 1024 * 1024, parse_int),
     Setting("subprotocols", _names, ()),
-    Setting("headers", _anything),
+    Setting("headers", anything),
     Setting("origin", optional(_origin), None, parse_text),
     Setting("verify", checked_verify, True, parse_verify),
     Setting("cert", optional(checked_cert), None, parse_text),
-    Setting("proxy", optional(_proxy), None),
+    Setting("proxy", optional(checked_proxy), None),
     Setting("trust_env", flag, True, parse_flag),
     Setting("max_reconnects", at_least(0), 5, parse_int),
     Setting("reconnect_delay", seconds, 0.5, parse_float),
@@ -150,7 +138,7 @@ class WebSocketOptions:
         self.origin: str | None = values["origin"]
         self.verify: Any = values["verify"]
         self.cert: Any = values["cert"]
-        self.proxy: Proxy | None = None if values["proxy"] is None else checked_proxy(values["proxy"], "proxy")
+        self.proxy: Proxy | None = values["proxy"]
         if self.proxy is None and values["trust_env"]:
             self.proxy = proxy_of_environment(*origin_of(self.url))
         self.max_reconnects: int = values["max_reconnects"]
@@ -158,6 +146,10 @@ class WebSocketOptions:
         self.on_message: Callable[..., Any] | None = values["on_message"]
         self.as_response: bool = values["as_response"]
         self.idempotent: bool = values["idempotent"]
+
+    def wait_before(self, attempt: int) -> float:
+        """Give the seconds to wait before an attempt to reconnect, 1 for the second: growing ones, at random."""
+        return random.uniform(0, min(MAX_RECONNECT_DELAY, self.reconnect_delay * 2 ** (attempt - 1)))
 
     def for_request(self, options: Mapping[str, Any]) -> tuple[bool, bool]:
         """Give as_response and idempotent of a request.

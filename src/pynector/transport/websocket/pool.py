@@ -7,7 +7,6 @@ import contextlib
 import heapq
 import itertools
 import math
-import random
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +17,7 @@ from .connection import Connection
 from .connector import Connector
 from .correlation import LATE, PUSHED
 from .messages import Gap, Message, Pending
-from .options import MAX_RECONNECT_DELAY, WebSocketOptions, origin_of
+from .options import WebSocketOptions, origin_of
 from .subscription import Subscription
 
 # How many deadlines are kept before those of requests that have ended are looked for.
@@ -323,8 +322,7 @@ class ConnectionPool:
         problem: PynectorError = ConnectError("reconnecting is not allowed: max_reconnects is 0", phase="connect")
         for attempt in range(self._options.max_reconnects):
             if attempt:
-                most = min(MAX_RECONNECT_DELAY, self._options.reconnect_delay * 2 ** (attempt - 1))
-                await asyncio.sleep(random.uniform(0, most))
+                await asyncio.sleep(self._options.wait_before(attempt))
             try:
                 await self._connect()
             except PynectorError as error:
