@@ -30,7 +30,7 @@ BELOW = {
     "stats": {"errors"},
     "telemetry": {"errors", "transport"},
     "_speedups": set(),
-    "transport": {"_speedups", "_version", "config", "errors"},
+    "transport": {"_speedups", "_version", "config", "errors", "runtime"},
     "batch": {"_speedups", "config", "errors", "runtime", "telemetry", "transport"},
     "session": {"_speedups", "batch", "config", "errors", "runtime", "stats", "transport"},
     "lifecycle": {"config", "errors", "runtime", "session", "stats", "telemetry", "transport"},

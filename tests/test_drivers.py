@@ -123,7 +123,7 @@ async def test_a_batch_gives_other_tasks_their_turn(kind: str) -> None:
 async def test_a_hundred_slow_ones_do_not_hold_up_the_rest(kind: str) -> None:
     async with transport_of(kind) as transport, Pynector(transport) as client:
         transport.stuck = ["slow"]
-        requests: list[Any] = [("slow" if n % 10 == 0 else n, {"timeout": 0.3}) for n in range(1000)]
+        requests: list[Any] = [(n, {}) if n % 10 else ("slow", {"timeout": 0.3}) for n in range(1000)]
         results = await client.batch_request(requests, max_concurrency=101)
     assert [result for result in results if isinstance(result, int)] == [n for n in range(1000) if n % 10]
     assert all(isinstance(result, TimeoutError) for result in results[::10])

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from loops import LOOPS
+from loops import BACKENDS
 from wsservers import running
 
 
-@pytest.fixture(params=LOOPS)
+@pytest.fixture(params=BACKENDS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """The event loops that the transport runs on."""
     return request.param

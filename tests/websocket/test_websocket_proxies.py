@@ -1,90 +1,22 @@
-"""Through an HTTP proxy, on every event loop."""
+"""Through proxies, on every event loop."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
+import importlib.util
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from proxyserver import Proxy
 
-from loops import BACKENDS
 from pynector import ConfigurationError, ConnectError
-from wsservers import certificate, client, running
+from wsservers import Url, certificate, client, running
 
 pytestmark = pytest.mark.anyio
 
-
-@pytest.fixture(params=BACKENDS)
-def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
-class Proxy:
-    """Makes tunnels, or answers a CONNECT with something else."""
-
-    def __init__(self, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> None:
-        self.answer = answer
-        self.asked: list[bytes] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._sockets: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._serve)]
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Proxy:
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        for sock in self._sockets:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(10)
-        for sock in [*self._sockets, self._listener]:
-            sock.close()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                self._sockets.append(sock)
-                thread = threading.Thread(target=self._one, args=(sock,))
-                self._threads.append(thread)
-                thread.start()
-
-    def _one(self, sock: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            asked = b""
-            while b"\r\n\r\n" not in asked:
-                asked += sock.recv(4096)
-            self.asked.append(asked)
-            sock.sendall(self.answer)
-            if b" 200 " not in self.answer or self.answer.count(b"HTTP") > 1:
-                sock.shutdown(socket.SHUT_WR)
-                return
-            host, _, port = asked.split(b" ")[1].decode().rpartition(":")
-            there = socket.create_connection((host, int(port)))
-            self._sockets.append(there)
-            back = threading.Thread(target=_pass, args=(there, sock))
-            self._threads.append(back)
-            back.start()
-            _pass(sock, there)
-
-
-def _pass(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(1 << 16):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
+needs_socks = pytest.mark.skipif(importlib.util.find_spec("python_socks") is None, reason="needs python-socks")
 
 
 @pytest.fixture
@@ -95,13 +27,13 @@ def proxy() -> Iterator[Proxy]:
 
 @pytest.fixture(autouse=True)
 def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ws", "wss", "http", "https", "all", "no"):
+    for name in ("ws", "wss", "http", "https", "socks", "all", "no"):
         monkeypatch.delenv(f"{name}_proxy", raising=False)
         monkeypatch.delenv(f"{name}_PROXY".upper(), raising=False)
 
 
 async def test_messages_go_through_a_proxy(websockets_port: int, proxy: Proxy) -> None:
-    through = proxy.url.replace("://", "://us%20er:pass@")
+    through = proxy.url("http", "us%20er:pass@")
     async with client(f"ws://127.0.0.1:{websockets_port}/echo", proxy=through, connections=2) as it:
         assert await it.batch_request([(f"{n}", {}) for n in range(50)]) == [b"%d" % n for n in range(50)]
     assert len(proxy.asked) == 2
@@ -109,19 +41,87 @@ async def test_messages_go_through_a_proxy(websockets_port: int, proxy: Proxy) -
     assert b"Proxy-Authorization: Basic dXMgZXI6cGFzcw==\r\n" in proxy.asked[0]
 
 
+async def test_large_messages_and_one_who_does_not_read(url: Url, proxy: Proxy) -> None:
+    data = b"z" * 1_000_000
+    async with client(url("/deaf"), proxy=proxy.url("http")) as it:
+        assert await it.batch_request([(data, {})] * 20) == [data] * 20
+
+
 async def test_tls_goes_through_a_proxy(tmp_path: Path, proxy: Proxy) -> None:
     chain, key, trusted = certificate(tmp_path)
     with running(files=(chain, key)) as port:
-        async with client(f"wss://127.0.0.1:{port}/echo", proxy=proxy.url, verify=trusted) as it:
+        async with client(f"wss://127.0.0.1:{port}/echo", proxy=proxy.url("http"), verify=trusted) as it:
             assert await it.request("hello") == b"hello"
     assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+async def test_a_proxy_that_speaks_tls(tmp_path: Path, scheme: str, websockets_port: int) -> None:
+    chain, key, trusted = certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(chain, key)
+    with Proxy(tls=context) as proxy, running(files=(chain, key)) as tls_port:
+        url = f"{scheme}://127.0.0.1:{websockets_port if scheme == 'ws' else tls_port}/echo"
+        async with client(url, proxy=proxy.url("https"), verify=trusted) as it:
+            assert await it.batch_request([(f"{n}", {}) for n in range(50)]) == [b"%d" % n for n in range(50)]
+        assert len(proxy.asked) == 1
+        with pytest.raises(ConnectError) as failed:
+            await client(url, proxy=proxy.url("https")).request("x")
+        assert (failed.value.phase, failed.value.transient) == ("tls", False)
+
+
+@needs_socks
+@pytest.mark.parametrize(
+    ("scheme", "host", "told"),
+    [
+        ("socks4", "127.0.0.1", "127.0.0.1"),
+        ("socks4a", "localhost", "localhost"),
+        ("socks5", "127.0.0.1", "127.0.0.1"),
+        ("socks5h", "localhost", "localhost"),
+    ],
+)
+async def test_messages_go_through_socks(websockets_port: int, proxy: Proxy, scheme: str, host: str, told: str) -> None:
+    url = f"ws://{host}:{websockets_port}/echo"
+    async with client(url, proxy=proxy.url(scheme), connections=2) as it:
+        assert await it.batch_request([(f"{n}", {}) for n in range(50)]) == [b"%d" % n for n in range(50)]
+    user = b"" if "4" in scheme else None
+    assert proxy.asked == [(int(scheme[5]), told, websockets_port, user)] * 2
+
+
+@needs_socks
+async def test_tls_and_a_password_go_through_socks(tmp_path: Path) -> None:
+    chain, key, trusted = certificate(tmp_path)
+    with running(files=(chain, key)) as port, Proxy(password=b"p@ss") as proxy:
+        url = f"wss://127.0.0.1:{port}/echo"
+        async with client(url, proxy=proxy.url("socks5", "user:p%40ss@"), verify=trusted) as it:
+            assert await it.request("hello") == b"hello"
+        assert proxy.asked == [(5, "127.0.0.1", port, b"user")]
+        with pytest.raises(ConnectError, match="no connection through the proxy") as failed:
+            await client(url, proxy=proxy.url("socks5", "user:wrong@"), verify=trusted).request("x")
+        assert "wrong" not in str(failed.value)
+
+
+@needs_socks
+@pytest.mark.parametrize("scheme", ["socks4", "socks5"])
+async def test_socks_that_makes_no_tunnel(websockets_port: int, scheme: str) -> None:
+    with Proxy(refuse=True) as proxy:
+        with pytest.raises(ConnectError, match="no connection through the proxy") as failed:
+            await client(f"ws://127.0.0.1:{websockets_port}/echo", proxy=proxy.url(scheme)).request("x")
+        assert (failed.value.phase, failed.value.sent) == ("connect", "none")
+
+
+@pytest.mark.parametrize("scheme", ["http", pytest.param("socks5", marks=needs_socks)])
+async def test_no_proxy_there(scheme: str) -> None:
+    with pytest.raises(ConnectError, match="no connection") as failed:
+        await client("ws://127.0.0.1:9/", proxy=f"{scheme}://127.0.0.1:9").request("x")
+    assert (failed.value.phase, failed.value.sent) == ("connect", "none")
 
 
 async def test_the_environment_may_name_a_proxy(
     websockets_port: int, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"ws://127.0.0.1:{websockets_port}/echo"
-    monkeypatch.setenv("ws_proxy", proxy.url)
+    monkeypatch.setenv("ws_proxy", proxy.url("http"))
     async with client(url) as it:
         await it.request("x")
     assert len(proxy.asked) == 1
@@ -132,10 +132,20 @@ async def test_the_environment_may_name_a_proxy(
         await it.request("x")
     assert len(proxy.asked) == 1
     monkeypatch.delenv("no_proxy")
-    monkeypatch.setenv("ws_proxy", "socks5://user:secret@127.0.0.1:1")
+    monkeypatch.setenv("ws_proxy", "ftp://user:secret@127.0.0.1:1")
     with pytest.raises(ConfigurationError, match="ws_proxy") as refused:
         client(url)
     assert "secret" not in str(refused.value)
+
+
+@needs_socks
+async def test_the_environment_may_name_socks(
+    websockets_port: int, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("socks_proxy", proxy.url("http"))
+    async with client(f"ws://127.0.0.1:{websockets_port}/echo") as it:
+        await it.request("x")
+    assert proxy.asked == [(5, "127.0.0.1", websockets_port, None)]
 
 
 @pytest.mark.parametrize(
@@ -152,11 +162,17 @@ async def test_the_environment_may_name_a_proxy(
 async def test_a_proxy_that_makes_no_tunnel(answer: bytes, said: str, transient: bool, websockets_port: int) -> None:
     with Proxy(answer) as proxy:
         with pytest.raises(ConnectError, match=said) as failed:
-            await client(f"ws://127.0.0.1:{websockets_port}/echo", proxy=proxy.url).request("x")
+            await client(f"ws://127.0.0.1:{websockets_port}/echo", proxy=proxy.url("http")).request("x")
         assert (failed.value.phase, failed.value.sent, failed.value.transient) == ("connect", "none", transient)
 
 
-@pytest.mark.parametrize("value", [5, "", "proxy:80", "https://proxy", "http://", "http://a:99999", "http://a/path"])
+@pytest.mark.parametrize("value", [5, "", "proxy:80", "ftp://proxy", "http://", "http://a:99999", "http://a/path"])
 def test_a_proxy_is_the_url_of_one(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="proxy must be the URL of an HTTP proxy"):
+    with pytest.raises(ConfigurationError, match="proxy must be the URL of a proxy"):
         client("ws://a/", proxy=value)
+
+
+def test_without_python_socks_there_is_no_socks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"pynector\[socks\]"):
+        client("ws://a/", proxy="socks5://proxy")

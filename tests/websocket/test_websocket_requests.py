@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -23,6 +25,14 @@ from pynector.transport.websocket import Gap, Message
 from wsservers import Url, client, running
 
 pytestmark = pytest.mark.anyio
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> Callable[[], list[Any]]:
+    """Gives what the event loop, or a logger where it takes none, was told of."""
+    told: list[Any] = []
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    return lambda: [*told, *(record.exc_info[1] for record in caplog.records if record.exc_info)]
 
 
 @pytest.mark.parametrize("data", ["text", "", "\u00fc\U0001f600", b"\x00\xff", b"", "x" * 126, b"y" * 70_000])
@@ -137,21 +147,20 @@ async def test_functions_of_the_user_s_own(url: Url) -> None:
     assert answers == [f"{n} times".encode() for n in range(20)]
 
 
-async def test_functions_that_fail_harm_nobody_else() -> None:
+async def test_functions_that_fail_harm_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
     def of_request(data: Any) -> Any:
         return {"none": None}.get(data, [] if data == "unhashable" else int(data))
 
     def of_message(message: Message) -> Any:
         return int(message.text)
 
-    told: list[Any] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    told = complaints(caplog)
     with running() as port:
         async with client(f"ws://127.0.0.1:{port}/push?n=1", correlation=(of_request, of_message)) as it:
             answers = await it.batch_request([("none", {}), ("x", {}), ("unhashable", {}), ("7", {})])
     assert [isinstance(answer, ConfigurationError) for answer in answers] == [True, True, True, False]
     assert answers[3] == b"7"
-    assert isinstance(told[0], ValueError)
+    assert isinstance(told()[0], ValueError)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +292,9 @@ async def test_a_peer_that_does_not_read_holds_the_batch_back(url: Url) -> None:
     assert all(answer == data for answer in answers)
 
 
-async def test_messages_that_answer_nobody_go_to_on_message_and_subscriptions(url: Url) -> None:
+async def test_messages_that_answer_nobody_go_to_on_message_and_subscriptions(
+    url: Url, caplog: pytest.LogCaptureFixture
+) -> None:
     heard: list[Message] = []
 
     def on_message(message: Message) -> None:
@@ -291,8 +302,7 @@ async def test_messages_that_answer_nobody_go_to_on_message_and_subscriptions(ur
         if len(heard) == 2:
             raise ValueError("not this one")
 
-    told: list[Any] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    told = complaints(caplog)
     call = {"method": "notify", "params": [5]}
     async with client(url("/rpc"), correlation="id", on_message=on_message) as it, it.subscribe() as messages:
         await it.request(call)
@@ -301,7 +311,7 @@ async def test_messages_that_answer_nobody_go_to_on_message_and_subscriptions(ur
         assert [message async for message in messages] == []
     assert got == [[0], [1], [2], [3], [4]]
     assert len(heard) == 5
-    assert len(told) == 1
+    assert len(told()) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ PACKAGES = (
     "httpx2",
     "opentelemetry-api",
     "opentelemetry-sdk",
+    "python-socks",
     "rich",
     "structlog",
     "trio",

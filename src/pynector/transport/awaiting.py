@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._speedups.answer import Answer
+from ..runtime import Runtime
 
 
 async def answer_to(submit: Callable[..., Any], data: Any, options: Mapping[str, Any]) -> Any:
@@ -16,7 +16,7 @@ async def answer_to(submit: Callable[..., Any], data: Any, options: Mapping[str,
     Raises:
         BaseException: What it failed with.
     """
-    answer = Answer(asyncio.get_running_loop().create_future())
+    answer = Answer(Runtime.current().new_future())
     handle = submit(data, options, math.inf, answer, 0)
     try:
         await answer.future

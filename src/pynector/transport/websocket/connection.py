@@ -1,4 +1,4 @@
-"""One WebSocket connection on an asyncio transport.
+"""One WebSocket connection on an asyncio transport, or what serves as one.
 
 websockets' sans-I/O protocol has the handshake, control frames, fragments, extensions and errors. Whole plain messages,
 which are nearly all, go past it: the protocol is given whole frames only, so it never waits for the rest of one.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from websockets.frames import Frame
 from websockets.http11 import Response
 from websockets.protocol import State
@@ -17,6 +19,7 @@ from websockets.protocol import State
 from ..._speedups.frames import BINARY, PART, TEXT, WHOLE, FrameScanner, masked_frame
 from ...errors import ConnectError, ProtocolError, PynectorError, Sent, WebSocketClosed
 from .correlation import Matcher
+from .loops import Loop, Timer
 from .messages import Pending
 from .options import WebSocketOptions
 from .protocol import Assembler, Problem, closed, flaw_of_text, handshake_problem, no_handshake, opened, violation
@@ -41,20 +44,19 @@ class Connection(asyncio.Protocol):
         matcher: Knows whose answer a message is.
 
     Attributes:
-        ready: Set to None when the handshake is done, or to the error it failed with.
         matcher: See above.
         writable: Whether the peer takes what is sent.
+        ended: Set when it has ended.
     """
 
-    def __init__(
-        self, pool: ConnectionPool, options: WebSocketOptions, loop: asyncio.AbstractEventLoop, matcher: Matcher
-    ) -> None:
+    def __init__(self, pool: ConnectionPool, options: WebSocketOptions, loop: Loop, matcher: Matcher) -> None:
         self._pool = pool
         self._options = options
         self._loop = loop
         self.matcher = matcher
-        self.ready: asyncio.Future[None] = loop.create_future()
-        self.ended: asyncio.Future[None] = loop.create_future()
+        self.ended = anyio.Event()
+        self._ready = anyio.Event()
+        self._refusal: ConnectError | None = None
         self.writable = True
         self._protocol = opened(options)
         self._most = -1 if options.max_message_bytes is None else options.max_message_bytes
@@ -71,8 +73,21 @@ class Connection(asyncio.Protocol):
         self._keys = b""
         self._next_key = 0
         self._heard = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._problem: Problem | None = None
+
+    async def shaken(self) -> None:
+        """Wait for the end of the handshake.
+
+        Raises:
+            ConnectError: If it fails.
+        """
+        await self._ready.wait()
+        if self._refusal is not None:
+            raise self._refusal
+
+    def _after(self, delay: float, call: Callable[..., None], *args: Any) -> Timer:
+        return self._loop.call_at(self._loop.time() + delay, call, *args)
 
     # Sending
 
@@ -127,7 +142,7 @@ class Connection(asyncio.Protocol):
         if self._protocol.close_expected() and self._timer is not None:
             self._open = False
             self._timer.cancel()
-            self._timer = self._loop.call_later(CLOSE_PATIENCE, self._transport.abort)
+            self._timer = self._after(CLOSE_PATIENCE, self._transport.abort)
 
     def close(self) -> None:
         """Begin to close; what is in flight must have been ended."""
@@ -229,16 +244,14 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         if self._protocol.state is not State.CLOSED:
             self._protocol.receive_eof()
-        if not self.ready.done():
+        if not self._ready.is_set():
             self._refuse(no_handshake(self._protocol, error))
-        if not self.ended.done():
-            self.ended.set_result(None)
+        self.ended.set()
         self._pool.lost(self)
 
     def _refuse(self, problem: ConnectError) -> None:
-        self.ready.set_exception(problem)
-        # Or asyncio would complain where nobody waits for it any more.
-        self.ready.exception()
+        self._refusal = problem
+        self._ready.set()
 
     # What comes
 
@@ -262,7 +275,7 @@ class Connection(asyncio.Protocol):
             self._flush_protocol()
 
     def _shaken(self, response: Response) -> None:
-        if self.ready.done():
+        if self._ready.is_set():
             return
         problem = handshake_problem(self._protocol, response.status_code)
         if problem is not None:
@@ -271,11 +284,11 @@ class Connection(asyncio.Protocol):
             return
         self._open = True
         self._plain = not self._protocol.extensions
-        self.ready.set_result(None)
+        self._ready.set()
         self._heard = self._loop.time()
         interval = self._options.ping_interval
         # A timer is always there, so that closing can take its place.
-        self._timer = self._loop.call_later(interval or 1e9, self._keep_alive)
+        self._timer = self._after(interval or 1e9, self._keep_alive)
 
     def _message(self, payload: bytes, is_text: bool) -> None:
         flaw = flaw_of_text(payload) if is_text else None
@@ -303,14 +316,14 @@ class Connection(asyncio.Protocol):
             return
         silent = self._loop.time() - self._heard
         if silent < interval:
-            self._timer = self._loop.call_later(interval - silent, self._keep_alive)
+            self._timer = self._after(interval - silent, self._keep_alive)
             return
         self._protocol.send_ping(b"")
         self._flush_protocol()
         if patience is None:
-            self._timer = self._loop.call_later(interval, self._keep_alive)
+            self._timer = self._after(interval, self._keep_alive)
         else:
-            self._timer = self._loop.call_later(patience, self._listen_for_pong, self._heard)
+            self._timer = self._after(patience, self._listen_for_pong, self._heard)
 
     def _listen_for_pong(self, heard: float) -> None:
         if self._heard > heard:

@@ -1,18 +1,19 @@
-"""Makes the TCP and TLS part of a connection."""
+"""Makes the TCP and TLS part of a connection, through a proxy where there is one."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlsplit
+
+import anyio
+from anyio.abc import ByteStream
 
 from ...errors import ConnectError
 from ..tls import tls_context, tls_problem
-from .options import WebSocketOptions
-from .proxies import Proxy, check_answer, connect_request, is_whole, no_tunnel
+from .loops import AsyncioLoop, Loop
+from .options import WebSocketOptions, origin_of
+from .streams import StreamTransport, secured
+from .tunnels import tunnel
 
 
 class Connector:
@@ -26,58 +27,41 @@ class Connector:
         ConfigurationError: If a TLS option is not valid.
     """
 
-    def __init__(self, options: WebSocketOptions, loop: asyncio.AbstractEventLoop) -> None:
-        parts = urlsplit(options.url)
-        secure = parts.scheme == "wss"
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if secure else 80)
-        self._context = tls_context(options.verify, options.cert, ("http/1.1",)) if secure else None
-        self._loop = loop
+    def __init__(self, options: WebSocketOptions, loop: Loop) -> None:
+        scheme, self._host, self._port = origin_of(options.url)
         self._proxy = options.proxy
+        self._loop = loop
+        self._context = tls_context(options.verify, options.cert, ("http/1.1",)) if scheme == "wss" else None
+        secure = self._proxy is not None and self._proxy.scheme == "https"
+        self._proxy_context = tls_context(options.verify, options.cert, ("http/1.1",)) if secure else None
 
-    async def connect(self, make_protocol: Callable[[], Any]) -> None:
+    async def connect(self, protocol: asyncio.Protocol) -> None:
         """Connect a protocol.
 
         Raises:
             ConnectError: If that cannot be.
         """
-        where: dict[str, Any] = {"host": self._host, "port": self._port}
         try:
-            if self._proxy is not None:
-                where = {"sock": await self._tunnel(self._proxy)}
-            try:
-                await self._loop.create_connection(
-                    make_protocol,
-                    **where,
+            if self._proxy is None and isinstance(self._loop, AsyncioLoop):
+                await self._loop.loop.create_connection(
+                    lambda: protocol,
+                    self._host,
+                    self._port,
                     ssl=self._context,
                     server_hostname=self._host if self._context is not None else None,
                 )
-            except BaseException:
-                if "sock" in where:
-                    where["sock"].close()
-                raise
+            else:
+                StreamTransport(self._loop, await self._stream(), protocol)
         except ConnectError:
             raise
         except ssl.SSLError as error:
             raise tls_problem(error) from error
-        except (OSError, ValueError, asyncio.TimeoutError) as error:
+        except (OSError, ValueError, asyncio.TimeoutError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
             raise ConnectError(f"no connection: {error}", phase="connect", sent="none") from error
 
-    async def _tunnel(self, proxy: Proxy) -> socket.socket:
-        (family, _, _, _, address), *_ = await self._loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            await self._loop.sock_connect(sock, address)
-            await self._loop.sock_sendall(sock, connect_request(proxy, self._host, self._port))
-            answer = b""
-            while not is_whole(answer):
-                data = await self._loop.sock_recv(sock, 4096)
-                if not data:
-                    raise no_tunnel("it closed the connection")
-                answer += data
-            check_answer(answer)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
+    async def _stream(self) -> ByteStream:
+        if self._proxy is None:
+            stream: ByteStream = await anyio.connect_tcp(self._host, self._port)
+        else:
+            stream = await tunnel(self._proxy, self._proxy_context, self._host, self._port)
+        return stream if self._context is None else await secured(stream, self._context, self._host)

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import heapq
 import itertools
 import math
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+import anyio
 
 from ...errors import ConnectError, PynectorError, TimeoutError, TransportError
 from ..protocol import OriginCounts
 from .connection import Connection
 from .connector import Connector
 from .correlation import LATE, PUSHED
+from .loops import Loop, Timer
 from .messages import Gap, Message, Pending
 from .options import WebSocketOptions, origin_of
 from .subscription import Subscription
 
 # How many deadlines are kept before those of requests that have ended are looked for.
 FEW_DEADLINES = 1024
+
+# How long peers may take to end connections when the client is closed (seconds).
+GOODBYE = 1.0
+
+
+class Attempt:
+    """A connection that is being made anew, in a task of its own.
+
+    Attributes:
+        scope: Cancels it.
+        ended: Set when it has ended.
+    """
+
+    def __init__(self) -> None:
+        self.scope = anyio.CancelScope()
+        self.ended = anyio.Event()
 
 
 class ConnectionPool:
@@ -38,22 +57,20 @@ class ConnectionPool:
         reconnects: How many connections took the place of a lost one.
     """
 
-    def __init__(
-        self, options: WebSocketOptions, loop: asyncio.AbstractEventLoop, tell: Callable[[str, str, int], None]
-    ) -> None:
+    def __init__(self, options: WebSocketOptions, loop: Loop, tell: Callable[[str, str, int], None]) -> None:
         self._options = options
         self._origin = origin_of(options.url)
         self._tell = tell
         self._loop = loop
         self._connector = Connector(options, loop)
         self._connections: list[Connection] = []
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: set[Attempt] = set()
         self._closing: set[Connection] = set()
         self._waiting: deque[Pending] = deque()
         self._deadlines: list[tuple[float, int, Pending]] = []
         self._most_deadlines = FEW_DEADLINES
         self._numbers = itertools.count()
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: Timer | None = None
         self._subscriptions: list[Subscription] = []
         self._full: set[Subscription] = set()
         self._closed = False
@@ -69,22 +86,30 @@ class ConnectionPool:
         Raises:
             PynectorError: If one cannot be made; those that could are closed again.
         """
-        attempts = [self._loop.create_task(self._connect()) for _ in range(self._options.connections)]
+        problems: list[Exception] = []
+
+        async def connect() -> None:
+            try:
+                await self._connect()
+            except Exception as error:
+                problems.append(error)
+
         try:
-            outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+            async with anyio.create_task_group() as tasks:
+                for _ in range(self._options.connections):
+                    tasks.start_soon(connect)
         except BaseException:
             await self.close()
             raise
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                await self.close()
-                raise outcome
+        if problems:
+            await self.close()
+            raise problems[0]
 
     async def _connect(self) -> None:
         connection = Connection(self, self._options, self._loop, self._options.correlation.matcher())
         try:
-            await self._connector.connect(lambda: connection)
-            await connection.ready
+            await self._connector.connect(connection)
+            await connection.shaken()
         except BaseException:
             connection.abort()
             raise
@@ -103,9 +128,9 @@ class ConnectionPool:
         self._closed = True
         if self._alarm is not None:
             self._alarm.cancel()
-        for task in list(self._under_way):
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        attempts = list(self._under_way)
+        for attempt in attempts:
+            attempt.scope.cancel()
         waiting, self._waiting = list(self._waiting), deque()
         for connection in self._connections:
             waiting += connection.matcher.drain()
@@ -116,15 +141,17 @@ class ConnectionPool:
             pending.fail(_closed("none" if pending.connection is None else "full"))
         for subscription in list(self._subscriptions):
             subscription.end(None)
-        ends = [connection.ended for connection in self._closing]
-        if ends:
-            try:
-                _, left = await asyncio.wait(ends, timeout=1.0)
-            finally:
-                for connection in self._closing:
-                    connection.abort()
-            if left:
-                await asyncio.wait(left)
+        closing = list(self._closing)
+        try:
+            with anyio.move_on_after(GOODBYE):
+                for connection in closing:
+                    await connection.ended.wait()
+        finally:
+            for connection in closing:
+                connection.abort()
+            with anyio.CancelScope(shield=True):
+                for ended in [*(one.ended for one in attempts), *(one.ended for one in closing)]:
+                    await ended.wait()
 
     # Requests
 
@@ -236,7 +263,7 @@ class ConnectionPool:
             pending, answer = connection.matcher.match(payload, is_text)
         except Exception as error:
             # A function of the user's own failed on it; nobody can be told but those who take what answers nobody.
-            self._loop.call_exception_handler({"message": "pynector: the correlation failed", "exception": error})
+            self._loop.complain("the correlation failed", error)
             pending, answer = PUSHED, None
         if pending is LATE:
             self.late += 1
@@ -259,7 +286,7 @@ class ConnectionPool:
             try:
                 self._options.on_message(message)
             except Exception as error:
-                self._loop.call_exception_handler({"message": "pynector: on_message failed", "exception": error})
+                self._loop.complain("on_message failed", error)
         self.unclaimed += not taken
 
     def subscribe(self, subscription: Subscription) -> None:
@@ -313,16 +340,24 @@ class ConnectionPool:
         if self._closed:
             return
         while len(self._connections) + len(self._under_way) < self._options.connections:
-            task = self._loop.create_task(self._reconnect())
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            attempt = Attempt()
+            self._under_way.add(attempt)
+            self._loop.spawn(partial(self._attempt, attempt))
 
-    async def _reconnect(self) -> None:
+    async def _attempt(self, attempt: Attempt) -> None:
+        try:
+            with attempt.scope:
+                await self._reconnect(attempt)
+        finally:
+            self._under_way.discard(attempt)
+            attempt.ended.set()
+
+    async def _reconnect(self, attempt: Attempt) -> None:
         """Make one connection, with growing and random waits between the attempts."""
         problem: PynectorError = ConnectError("reconnecting is not allowed: max_reconnects is 0", phase="connect")
-        for attempt in range(self._options.max_reconnects):
-            if attempt:
-                await asyncio.sleep(self._options.wait_before(attempt))
+        for number in range(self._options.max_reconnects):
+            if number:
+                await anyio.sleep(self._options.wait_before(number))
             try:
                 await self._connect()
             except PynectorError as error:
@@ -335,7 +370,7 @@ class ConnectionPool:
                     subscription.offer(Gap("reconnect", 0))
                 return
         # Now, or a request that comes while this task ends would wait for it.
-        self._under_way.difference_update({asyncio.current_task()})
+        self._under_way.discard(attempt)
         if not self._connections and not self._under_way:
             self._despair(problem)
 

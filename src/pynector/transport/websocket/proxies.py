@@ -1,103 +1,71 @@
-"""A way through an HTTP proxy: its CONNECT method makes a tunnel (RFC 9110 section 9.3.6)."""
+"""Which proxy a connection goes through."""
 
 from __future__ import annotations
 
-import base64
+import importlib.util
 import urllib.request
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from ...errors import ConfigurationError, ConnectError
+from ...errors import ConfigurationError
 
-# The most bytes of a proxy's answer.
-MOST = 1 << 16
+DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
 
 class Proxy(NamedTuple):
     """Where a proxy is, and who asks it.
 
     Attributes:
+        scheme: A key of DEFAULT_PORTS. Those of SOCKS that end with a letter leave it to the proxy to look up the
+            server's address.
         host: Its name or address.
         port: Its port.
-        credentials: The value of Proxy-Authorization, or None.
+        user: The name to give, or None.
+        password: The password to give.
     """
 
+    scheme: str
     host: str
     port: int
-    credentials: str | None
+    user: str | None
+    password: str
 
 
 def checked_proxy(value: Any, where: str) -> Proxy:
-    """Accept the URL of an HTTP proxy, with a user and a password or without.
+    """Accept the URL of a proxy, with a user and a password or without.
 
     Raises:
-        ConfigurationError: If it is none; the message does not quote it, for it may hold a password.
+        ConfigurationError: If it is none; the message does not quote it, for it may hold a password. Or if it is one of
+            SOCKS, and python-socks is not installed.
     """
     try:
         parts = urlsplit(value)
         scheme, host, port = parts.scheme, parts.hostname, parts.port
     except (AttributeError, TypeError, ValueError):
         scheme, host, port, parts = "", None, None, None
-    if scheme != "http" or not host or parts.path.strip("/") or parts.query or parts.fragment:
-        raise ConfigurationError(f"{where} must be the URL of an HTTP proxy, such as http://proxy.example.com:3128")
-    credentials = None
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        credentials = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
-    return Proxy(host, port or 80, credentials)
+    if scheme not in DEFAULT_PORTS or not host or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"{where} must be the URL of a proxy, such as http://proxy.example.com:3128; "
+            f"schemes are {', '.join(DEFAULT_PORTS)}"
+        )
+    if scheme.startswith("socks") and importlib.util.find_spec("python_socks") is None:
+        raise ConfigurationError(f"{where} is a SOCKS proxy: for those install pynector[socks]")
+    user = None if parts.username is None else unquote(parts.username)
+    return Proxy(scheme, host, port or DEFAULT_PORTS[scheme], user, unquote(parts.password or ""))
 
 
 def proxy_of_environment(scheme: str, host: str, port: int) -> Proxy | None:
     """Give the proxy that the environment names for a server, or None.
 
     Raises:
-        ConfigurationError: If it is no HTTP proxy.
+        ConfigurationError: As checked_proxy.
     """
     named = urllib.request.getproxies()
-    for kind in ("wss", "https", "all") if scheme == "wss" else ("ws", "http", "all"):
+    for kind in ("wss", "https", "socks", "all") if scheme == "wss" else ("ws", "http", "socks", "all"):
         if kind in named and not urllib.request.proxy_bypass(f"{host}:{port}"):
-            return checked_proxy(named[kind], f"the environment variable {kind}_proxy (trust_env=False goes without)")
+            url = named[kind]
+            if kind == "socks" and url.startswith("http://"):
+                # So some systems' settings say it.
+                url = "socks5h" + url[4:]
+            return checked_proxy(url, f"the environment variable {kind}_proxy (trust_env=False goes without)")
     return None
-
-
-def connect_request(proxy: Proxy, host: str, port: int) -> bytes:
-    """Give the request for a tunnel to a server."""
-    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
-    if proxy.credentials is not None:
-        lines.append(f"Proxy-Authorization: {proxy.credentials}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
-def is_whole(answer: bytes) -> bool:
-    """Say whether a proxy's answer has come.
-
-    Raises:
-        ConnectError: If it will not.
-    """
-    if len(answer) > MOST:
-        raise no_tunnel("its answer does not end")
-    return b"\r\n\r\n" in answer
-
-
-def check_answer(answer: bytes) -> None:
-    """Take a proxy's answer.
-
-    Raises:
-        ConnectError: If it makes no tunnel.
-    """
-    words = answer.split(b"\r\n", 1)[0].split(b" ", 2)
-    if not words[0].startswith(b"HTTP/1.") or len(words) < 2 or not words[1].isdigit():
-        raise no_tunnel("it does not speak HTTP/1.1")
-    status = int(words[1])
-    if not 200 <= status < 300:
-        error = no_tunnel(f"it answered with status {status}")
-        error.transient = status == 429 or status >= 500
-        raise error
-    if not answer.endswith(b"\r\n\r\n") or answer.count(b"\r\n\r\n") > 1:
-        raise no_tunnel("it sent something of its own into the tunnel")
-
-
-def no_tunnel(said: str) -> ConnectError:
-    """Give the error of a proxy that makes no tunnel."""
-    return ConnectError(f"no connection through the proxy: {said}", phase="connect", sent="none")

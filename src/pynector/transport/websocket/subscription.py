@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
+
+import anyio
 
 from ...config import at_least
 from ...errors import ConfigurationError
@@ -40,7 +41,7 @@ class Subscription:
         self._overflow = overflow
         self._queue: deque[Message | Gap] = deque()
         self._dropped = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: anyio.Event | None = None
         self._ended = False
         self._error: BaseException | None = None
         self._paused = False
@@ -75,8 +76,8 @@ class Subscription:
         self.end(None)
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waiter is not None:
+            self._waiter.set()
 
     def _read_on(self) -> None:
         if self._paused:
@@ -92,8 +93,8 @@ class Subscription:
                 if self._error is not None:
                     raise self._error
                 raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            self._waiter = anyio.Event()
+            await self._waiter.wait()
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             return Gap("overflow", dropped)

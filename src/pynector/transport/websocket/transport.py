@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +9,7 @@ from urllib.parse import urlsplit
 from ...errors import ConfigurationError, TransportError
 from ..awaiting import answer_to
 from ..protocol import Completion, Handle, OriginCounts
-from .exclusive import ExclusivePool
+from .loops import running_loop
 from .messages import Pending
 from .options import OPTION_NAMES, WebSocketOptions
 from .pool import ConnectionPool
@@ -30,7 +28,7 @@ class WebSocketTransport:
 
     def __init__(self, **options: Any) -> None:
         self._options = WebSocketOptions(options)
-        self._pool: ConnectionPool | ExclusivePool | None = None
+        self._pool: ConnectionPool | None = None
         self.submit: Callable[..., Handle | None] | None = None
         self.on_connection: Callable[[str, str, int], None] | None = None
 
@@ -48,21 +46,10 @@ class WebSocketTransport:
         """
         if self._pool is not None:
             return
-        pool: ConnectionPool | ExclusivePool
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            pool = ExclusivePool(self._options, self._tell)
-        else:
-            pool = ConnectionPool(self._options, loop, self._tell)
+        pool = ConnectionPool(self._options, running_loop(), self._tell)
         await pool.open()
         self._pool = pool
-        self.submit = self._submit if isinstance(pool, ConnectionPool) else None
-
-    @property
-    def max_concurrency(self) -> int | None:
-        """Any number of requests at a time on asyncio's loops, elsewhere as many as connections."""
-        return self._options.connections if isinstance(self._pool, ExclusivePool) else None
+        self.submit = self._submit
 
     def _tell(self, event: str, host: str, port: int) -> None:
         if self.on_connection is not None:
@@ -84,7 +71,7 @@ class WebSocketTransport:
     ) -> Handle | None:
         """See SubmitTransport."""
         pool = self._pool
-        assert isinstance(pool, ConnectionPool)
+        assert pool is not None
         try:
             pending = self._pending(data, options, deadline, completion, token)
         except Exception as error:
@@ -100,13 +87,6 @@ class WebSocketTransport:
             ConfigurationError: If the message is not valid. Nothing was sent.
             TransportError: If there is no answer.
         """
-        pool = self._pool
-        if isinstance(pool, ExclusivePool):
-            try:
-                pending = self._pending(data, options, math.inf, _Nobody(), 0)
-            except Exception as error:
-                raise _refused(error) from None
-            return await pool.exchange(pending)
         if self.submit is None:
             raise TransportError("the transport is not connected", phase="connect", sent="none")
         return await answer_to(self.submit, data, options)
@@ -131,10 +111,10 @@ class WebSocketTransport:
             **options: See Subscription.
 
         Raises:
-            ConfigurationError: If an option is not valid.
+            ConfigurationError: If an option is not valid, or the transport is not connected.
         """
-        if not isinstance(self._pool, ConnectionPool):
-            raise ConfigurationError("subscriptions are there on asyncio and uvloop only: elsewhere use on_message=")
+        if self._pool is None:
+            raise ConfigurationError("subscribe() needs a transport that is connected")
         try:
             return Subscription(self._pool, **options)
         except TypeError:
@@ -167,16 +147,6 @@ class WebSocketTransportFactory:
             ConfigurationError: If an option is not valid.
         """
         return WebSocketTransport(**options)
-
-
-class _Nobody:
-    """The completion of a request whose answer is awaited."""
-
-    def succeed(self, token: int, response: Any) -> None:
-        """See Completion."""
-
-    def fail(self, token: int, error: BaseException) -> None:
-        """See Completion."""
 
 
 def _refused(error: Exception) -> ConfigurationError:

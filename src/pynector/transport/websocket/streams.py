@@ -1,0 +1,129 @@
+"""A stream of AnyIO's made to serve as asyncio's transports do, where asyncio has none: on trio and through proxies."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import anyio
+from anyio.abc import ByteStream
+from anyio.streams.tls import TLSStream
+
+from .loops import Loop
+
+# How much may wait to be sent before the protocol is told to pause, and how little when it may go on (bytes).
+HIGH, LOW = 1 << 16, 1 << 14
+
+
+class StreamTransport(asyncio.Transport):
+    """Reads and writes a stream in a task each; see asyncio.Transport.
+
+    Args:
+        loop: Runs the tasks.
+        stream: Belongs to this object from now on.
+        protocol: Gets what comes, and is told of the end.
+    """
+
+    def __init__(self, loop: Loop, stream: ByteStream, protocol: asyncio.Protocol) -> None:
+        super().__init__()
+        self._loop = loop
+        self._stream = stream
+        self._protocol = protocol
+        self._scope = anyio.CancelScope()
+        self._out: list[bytes] = []
+        self._size = 0
+        self._full = False
+        self._closing = False
+        self._written = anyio.Event()
+        self._may_read = anyio.Event()
+        self._may_read.set()
+        self._error: Exception | None = None
+        protocol.connection_made(self)
+        loop.spawn(self._run)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """See asyncio.Transport."""
+        self._out.append(bytes(data))
+        self._size += len(data)
+        self._written.set()
+        if self._size > HIGH and not self._full:
+            self._full = True
+            self._protocol.pause_writing()
+
+    def is_closing(self) -> bool:
+        """See asyncio.Transport."""
+        return self._closing
+
+    def close(self) -> None:
+        """See asyncio.Transport."""
+        self._closing = True
+        self._written.set()
+
+    def abort(self) -> None:
+        """See asyncio.Transport."""
+        self._closing = True
+        self._scope.cancel()
+
+    def pause_reading(self) -> None:
+        """See asyncio.Transport."""
+        if self._may_read.is_set():
+            self._may_read = anyio.Event()
+
+    def resume_reading(self) -> None:
+        """See asyncio.Transport."""
+        self._may_read.set()
+
+    async def _run(self) -> None:
+        try:
+            with self._scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._read)
+                    tasks.start_soon(self._write)
+        finally:
+            self._closing = True
+            await anyio.aclose_forcefully(self._stream)
+        # Not where the event loop itself ends: then nobody is left to be told.
+        self._protocol.connection_lost(self._error)
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                await self._may_read.wait()
+                self._protocol.data_received(await self._stream.receive())
+        except anyio.EndOfStream:
+            self._protocol.eof_received()
+            self.close()
+        except Exception as error:
+            self._fail(error)
+
+    async def _write(self) -> None:
+        try:
+            while self._out or not self._closing:
+                out, self._out, self._size = self._out, [], 0
+                if out:
+                    await self._stream.send(b"".join(out))
+                else:
+                    await self._written.wait()
+                    self._written = anyio.Event()
+                if self._full and self._size <= LOW:
+                    self._full = False
+                    self._protocol.resume_writing()
+            self._scope.cancel()
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        expected = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError)
+        if not isinstance(error, expected):
+            self._loop.complain("a WebSocket connection failed", error)
+        self._error = self._error or error
+        self.abort()
+
+
+async def secured(stream: ByteStream, context: ssl.SSLContext, host: str) -> ByteStream:
+    """Give a stream with TLS on it; if that cannot be, it is closed."""
+    try:
+        return await TLSStream.wrap(stream, hostname=host, ssl_context=context, standard_compatible=False)
+    except BaseException:
+        await anyio.aclose_forcefully(stream)
+        raise

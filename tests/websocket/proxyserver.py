@@ -1,0 +1,135 @@
+"""A proxy that makes tunnels by CONNECT or by SOCKS, in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from typing import Any
+
+ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+
+
+class Proxy:
+    """Knows each protocol by its first byte.
+
+    Args:
+        answer: What a CONNECT is answered with; without a tunnel unless it is ESTABLISHED.
+        tls: Speaks TLS with it.
+        password: SOCKS 5 asks for `user` and this.
+        refuse: SOCKS makes no tunnel.
+
+    Attributes:
+        asked: Requests of CONNECT, or (version, host, port, user) of SOCKS.
+    """
+
+    def __init__(
+        self,
+        answer: bytes = ESTABLISHED,
+        tls: ssl.SSLContext | None = None,
+        password: bytes | None = None,
+        refuse: bool = False,
+    ) -> None:
+        self.asked: list[Any] = []
+        self.port = 0
+        self._answer = answer
+        self._tls = tls
+        self._password = password
+        self._refuse = refuse
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
+        self._tasks: set[Any] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+
+    def url(self, scheme: str, user: str = "") -> str:
+        return f"{scheme}://{user}127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Proxy:
+        self._thread.start()
+        self._up.wait(10)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self.port = server.sockets[0].getsockname()[1]
+        self._up.set()
+        await self._stop.wait()
+        server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.gather(*self._tasks)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.current_task())
+        self._writers.append(writer)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            first = await reader.readexactly(1)
+            take = {b"\x04": self._socks4, b"\x05": self._socks5}.get(first, self._connect)
+            where = await take(reader, writer)
+            if where is not None:
+                there_reader, there = await asyncio.open_connection(*where)
+                self._writers.append(there)
+                await asyncio.gather(_pass(reader, there), _pass(there_reader, writer))
+        writer.close()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:
+        asked = b"C" + await reader.readuntil(b"\r\n\r\n")
+        self.asked.append(asked)
+        writer.write(self._answer)
+        await writer.drain()
+        if self._answer != ESTABLISHED:
+            return None
+        host, _, port = asked.split(b" ")[1].decode().rpartition(":")
+        return host, int(port)
+
+    async def _socks4(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:
+        _, *address = await reader.readexactly(7)
+        port = address[0] << 8 | address[1]
+        user = (await reader.readuntil(b"\0"))[:-1]
+        host = ".".join(map(str, address[2:]))
+        if host.startswith("0.0.0."):
+            host = (await reader.readuntil(b"\0"))[:-1].decode()
+        self.asked.append((4, host, port, user))
+        writer.write(b"\0" + (b"\x5b" if self._refuse else b"\x5a") + bytes(6))
+        return None if self._refuse else (host, port)
+
+    async def _socks5(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:
+        methods = await reader.readexactly((await reader.readexactly(1))[0])
+        user = None
+        if self._password is not None:
+            if 2 not in methods:
+                writer.write(b"\x05\xff")
+                return None
+            writer.write(b"\x05\x02")
+            await reader.readexactly(1)
+            user = await reader.readexactly((await reader.readexactly(1))[0])
+            password = await reader.readexactly((await reader.readexactly(1))[0])
+            writer.write(b"\x01\x00" if (user, password) == (b"user", self._password) else b"\x01\x01")
+            if password != self._password:
+                return None
+        else:
+            writer.write(b"\x05\x00")
+        kind = (await reader.readexactly(4))[3]
+        if kind == 3:
+            host = (await reader.readexactly((await reader.readexactly(1))[0])).decode()
+        else:
+            host = ".".join(map(str, await reader.readexactly(4)))
+        port = int.from_bytes(await reader.readexactly(2), "big")
+        self.asked.append((5, host, port, user))
+        writer.write(b"\x05" + (b"\x05" if self._refuse else b"\x00") + b"\x00\x01" + bytes(6))
+        return None if self._refuse else (host, port)
+
+
+async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await source.read(1 << 16):
+            target.write(data)
+            await target.drain()
+        target.close()
