@@ -28,7 +28,7 @@ def next_hop(
         TooManyRedirects: If the settings allow no more.
         ProtocolError: If the redirect leads nowhere.
     """
-    if not settings["follow_redirects"]:
+    if not settings["follow_redirects"] or not 300 <= raw.status < 400:
         return None
     try:
         following = redirected(request, raw.status, Headers(raw.headers), allowed)

@@ -22,35 +22,61 @@ class Headers(Mapping[str, str]):
         pairs: Names and values in the order of the wire.
     """
 
-    __slots__ = ("_by_name", "_pairs")
+    # Most answers' fields are never asked for, so they are read when they are.
+    __slots__ = ("_by_name", "_head", "_pairs")
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
-        self._pairs = list(pairs)
-        self._by_name: dict[str, list[str]] = {}
-        for name, value in self._pairs:
-            self._by_name.setdefault(name.lower(), []).append(value)
+        self._head = b""
+        self._pairs: list[Pair] | None = list(pairs)
+        self._by_name: dict[str, list[str]] | None = None
+
+    @classmethod
+    def of_head(cls, head: bytes) -> Headers:
+        """Give those of a response's head, which a parser has found valid."""
+        headers = cls()
+        headers._head, headers._pairs = head, None
+        return headers
+
+    def _all(self) -> list[Pair]:
+        if self._pairs is None:
+            self._pairs = header_pairs_of(self._head)
+        return self._pairs
+
+    def _named(self) -> dict[str, list[str]]:
+        if self._by_name is None:
+            by_name: dict[str, list[str]] = {}
+            for name, value in self._all():
+                by_name.setdefault(name.lower(), []).append(value)
+            self._by_name = by_name
+        return self._by_name
 
     def __getitem__(self, name: str) -> str:
         """Give the value of a field; several of one name are joined with a comma (RFC 9110 section 5.2)."""
-        return ", ".join(self._by_name[name.lower()])
+        return ", ".join(self._named()[name.lower()])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._by_name)
+        return iter(self._named())
 
     def __len__(self) -> int:
-        return len(self._by_name)
+        return len(self._named())
 
     def __repr__(self) -> str:
         # Values may be secret (Set-Cookie), and reprs end in logs.
-        return f"<Headers {', '.join(self._by_name)}>"
+        return f"<Headers {', '.join(self._named())}>"
 
     def get_list(self, name: str) -> list[str]:
         """Give every value of a field, as Set-Cookie needs it."""
-        return list(self._by_name.get(name.lower(), ()))
+        return list(self._named().get(name.lower(), ()))
 
     def pairs(self) -> list[Pair]:
         """Give names and values in the order of the wire."""
-        return list(self._pairs)
+        return list(self._all())
+
+
+def header_pairs_of(head: bytes) -> list[Pair]:
+    """Give the header fields of a response's head, which a parser has found valid, without the status line."""
+    pairs = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
+    return [(name.strip(), value.strip(" \t")) for name, _, value in pairs]
 
 
 def is_token(text: str) -> bool:

@@ -24,7 +24,8 @@ from ...awaiting import answer_to
 from ...protocol import OriginCounts, RequestObserver
 from ..answers import answer_of, next_hop, raw_limit
 from ..engine import Engine
-from ..options import HTTPOptions
+from ..headers import Headers, header_pairs_of
+from ..options import REQUEST_SETTINGS, HTTPOptions
 from ..request import IDEMPOTENT, PreparedRequest, observed, prepare
 from ..response import RawResponse, Response
 from ..streaming import RawStream
@@ -32,12 +33,15 @@ from ..urls import URL
 from .connect import Connector, Origin
 from .pool import Pool
 from .streaming import IncomingStream, Upload
-from .wire import declared_length, encode_fields, encode_request, header_pairs_of, plain_encoder
+from .wire import declared_length, encode_fields, encode_request, plain_encoder
 
 # What one read takes at the most (bytes).
 SCRATCH = 1 << 18
 
 CLOSING_TURNS = 10
+
+# With these options the encoder of plain requests may write a request.
+ENCODABLE = frozenset(setting.name for setting in REQUEST_SETTINGS) | {"headers", "observer"}
 
 
 class NativeEngine(CarrierCore):
@@ -105,8 +109,7 @@ class NativeEngine(CarrierCore):
         if self.closed:
             self.failed(exchange, TransportError("the transport is closed", phase="connect", sent="none"))
             return
-        observer = exchange.options.get("observer")
-        if observer is not None and exchange.sink is None and self._submit_observed(exchange, observer, now):
+        if exchange.options and exchange.sink is None and self._submit_encoded(exchange, now):
             return
         try:
             settings = self.options.for_request(exchange.options)
@@ -124,29 +127,46 @@ class NativeEngine(CarrierCore):
         else:
             self._load(exchange, request).dispatch(exchange, now)
 
-    def _submit_observed(self, exchange: Exchange, observer: RequestObserver, now: float) -> bool:
-        """Start a request that would be plain if nobody looked, or say that it is not one."""
-        if len(exchange.options) > 1 or self._encoder is None:
+    def _submit_encoded(self, exchange: Exchange, now: float) -> bool:
+        """Start a request that the encoder of plain ones can write, or say that it is not one."""
+        data, options = exchange.data, exchange.options
+        observer = options.get("observer")
+        if self._encoder is None or not ENCODABLE.issuperset(options) or type(data) is not dict:
+            return False
+        if observer is not None and ("headers" in options or "headers" in data):
+            # It is to see them all.
             return False
         try:
-            payload = self._encoder.encode(exchange.data)
+            payload = self._encoder.encode(data, options.get("headers"))
+            if payload is None:
+                return False
+            settings = self.options.for_request(options)
         except Exception as error:
             self.failed(exchange, error)
             return True
-        if payload is None:
-            return False
-        line, _, rest = payload.partition(b"\r\n")
-        method, target, _ = line.decode("ascii").split(" ")
-        size = len(rest) - rest.index(b"\r\n\r\n") - 4
-        scheme, host, port = self._own_pool.origin
-        added = observer.attempt(method, URL(scheme, host, port, target), self.options.header_pairs, size)
-        exchange.payload = b"%b\r\n%b%b" % (line, encode_fields(added), rest) if added else payload
+        exchange.payload = payload if observer is None else self._told(observer, payload)
         exchange.observer = observer
-        exchange.settings, exchange.limit = self._settings, self._limit
-        exchange.plain = False
-        exchange.repeatable = method in IDEMPOTENT
+        exchange.settings = settings
+        exchange.plain = observer is None and _is_plain(settings)
+        exchange.limit = _limit(settings)
+        exchange.repeatable = payload[: payload.index(b" ")].decode("ascii") in IDEMPOTENT
         self._own_pool.dispatch(exchange, now)
         return True
+
+    def _told(self, observer: RequestObserver, payload: bytes) -> bytes:
+        """Tell an observer of a plain request, and give the request with the header fields that it adds."""
+        line, _, rest = payload.partition(b"\r\n")
+        size = len(rest) - rest.index(b"\r\n\r\n") - 4
+        method = line[: line.index(b" ")].decode("ascii")
+        added = observer.attempt(method, self._target_of(payload), self.options.header_pairs, size)
+        return b"%b\r\n%b%b" % (line, encode_fields(added), rest) if added else payload
+
+    def _target_of(self, payload: bytes) -> URL:
+        """Give the URL of a plain request."""
+        scheme, host, port = self._own_pool.origin
+        return URL(
+            scheme, host, port, payload[payload.index(b" ") + 1 : payload.index(b" HTTP/1.1\r\n")].decode("ascii")
+        )
 
     def _load(self, exchange: Exchange, request: PreparedRequest) -> Pool:
         """Put a request into an exchange, and give the pool it belongs to."""
@@ -207,8 +227,12 @@ class NativeEngine(CarrierCore):
         if exchange.sink is not None:
             exchange.sink.conclude()
             return
-        if 200 <= status < 300 and _is_plain(exchange.settings) and b"content-encoding" not in head.lower():
-            self.succeed(exchange, body)
+        settings = exchange.settings
+        is_whole = 200 <= status < 300 and b"content-encoding" not in head.lower()
+        if is_whole and settings["max_response_bytes"] is None:
+            self.succeed(
+                exchange, self._response(exchange, status, head, body, version) if settings["as_response"] else body
+            )
             return
         try:
             request = self.request_of(exchange)
@@ -224,6 +248,12 @@ class NativeEngine(CarrierCore):
             self.succeed(exchange, answer)
         else:
             self.follow(exchange, following)
+
+    def _response(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> Response:
+        """Give the response that needs neither decoding nor another request."""
+        url = self._target_of(exchange.payload) if exchange.request is None else exchange.request.url
+        elapsed = self.loop.time() - exchange.started
+        return Response(status, Headers.of_head(head), body, str(url), f"HTTP/{version}", elapsed)
 
     def send_again(self, exchange: Exchange, problem: PynectorError) -> None:
         """Send a request again, whose connection was dead before it arrived."""

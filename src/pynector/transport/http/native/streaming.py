@@ -12,10 +12,9 @@ from ...._speedups.exchange import Exchange
 from ....errors import ConfigurationError, PynectorError
 from ..answers import next_hop
 from ..body import checked_pieces
-from ..headers import Pair
+from ..headers import Pair, header_pairs_of
 from ..request import PreparedRequest
 from ..response import RawResponse
-from .wire import header_pairs_of
 
 if TYPE_CHECKING:
     from .engine import NativeEngine

@@ -40,12 +40,6 @@ def declared_length(request: PreparedRequest) -> int | None:
     return next((int(value) for name, value in request.headers if name.lower() == "content-length"), None)
 
 
-def header_pairs_of(head: bytes) -> list[Pair]:
-    """Give the header fields of a response's head, which a parser has found valid, without the status line."""
-    pairs = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
-    return [(name.strip(), value.strip(" \t")) for name, _, value in pairs]
-
-
 def plain_encoder(options: HTTPOptions) -> RequestEncoder | None:
     """Give the encoder for a client's plain requests, or None if the client's own settings make none plain."""
     base = options.base
