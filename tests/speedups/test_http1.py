@@ -441,6 +441,57 @@ def test_a_plain_request_is_encoded_as_any_request_is(client: dict[str, Any], da
         assert encoded == encode_request(prepare(data, {}, options))
 
 
+NAMES = st.sampled_from(["X-A", "x-a", "Authorization", "Host", "Content-Length", "Accept", "Cookie", "Content-Type"])
+
+
+@settings(deadline=None, database=None, max_examples=400)
+@given(
+    client=st.sampled_from(CLIENTS),
+    headers=st.dictionaries(NAMES | st.text("aB-~ :\u00e9\r", max_size=4), st.text("aZ ~\t\r\u00e9", max_size=4)),
+    json=st.booleans(),
+    inside=st.booleans(),
+)
+def test_own_headers_are_encoded_as_any_request_s_are(
+    client: dict[str, Any], headers: dict[str, str], json: bool, inside: bool
+) -> None:
+    options = HTTPOptions(client, "pynector")
+    encoder = plain_encoder(options)
+    assert encoder is not None
+    data = {"path": "/a", **({"json": [1]} if json else {}), **({"headers": headers} if inside else {})}
+    encoded = encoder.encode(data, None if inside else headers)
+    if encoded is not None:
+        assert encoded == encode_request(prepare(data, {} if inside else {"headers": headers}, options))
+
+
+def test_what_of_headers_is_left_to_the_long_way() -> None:
+    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    assert encoder is not None
+    good = {"Authorization": "Bearer x", "X-Id": "a b", "x-empty": ""}
+    assert b"\r\nAuthorization: Bearer x\r\nX-Id: a b\r\nx-empty: \r\n" in encoder.encode({"path": "/"}, good)
+    assert b"\r\nX-Id: 7\r\n" in encoder.encode({"a": 1}, {"X-Id": "7"})
+    bad: list[Any] = [
+        [("a", "b")],
+        {"a": 1},
+        {b"a": "b"},
+        {"a": None},
+        {"a b": "c"},
+        {"": "c"},
+        {"\u00e9": "c"},
+        {"a": "\u00e9"},
+        {"a": "b\r\nc: d"},
+        {"a": " b"},
+        {"a": "b "},
+        {"user-agent": "other"},
+        {"Host": "other"},
+        {"a": "b", "A": "c"},
+    ]
+    for headers in bad:
+        assert encoder.encode({"path": "/"}, headers) is None
+        assert encoder.encode({"path": "/", "headers": headers, "json": 1}) is None
+        assert encoder.encode({"some": "json"}, headers) is None
+    assert encoder.encode({"path": "/", "headers": {"a": "b"}}, {"c": "d"}) is None
+
+
 def test_most_requests_are_plain() -> None:
     encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
     assert encoder is not None
