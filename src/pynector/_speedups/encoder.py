@@ -9,7 +9,7 @@ COMPILED = not __file__.endswith(".py")
 # RFC 3986: what may stand in a path and query as it is, without percent-encoded parts.
 PLAIN = b"!$&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
 TABLE = bytes(1 if code in PLAIN else 0 for code in range(128))
-_PATTERN = re.compile("[" + re.escape(PLAIN.decode()) + "]*")
+_PATTERN = re.compile("/[" + re.escape(PLAIN.decode()) + "]*")
 
 # RFC 9110 section 5.6.2: what a field's name is made of.
 TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -57,20 +57,22 @@ class RequestEncoder:
         """
         if type(data) is not dict:
             return None
-        path = data.get("path")
+        described = data
+        path = described.get("path")
         if path is None:
-            if "url" in data or "method" in data or "path" in data:
+            if "url" in described or "method" in described or "path" in described:
                 return None
             extra = b"" if headers is None else self._lines(headers)
             return None if extra is None else self._with_json(b"POST ", self._without_path, extra, data)
-        if type(path) is not str or not path.startswith("/") or not is_plain(path):
+        if type(path) is not str or not is_plain(path):
             return None
-        target = self._stem + path.encode("ascii")
-        method = data.get("method")
-        size = len(data)
-        if headers is None and (size == 1 or (size == 2 and method == "GET")):
-            return b"GET " + target + self._head
-        own = data.get("headers")
+        target = path.encode("ascii")
+        size = len(described)
+        if headers is None and (size == 1 or (size == 2 and described.get("method") == "GET")):
+            return b"".join((b"GET ", self._stem, target, self._head))
+        method = described.get("method")
+        target = self._stem + target
+        own = described.get("headers")
         if own is not None:
             if headers is not None:
                 return None
@@ -83,12 +85,12 @@ class RequestEncoder:
                 return None
             if size == 1 or (size == 2 and method == "GET"):
                 return b"GET " + target + self._fields + extra + b"\r\n"
-        if "json" not in data:
+        if "json" not in described:
             return None
         if size == 2 or (size == 3 and method == "POST"):
-            return self._with_json(b"POST ", target, extra, data["json"])
+            return self._with_json(b"POST ", target, extra, described["json"])
         if size == 3 and (method == "PUT" or method == "PATCH"):
-            return self._with_json(method.encode("ascii") + b" ", target, extra, data["json"])
+            return self._with_json(method.encode("ascii") + b" ", target, extra, described["json"])
         return None
 
     def _with_json(self, method: bytes, target: bytes, extra: bytes, value: object) -> bytes:
@@ -113,8 +115,10 @@ class RequestEncoder:
 
 
 def is_plain(path: str) -> bool:
-    """Say whether a path may go on the wire as it is."""
+    """Say whether a text is a path that may go on the wire as it is."""
     if COMPILED:
+        if not path or path[0] != "/":
+            return False
         for character in path:
             if ord(character) >= 128 or TABLE[ord(character)] == 0:
                 return False
