@@ -170,23 +170,38 @@ async def test_a_connection_is_kept_and_used_again(play: Play, engine: str) -> N
     assert [len(connection.requests) for connection in server.connections] == [3, 1]
 
 
+# A request may be written by the compiled encoder or the long way, by what it says.
+FORMS: list[tuple[Any, dict[str, Any]]] = [(None, {}), ({"path": "/"}, {}), ({"path": "/"}, {"params": {"a": 1}})]
+
+
+def with_method(form: tuple[Any, dict[str, Any]], method: str) -> tuple[Any, dict[str, Any]]:
+    data, options = form
+    return (data, {**options, "method": method}) if data is None else ({**data, "method": method}, options)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=["options", "plain", "params"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 async def test_a_kept_connection_that_died_is_replaced_for_what_may_be_repeated(
-    play: Play, engine: str, method: str
+    play: Play, engine: str, method: str, form: tuple[Any, dict[str, Any]]
 ) -> None:
     server = play([answer(b"1"), "close"], [answer(b"2" if method != "HEAD" else b"")])
+    data, options = with_method(form, method)
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         assert await client.request(None) == b"1"
-        assert await client.request(None, method=method) == (b"" if method == "HEAD" else b"2")
+        assert await client.request(data, **options) == (b"" if method == "HEAD" else b"2")
     assert len(server.requests) == 3
 
 
+@pytest.mark.parametrize("form", FORMS, ids=["options", "plain", "params"])
 @pytest.mark.parametrize("method", ["POST", "PATCH", "other"])
-async def test_a_kept_connection_that_died_is_an_error_for_what_may_not(play: Play, engine: str, method: str) -> None:
+async def test_a_kept_connection_that_died_is_an_error_for_what_may_not(
+    play: Play, engine: str, method: str, form: tuple[Any, dict[str, Any]]
+) -> None:
     server = play([answer(b"1"), "close"], [answer(b"2")])
+    data, options = with_method(form, method)
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         assert await client.request(None) == b"1"
-        error = await failure(client, None, method=method)
+        error = await failure(client, data, **options)
         assert (type(error), error.phase, error.sent) == (ConnectionLost, "headers", "full")
     assert len(server.requests) == 2
 

@@ -118,7 +118,9 @@ async def test_a_head_has_headers_and_no_body(client: Pynector) -> None:
     assert (response.content, response.headers["content-length"]) == (b"", "1000")
     gzipped = await client.request({"method": "HEAD", "path": "/compressed/gzip"}, as_response=True)
     assert (gzipped.content, gzipped.headers["content-encoding"]) == (b"", "gzip")
-    assert await client.request({"path": "/id/1"}) == b"1"
+    for options in ({}, {"params": {"a": 1}}, {"headers": {"a": "1"}}):
+        assert await client.request({"method": "HEAD", "path": "/bytes/1000"}, **options) == b""
+        assert await client.request({"path": "/id/1"}) == b"1"
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])

@@ -410,9 +410,12 @@ DATA = st.one_of(
     st.fixed_dictionaries(
         {"path": PATHS},
         optional={
-            "method": st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "get", None]),
+            "method": st.sampled_from(
+                ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "get", None]
+            ),
             "json": JSON,
-            "headers": st.just({"X": "y"}),
+            "headers": st.sampled_from([{"X": "y"}, None]),
+            "params": st.sampled_from([{"a": 1, "b/?": "c d"}, {"a": ""}, {}, None]),
         },
     ),
     st.dictionaries(st.text(max_size=4), JSON, max_size=3),
@@ -490,6 +493,71 @@ def test_what_of_headers_is_left_to_the_long_way() -> None:
         assert encoder.encode({"path": "/", "headers": headers, "json": 1}) is None
         assert encoder.encode({"some": "json"}, headers) is None
     assert encoder.encode({"path": "/", "headers": {"a": "b"}}, {"c": "d"}) is None
+
+
+@settings(deadline=None, database=None, max_examples=400)
+@given(
+    path=st.sampled_from(["/a", "/a?b=c", "/a?", "/?a", None]),
+    params=st.dictionaries(
+        st.text("aZ09-._~/?#&=+ %\u00e9", max_size=4),
+        st.text("a9~ /&=+%\u00e9\ud800", max_size=4) | st.integers() | st.sampled_from([1 << 63, 1 - (1 << 63)]),
+        max_size=3,
+    ),
+    json=st.booleans(),
+    inside=st.booleans(),
+)
+def test_parameters_are_encoded_as_any_request_s_are(
+    path: str | None, params: dict[str, Any], json: bool, inside: bool
+) -> None:
+    options = HTTPOptions(CLIENTS[1], "pynector")
+    encoder = plain_encoder(options)
+    assert encoder is not None
+    data: dict[str, Any] = {"path": path} if path is not None else {"some": "json"}
+    inside = inside and path is not None
+    if path is not None:
+        data |= {**({"json": [1]} if json else {}), **({"params": params} if inside else {})}
+    encoded = encoder.encode(data, None, None if inside else params)
+    if encoded is not None:
+        assert encoded == encode_request(prepare(data, {} if inside else {"params": params}, options))
+    else:
+        assert not all(
+            name.isascii() and (value.isascii() if isinstance(value, str) else abs(value) < 1 << 63)
+            for name, value in params.items()
+        )
+
+
+def test_what_of_parameters_is_left_to_the_long_way() -> None:
+    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    assert encoder is not None
+    assert b"GET /?q=a%20b%2Fc&n=-7 HTTP" in encoder.encode({"path": "/"}, None, {"q": "a b/c", "n": -7})
+    bad: list[Any] = [
+        [("a", "b")],
+        {"a": True},
+        {"a": 1.5},
+        {"a": None},
+        {"a": ["b", "c"]},
+        {1: "a"},
+        {"\u00e9": "a"},
+        {"a": "\u00e9"},
+        {"a": 10**5000},
+        "a=b",
+    ]
+    for params in bad:
+        assert encoder.encode({"path": "/"}, None, params) is None
+        assert encoder.encode({"path": "/", "params": params, "json": 1}) is None
+    assert encoder.encode({"path": "/", "params": {"a": "b"}}, None, {"c": "d"}) is None
+
+
+def test_methods_without_a_body_are_plain() -> None:
+    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    assert encoder is not None
+    for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
+        assert encoder.encode({"path": "/a", "method": method}).startswith(f"{method} /a HTTP/1.1\r\n".encode())
+    for method in ("POST", "PUT", "PATCH"):
+        assert encoder.encode({"path": "/a", "method": method}).endswith(b"\r\nContent-Length: 0\r\n\r\n")
+    for odd in ("get", "TRACE", "CONNECT", "QUERY", b"GET", ["GET"], ""):
+        assert encoder.encode({"path": "/a", "method": odd}) is None
+    assert encoder.encode({"path": "/a", "method": "GET", "json": 1}) is None
 
 
 def test_most_requests_are_plain() -> None:

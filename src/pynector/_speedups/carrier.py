@@ -57,8 +57,9 @@ class CarrierCore(Receiver):
                 exchange.settings = self._settings
                 exchange.plain = self._is_plain
                 exchange.limit = self._limit
-                # Of the methods that the encoder knows, GET and PUT may be sent again.
-                exchange.repeatable = payload[0] == 71 or payload[1] == 85
+                exchange.is_head = payload[0] == 72
+                # Of the methods that the encoder knows, POST and PATCH may not be sent again; PUT begins like them.
+                exchange.repeatable = payload[0] != 80 or payload[1] == 85
                 pool = self._own_pool
         if pool is not None:
             pool.dispatch(exchange, now)

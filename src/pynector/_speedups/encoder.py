@@ -18,13 +18,26 @@ _NAME = re.compile("[" + re.escape(TOKEN.decode()) + "]+")
 # RFC 9110 section 5.5, but only ASCII, and without the white space around it that would be taken away.
 _VALUE = re.compile("(?:[!-~](?:[ -~]*[!-~])?)?")
 
+# RFC 3986 section 2.3; what else is in a query's names and values is percent-encoded.
+UNRESERVED = b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
+_UNRESERVED = re.compile("[" + re.escape(UNRESERVED.decode()) + "]*")
+ESCAPED = [chr(code) if code in UNRESERVED else f"%{code:02X}" for code in range(128)]
+SAFE_TABLE = bytes(1 if code in UNRESERVED else 0 for code in range(128))
+
+# Longer integers take a closer look: past some length Python does not say them in digits.
+MOST = 1 << 63
+
 # What frames a message, and where it goes, is not for headers to say without a closer look.
 _FRAMING = ("host", "content-length", "transfer-encoding")
 
+_STARTS = {name: name.encode("ascii") + b" " for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+# RFC 9110 section 8.6: these are expected to have a body, so an empty one is said.
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
 
 class RequestEncoder:
-    """Encodes the requests that are only a method, a path, perhaps headers, and perhaps JSON. It leaves all others to
-    its caller.
+    """Encodes the requests that are only a method, a path, and perhaps headers, parameters and JSON. It leaves all
+    others to its caller.
 
     Args:
         base: The base URL's path: the target of a request without one, and what comes before the path of any other.
@@ -33,24 +46,25 @@ class RequestEncoder:
         dumps: Encodes JSON.
     """
 
-    __slots__ = ("_dumps", "_fields", "_head", "_json_head", "_stem", "_taken", "_without_path")
+    __slots__ = ("_dumps", "_fields", "_head", "_json_fields", "_stem", "_taken", "_without_path")
 
     def __init__(self, base: str, head: bytes, json_head: bytes, dumps: Callable[[Any], bytes]) -> None:
         self._without_path = base.encode("ascii")
         self._stem = self._without_path.rstrip(b"/")
         self._fields = b" HTTP/1.1\r\n" + head
         self._head = self._fields + b"\r\n"
-        self._json_head = b" HTTP/1.1\r\n" + json_head
+        self._json_fields = b" HTTP/1.1\r\n" + json_head
         self._dumps = dumps
         common = (head + json_head).decode("latin-1").split("\r\n")
         self._taken = frozenset([*_FRAMING, *[line.partition(":")[0].lower() for line in common]])
 
-    def encode(self, data: object, headers: Any = None) -> Any:
+    def encode(self, data: object, headers: Any = None, params: Any = None) -> Any:
         """Give a request's bytes, or None if it is not a plain one.
 
         Args:
             data: What describes the request, or is its JSON.
             headers: Header fields beside those of `data`, or None.
+            params: Query parameters beside those of `data`, or None.
 
         Raises:
             Exception: What `dumps` raises.
@@ -62,46 +76,83 @@ class RequestEncoder:
         if path is None:
             if "url" in described or "method" in described or "path" in described:
                 return None
-            extra = b"" if headers is None else self._lines(headers)
-            return None if extra is None else self._with_json(b"POST ", self._without_path, extra, data)
+            return self._written("POST", self._without_path, headers, params, described, True)
         if type(path) is not str or not is_plain(path):
             return None
         target = path.encode("ascii")
+        if headers is None and params is None:
+            size = len(described)
+            if size == 1 or (size == 2 and described.get("method") == "GET"):
+                return b"".join((b"GET ", self._stem, target, self._head))
+        return self._described(described, self._stem + target, headers, params)
+
+    def _described(self, described: Any, target: bytes, headers: Any, params: Any) -> Any:
         size = len(described)
-        if headers is None and (size == 1 or (size == 2 and described.get("method") == "GET")):
-            return b"".join((b"GET ", self._stem, target, self._head))
-        method = described.get("method")
-        target = self._stem + target
         own = described.get("headers")
         if own is not None:
             if headers is not None:
                 return None
             headers = own
             size -= 1
+        own = described.get("params")
+        if own is not None:
+            if params is not None:
+                return None
+            params = own
+            size -= 1
+        has_json = "json" in described
+        method = described.get("method")
+        if method is None:
+            method = "POST" if has_json else "GET"
+        else:
+            size -= 1
+        if size != (2 if has_json else 1):
+            return None
+        return self._written(method, target, headers, params, described.get("json"), has_json)
+
+    def _written(self, method: Any, target: bytes, headers: Any, params: Any, value: object, has_json: bool) -> Any:
+        start = _STARTS.get(method) if type(method) is str else None
+        if start is None:
+            return None
+        if params is not None:
+            query = self._query(params)
+            if query is None:
+                return None
+            if query:
+                joint = b"" if target.endswith(b"?") else b"&" if b"?" in target else b"?"
+                target = target + joint + query
         extra = b""
         if headers is not None:
             extra = self._lines(headers)
             if extra is None:
                 return None
-            if size == 1 or (size == 2 and method == "GET"):
-                return b"GET " + target + self._fields + extra + b"\r\n"
-        if "json" not in described:
+        if not has_json:
+            end = b"Content-Length: 0\r\n\r\n" if method in WITH_BODY else b"\r\n"
+            return b"".join((start, target, self._fields, extra, end))
+        if method not in WITH_BODY:
             return None
-        if size == 2 or (size == 3 and method == "POST"):
-            return self._with_json(b"POST ", target, extra, described["json"])
-        if size == 3 and (method == "PUT" or method == "PATCH"):
-            return self._with_json(method.encode("ascii") + b" ", target, extra, described["json"])
-        return None
-
-    def _with_json(self, method: bytes, target: bytes, extra: bytes, value: object) -> bytes:
         body = self._dumps(value)
-        return b"%b%b%b%bContent-Length: %d\r\n\r\n%b" % (method, target, self._json_head, extra, len(body), body)
+        length = b"Content-Length: %d\r\n\r\n" % len(body)
+        return b"".join((start, target, self._json_fields, extra, length, body))
+
+    def _query(self, params: Any) -> Any:
+        """Give parameters as a query, or None if they need a closer look."""
+        if type(params) is not dict:
+            return None
+        pairs = []
+        for name, value in params.items():
+            if type(value) is int and -MOST < value < MOST:
+                value = str(value)
+            if type(name) is not str or type(value) is not str or not (name.isascii() and value.isascii()):
+                return None
+            pairs.append(escaped(name) + "=" + escaped(value))
+        return "&".join(pairs).encode("ascii")
 
     def _lines(self, headers: Any) -> Any:
         """Give header fields as they go on the wire, or None if they need a closer look."""
         if type(headers) is not dict:
             return None
-        lines = ""
+        lines = []
         names = set()
         for name, value in headers.items():
             if type(name) is not str or type(value) is not str or not is_field(name, value):
@@ -110,8 +161,8 @@ class RequestEncoder:
             if lower in self._taken or lower in names:
                 return None
             names.add(lower)
-            lines += name + ": " + value + "\r\n"
-        return lines.encode("ascii")
+            lines.append(name + ": " + value + "\r\n")
+        return "".join(lines).encode("ascii")
 
 
 def is_plain(path: str) -> bool:
@@ -124,6 +175,19 @@ def is_plain(path: str) -> bool:
                 return False
         return True
     return _PATTERN.fullmatch(path) is not None
+
+
+def escaped(text: str) -> str:
+    """Percent-encode an ASCII name or value of a query."""
+    if COMPILED:
+        for character in text:
+            if SAFE_TABLE[ord(character)] == 0:
+                break
+        else:
+            return text
+    elif _UNRESERVED.fullmatch(text) is not None:
+        return text
+    return "".join([ESCAPED[ord(character)] for character in text])
 
 
 def is_field(name: str, value: str) -> bool:

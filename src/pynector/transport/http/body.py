@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 from ...errors import ConfigurationError
+from ..json_text import to_json
 from .headers import header_pairs
 from .urls import param_pairs
 
 Body = tuple["bytes | AsyncIterable[bytes] | None", "str | None"]
 """The bytes, or what gives them, None for no body; and the Content-Type, None for none."""
-
-
-def _json_encoder() -> Callable[[Any], str]:
-    encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return encoder.encode
-    # What json.dumps makes anew at each call. Without markers a circle ends in a RecursionError.
-    pieces = make(None, encoder.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
-    return lambda value: "".join(pieces(value, 0))
-
-
-_to_json = _json_encoder()
 
 
 def encode_body(fields: dict[str, Any]) -> Body:
@@ -49,7 +36,7 @@ def encode_body(fields: dict[str, Any]) -> Body:
 def encode_json(value: Any) -> bytes:
     """Encode a JSON body."""
     try:
-        return _to_json(value).encode()
+        return to_json(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"json cannot be encoded: {error}") from error
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigurationError
+from ..json_text import to_json
 from ..protocol import Completion
 
 if TYPE_CHECKING:
@@ -143,6 +144,6 @@ def json_payload(data: Any) -> bytes:
         ConfigurationError: If JSON cannot say it.
     """
     try:
-        return json.dumps(data, separators=(",", ":"), allow_nan=False).encode()
+        return to_json(data).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"the message cannot be said in JSON: {error}") from error

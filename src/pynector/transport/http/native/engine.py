@@ -41,7 +41,7 @@ SCRATCH = 1 << 18
 CLOSING_TURNS = 10
 
 # With these options the encoder of plain requests may write a request.
-ENCODABLE = frozenset(setting.name for setting in REQUEST_SETTINGS) | {"headers", "observer"}
+ENCODABLE = frozenset(setting.name for setting in REQUEST_SETTINGS) | {"headers", "params", "observer"}
 
 
 class NativeEngine(CarrierCore):
@@ -137,7 +137,7 @@ class NativeEngine(CarrierCore):
             # It is to see them all.
             return False
         try:
-            payload = self._encoder.encode(data, options.get("headers"))
+            payload = self._encoder.encode(data, options.get("headers"), options.get("params"))
             if payload is None:
                 return False
             settings = self.options.for_request(options)
@@ -149,7 +149,9 @@ class NativeEngine(CarrierCore):
         exchange.settings = settings
         exchange.plain = observer is None and _is_plain(settings)
         exchange.limit = _limit(settings)
-        exchange.repeatable = payload[: payload.index(b" ")].decode("ascii") in IDEMPOTENT
+        method = payload[: payload.index(b" ")].decode("ascii")
+        exchange.is_head = method == "HEAD"
+        exchange.repeatable = method in IDEMPOTENT
         self._own_pool.dispatch(exchange, now)
         return True
 

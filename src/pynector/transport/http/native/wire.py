@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable
 
-from ...._speedups.encoder import RequestEncoder
+from ...._speedups.encoder import WITH_BODY, RequestEncoder
 from ..body import encode_json
 from ..headers import Pair, merged_headers
 from ..options import HTTPOptions
 from ..request import PreparedRequest, cookie_pairs, split_auth
-
-# RFC 9110 section 8.6: these are expected to have a body, so an empty one is said.
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 def encode_request(request: PreparedRequest) -> bytes:
@@ -25,7 +22,7 @@ def encode_request(request: PreparedRequest) -> bytes:
         if declared_length(request) is None:
             lines.append("Transfer-Encoding: chunked")
         body = None
-    elif body or request.method in _WITH_BODY:
+    elif body or request.method in WITH_BODY:
         lines.append(f"Content-Length: {len(body or b'')}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + (body or b"")
 
