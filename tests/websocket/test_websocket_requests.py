@@ -49,6 +49,7 @@ async def test_dicts_and_lists_go_as_json(echo_url: str) -> None:
         answer = await it.request({"a": [1, None]})
         assert (answer.text, answer.json(), answer.is_text) == ('{"a":[1,null]}', {"a": [1, None]}, True)
         assert (await it.request([1])).content == b"[1]"
+        assert (await it.request(["\u00e9"])).content == b'["\xc3\xa9"]'
         assert await it.request(bytearray(b"x"), as_response=False) == b"x"
 
 
@@ -169,6 +170,7 @@ async def test_functions_that_fail_harm_nobody_else(caplog: pytest.LogCaptureFix
         (7, {}, "must be str, bytes, a dict or a list, not int"),
         ({"a": math.nan}, {}, "cannot be said in JSON"),
         ({"a": object()}, {}, "cannot be said in JSON"),
+        ({"a": "\ud800"}, {}, "cannot be said in JSON"),
         ("\ud800", {}, "UTF-8"),
         ("x", {"headers": {}}, "no option 'headers'"),
         ("x", {"idempotent": 1}, "idempotent must be True or False"),
