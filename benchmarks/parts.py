@@ -54,6 +54,9 @@ class _Wire:
     def write(self, data: bytes) -> None:
         pass
 
+    def is_closing(self) -> bool:
+        return False
+
     def get_extra_info(self, name: str) -> Any:
         return self
 
@@ -95,6 +98,27 @@ def pump(build: Build, count: int) -> None:
         runner.run()
 
 
+class _Nobody:
+    def succeed(self, token: int, answer: Any) -> None:
+        pass
+
+
+def messages(build: Build, count: int) -> None:
+    """Send a message over WebSocket and take its answer."""
+    board = build.switchboard.SwitchboardCore(lambda: 0.0, lambda when, call: None, 1)
+    board.set_plain(True, False, False)
+    matcher = build.messages.FifoMatcher()
+    channel = build.channel.ChannelCore(board, matcher, lambda: 0.0, lambda call: None, lambda: bytes(4096), -1, -1)
+    channel.transport = _Wire()
+    channel.is_open = channel.is_plain = True
+    board.channels.append(channel)
+    data, answer, completion = "x" * 64, b"\x81\x40" + b"x" * 64, _Nobody()
+    for _ in range(count):
+        board.submit(data, {}, 1.0, completion, 0)
+        channel.data_received(answer)
+        channel.flush()
+
+
 PARTS: dict[str, Callable[[Build, int], None]] = {
-    part.__name__: part for part in (scheduler, collector, accumulator, encoder, framing, pump)
+    part.__name__: part for part in (scheduler, collector, accumulator, encoder, framing, pump, messages)
 }

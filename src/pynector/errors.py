@@ -6,6 +6,8 @@ PynectorError
 └── TransportError                       the exchange with the peer failed
     ├── ConnectError (ConnectionError)   no connection could be made
     ├── ConnectionLost (ConnectionError) the connection broke before the answer was complete
+    │   └── WebSocketClosed              the WebSocket was closed before the answer came
+    ├── RemoteError                      the peer answered with an error
     ├── ProtocolError                    the peer broke the protocol
     ├── DecodingError                    the body is not what its coding says
     ├── ResponseTooLarge                 the answer is longer than allowed

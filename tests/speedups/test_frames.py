@@ -11,7 +11,7 @@ from websockets.exceptions import WebSocketException
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from pynector._speedups.frames import BINARY, OTHER, PART, TEXT, WHOLE, FrameScanner, masked, masked_frame
+from pynector._speedups.frames import BINARY, OTHER, PART, TEXT, WHOLE, FrameScanner, masked_frame
 
 SIZES = [0, 1, 3, 125, 126, 127, 65535, 65536]
 
@@ -29,14 +29,16 @@ def parsed(data: bytes, side: Side) -> list[Frame]:
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_a_frame_to_the_server_is_read_by_another_implementation(size: int, opcode: int) -> None:
     payload = bytes(index % 128 for index in range(size))
-    (frame,) = parsed(masked_frame(opcode, payload, b"\x01\xfe\x7f\x80"), Side.SERVER)
+    (frame,) = parsed(masked_frame(opcode, payload, b"__\x01\xfe\x7f\x80__", 2), Side.SERVER)
     assert (frame.opcode, bytes(frame.data), frame.fin) == (opcode, payload, True)
 
 
-@given(st.binary(max_size=300), st.binary(min_size=4, max_size=4))
-def test_masking_twice_gives_the_payload(payload: bytes, key: bytes) -> None:
-    assert masked(masked(payload, key), key) == payload
-    assert masked(payload, key) == bytes(byte ^ key[index % 4] for index, byte in enumerate(payload))
+@given(st.binary(max_size=300), st.binary(min_size=4, max_size=4), st.integers(0, 9))
+def test_a_payload_is_masked_byte_by_byte(payload: bytes, key: bytes, start: int) -> None:
+    frame = masked_frame(BINARY, payload, bytes(start) + key, start)
+    begin = len(frame) - len(payload)
+    assert frame[begin - 4 : begin] == key
+    assert frame[begin:] == bytes(byte ^ key[index % 4] for index, byte in enumerate(payload))
 
 
 @pytest.mark.parametrize("size", SIZES)

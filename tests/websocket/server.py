@@ -13,7 +13,12 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-SEEN: dict[str, int] = {}
+CODES: dict[str, asyncio.Future[Any]] = {}
+
+
+def code_of(case: str) -> asyncio.Future[Any]:
+    """Give the code that a case of /raw was, or will be, closed with."""
+    return CODES.setdefault(case, asyncio.get_running_loop().create_future())
 
 
 async def serve_websockets(port: int) -> None:
@@ -89,9 +94,12 @@ async def backwards(connection: Any, query: dict[str, str]) -> None:
 
 
 async def rpc(connection: Any, query: dict[str, str]) -> None:
-    """JSON-RPC 2.0: add, fail, notify (which pushes), hang, unknown (an id of nobody's)."""
+    """JSON-RPC 2.0: add, fail, notify (which pushes), hang, unknown (an id of nobody's). A notification comes back."""
     async for text in connection:
         call = json.loads(text)
+        if "id" not in call:
+            await connection.send(text)
+            continue
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": call["id"]}
         if call["method"] == "add":
             answer["result"] = sum(call["params"])
@@ -110,9 +118,22 @@ async def rpc(connection: Any, query: dict[str, str]) -> None:
 
 
 async def raw(connection: Any, query: dict[str, str]) -> None:
-    """Write the bytes that the first message has in hexadecimal."""
+    """Write the bytes that the first message has in hexadecimal, and take note of the code it is closed with."""
     connection.transport.write(bytes.fromhex(await connection.recv()))
-    await connection.wait_closed()
+    try:
+        async for _ in connection:
+            pass
+    except Exception:
+        # What was written may have ended the connection's own idea of it.
+        pass
+    if "case" in query:
+        code_of(query["case"]).set_result(connection.close_code)
+
+
+async def last_code(connection: Any, query: dict[str, str]) -> None:
+    """Tell the code that a case of /raw was closed with."""
+    async for case in connection:
+        await connection.send(str(await code_of(case)))
 
 
 async def push(connection: Any, query: dict[str, str]) -> None:
@@ -137,7 +158,8 @@ async def deaf(connection: Any, query: dict[str, str]) -> None:
 ENDPOINTS: dict[str, Any] = {
     f"/{function.__name__.replace('_', '-')}": function
     for function in (
-        echo, close_after, abort_after, fragments, silent, late_first, backwards, rpc, raw, push, headers, deaf,
+        echo, close_after, abort_after, fragments, silent, late_first, backwards, rpc, raw, last_code, push, headers,
+        deaf,
     )
 }  # fmt: skip
 

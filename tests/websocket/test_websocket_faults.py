@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import socket
+import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -163,13 +164,16 @@ async def test_a_peer_that_breaks_the_protocol(
 ) -> None:
     # With a good frame before it the bad one comes in the middle of what is read.
     frames = "810161" + frames if cut else frames
-    async with client(url("/raw"), max_message_bytes=4096) as it:
+    case = uuid.uuid4().hex
+    async with client(url(f"/raw?case={case}"), max_message_bytes=4096) as it:
         answers = await it.batch_request([(frames, {}), ("b", {}), ("c", {})], timeout=20)
         if cut:
             assert answers.pop(0) == b"a"
         assert [isinstance(error, (kind, WebSocketClosed)) for error in answers] == [True] * len(answers), answers
         assert isinstance(answers[0], kind)
-        assert not it._lifecycle.transport._pool._connections
+        assert not it._lifecycle.transport._pool.channels
+    async with client(url("/last-code")) as it:
+        assert await it.request(case) == b"%d" % code
 
 
 async def test_a_compressed_bomb_is_too_large(echo_url: str) -> None:

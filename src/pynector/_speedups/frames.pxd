@@ -1,5 +1,9 @@
 cimport cython
 
+from pynector._speedups.cframe cimport written
+
+cdef bint COMPILED
+
 
 @cython.final
 cdef class FrameScanner:
@@ -19,8 +23,4 @@ cdef class FrameScanner:
     cpdef int look(self, bytes data, Py_ssize_t start, Py_ssize_t most)
 
 
-@cython.locals(size=Py_ssize_t)
-cpdef masked_frame(int opcode, bytes payload, bytes key)
-
-@cython.locals(size=Py_ssize_t)
-cpdef bytes masked(bytes payload, bytes key)
+cpdef bytes masked_frame(int opcode, bytes payload, bytes keys, Py_ssize_t start)

@@ -1,12 +1,41 @@
-"""TLS contexts: verified by default, built once for each set of options."""
+"""TLS: what its options may be, and contexts: verified by default, built once for each set of options."""
 
 from __future__ import annotations
 
 import os
 import ssl
 from functools import lru_cache
+from typing import Any
 
+from ..config import parse_flag
 from ..errors import ConfigurationError, ConnectError
+
+
+def checked_verify(value: Any, where: str) -> Any:
+    """Accept what `verify` may be."""
+    if isinstance(value, (bool, ssl.SSLContext)) or (isinstance(value, str) and value):
+        return value
+    raise ConfigurationError(
+        f"{where} must be True, False, the path of a CA file or folder, or an ssl.SSLContext, not {value!r}"
+    )
+
+
+def parse_verify(text: str, where: str) -> Any:
+    """Parse a truth value or a path."""
+    try:
+        return parse_flag(text, where)
+    except ConfigurationError:
+        return text
+
+
+def checked_cert(value: Any, where: str) -> Any:
+    """Accept what `cert` may be, and give it as a tuple."""
+    parts = (value,) if isinstance(value, str) else value
+    if isinstance(parts, tuple) and 1 <= len(parts) <= 3 and all(isinstance(part, str) for part in parts):
+        return parts
+    raise ConfigurationError(
+        f"{where} must be the path of a certificate with its key, or a tuple (certificate, key[, password])"
+    )
 
 
 def tls_context(

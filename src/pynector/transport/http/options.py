@@ -22,6 +22,7 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
+from ..tls import checked_cert, checked_verify, parse_verify
 from .decoding import ACCEPT_ENCODING
 from .headers import header_pairs, is_token, merged_headers
 from .urls import URL, param_pairs, parse_url, refuse_controls
@@ -34,33 +35,6 @@ def _engine(value: Any, where: str) -> str:
     if value not in ENGINES:
         raise ConfigurationError(f"{where} must be one of {', '.join(ENGINES)}, not {value!r}")
     return str(value)
-
-
-def checked_verify(value: Any, where: str) -> Any:
-    """Accept what `verify` may be."""
-    if isinstance(value, (bool, ssl.SSLContext)) or (isinstance(value, str) and value):
-        return value
-    raise ConfigurationError(
-        f"{where} must be True, False, the path of a CA file or folder, or an ssl.SSLContext, not {value!r}"
-    )
-
-
-def parse_verify(text: str, where: str) -> Any:
-    """Parse a truth value or a path."""
-    try:
-        return parse_flag(text, where)
-    except ConfigurationError:
-        return text
-
-
-def checked_cert(value: Any, where: str) -> Any:
-    """Accept what `cert` may be, and give it as a tuple."""
-    parts = (value,) if isinstance(value, str) else value
-    if isinstance(parts, tuple) and 1 <= len(parts) <= 3 and all(isinstance(part, str) for part in parts):
-        return parts
-    raise ConfigurationError(
-        f"{where} must be the path of a certificate with its key, or a tuple (certificate, key[, password])"
-    )
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """One WebSocket connection on an asyncio transport, or what serves as one.
 
 websockets' sans-I/O protocol has the handshake, control frames, fragments, extensions and errors. Whole plain messages,
-which are nearly all, go past it: the protocol is given whole frames only, so it never waits for the rest of one.
+which are nearly all, go past it. After the handshake it is given whole frames only, so it never has to wait for the
+rest of one.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,13 +18,12 @@ from websockets.frames import Frame
 from websockets.http11 import Response
 from websockets.protocol import State
 
-from ..._speedups.frames import BINARY, PART, TEXT, WHOLE, FrameScanner, masked_frame
+from ..._speedups.channel import ChannelCore
+from ..._speedups.messages import Matcher, Pending
 from ...errors import ConnectError, ProtocolError, PynectorError, Sent, WebSocketClosed
-from .correlation import Matcher
 from .loops import Loop, Timer
-from .messages import Pending
 from .options import WebSocketOptions
-from .protocol import Assembler, Problem, closed, flaw_of_text, handshake_problem, no_handshake, opened, violation
+from .protocol import Assembler, Problem, closed, handshake_problem, no_handshake, opened, violation
 
 if TYPE_CHECKING:
     from .pool import ConnectionPool
@@ -33,8 +34,10 @@ KEYS = 4096
 # How long the peer may take to end a connection that is being closed (seconds).
 CLOSE_PATIENCE = 5.0
 
+END_OF_HEAD = b"\r\n\r\n"
 
-class Connection(asyncio.Protocol):
+
+class Connection(ChannelCore, asyncio.Protocol):
     """A connection, from its handshake to its end.
 
     Args:
@@ -42,38 +45,39 @@ class Connection(asyncio.Protocol):
         options: The transport's options.
         loop: The event loop.
         matcher: Knows whose answer a message is.
+        attempt: Which attempt in a row to make a connection anew this is, from 1 on; 0 if it is none.
 
     Attributes:
-        matcher: See above.
-        writable: Whether the peer takes what is sent.
+        attempt: See above.
         ended: Set when it has ended.
     """
 
-    def __init__(self, pool: ConnectionPool, options: WebSocketOptions, loop: Loop, matcher: Matcher) -> None:
+    def __init__(
+        self, pool: ConnectionPool, options: WebSocketOptions, loop: Loop, matcher: Matcher, attempt: int = 0
+    ) -> None:
+        most, in_flight = options.max_message_bytes, options.max_in_flight
+        super().__init__(
+            pool,
+            matcher,
+            loop.time,
+            loop.call_soon,
+            partial(os.urandom, KEYS),
+            -1 if most is None else most,
+            -1 if in_flight is None else in_flight,
+        )
         self._pool = pool
         self._options = options
         self._loop = loop
-        self.matcher = matcher
+        self.attempt = attempt
         self.ended = anyio.Event()
         self._ready = anyio.Event()
         self._refusal: ConnectError | None = None
-        self.writable = True
         self._protocol = opened(options)
-        self._most = -1 if options.max_message_bytes is None else options.max_message_bytes
-        self._scanner = FrameScanner()
-        self._transport: Any = None
-        self._out: list[bytes] = []
-        self._flushing = False
-        self._open = False
-        self._plain = False
-        # Bytes of a frame whose rest has not come, and how many are missing at the least.
-        self._parts: list[bytes] = []
-        self._missing = 0
+        # The end of what came of the response's head; None when all of it has come.
+        self._head: bytes | None = b""
         self._assembler = Assembler()
-        self._keys = b""
-        self._next_key = 0
-        self._heard = 0.0
         self._timer: Timer | None = None
+        self._paused = False
         self._problem: Problem | None = None
 
     async def shaken(self) -> None:
@@ -91,144 +95,62 @@ class Connection(asyncio.Protocol):
 
     # Sending
 
-    @property
-    def usable(self) -> bool:
-        """Whether a request may be sent now."""
-        most = self._options.max_in_flight
-        return self._open and self.writable and (most is None or len(self.matcher) < most)
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether it is full of requests whose answers nobody waits for any more."""
-        most = self._options.max_in_flight
-        return self._open and most is not None and len(self.matcher) >= most and self.matcher.is_stuck()
-
-    def send(self, pending: Pending) -> None:
-        """Send a request.
-
-        Raises:
-            ConfigurationError: If its key is in use.
-        """
-        self.matcher.add(pending)
-        pending.connection = self
-        if self._plain:
-            start = self._next_key
-            if start == len(self._keys):
-                self._keys, start = os.urandom(KEYS), 0
-            self._next_key = start + 4
-            opcode = TEXT if pending.is_text else BINARY
-            self._out.append(masked_frame(opcode, pending.payload, self._keys[start : start + 4]))
-        else:
-            send = self._protocol.send_text if pending.is_text else self._protocol.send_binary
-            send(pending.payload)
-            self._out += self._protocol.data_to_send()
-        if not self._flushing:
-            # What is sent in one turn of the event loop goes out in one write.
-            self._flushing = True
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._flushing = False
-        out, self._out = self._out, []
-        if out and not self._transport.is_closing():
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+    def framed(self, pending: Pending) -> list[bytes]:
+        """See ChannelCore."""
+        send = self._protocol.send_text if pending.is_text else self._protocol.send_binary
+        send(pending.payload)
+        return self._protocol.data_to_send()
 
     def _flush_protocol(self) -> None:
         """Send what the protocol has to say, after what was said before."""
-        self._flush()
+        self.write_out()
         for data in self._protocol.data_to_send():
-            if data and not self._transport.is_closing():
-                self._transport.write(data)
+            if data and not self.transport.is_closing():
+                self.transport.write(data)
         if self._protocol.close_expected() and self._timer is not None:
-            self._open = False
+            self.is_open = False
             self._timer.cancel()
-            self._timer = self._after(CLOSE_PATIENCE, self._transport.abort)
+            self._timer = self._after(CLOSE_PATIENCE, self.transport.abort)
 
     def close(self) -> None:
         """Begin to close; what is in flight must have been ended."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(1000)
             self._flush_protocol()
+            # Its last words are behind what was not read.
+            self.resume()
         else:
             self.abort()
-        self._open = False
+        self.is_open = False
 
     def abort(self) -> None:
         """End the connection at once."""
-        self._open = False
-        if self._transport is not None:
-            self._transport.abort()
+        self.is_open = False
+        if self.transport is not None:
+            self.transport.abort()
 
     def pause(self) -> None:
         """Read no more: whoever takes the messages is behind."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
+        if self.transport is not None and not self.transport.is_closing() and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
 
     def resume(self) -> None:
         """Read again."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        if self._paused:
+            self._paused = False
+            # The peer was not silent; nobody listened.
+            self.heard = self._loop.time()
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     # asyncio's protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        self._transport = transport
+        self.transport = transport
         for data in self._protocol.data_to_send():
-            self._transport.write(data)
-
-    def pause_writing(self) -> None:
-        """See asyncio.Protocol."""
-        self.writable = False
-
-    def resume_writing(self) -> None:
-        """See asyncio.Protocol."""
-        self.writable = True
-        self._pool.pump()
-
-    def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol."""
-        self._heard = self._loop.time()
-        if not self._open:
-            # It may have been closed in the middle of a frame.
-            parts, self._parts = self._parts, []
-            self._take(b"".join([*parts, data]))
-            return
-        if self._parts:
-            self._parts.append(data)
-            self._missing -= len(data)
-            if self._missing > 0:
-                return
-            data = b"".join(self._parts)
-            self._parts = []
-        # What is sent meanwhile goes out at the end.
-        held, self._flushing = self._flushing, True
-        try:
-            self._read_frames(data)
-        finally:
-            self._flushing = held
-        if self._out and not held:
-            self._flush()
-
-    def _read_frames(self, data: bytes) -> None:
-        scanner, start, size = self._scanner, 0, len(data)
-        while start < size and self._open:
-            found = scanner.look(data, start, self._most)
-            if found == WHOLE:
-                if scanner.plain and not self._assembler.is_within:
-                    self._message(data[scanner.begin : scanner.end], scanner.opcode == TEXT)
-                else:
-                    self._take(data[start : scanner.end])
-                start = scanner.end
-            elif found == PART:
-                self._parts = [data[start:]]
-                self._missing = max(1, scanner.end - size)
-                return
-            else:
-                self._take(data[start:])
-                return
-        if start < size:
-            self._take(data[start:])
+            self.transport.write(data)
 
     def eof_received(self) -> None:
         """See asyncio.Protocol."""
@@ -237,9 +159,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
-        self._open = False
+        self.is_open = False
         # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
-        self._transport.close()
+        self.transport.close()
         if self._timer is not None:
             self._timer.cancel()
         if self._protocol.state is not State.CLOSED:
@@ -255,12 +177,28 @@ class Connection(asyncio.Protocol):
 
     # What comes
 
-    def _take(self, data: bytes) -> None:
-        """Leave data to the protocol."""
+    def leave(self, data: bytes) -> None:
+        """See ChannelCore: the protocol takes it."""
         if self._protocol.state is State.CLOSED:
             return
+        rest = b""
+        if self._head is not None:
+            data, rest = self._split(self._head, data)
         self._protocol.receive_data(data)
         self._events()
+        if rest:
+            (self.read if self.is_open else self.leave)(rest)
+
+    def _split(self, before: bytes, data: bytes) -> tuple[bytes, bytes]:
+        """Divide what comes during the handshake where the response's head ends: frames follow it."""
+        seen = before + data
+        end = seen.find(END_OF_HEAD)
+        if end < 0:
+            self._head = seen[1 - len(END_OF_HEAD) :]
+            return data, b""
+        self._head = None
+        end += len(END_OF_HEAD) - len(before)
+        return data[:end], data[end:]
 
     def _events(self) -> None:
         for event in self._protocol.events_received():
@@ -268,10 +206,11 @@ class Connection(asyncio.Protocol):
                 self._shaken(event)
             elif isinstance(event, Frame):
                 message = self._assembler.take(event)
+                self.is_within = self._assembler.is_within
                 if message is not None:
-                    self._message(*message)
+                    self.take(*message)
         self._problem = self._problem or violation(self._protocol, self._options.max_message_bytes)
-        if self._transport is not None:
+        if self.transport is not None:
             self._flush_protocol()
 
     def _shaken(self, response: Response) -> None:
@@ -280,28 +219,22 @@ class Connection(asyncio.Protocol):
         problem = handshake_problem(self._protocol, response.status_code)
         if problem is not None:
             self._refuse(problem)
-            self._transport.abort()
+            self.transport.abort()
             return
-        self._open = True
-        self._plain = not self._protocol.extensions
+        self.is_open = True
+        self.is_plain = not self._protocol.extensions
         self._ready.set()
-        self._heard = self._loop.time()
+        self.heard = self._loop.time()
         interval = self._options.ping_interval
         # A timer is always there, so that closing can take its place.
         self._timer = self._after(interval or 1e9, self._keep_alive)
 
-    def _message(self, payload: bytes, is_text: bool) -> None:
-        flaw = flaw_of_text(payload) if is_text else None
-        if flaw is not None:
-            self._fail(1007, flaw)
-            return
-        self._pool.message(self, payload, is_text)
-
-    def _fail(self, code: int, said: str) -> None:
-        """Close because of what the peer did."""
+    def refuse_text(self, payload: bytes) -> None:
+        """See ChannelCore."""
+        said = "a text message is no UTF-8"
         self._problem = self._problem or (lambda sent: ProtocolError(said, phase="body", sent=sent))
-        self._open = False
-        self._protocol.fail(code, said)
+        self.is_open = False
+        self._protocol.fail(1007, said)
         self._flush_protocol()
 
     def loss(self, sent: Sent) -> PynectorError:
@@ -310,23 +243,25 @@ class Connection(asyncio.Protocol):
             return self._problem(sent)
         return closed(self._protocol, sent)
 
+    # Keeping alive
+
     def _keep_alive(self) -> None:
         interval, patience = self._options.ping_interval, self._options.ping_timeout
-        if interval is None or not self._open:
+        if interval is None or not self.is_open:
             return
-        silent = self._loop.time() - self._heard
-        if silent < interval:
-            self._timer = self._after(interval - silent, self._keep_alive)
+        silent = self._loop.time() - self.heard
+        if self._paused or silent < interval:
+            self._timer = self._after(interval if self._paused else interval - silent, self._keep_alive)
             return
         self._protocol.send_ping(b"")
         self._flush_protocol()
         if patience is None:
             self._timer = self._after(interval, self._keep_alive)
         else:
-            self._timer = self._after(patience, self._listen_for_pong, self._heard)
+            self._timer = self._after(patience, self._listen_for_pong, self.heard)
 
     def _listen_for_pong(self, heard: float) -> None:
-        if self._heard > heard:
+        if self.heard > heard or self._paused:
             self._keep_alive()
             return
         said = f"the peer did not answer a ping within {self._options.ping_timeout:g} s"

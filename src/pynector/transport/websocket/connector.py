@@ -9,6 +9,7 @@ import anyio
 from anyio.abc import ByteStream
 
 from ...errors import ConnectError
+from .. import connect
 from ..tls import tls_context, tls_problem
 from .loops import AsyncioLoop, Loop
 from .options import WebSocketOptions, origin_of
@@ -28,12 +29,16 @@ class Connector:
     """
 
     def __init__(self, options: WebSocketOptions, loop: Loop) -> None:
-        scheme, self._host, self._port = origin_of(options.url)
+        self._origin = origin_of(options.url)
         self._proxy = options.proxy
         self._loop = loop
-        self._context = tls_context(options.verify, options.cert, ("http/1.1",)) if scheme == "wss" else None
-        secure = self._proxy is not None and self._proxy.scheme == "https"
-        self._proxy_context = tls_context(options.verify, options.cert, ("http/1.1",)) if secure else None
+        secure, secure_proxy = self._origin[0] == "wss", self._proxy is not None and self._proxy.scheme == "https"
+        context = tls_context(options.verify, options.cert, ("http/1.1",)) if secure or secure_proxy else None
+        self._context = context if secure else None
+        self._proxy_context = context if secure_proxy else None
+        self._direct: connect.Connector | None = None
+        if self._proxy is None and isinstance(loop, AsyncioLoop):
+            self._direct = connect.Connector(loop.loop, options.verify, options.cert)
 
     async def connect(self, protocol: asyncio.Protocol) -> None:
         """Connect a protocol.
@@ -41,27 +46,22 @@ class Connector:
         Raises:
             ConnectError: If that cannot be.
         """
+        if self._direct is not None:
+            await self._direct.connect(self._origin, lambda: protocol)
+            return
         try:
-            if self._proxy is None and isinstance(self._loop, AsyncioLoop):
-                await self._loop.loop.create_connection(
-                    lambda: protocol,
-                    self._host,
-                    self._port,
-                    ssl=self._context,
-                    server_hostname=self._host if self._context is not None else None,
-                )
-            else:
-                StreamTransport(self._loop, await self._stream(), protocol)
+            StreamTransport(self._loop, await self._stream(), protocol)
         except ConnectError:
             raise
         except ssl.SSLError as error:
             raise tls_problem(error) from error
-        except (OSError, ValueError, asyncio.TimeoutError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
+        except (OSError, ValueError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
             raise ConnectError(f"no connection: {error}", phase="connect", sent="none") from error
 
     async def _stream(self) -> ByteStream:
+        _, host, port = self._origin
         if self._proxy is None:
-            stream: ByteStream = await anyio.connect_tcp(self._host, self._port)
+            stream: ByteStream = await anyio.connect_tcp(host, port)
         else:
-            stream = await tunnel(self._proxy, self._proxy_context, self._host, self._port)
-        return stream if self._context is None else await secured(stream, self._context, self._host)
+            stream = await tunnel(self._proxy, self._proxy_context, host, port)
+        return stream if self._context is None else await secured(stream, self._context, host)

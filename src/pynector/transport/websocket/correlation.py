@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
-from ...errors import ConfigurationError, RemoteError
-from .messages import Message, Pending, json_payload, payload_of
+from ..._speedups.messages import FifoMatcher, Matcher, Pending
+from ...errors import ConfigurationError, PynectorError, RemoteError
+from .messages import Message, json_payload, payload_of
 
 KeyOf = Callable[[Any], Hashable]
 
 
-class Nobody:
-    """Stands for the request of a message that answers none."""
-
-
-PUSHED = Nobody()
-"""The message is the peer's own."""
-LATE = Nobody()
-"""It answers a request that has ended, or one that never was."""
-
-
-class Matcher(Protocol):
-    """The requests in flight on one connection."""
-
-    def add(self, pending: Pending) -> None:
-        """Take note of a request that is being sent.
-
-        Raises:
-            ConfigurationError: If its answer could not be told from another's.
-        """
-
-    def give_up(self, pending: Pending) -> None:
-        """Take note that nobody waits for a request's answer any more."""
-
-    def match(self, payload: bytes, is_text: bool) -> tuple[Pending | Nobody, Any]:
-        """Give the request that a message answers, PUSHED or LATE, and the answer: an error, the payload, or None."""
-
-    def is_stuck(self) -> bool:
-        """Say whether nobody waits for any of the answers that the peer owes."""
-
-    def drain(self) -> list[Pending]:
-        """Give the requests in the order in which they were sent, and forget them."""
-
-    def __len__(self) -> int:
-        """Say how many answers the peer owes."""
+LATE = Pending(None, 0.0, None, 0)
+"""Stands for the request that a message answers where it has ended, or never was."""
 
 
 class Correlation(Protocol):
     """A way to find whose answer a message is."""
 
-    def encode(self, data: Any) -> tuple[bytes, bool, Hashable]:
-        """Give a request's payload, whether it is text, and the key of its answer.
+    def encode(self, data: Any, one_way: bool) -> tuple[bytes, bool, Hashable]:
+        """Give a request's payload, whether it is text, and the key of its answer, None where there is to be none.
 
         Raises:
             ConfigurationError: If it cannot be sent.
@@ -64,44 +31,10 @@ class Correlation(Protocol):
         """Give what matches on a new connection."""
 
 
-class FifoMatcher:
-    """The n-th answer is the n-th request's. One that was given up still owns its place."""
-
-    def __init__(self) -> None:
-        self._places: deque[Pending] = deque()
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def add(self, pending: Pending) -> None:
-        """See Matcher."""
-        self._places.append(pending)
-
-    def give_up(self, pending: Pending) -> None:
-        """See Matcher."""
-
-    def is_stuck(self) -> bool:
-        """See Matcher."""
-        return all(pending.completion is None for pending in self._places)
-
-    def match(self, payload: bytes, is_text: bool) -> tuple[Pending | Nobody, Any]:
-        """See Matcher."""
-        if not self._places:
-            return PUSHED, None
-        pending = self._places.popleft()
-        return (LATE if pending.completion is None else pending), payload
-
-    def drain(self) -> list[Pending]:
-        """See Matcher."""
-        places = list(self._places)
-        self._places.clear()
-        return places
-
-
 class Fifo:
     """Answers come in the order of the requests."""
 
-    def encode(self, data: Any) -> tuple[bytes, bool, Hashable]:
+    def encode(self, data: Any, one_way: bool) -> tuple[bytes, bool, Hashable]:
         """See Correlation."""
         payload, is_text = payload_of(data)
         return payload, is_text, None
@@ -111,19 +44,20 @@ class Fifo:
         return FifoMatcher()
 
 
-class KeyMatcher:
+class KeyMatcher(Matcher):
     """Requests by key.
 
     Args:
-        read: Gives the key of a message and its answer; the key is None where it has none. The last of the three is
-            whether a message with a key that nobody waits for is the peer's own.
+        read: Gives the key of a message, None where it has none; the error it stands for, or None; and whether it is
+            the peer's own if nobody waits for its key.
     """
 
-    def __init__(self, read: Callable[[bytes, bool], tuple[Hashable, Any, bool]]) -> None:
+    def __init__(self, read: Callable[[bytes, bool], tuple[Hashable, PynectorError | None, bool]]) -> None:
         self._read = read
         self._by_key: dict[Hashable, Pending] = {}
 
-    def __len__(self) -> int:
+    def size(self) -> int:
+        """See Matcher."""
         return len(self._by_key)
 
     def add(self, pending: Pending) -> None:
@@ -141,21 +75,26 @@ class KeyMatcher:
         """See Matcher."""
         return False
 
-    def match(self, payload: bytes, is_text: bool) -> tuple[Pending | Nobody, Any]:
+    def match(self, payload: bytes, is_text: bool) -> Pending | None:
         """See Matcher."""
-        key, answer, own = self._read(payload, is_text)
+        key, error, own = self._read(payload, is_text)
         if key is None:
-            return PUSHED, None
+            return None
         pending = self._by_key.pop(key, None)
         if pending is None:
-            return (PUSHED if own else LATE), None
-        return pending, answer
+            return None if own else LATE
+        pending.error = error
+        return pending
 
     def drain(self) -> list[Pending]:
         """See Matcher."""
         pending = list(self._by_key.values())
         self._by_key.clear()
         return pending
+
+
+# Beyond it, JSON's numbers are not exact everywhere (RFC 8259 section 6).
+MOST_ID = 1 << 53
 
 
 class ById:
@@ -167,25 +106,30 @@ class ById:
 
     def __init__(self, id_key: str) -> None:
         self._id_key = id_key
-        self._ids: Iterator[int] = itertools.count(1)
+        self._last = 0
 
-    def encode(self, data: Any) -> tuple[bytes, bool, Hashable]:
-        """See Correlation. A request without an id gets one."""
+    def encode(self, data: Any, one_way: bool) -> tuple[bytes, bool, Hashable]:
+        """See Correlation. A request without an id gets one, a number that is above all others so far."""
         if not isinstance(data, Mapping):
             raise ConfigurationError(f"with correlation='id' a message must be a dict, not {type(data).__name__}")
         key = data.get(self._id_key)
+        if one_way:
+            return json_payload(data), True, None
         if key is None:
-            key = next(self._ids)
+            self._last += 1
+            key = self._last
             data = {**data, self._id_key: key}
         elif isinstance(key, bool) or not isinstance(key, (str, int)):
             raise ConfigurationError(f"a message's {self._id_key!r} must be a str or an int, not {key!r}")
+        elif isinstance(key, int) and self._last < key < MOST_ID:
+            self._last = key
         return json_payload(data), True, key
 
     def matcher(self) -> Matcher:
         """See Correlation."""
         return KeyMatcher(self._read)
 
-    def _read(self, payload: bytes, is_text: bool) -> tuple[Hashable, Any, bool]:
+    def _read(self, payload: bytes, is_text: bool) -> tuple[Hashable, PynectorError | None, bool]:
         try:
             message = json.loads(payload)
         except (ValueError, RecursionError):
@@ -196,10 +140,8 @@ class ById:
         if isinstance(key, bool) or not isinstance(key, (str, int)):
             return None, None, True
         error = message.get("error")
-        answer: Any = payload
-        if error is not None and "result" not in message:
-            answer = remote_error(error)
-        return key, answer, "method" in message
+        problem = remote_error(error) if error is not None and "result" not in message else None
+        return key, problem, "method" in message
 
 
 class ByFunctions:
@@ -214,9 +156,11 @@ class ByFunctions:
         self._of_request = of_request
         self._of_message = of_message
 
-    def encode(self, data: Any) -> tuple[bytes, bool, Hashable]:
+    def encode(self, data: Any, one_way: bool) -> tuple[bytes, bool, Hashable]:
         """See Correlation."""
         payload, is_text = payload_of(data)
+        if one_way:
+            return payload, is_text, None
         key = self._of_request(data)
         if key is None:
             raise ConfigurationError("the correlation's first function must give a key, not None")
@@ -225,7 +169,7 @@ class ByFunctions:
 
     def matcher(self) -> Matcher:
         """See Correlation."""
-        return KeyMatcher(lambda payload, is_text: (self._of_message(Message(payload, is_text)), payload, False))
+        return KeyMatcher(lambda payload, is_text: (self._of_message(Message(payload, is_text)), None, False))
 
 
 def remote_error(error: Any) -> RemoteError:

@@ -1,18 +1,14 @@
-"""What goes over a connection: a request on its way, and messages as their receivers see them."""
+"""Messages: as their receivers see them, and what may be sent as one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import ConfigurationError
 from ..json_text import to_json
-from ..protocol import Completion
-
-if TYPE_CHECKING:
-    from .connection import Connection
 
 
 @dataclass(frozen=True)
@@ -56,67 +52,6 @@ class Gap:
 
     reason: str
     dropped: int
-
-
-class Pending:
-    """One request on its way; the handle of `submit`.
-
-    Attributes:
-        payload: Its message.
-        is_text: Whether that is text.
-        key: What its answer is found by, or None.
-        deadline: When it must have ended, on the event loop's clock in seconds.
-        completion: Gets the answer; None once it has ended or was given up.
-        token: What to call the completion with.
-        as_response: Whether the answer is a Message.
-        idempotent: Whether it may be sent again on another connection.
-        connection: What it was sent on, or None.
-    """
-
-    __slots__ = (
-        "as_response",
-        "completion",
-        "connection",
-        "deadline",
-        "idempotent",
-        "is_text",
-        "key",
-        "payload",
-        "pool",
-        "token",
-    )
-
-    def __init__(
-        self, pool: Any, payload: bytes, is_text: bool, deadline: float, completion: Completion, token: int
-    ) -> None:
-        self.pool = pool
-        self.payload = payload
-        self.is_text = is_text
-        self.deadline = deadline
-        self.completion: Completion | None = completion
-        self.token = token
-        self.key: Hashable = None
-        self.as_response = False
-        self.idempotent = False
-        self.connection: Connection | None = None
-
-    def cancel(self) -> None:
-        """See Handle."""
-        if self.completion is not None:
-            self.completion = None
-            self.pool.given_up(self)
-
-    def fail(self, error: BaseException) -> None:
-        """End it with an error, unless it has ended."""
-        completion, self.completion = self.completion, None
-        if completion is not None:
-            completion.fail(self.token, error)
-
-    def succeed(self, answer: Any) -> None:
-        """End it with its answer, unless it has ended."""
-        completion, self.completion = self.completion, None
-        if completion is not None:
-            completion.succeed(self.token, answer)
 
 
 def payload_of(data: Any) -> tuple[bytes, bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +23,7 @@ from ...config import (
 )
 from ...errors import ConfigurationError
 from ..http.headers import header_pairs
-from ..http.options import checked_cert, checked_verify, parse_verify
+from ..tls import checked_cert, checked_verify, parse_verify
 from .correlation import ByFunctions, ById, Correlation, Fifo
 from .proxies import Proxy, checked_proxy, proxy_of_environment
 
@@ -85,6 +84,7 @@ SETTINGS = (
     Setting("id_key", text, "id", parse_text),
     Setting("connections", at_least(1), 1, parse_int),
     Setting("max_in_flight", optional(at_least(1)), None, parse_int),
+    Setting("open_timeout", optional(positive_seconds), 10.0, parse_float),
     Setting("ping_interval", optional(positive_seconds), 20.0, parse_float),
     Setting("ping_timeout", optional(positive_seconds), 20.0, parse_float),
     Setting("compression", _compression, None, parse_text),
@@ -102,13 +102,10 @@ SETTINGS = (
     Setting("idempotent", flag, False, parse_flag),
     Setting("as_response", flag, False, parse_flag),
 )
-"""ping_interval, ping_timeout and reconnect_delay are in seconds; the last two may be given with a request, too."""
-
-# The longest wait between two attempts to reconnect (seconds).
-MAX_RECONNECT_DELAY = 30.0
+"""Times are in seconds; the last two may be given with a request, too."""
 
 OPTION_NAMES = frozenset(setting.name for setting in SETTINGS)
-REQUEST_OPTIONS = ("as_response", "idempotent")
+REQUEST_OPTIONS = ("as_response", "idempotent", "one_way")
 
 
 class WebSocketOptions:
@@ -129,6 +126,7 @@ class WebSocketOptions:
         self.correlation = _made(values["correlation"], values["id_key"])
         self.connections: int = values["connections"]
         self.max_in_flight: int | None = values["max_in_flight"]
+        self.open_timeout: float | None = values["open_timeout"]
         self.ping_interval: float | None = values["ping_interval"]
         self.ping_timeout: float | None = values["ping_timeout"]
         self.compression: str | None = values["compression"]
@@ -147,12 +145,8 @@ class WebSocketOptions:
         self.as_response: bool = values["as_response"]
         self.idempotent: bool = values["idempotent"]
 
-    def wait_before(self, attempt: int) -> float:
-        """Give the seconds to wait before an attempt to reconnect, 1 for the second: growing ones, at random."""
-        return random.uniform(0, min(MAX_RECONNECT_DELAY, self.reconnect_delay * 2 ** (attempt - 1)))
-
-    def for_request(self, options: Mapping[str, Any]) -> tuple[bool, bool]:
-        """Give as_response and idempotent of a request.
+    def for_request(self, options: Mapping[str, Any]) -> tuple[bool, bool, bool]:
+        """Give as_response, idempotent and one_way of a request.
 
         Raises:
             ConfigurationError: If there is another option, or a value is not valid.
@@ -165,6 +159,7 @@ class WebSocketOptions:
         return (
             flag(options.get("as_response", self.as_response), "as_response"),
             flag(options.get("idempotent", self.idempotent), "idempotent"),
+            flag(options.get("one_way", False), "one_way"),
         )
 
 

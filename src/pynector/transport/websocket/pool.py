@@ -1,49 +1,30 @@
-"""The connections of a client: which one a request goes on, who waits, what is late, and reconnecting."""
+"""The connections of a client: their life, and what becomes of requests when one is lost."""
 
 from __future__ import annotations
 
-import contextlib
-import heapq
-import itertools
-import math
-from collections import deque
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
 
-from ...errors import ConnectError, PynectorError, TimeoutError, TransportError
+from ..._speedups.messages import Pending
+from ..._speedups.switchboard import MOST_OWED, SwitchboardCore
+from ...errors import ConfigurationError, ConnectError, PynectorError, Sent, TimeoutError, TransportError
 from ..protocol import OriginCounts
 from .connection import Connection
 from .connector import Connector
-from .correlation import LATE, PUSHED
-from .loops import Loop, Timer
-from .messages import Gap, Message, Pending
+from .correlation import Fifo
+from .loops import Loop
+from .messages import Message
 from .options import WebSocketOptions, origin_of
-from .subscription import Subscription
-
-# How many deadlines are kept before those of requests that have ended are looked for.
-FEW_DEADLINES = 1024
+from .reconnecting import Reconnecting
+from .subscription import Audience
 
 # How long peers may take to end connections when the client is closed (seconds).
 GOODBYE = 1.0
 
 
-class Attempt:
-    """A connection that is being made anew, in a task of its own.
-
-    Attributes:
-        scope: Cancels it.
-        ended: Set when it has ended.
-    """
-
-    def __init__(self) -> None:
-        self.scope = anyio.CancelScope()
-        self.ended = anyio.Event()
-
-
-class ConnectionPool:
+class ConnectionPool(SwitchboardCore):
     """As many connections as the options say.
 
     Args:
@@ -52,31 +33,28 @@ class ConnectionPool:
         tell: Told of connections: "open" or "close", host and port.
 
     Attributes:
-        late: How many messages answered a request that had ended, or none at all.
-        unclaimed: How many messages answered nobody and nobody subscribed to.
-        reconnects: How many connections took the place of a lost one.
+        audience: Takes the messages that answer nobody.
+        reconnecting: Makes connections in the place of lost ones.
     """
 
     def __init__(self, options: WebSocketOptions, loop: Loop, tell: Callable[[str, str, int], None]) -> None:
+        super().__init__(loop.time, loop.call_at, options.connections)
+        takes_text = isinstance(options.correlation, Fifo)
+        self.set_plain(takes_text, options.as_response, options.idempotent)
         self._options = options
         self._origin = origin_of(options.url)
         self._tell = tell
         self._loop = loop
         self._connector = Connector(options, loop)
-        self._connections: list[Connection] = []
-        self._under_way: set[Attempt] = set()
         self._closing: set[Connection] = set()
-        self._waiting: deque[Pending] = deque()
-        self._deadlines: list[tuple[float, int, Pending]] = []
-        self._most_deadlines = FEW_DEADLINES
-        self._numbers = itertools.count()
-        self._alarm: Timer | None = None
-        self._subscriptions: list[Subscription] = []
-        self._full: set[Subscription] = set()
-        self._closed = False
-        self.late = 0
-        self.unclaimed = 0
-        self.reconnects = 0
+        self.audience = Audience(options.on_message, loop.complain, self._pause, self._resume)
+        self.reconnecting = Reconnecting(options, loop, self._reconnect, self._despair)
+
+    def counts(self) -> OriginCounts:
+        """Count connections and requests; any thread may ask."""
+        loads = [connection.matcher.size() for connection in list(self.channels)]
+        active = sum(load > 0 for load in loads)
+        return OriginCounts(*self._origin, active, len(loads) - active, sum(loads), len(self._waiting))
 
     # Life
 
@@ -105,42 +83,54 @@ class ConnectionPool:
             await self.close()
             raise problems[0]
 
-    async def _connect(self) -> None:
-        connection = Connection(self, self._options, self._loop, self._options.correlation.matcher())
+    async def _connect(self, attempt: int = 0) -> None:
+        connection = Connection(self, self._options, self._loop, self._options.correlation.matcher(), attempt)
         try:
-            await self._connector.connect(connection)
-            await connection.shaken()
+            await self._shake_hands(connection)
         except BaseException:
             connection.abort()
             raise
+        if not connection.is_open:
+            # Its end came with the handshake, or before this task had its turn.
+            connection.abort()
+            await connection.ended.wait()
+            raise connection.loss("none")
         self._tell("open", *self._origin[1:])
-        if self._closed:
+        if self.closed:
             connection.close()
             self._closing.add(connection)
-            raise _closed()
-        self._connections.append(connection)
-        if self._full:
+            raise self.closed_error(None)
+        self.channels.append(connection)
+        if self.audience.is_full:
             connection.pause()
         self.pump()
 
+    async def _reconnect(self, attempt: int) -> None:
+        await self._connect(attempt)
+        self.audience.miss()
+
+    async def _shake_hands(self, connection: Connection) -> None:
+        patience = self._options.open_timeout
+        with anyio.move_on_after(patience):
+            await self._connector.connect(connection)
+            await connection.shaken()
+            return
+        raise ConnectError(f"no WebSocket connection within open_timeout, {patience:g} s", phase="connect", sent="none")
+
     async def close(self) -> None:
         """Close every connection. What is in flight or waits fails."""
-        self._closed = True
-        if self._alarm is not None:
-            self._alarm.cancel()
-        attempts = list(self._under_way)
-        for attempt in attempts:
-            attempt.scope.cancel()
-        waiting, self._waiting = list(self._waiting), deque()
-        for connection in self._connections:
-            waiting += connection.matcher.drain()
+        self.closed = True
+        self._alarm.stop()
+        ended = list(self._waiting)
+        self._waiting.clear()
+        for connection in self.channels:
+            ended += connection.matcher.drain()
             connection.close()
             self._closing.add(connection)
-        self._connections.clear()
-        for pending in waiting:
-            pending.fail(_closed("none" if pending.connection is None else "full"))
-        for subscription in list(self._subscriptions):
-            subscription.end(None)
+        self.channels.clear()
+        for pending in ended:
+            pending.fail(self.closed_error(pending))
+        self.audience.end(None)
         closing = list(self._closing)
         try:
             with anyio.move_on_after(GOODBYE):
@@ -150,240 +140,117 @@ class ConnectionPool:
             for connection in closing:
                 connection.abort()
             with anyio.CancelScope(shield=True):
-                for ended in [*(one.ended for one in attempts), *(one.ended for one in closing)]:
-                    await ended.wait()
+                await self.reconnecting.stop()
+                for connection in closing:
+                    await connection.ended.wait()
 
     # Requests
 
-    def start(self, pending: Pending) -> None:
-        """Send a request, now or when a connection can take it."""
-        if self._closed:
-            pending.fail(_closed())
-            return
-        if pending.deadline != math.inf:
-            heapq.heappush(self._deadlines, (pending.deadline, next(self._numbers), pending))
-            if len(self._deadlines) > self._most_deadlines:
-                self._forget_ended()
-            if self._alarm is None or pending.deadline < self._alarm.when():
-                self._set_alarm()
-        connection = None if self._waiting else self._free()
-        if connection is not None:
-            self._send(connection, pending)
-        else:
-            self._waiting.append(pending)
-            self._ensure_connections()
-            self._end_stuck()
-
-    def counts(self) -> OriginCounts:
-        """Count connections and requests; any thread may ask."""
-        loads = [len(connection.matcher) for connection in list(self._connections)]
-        active = sum(load > 0 for load in loads)
-        return OriginCounts(*self._origin, active, len(loads) - active, sum(loads), len(self._waiting))
-
-    def _free(self) -> Connection | None:
-        """Give the connection with the least in flight that can take a request, or None."""
-        connections = self._connections
-        if len(connections) == 1:
-            return connections[0] if connections[0].usable else None
-        usable = [connection for connection in connections if connection.usable]
-        return min(usable, key=lambda connection: len(connection.matcher)) if usable else None
-
-    def _send(self, connection: Connection, pending: Pending) -> None:
+    def prepare(self, pending: Pending, data: Any, options: Mapping[str, Any]) -> None:
+        """See SwitchboardCore."""
+        if options:
+            pending.as_response, pending.idempotent, pending.one_way = self._options.for_request(options)
         try:
-            connection.send(pending)
-        except PynectorError as error:
-            pending.fail(error)
+            payload, is_text, key = self._options.correlation.encode(data, pending.one_way)
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            said = f"the correlation's functions failed: {type(error).__name__}"
+            raise ConfigurationError(said) from error
+        pending.payload, pending.is_text, pending.key = payload, is_text, key
 
-    def pump(self) -> None:
-        """Send what waits, as far as connections can take it."""
-        while self._waiting:
-            if self._waiting[0].completion is None:
-                self._waiting.popleft()
-                continue
-            connection = self._free()
-            if connection is None:
-                return
-            self._send(connection, self._waiting.popleft())
+    def closed_error(self, pending: Pending | None) -> TransportError:
+        """See SwitchboardCore."""
+        sent: Sent = "none" if pending is None else _sent(pending)
+        return TransportError("the transport was closed before the answer came", phase="connect", sent=sent)
 
-    def given_up(self, pending: Pending) -> None:
-        """Take note that a request's caller does not wait any more."""
-        connection = pending.connection
-        if connection is not None:
-            connection.matcher.give_up(pending)
-            self.pump()
-            self._end_stuck()
-
-    def _end_stuck(self) -> None:
-        """End connections that could take nothing more for ever, if the peer never answers."""
-        if self._waiting:
-            for connection in [one for one in self._connections if one.is_stuck]:
-                connection.abort()
-
-    def _forget_ended(self) -> None:
-        # Or each request would be held, message and all, until its deadline.
-        self._deadlines = [entry for entry in self._deadlines if entry[2].completion is not None]
-        heapq.heapify(self._deadlines)
-        self._most_deadlines = max(FEW_DEADLINES, 2 * len(self._deadlines))
-
-    def _set_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        # Those that have ended are taken out when they come to the top.
-        while self._deadlines and self._deadlines[0][2].completion is None:
-            heapq.heappop(self._deadlines)
-        if self._deadlines:
-            self._alarm = self._loop.call_at(self._deadlines[0][0], self._ring)
-
-    def _ring(self) -> None:
-        self._alarm = None
-        now = self._loop.time()
-        while self._deadlines and self._deadlines[0][0] <= now:
-            pending = heapq.heappop(self._deadlines)[2]
-            if pending.completion is None:
-                continue
-            completion, pending.completion = pending.completion, None
-            self.given_up(pending)
-            sent = pending.connection is not None
-            completion.fail(
-                pending.token,
-                TimeoutError(
-                    "no answer in time" if sent else "no connection could take the message in time",
-                    phase="headers" if sent else "connect",
-                    sent="full" if sent else "none",
-                ),
-            )
-        self._set_alarm()
+    def late_error(self, pending: Pending) -> TimeoutError:
+        """See SwitchboardCore."""
+        if pending.connection is None:
+            said = "no connection could take the message in time"
+            return TimeoutError(said, phase="connect", sent=_sent(pending))
+        return TimeoutError("no answer in time", phase="headers", sent="full")
 
     # What comes
 
-    def message(self, connection: Connection, payload: bytes, is_text: bool) -> None:
-        """Take a message: an answer, or the peer's own."""
-        try:
-            pending, answer = connection.matcher.match(payload, is_text)
-        except Exception as error:
-            # A function of the user's own failed on it; nobody can be told but those who take what answers nobody.
-            self._loop.complain("the correlation failed", error)
-            pending, answer = PUSHED, None
-        if pending is LATE:
-            self.late += 1
-        elif isinstance(pending, Pending):
-            if isinstance(answer, PynectorError):
-                pending.fail(answer)
-            else:
-                pending.succeed(Message(payload, is_text) if pending.as_response else answer)
-        else:
-            self._pushed(Message(payload, is_text))
-        if self._waiting:
-            self.pump()
+    def pushed(self, payload: bytes, is_text: bool) -> None:
+        """See SwitchboardCore."""
+        self.audience.take(Message(payload, is_text))
 
-    def _pushed(self, message: Message) -> None:
-        taken = bool(self._subscriptions)
-        for subscription in list(self._subscriptions):
-            subscription.offer(message)
-        if self._options.on_message is not None:
-            taken = True
-            try:
-                self._options.on_message(message)
-            except Exception as error:
-                self._loop.complain("on_message failed", error)
-        self.unclaimed += not taken
+    def confused(self, error: Exception) -> None:
+        """See SwitchboardCore."""
+        self._loop.complain("the correlation failed", error)
 
-    def subscribe(self, subscription: Subscription) -> None:
-        """Give messages that answer nobody to a subscription, too."""
-        self._subscriptions.append(subscription)
+    def response(self, payload: bytes, is_text: bool) -> Message:
+        """See SwitchboardCore."""
+        return Message(payload, is_text)
 
-    def unsubscribe(self, subscription: Subscription) -> None:
-        """Give it no more."""
-        with contextlib.suppress(ValueError):
-            self._subscriptions.remove(subscription)
-
-    def pause_for(self, subscription: Subscription) -> None:
-        """Read nothing until this subscription, and all others, can take it."""
-        self._full.add(subscription)
-        for connection in self._connections:
+    def _pause(self) -> None:
+        for connection in self.channels:
             connection.pause()
 
-    def resume_for(self, subscription: Subscription) -> None:
-        """Take note that it can."""
-        self._full.discard(subscription)
-        if not self._full:
-            for connection in self._connections:
-                connection.resume()
+    def _resume(self) -> None:
+        for connection in self.channels:
+            connection.resume()
 
-    # Reconnecting
+    # Losing connections
 
     def lost(self, connection: Connection) -> None:
         """Take note that a connection has ended."""
-        known = connection in self._connections
+        known = connection in self.channels
         if known or connection in self._closing:
             self._tell("close", *self._origin[1:])
         self._closing.discard(connection)
         if not known:
             return
-        self._connections.remove(connection)
+        self.channels.remove(connection)
+        most = self._options.max_reconnects
         again = []
         for pending in connection.matcher.drain():
             if pending.completion is None:
                 continue
-            if pending.idempotent and not self._closed and self._options.max_reconnects:
+            # One that ends each connection it is sent on must not do so for ever.
+            if pending.idempotent and pending.repeats < most:
+                pending.repeats += 1
                 pending.connection = None
                 again.append(pending)
             else:
                 pending.fail(connection.loss("full"))
-        self._waiting.extendleft(reversed(again))
-        if self._waiting or self._subscriptions:
-            self._ensure_connections()
+        for pending in reversed(again):
+            self._waiting[pending] = None
+            self._waiting.move_to_end(pending, last=False)
+        if self._waiting or self.audience.has_subscriptions:
+            self._replace(0 if connection.is_proven else connection.attempt, connection.loss("none"))
         self.pump()
 
-    def _ensure_connections(self) -> None:
-        if self._closed:
-            return
-        while len(self._connections) + len(self._under_way) < self._options.connections:
-            attempt = Attempt()
-            self._under_way.add(attempt)
-            self._loop.spawn(partial(self._attempt, attempt))
+    def lacking(self) -> None:
+        """See SwitchboardCore."""
+        # Those that could take nothing more for ever, if the peer never answers, or would only grow.
+        limit = (self._options.max_in_flight if self._waiting else None) or MOST_OWED
+        for connection in list(self.channels):
+            if connection.matcher.size() >= limit and connection.matcher.is_stuck():
+                connection.abort()
+        self._replace()
 
-    async def _attempt(self, attempt: Attempt) -> None:
-        try:
-            with attempt.scope:
-                await self._reconnect(attempt)
-        finally:
-            self._under_way.discard(attempt)
-            attempt.ended.set()
-
-    async def _reconnect(self, attempt: Attempt) -> None:
-        """Make one connection, with growing and random waits between the attempts."""
-        problem: PynectorError = ConnectError("reconnecting is not allowed: max_reconnects is 0", phase="connect")
-        for number in range(self._options.max_reconnects):
-            if number:
-                await anyio.sleep(self._options.wait_before(number))
-            try:
-                await self._connect()
-            except PynectorError as error:
-                problem = error
-                if not getattr(error, "transient", True):
-                    break
-            else:
-                self.reconnects += 1
-                for subscription in list(self._subscriptions):
-                    subscription.offer(Gap("reconnect", 0))
-                return
-        # Now, or a request that comes while this task ends would wait for it.
-        self._under_way.discard(attempt)
-        if not self._connections and not self._under_way:
-            self._despair(problem)
+    def _replace(self, before: int = 0, problem: PynectorError | None = None) -> None:
+        missing = self._options.connections - len(self.channels)
+        if missing and not self.closed:
+            self.reconnecting.begin(missing, not self.channels, before, problem)
 
     def _despair(self, problem: PynectorError) -> None:
-        waiting, self._waiting = self._waiting, deque()
+        if self.channels or self.reconnecting.under_way:
+            return
+        waiting = list(self._waiting)
+        self._waiting.clear()
         for pending in waiting:
-            error: Any = ConnectError(str(problem.args[0] if problem.args else problem), phase="connect", sent="none")
+            said = str(problem.args[0] if problem.args else problem)
+            error = ConnectError(said, phase="connect", sent=_sent(pending))
             error.__cause__ = problem
             error.transient = getattr(problem, "transient", True)
             pending.fail(error)
-        for subscription in list(self._subscriptions):
-            subscription.end(problem)
+        self.audience.end(problem)
 
 
-def _closed(sent: Any = "none") -> TransportError:
-    return TransportError("the transport was closed before the answer came", phase="connect", sent=sent)
+def _sent(pending: Pending) -> Sent:
+    """Say how much of a request has left on this connection, or on one before."""
+    return "none" if pending.connection is None and not pending.repeats else "full"

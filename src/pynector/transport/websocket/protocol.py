@@ -61,17 +61,6 @@ class Assembler:
         return payload, is_text
 
 
-def flaw_of_text(payload: bytes) -> str | None:
-    """Say what keeps the payload of a text message from being UTF-8, or None if nothing does."""
-    if payload.isascii():
-        return None
-    try:
-        payload.decode()
-    except UnicodeDecodeError as error:
-        return f"a text message is no UTF-8: {error.reason}"
-    return None
-
-
 def handshake_problem(protocol: ClientProtocol, status: int) -> ConnectError | None:
     """Give the error of a handshake that was answered with a status, or None if it went well."""
     problem = protocol.handshake_exc

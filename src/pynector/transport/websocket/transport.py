@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from ...errors import ConfigurationError, TransportError
 from ..awaiting import answer_to
-from ..protocol import Completion, Handle, OriginCounts
+from ..protocol import Handle, OriginCounts
 from .loops import running_loop
-from .messages import Pending
 from .options import OPTION_NAMES, WebSocketOptions
 from .pool import ConnectionPool
 from .subscription import Subscription
@@ -49,7 +48,7 @@ class WebSocketTransport:
         pool = ConnectionPool(self._options, running_loop(), self._tell)
         await pool.open()
         self._pool = pool
-        self.submit = self._submit
+        self.submit = pool.submit
 
     def _tell(self, event: str, host: str, port: int) -> None:
         if self.on_connection is not None:
@@ -66,20 +65,6 @@ class WebSocketTransport:
         if pool is not None:
             await pool.close()
 
-    def _submit(
-        self, data: Any, options: Mapping[str, Any], deadline: float, completion: Completion, token: int, /
-    ) -> Handle | None:
-        """See SubmitTransport."""
-        pool = self._pool
-        assert pool is not None
-        try:
-            pending = self._pending(data, options, deadline, completion, token)
-        except Exception as error:
-            completion.fail(token, _refused(error))
-            return None
-        pool.start(pending)
-        return pending if pending.completion is not None else None
-
     async def exchange(self, data: Any, /, **options: Any) -> Any:
         """Send a message and give its answer; see ExchangeTransport.
 
@@ -90,19 +75,6 @@ class WebSocketTransport:
         if self.submit is None:
             raise TransportError("the transport is not connected", phase="connect", sent="none")
         return await answer_to(self.submit, data, options)
-
-    def _pending(
-        self, data: Any, options: Mapping[str, Any], deadline: float, completion: Completion, token: int
-    ) -> Pending:
-        payload, is_text, key = self._options.correlation.encode(data)
-        as_response, idempotent = self._options.as_response, self._options.idempotent
-        if options:
-            as_response, idempotent = self._options.for_request(options)
-        pending = Pending(self._pool, payload, is_text, deadline, completion, token)
-        pending.key = key
-        pending.as_response = as_response
-        pending.idempotent = idempotent
-        return pending
 
     def subscribe(self, **options: Any) -> Subscription:
         """Give a subscription to the messages that answer nobody.
@@ -116,7 +88,7 @@ class WebSocketTransport:
         if self._pool is None:
             raise ConfigurationError("subscribe() needs a transport that is connected")
         try:
-            return Subscription(self._pool, **options)
+            return Subscription(self._pool.audience, **options)
         except TypeError:
             raise ConfigurationError("subscribe() takes max_queue and overflow") from None
 
@@ -125,7 +97,7 @@ class WebSocketTransport:
         pool = self._pool
         if pool is None:
             return {"late": 0, "unclaimed": 0, "reconnects": 0}
-        return {"late": pool.late, "unclaimed": pool.unclaimed, "reconnects": pool.reconnects}
+        return {"late": pool.late, "unclaimed": pool.audience.unclaimed, "reconnects": pool.reconnecting.count}
 
 
 class WebSocketTransportFactory:
@@ -138,21 +110,12 @@ class WebSocketTransportFactory:
 
         Args:
             **options: url; correlation ("fifo", "id", or a pair of functions) and id_key; connections and max_in_flight
-                (1 or more; None: any number); ping_interval and ping_timeout (seconds; None: none); compression
-                ("deflate" or None); max_message_bytes (None: any number); subprotocols, headers, origin; verify and
-                cert (TLS); proxy and trust_env; max_reconnects (0 or more) and reconnect_delay (seconds); on_message;
-                and what a request may set anew: idempotent, as_response.
+                (1 or more; None: any number); open_timeout, ping_interval and ping_timeout (seconds; None: none);
+                compression ("deflate" or None); max_message_bytes (None: any number); subprotocols, headers, origin;
+                verify and cert (TLS); proxy and trust_env; max_reconnects (0 or more) and reconnect_delay (seconds);
+                on_message; and what a request may set anew: idempotent, as_response.
 
         Raises:
             ConfigurationError: If an option is not valid.
         """
         return WebSocketTransport(**options)
-
-
-def _refused(error: Exception) -> ConfigurationError:
-    """Give the error of a request that could not be encoded by functions of the user's own."""
-    if isinstance(error, ConfigurationError):
-        return error
-    wrapped = ConfigurationError(f"the correlation's functions failed: {type(error).__name__}")
-    wrapped.__cause__ = error
-    return wrapped

@@ -21,6 +21,7 @@ from ....errors import (
     as_pynector_error,
 )
 from ...awaiting import answer_to
+from ...connect import Connector, Origin
 from ...protocol import OriginCounts, RequestObserver
 from ..answers import answer_of, next_hop, raw_limit
 from ..engine import Engine
@@ -30,7 +31,6 @@ from ..request import IDEMPOTENT, PreparedRequest, observed, prepare
 from ..response import RawResponse, Response
 from ..streaming import RawStream
 from ..urls import URL
-from .connect import Connector, Origin
 from .pool import Pool
 from .streaming import IncomingStream, Upload
 from .wire import declared_length, encode_fields, encode_request, plain_encoder
@@ -68,7 +68,7 @@ class NativeEngine(CarrierCore):
         self.options = options
         self.loop = loop
         self.tell = tell
-        self.connector = Connector(options, loop)
+        self.connector = Connector(loop, options.verify, options.cert, options.uds)
         # A read and its parsing follow each other at once, so one buffer serves all connections.
         self.scratch = memoryview(bytearray(SCRATCH))
         self._pools: dict[Origin, Pool] = {}

@@ -10,9 +10,9 @@ from ...._speedups.exchange import Exchange
 from ...._speedups.http1 import TOO_LARGE, ConnectionCore
 from ...._speedups.pool import PoolCore
 from ....errors import ConnectionLost, ProtocolError, PynectorError, Sent, TimeoutError, TransportError
+from ...connect import Origin
 from ...protocol import OriginCounts
 from ..decoding import too_large
-from .connect import Origin
 
 if TYPE_CHECKING:
     from .engine import NativeEngine

@@ -1,4 +1,4 @@
-"""Makes a connection to an origin: name, addresses, TCP, TLS."""
+"""Makes a connection to a server on asyncio: name, addresses, TCP, TLS."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from ....errors import ConnectError
-from ...tls import tls_context, tls_problem
-from ..options import HTTPOptions
+from ..errors import ConnectError
+from .tls import tls_context, tls_problem
 
 Origin = tuple[str, str, int]
 Address = tuple[int, Any]
@@ -27,17 +26,27 @@ class Connector:
     """Makes connections by a client's options.
 
     Args:
-        options: The transport's options.
         loop: The event loop.
+        verify: See `tls_context`.
+        cert: See `tls_context`.
+        uds: The path of a Unix socket to connect to, whatever the host and port; None for TCP.
     """
 
-    def __init__(self, options: HTTPOptions, loop: asyncio.AbstractEventLoop) -> None:
-        self._options = options
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        verify: bool | str | ssl.SSLContext,
+        cert: tuple[str, ...] | None,
+        uds: str | None = None,
+    ) -> None:
         self._loop = loop
+        self._verify = verify
+        self._cert = cert
+        self._uds = uds
         self._names: dict[tuple[str, int], tuple[float, list[Address]]] = {}
 
     async def connect(self, origin: Origin, make_protocol: Callable[[], Any]) -> Any:
-        """Connect to an origin and give the protocol.
+        """Connect to an origin, with TLS where its scheme is "https" or "wss", and give the protocol.
 
         Raises:
             ConnectError: If that cannot be, with the phase "connect" or "tls".
@@ -48,8 +57,8 @@ class Connector:
         except OSError as error:
             raise ConnectError(f"no connection: {error}", phase="connect", sent="none") from error
         arguments: dict[str, Any] = {}
-        if scheme == "https":
-            context = tls_context(self._options.verify, self._options.cert, ("http/1.1",))
+        if scheme in ("https", "wss"):
+            context = tls_context(self._verify, self._cert, ("http/1.1",))
             arguments = {"ssl": context, "server_hostname": host}
         try:
             _, protocol = await self._loop.create_connection(make_protocol, sock=sock, **arguments)
@@ -62,8 +71,8 @@ class Connector:
         return protocol
 
     async def _socket(self, host: str, port: int) -> socket.socket:
-        if self._options.uds is not None:
-            return await self._connected(socket.AF_UNIX, self._options.uds)
+        if self._uds is not None:
+            return await self._connected(socket.AF_UNIX, self._uds)
         addresses = await self._resolve(host, port)
         if len(addresses) == 1:
             return await self._connected(*addresses[0])

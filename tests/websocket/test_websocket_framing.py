@@ -1,0 +1,279 @@
+"""One connection on a transport of the test's own: whatever pieces the bytes come in, they mean the same."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Protocol, Side, State
+
+from pynector import ProtocolError, PynectorError
+from pynector.transport.websocket import Message
+from pynector.transport.websocket.connection import Connection
+from pynector.transport.websocket.loops import Loop
+from pynector.transport.websocket.options import WebSocketOptions
+from pynector.transport.websocket.pool import ConnectionPool
+
+
+class StillLoop(Loop):
+    """Its clock stands still, and what it is to call later is called by the test."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+        self.call_soon = self.calls.append
+        self.time = lambda: 0.0
+
+    def call_at(self, when: float, call: Any, *args: Any) -> Any:
+        return StillTimer()
+
+    def spawn(self, job: Any) -> None:
+        raise AssertionError("nothing is to be spawned")
+
+    def complain(self, said: str, error: BaseException) -> None:
+        raise error
+
+
+class StillTimer:
+    def cancel(self) -> None:
+        pass
+
+    def when(self) -> float:
+        return 0.0
+
+
+class Wire:
+    """An asyncio transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.writes = 0
+        self.aborted = False
+        self.reading = True
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+        self.writes += 1
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    close = abort
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class Line:
+    """A connection, a wire, and what came of it."""
+
+    def __init__(self, **options: Any) -> None:
+        self.loop = StillLoop()
+        self.heard: list[Message] = []
+        known = WebSocketOptions({"url": "ws://a/", "on_message": self.heard.append, "trust_env": False, **options})
+        self.pool = ConnectionPool(known, self.loop, lambda event, host, port: None)
+        self.connection = Connection(self.pool, known, self.loop, known.correlation.matcher())
+        self.wire = Wire()
+        self.connection.connection_made(self.wire)  # type: ignore[arg-type]
+        self.pool.channels.append(self.connection)
+
+    def welcome(self) -> bytes:
+        """What a server answers the handshake with."""
+        key = self.wire.written.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
+        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        self.wire.written = b""
+        return (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+
+    def opened(self) -> Line:
+        self.connection.data_received(self.welcome())
+        return self
+
+    def frames(self) -> list[tuple[Opcode, bytes]]:
+        """What a server makes of what was written."""
+        server = Protocol(side=Side.SERVER, state=State.OPEN, max_size=None)
+        server.receive_data(self.wire.written)
+        assert server.parser_exc is None
+        return [(event.opcode, bytes(event.data)) for event in server.events_received() if isinstance(event, Frame)]
+
+
+class Answers:
+    """A completion that keeps what it is called with."""
+
+    def __init__(self) -> None:
+        self.got: dict[int, Any] = {}
+
+    def succeed(self, token: int, answer: Any) -> None:
+        assert token not in self.got
+        self.got[token] = answer
+
+    fail = succeed
+
+
+def frame(opcode: Opcode, data: bytes, fin: bool = True) -> bytes:
+    return Frame(opcode, data, fin).serialize(mask=False)
+
+
+STREAM = b"".join(
+    [
+        frame(Opcode.TEXT, b"one"),
+        frame(Opcode.BINARY, b"\x00" * 300),
+        frame(Opcode.PING, b"p"),
+        frame(Opcode.TEXT, "\u00fc".encode()[:1], fin=False),
+        frame(Opcode.PING, b"q"),
+        frame(Opcode.CONT, "\u00fc".encode()[1:]),
+        frame(Opcode.BINARY, b"z" * 70_000),
+        frame(Opcode.TEXT, b""),
+        frame(Opcode.CLOSE, b"\x03\xe8bye"),
+    ]
+)
+MESSAGES = [
+    Message(b"one", True),
+    Message(b"\x00" * 300, False),
+    Message("\u00fc".encode(), True),
+    Message(b"z" * 70_000, False),
+    Message(b"", True),
+]
+REPLIES = [(Opcode.PONG, b"p"), (Opcode.PONG, b"q"), (Opcode.CLOSE, b"\x03\xe8bye")]
+
+
+def check_pieces(line: Line, data: bytes, cuts: list[int]) -> None:
+    start = 0
+    for cut in [*sorted(cuts), len(data)]:
+        line.connection.data_received(data[start:cut])
+        start = cut
+    assert line.heard == MESSAGES
+    assert line.frames() == REPLIES
+    line.connection.connection_lost(None)
+    error = line.connection.loss("full")
+    assert (getattr(error, "code", None), getattr(error, "reason", None)) == (1000, "bye")
+
+
+@given(st.data())
+def test_the_pieces_do_not_matter(data: Any) -> None:
+    line = Line()
+    stream = line.welcome() + STREAM
+    near = st.integers(0, 600) | st.integers(0, len(stream))
+    check_pieces(line, stream, data.draw(st.lists(near, max_size=12)))
+
+
+def test_a_frame_may_begin_in_the_piece_that_ends_the_handshake() -> None:
+    length = len(Line().welcome())
+    for cut in range(length - 6, length + 320):
+        line = Line()
+        check_pieces(line, line.welcome() + STREAM, [cut])
+
+
+def test_a_byte_at_a_time() -> None:
+    line = Line()
+    stream = line.welcome() + STREAM
+    check_pieces(line, stream, [*range(600), *range(len(stream) - 30, len(stream))])
+
+
+@given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=4))
+def test_arbitrary_bytes_are_messages_or_one_error(data: bytes, cuts: list[int]) -> None:
+    line = Line(max_message_bytes=1_000).opened()
+    answers = Answers()
+    for token in range(100):
+        line.pool.submit("x", {}, 9.0, answers, token)
+    start = 0
+    for cut in [*sorted(cuts), len(data)]:
+        if not line.wire.aborted:
+            line.connection.data_received(data[start:cut])
+        start = cut
+    line.connection.connection_lost(None)
+    assert sorted(answers.got) == list(range(100))
+    good = [token for token, answer in answers.got.items() if isinstance(answer, bytes)]
+    assert good == list(range(len(good)))
+    assert all(isinstance(answers.got[token], PynectorError) for token in range(len(good), 100))
+    assert not line.pool.channels
+
+
+def test_a_response_that_is_no_handshake_is_refused_however_long_it_goes_on() -> None:
+    line = Line()
+    line.connection.data_received(b"HTTP/1.1 404 Not Found\r\nContent-Length: 400000\r\n\r\n")
+    line.connection.data_received(b"\r\n\r\n" * 100_000)
+    assert line.connection._refusal is not None
+    assert "status 404" in str(line.connection._refusal)
+    assert line.wire.aborted
+
+
+def test_what_comes_after_the_client_was_closed_is_nobodys() -> None:
+    line = Line().opened()
+    answers = Answers()
+    line.pool.submit("late", {}, 9.0, answers, 0)
+    line.pool.closed = True
+    line.connection.matcher.drain()
+    line.connection.close()
+    line.connection.data_received(frame(Opcode.TEXT, b"late"))
+    assert line.heard == []
+
+
+def test_what_is_sent_in_one_turn_goes_out_in_one_write_unless_it_is_much() -> None:
+    line = Line().opened()
+    answers = Answers()
+    for token in range(100):
+        line.pool.submit(f"{token}", {}, 9.0, answers, token)
+    assert line.wire.writes == 1
+    (flush,) = line.loop.calls
+    flush()
+    assert line.wire.writes == 2
+    assert line.frames() == [(Opcode.TEXT, b"%d" % token) for token in range(100)]
+    for token in range(100, 105):
+        line.pool.submit(b"z" * 40_000, {}, 9.0, answers, token)
+    # Or a transport that is full could not say so in time.
+    assert line.wire.writes == 4
+
+
+def test_a_peer_that_does_not_read_is_sent_one_pong_later_and_not_each_at_once() -> None:
+    line = Line().opened()
+    line.connection.pause_writing()
+    line.connection.data_received(b"".join(frame(Opcode.PING, b"%d" % n) for n in range(1000)))
+    assert line.wire.written == b""
+    line.connection.resume_writing()
+    assert line.frames() == [(Opcode.PONG, b"999")]
+
+
+def test_a_ping_that_is_too_long_is_wrong_even_then() -> None:
+    line = Line().opened()
+    answers = Answers()
+    line.pool.submit("x", {}, 9.0, answers, 0)
+    line.connection.pause_writing()
+    line.connection.data_received(b"\x89\x7e\x00\x7e" + b"x" * 126)
+    line.connection.connection_lost(None)
+    assert isinstance(answers.got[0], ProtocolError)
+
+
+def test_a_connection_that_is_paused_is_read_again_to_be_closed() -> None:
+    line = Line().opened()
+    line.connection.pause()
+    line.connection.pause()
+    assert not line.wire.reading
+    line.connection.close()
+    assert line.wire.reading
+    assert line.frames() == [(Opcode.CLOSE, b"\x03\xe8")]
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_message_goes_where_the_least_is_in_flight(connections: int) -> None:
+    line = Line(connections=connections)
+    others = [Line() for _ in range(connections - 1)]
+    line.opened()
+    for other in others:
+        other.connection._pool = other.pool = line.pool
+        line.pool.channels.append(other.opened().connection)
+    for token in range(30):
+        line.pool.submit("x", {}, 9.0, Answers(), token)
+    assert [channel.matcher.size() for channel in line.pool.channels] == [30 // connections] * connections

@@ -1,0 +1,292 @@
+"""What must hold for long: slow consumers, peers that accept and say nothing, requests that end connections."""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import anyio
+import pytest
+
+from pynector import ConfigurationError, ConnectError, TimeoutError, TransportError, WebSocketClosed
+from pynector.transport.websocket import Gap, Message
+from wsservers import Url, client
+
+pytestmark = pytest.mark.anyio
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None] | None = None) -> Iterator[int]:
+    """Listen, and have each connection served in a thread, or kept and never answered."""
+    kept: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                kept.append(connection)
+                if serve is not None:
+                    serve(connection)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            # It wakes the thread, which closing alone does not.
+            listener.shutdown(socket.SHUT_RDWR)
+            for connection in kept:
+                connection.close()
+            thread.join(10)
+
+
+def shake_hands(connection: socket.socket, close: bool = False) -> None:
+    from websockets.server import ServerProtocol
+
+    protocol = ServerProtocol()
+    events: list[Any] = []
+    while not events:
+        protocol.receive_data(connection.recv(4096))
+        events = protocol.events_received()
+    protocol.send_response(protocol.accept(events[0]))
+    if close:
+        protocol.send_close(1008, "not you")
+    connection.sendall(b"".join(protocol.data_to_send()))
+    if close:
+        connection.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(10):
+        while not condition():  # noqa: ASYNC110 - nobody tells of it
+            await anyio.sleep(0.01)
+
+
+async def test_a_slow_subscriber_is_not_taken_for_a_silent_peer(url: Url) -> None:
+    """While nothing is read no pong can be, either."""
+    options: dict[str, Any] = {"ping_interval": 0.05, "ping_timeout": 0.05, "correlation": "id"}
+    async with (
+        client(url("/rpc"), **options) as it,
+        it.subscribe(max_queue=2, overflow="wait") as messages,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(it.request, {"method": "notify", "params": [50]})
+        await anyio.sleep(0.6)
+        got = [await messages.__anext__() for _ in range(50)]
+        assert [message.json()["params"] for message in got] == [[number] for number in range(50)]
+        assert it._lifecycle.transport.counts()["reconnects"] == 0
+
+
+async def test_a_peer_that_accepts_and_says_nothing_is_given_up() -> None:
+    with listening() as port:
+        with pytest.raises(ConnectError, match="open_timeout"):
+            await client(f"ws://127.0.0.1:{port}/", open_timeout=0.1).request("x", 20)
+        with pytest.raises(TimeoutError) as failed:
+            await client(f"ws://127.0.0.1:{port}/", open_timeout=None).request("x", 0.1)
+        assert failed.value.sent in (None, "none")
+
+
+async def test_so_it_is_when_reconnecting(url: Url) -> None:
+    with listening() as port:
+        it = client(url("/abort-after?after=1"), open_timeout=5, max_reconnects=2, reconnect_delay=0.01)
+        async with it:
+            assert await it.request("x") == b"x"
+            it._lifecycle.transport._pool._connector._origin = ("ws", "127.0.0.1", port)
+            it._lifecycle.transport._options.open_timeout = 0.05
+            with pytest.raises(WebSocketClosed):
+                await it.request("y")
+            with pytest.raises(ConnectError, match="open_timeout"):
+                await it.request("z", 20)
+
+
+async def test_a_tls_handshake_that_is_cancelled_leaves_no_socket() -> None:
+    with listening() as port:
+        with anyio.move_on_after(0.1):
+            await client(f"wss://127.0.0.1:{port}/", verify=ssl.create_default_context()).request("x")
+        with pytest.raises(ConnectError):
+            await client(f"wss://127.0.0.1:{port}/", open_timeout=0.1).request("x")
+
+
+async def test_a_server_that_closes_at_once_after_the_handshake_says_why() -> None:
+    with listening(partial(shake_hands, close=True)) as port:
+        async with anyio.create_task_group() as tasks:
+
+            async def ask() -> None:
+                with pytest.raises(WebSocketClosed) as failed:
+                    await client(f"ws://127.0.0.1:{port}/").request("x", 10)
+                assert (failed.value.code, failed.value.reason) == (1008, "not you")
+
+            for _ in range(20):
+                tasks.start_soon(ask)
+
+
+async def test_a_server_that_always_closes_after_the_handshake_ends_a_subscription() -> None:
+    served = 0
+
+    def serve(connection: socket.socket) -> None:
+        nonlocal served
+        served += 1
+        shake_hands(connection)
+        # The connection is in use by now.
+        time.sleep(0.02)
+        connection.close()
+
+    with listening(serve) as port:
+        it = client(f"ws://127.0.0.1:{port}/", max_reconnects=3, reconnect_delay=0.01)
+        async with it, it.subscribe() as messages:
+            assert [await messages.__anext__() for _ in range(3)] == [Gap("reconnect", 0)] * 3
+            with pytest.raises(WebSocketClosed):
+                await messages.__anext__()
+    assert served == 4
+
+
+async def test_a_connection_of_several_that_is_lost_is_replaced(url: Url) -> None:
+    async with client(url("/close-after?after=1&code=1000"), connections=3, reconnect_delay=0.01) as it:
+        assert await it.request("x") == b"x"
+        with pytest.raises(WebSocketClosed):
+            await it.request("y")
+        assert await it.request("z") == b"z"
+        await until(lambda: it._lifecycle.transport.counts()["reconnects"] == 1)
+        counts = it.stats().connections
+        assert counts["active"] + counts["idle"] == 3
+
+
+async def test_one_that_cannot_be_replaced_is_left_alone_for_a_while(url: Url) -> None:
+    options: dict[str, Any] = {"connections": 2, "max_reconnects": 1, "reconnect_delay": 0.01}
+    async with client(url("/close-after?after=1&code=1000"), **options) as it:
+        pool = it._lifecycle.transport._pool
+        tried = 0
+
+        async def connect(*_: Any) -> None:
+            nonlocal tried
+            tried += 1
+            raise ConnectionRefusedError("not now")
+
+        pool._connector.connect = connect
+        assert await it.request("x") == b"x"
+        with pytest.raises(WebSocketClosed):
+            await it.request("y")
+        assert await it.request("z") == b"z"
+        await anyio.sleep(0.05)
+        outcome = await it.batch_request([("a", {})])
+        await anyio.sleep(0.05)
+        assert tried == 1
+        # It was the last, and now none can be made.
+        assert isinstance(outcome[0], WebSocketClosed)
+        with pytest.raises(TransportError, match="not now"):
+            await it.request("b")
+
+
+async def test_a_request_that_ends_each_connection_does_not_do_so_for_ever(url: Url) -> None:
+    options: dict[str, Any] = {"idempotent": True, "max_reconnects": 3, "reconnect_delay": 0.01}
+    async with client(url("/abort-after?after=0"), **options) as it:
+        with pytest.raises(WebSocketClosed) as failed:
+            await it.request("poison", math.inf)
+        assert failed.value.sent == "full"
+        assert it._lifecycle.transport.counts()["reconnects"] == 3
+
+
+async def test_what_waits_and_is_given_up_is_forgotten(url: Url) -> None:
+    async with client(url("/silent"), max_in_flight=1) as it:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(it.request, "first")
+            await anyio.sleep(0.05)
+            for _ in range(100):
+                tasks.start_soon(it.request, "waits")
+            await anyio.sleep(0.05)
+            assert it.stats().queued == 100
+            tasks.cancel_scope.cancel()
+        assert it.stats().queued == 0
+        assert not it._lifecycle.transport._pool._waiting
+
+
+async def test_a_connection_that_owes_very_many_answers_nobody_waits_for_is_replaced(url: Url) -> None:
+    async with client(url("/silent"), reconnect_delay=0.01) as it:
+        results = await it.batch_request([("x", {})] * 10_001, timeout=1)
+        assert {type(result) for result in results} <= {TimeoutError, WebSocketClosed}
+        with pytest.raises(TimeoutError):
+            await it.request("y", 0.5)
+        assert it._lifecycle.transport.counts()["reconnects"] == 1
+
+
+# Messages that nothing answers
+
+
+async def test_a_notification_has_no_id_and_no_answer(url: Url) -> None:
+    async with client(url("/rpc"), correlation="id") as it, it.subscribe() as messages:
+        note = {"jsonrpc": "2.0", "method": "note", "params": [1]}
+        assert await it.request(note, one_way=True) is None
+        assert (await messages.__anext__()).json() == note
+        outcome = await it.batch_request([(note, {"one_way": True}), ({"method": "add", "params": [1, 2]}, {})] * 50)
+        assert outcome[::2] == [None] * 50
+        assert [json.loads(answer)["result"] for answer in outcome[1::2]] == [3] * 50
+
+
+async def test_a_message_without_an_answer_takes_no_place_in_the_order(url: Url) -> None:
+    async with client(url("/echo")) as it, it.subscribe() as messages:
+        assert await it.request("note", one_way=True) is None
+        assert await messages.__anext__() == Message(b"note", True)
+        assert await it.request("question") == b"question"
+
+
+async def test_functions_are_not_asked_for_the_key_of_what_nothing_answers(url: Url) -> None:
+    def of_request(data: Any) -> Any:
+        raise AssertionError("not asked")
+
+    async with client(url("/echo"), correlation=(of_request, lambda message: None)) as it, it.subscribe() as messages:
+        assert await it.request(b"note", one_way=True) is None
+        assert await messages.__anext__() == Message(b"note", False)
+        with pytest.raises(ConfigurationError, match="one_way must be True or False"):
+            await it.request(b"note", one_way=1)
+
+
+async def test_ids_that_are_given_are_not_given_again(url: Url) -> None:
+    async with client(url("/backwards?group=4"), correlation="id", as_response=True) as it:
+        answers = await it.batch_request([({"id": 1}, {}), ({}, {}), ({"id": 7}, {}), ({}, {})])
+    assert [answer.json()["id"] for answer in answers] == [1, 2, 7, 8]
+
+
+# Subscriptions
+
+
+async def test_a_subscription_that_has_ended_holds_nobody_up(url: Url) -> None:
+    async with client(url("/rpc"), correlation="id") as it, it.subscribe(max_queue=1, overflow="wait") as messages:
+        pool = it._lifecycle.transport._pool
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(it.request, {"method": "notify", "params": [3]})
+            await until(lambda: pool.audience.is_full)
+            messages.end(None)
+        assert not pool.audience.is_full
+        assert json.loads(await it.request({"method": "add", "params": [1, 2]}))["result"] == 3
+        # What was queued is there, and then it ends.
+        queued = [message.json()["params"][0] async for message in messages]
+        assert queued == list(range(len(queued)))
+
+
+@pytest.mark.parametrize(
+    ("overflow", "expected"),
+    [
+        ("drop_oldest", [Gap("overflow", 3), "d", "e"]),
+        ("drop_newest", ["a", Gap("overflow", 4)]),
+    ],
+)
+async def test_a_gap_that_is_dropped_is_still_a_gap(url: Url, overflow: str, expected: list[Any]) -> None:
+    async with client(url("/echo")) as it, it.subscribe(max_queue=2, overflow=overflow) as messages:
+        audience = it._lifecycle.transport._pool.audience
+        audience.take(Message(b"a", True))
+        audience.miss()
+        for text in (b"b", b"c", b"d", b"e"):
+            audience.take(Message(text, True))
+        got = [await messages.__anext__() for _ in expected]
+    assert [message if isinstance(message, Gap) else message.text for message in got] == expected
