@@ -104,23 +104,28 @@ def test_websocket(benchmark: Any, loop: asyncio.AbstractEventLoop, in_flight: i
     count = 10_000 if in_flight > 1 else 2_000
     messages = [f"{number:<{SIZE}}" for number in range(count)]
 
-    async def measure(url: str) -> dict[str, float]:
-        rates: dict[str, list[float]] = {name: [] for name in here}
+    async def measure(url: str) -> dict[str, tuple[float, float]]:
+        """Messages/s and, because the server may be what limits them, microseconds of CPU a message."""
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in here}
         async with AsyncExitStack() as stack:
             exchanges = {name: await CLIENTS[name](url, stack) for name in here}
             for _ in range(ROUNDS):
                 for name, exchange in exchanges.items():
-                    started = time.perf_counter()
+                    busy, started = time.process_time(), time.perf_counter()
                     answers = await exchange(messages, in_flight)
-                    rates[name].append(count / (time.perf_counter() - started))
+                    seconds, cpu = time.perf_counter() - started, time.process_time() - busy
+                    found[name].append((count / seconds, cpu / count * 1e6))
                     assert answers == messages
-        return {name: statistics.median(found) for name, found in rates.items()}
+        return {name: tuple(map(statistics.median, zip(*pairs, strict=True))) for name, pairs in found.items()}
 
     with echoing() as (server, url):
-        rates = benchmark.pedantic(lambda: loop.run_until_complete(measure(url)), rounds=1)
+        measured = benchmark.pedantic(lambda: loop.run_until_complete(measure(url)), rounds=1)
+    rates = {name: rate for name, (rate, _) in measured.items()}
+    cpu = {name: round(cost, 1) for name, (_, cost) in measured.items()}
     ratios = {name: round(rates["pynector"] / rate, 2) for name, rate in rates.items() if name != "pynector"}
-    benchmark.extra_info.update({"server": server, "messages/s": rates, "ratios": ratios})
+    benchmark.extra_info.update({"server": server, "messages/s": rates, "ratios": ratios, "us of CPU a message": cpu})
     bars = {name: f"{ratio} (>= {BARS[in_flight].get(name, '-')})" for name, ratio in ratios.items()}
     print(f"\n{in_flight} in flight, {server} server: {rates['pynector']:,.0f} messages/s, by client: {bars}")
+    print(f"microseconds of CPU a message: {cpu}")
     for name in set(CLIENTS) - set(here):
         print(f"{name} is not installed: left out")
