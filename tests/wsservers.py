@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import trustme
 
 from pynector import Pynector
@@ -50,6 +51,13 @@ def stop(process: subprocess.Popen[str]) -> None:
     process.wait()
     assert process.stdout is not None
     process.stdout.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what nobody tells of."""
+    with anyio.fail_after(10):
+        while not condition():  # noqa: ASYNC110 - nobody tells of it
+            await anyio.sleep(0.01)
 
 
 def certificate(folder: Path) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 from .config import nearest
 from .errors import ConfigurationError, PynectorError
 from .runtime import Runtime
-from .session import Session, check_transport
+from .session import Session, check_transport, counts_of
 from .stats import Counters, Stats
 from .telemetry import Telemetry, watch
 from .transport.registry import TransportFactory, get_transport_factory_registry, option_names
@@ -117,7 +117,8 @@ class Lifecycle:
         """Give the numbers of all sessions."""
         if self.session is not None:
             return self.session.stats()
-        return Stats(self.counters.requests, dict(self.counters.errors), self.counters.retries)
+        counters = self.counters
+        return Stats(counters.requests, dict(counters.errors), counters.retries, transport=counts_of(self.transport))
 
     def _make_transport(self, factory: TransportFactory) -> Any:
         return check_transport(factory.create_transport(**self._options))

@@ -180,6 +180,7 @@ class Session:
             in_flight=self._singles + sum(driver.scheduler.in_flight for driver in self._batches),
             queued=total - started + sum(count.queued for count in origins),
             connections=connections,
+            transport=counts_of(self.transport),
         )
 
     # Work
@@ -321,6 +322,12 @@ class Session:
         if batch.raise_on_error and failure is not None:
             raise failure
         return collector.results
+
+
+def counts_of(transport: Any) -> dict[str, int]:
+    """Give what a transport counts itself; nothing where it does not."""
+    counts = getattr(transport, "counts", None)
+    return {} if counts is None else dict(counts())
 
 
 def can_exchange(transport: Any) -> bool:

@@ -18,6 +18,8 @@ class Stats:
         in_flight: Requests that have started and not ended.
         queued: Requests of batches that have not started, and started ones that wait for a connection.
         connections: Connections by state, "active" and "idle"; empty where the transport cannot tell.
+        transport: What the transport itself counts, by name; for WebSocket "late" (answers that nobody waited for any
+            more), "unclaimed" (messages of the peer's own that nobody took) and "reconnects".
     """
 
     requests: int = 0
@@ -26,6 +28,7 @@ class Stats:
     in_flight: int = 0
     queued: int = 0
     connections: dict[str, int] = field(default_factory=dict)
+    transport: dict[str, int] = field(default_factory=dict)
 
 
 class Counters:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import signal
 import socket
 import uuid
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -23,7 +24,7 @@ from pynector import (
     WebSocketClosed,
 )
 from pynector.transport.websocket import Gap
-from wsservers import Url, certificate, client, running, start
+from wsservers import Url, certificate, client, running, start, until
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +55,7 @@ async def test_a_close_code_is_told(url: Url, code: int, transient: bool) -> Non
         assert (copy.code, copy.reason, str(copy)) == (code, "said so", str(answers[2]))
         # The next request goes on a new connection.
         assert await it.request("again") == b"again"
-        assert it._lifecycle.transport.counts()["reconnects"] == 1
+        assert it.stats().transport["reconnects"] == 1
 
 
 async def test_an_abrupt_end(url: Url) -> None:
@@ -81,37 +82,36 @@ async def test_without_reconnects_they_fail(url: Url) -> None:
             await it.request("c")
 
 
-async def test_a_server_that_restarts_loses_nothing_and_answers_nothing_twice() -> None:
+@pytest.mark.parametrize("correlation", ["fifo", "id"])
+async def test_a_server_that_restarts_loses_nothing_and_answers_nothing_twice(correlation: str) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
 
     first, _ = start(port)
-    seen: Counter[bytes] = Counter()
-    some = anyio.Event()
+    second = None
+    answers: list[Any] = []
     try:
         options = {"idempotent": True, "connections": 2, "reconnect_delay": 0.2, "max_reconnects": 60}
-        async with client(f"ws://127.0.0.1:{port}/echo", **options) as it, anyio.create_task_group() as group:
+        async with client(f"ws://127.0.0.1:{port}/echo", correlation=correlation, **options) as it:
 
-            async def ask(number: int) -> None:
-                for turn in range(10):
-                    seen[await it.request(f"{number} {turn}")] += 1
-                    if len(seen) == 50:
-                        some.set()
+            async def ask() -> None:
+                requests = [({"n": number}, {}) for number in range(5_000)]
+                answers.extend(await it.batch_request(requests, max_concurrency=100))
 
-            for number in range(100):
-                group.start_soon(ask, number)
-            await some.wait()
-            first.kill()
-            await anyio.to_thread.run_sync(first.wait)
-            second, _ = await anyio.to_thread.run_sync(start, port)
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                await until(lambda: 0 < it.stats().queued < 4_000)
+                first.kill()
+                await anyio.to_thread.run_sync(first.wait)
+                assert answers == []
+                second, _ = await anyio.to_thread.run_sync(start, port)
+            assert it.stats().transport["reconnects"] >= 1
     finally:
-        first.kill()
-        first.communicate()
-        second.kill()
-        second.communicate()
-    assert set(seen.values()) == {1}
-    assert len(seen) == 1_000
+        for process in filter(None, (first, second)):
+            process.kill()
+            process.communicate()
+    assert [json.loads(answer)["n"] for answer in answers] == list(range(5_000))
 
 
 async def test_a_server_that_stays_away_ends_what_waits_and_subscriptions() -> None:

@@ -68,10 +68,15 @@ async def test_every_answer_of_a_batch_is_its_own(
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("limit", [1, 10, 1000])
 @pytest.mark.parametrize("connections", [1, 8])
-async def test_a_large_batch(echo_url: str, limit: int, connections: int) -> None:
-    requests = [(f"{number}", {}) for number in range(20_000)]
-    async with client(echo_url, connections=connections) as it:
+@pytest.mark.parametrize("kind", ["text", "binary", "id"])
+async def test_a_large_batch(echo_url: str, limit: int, connections: int, kind: str) -> None:
+    data: dict[str, Callable[[int], Any]] = {"text": str, "binary": b"%d".__mod__, "id": lambda number: {"n": number}}
+    requests = [(data[kind](number), {}) for number in range(20_000)]
+    correlation = "id" if kind == "id" else "fifo"
+    async with client(echo_url, connections=connections, correlation=correlation) as it:
         answers = await it.batch_request(requests, max_concurrency=limit)
+    if kind == "id":
+        answers = [b"%d" % json.loads(answer)["n"] for answer in answers]
     assert answers == [b"%d" % number for number in range(20_000)]
 
 
@@ -93,7 +98,7 @@ async def test_a_late_answer_is_dropped_and_nobody_else_s(url: Url) -> None:
         assert isinstance(late, TimeoutError)
         assert (late.phase, late.sent) == ("headers", "full")
         assert others == [b"%d" % n for n in range(20)]
-        assert it._lifecycle.transport.counts()["late"] == 1
+        assert it.stats().transport["late"] == 1
 
 
 async def test_a_cancelled_request_keeps_its_place(url: Url) -> None:
@@ -123,9 +128,9 @@ async def test_json_rpc(url: Url) -> None:
         with pytest.raises(TimeoutError):
             await it.request(call("hang"), timeout=0.05)
         assert b"told" in await it.request(call("unknown"))
-        assert it._lifecycle.transport.counts() == {"late": 1, "unclaimed": 0, "reconnects": 0}
+        assert it.stats().transport == {"late": 1, "unclaimed": 0, "reconnects": 0}
         assert b"notified" in await it.request(call("notify", 3))
-        assert it._lifecycle.transport.counts()["unclaimed"] == 3
+        assert it.stats().transport["unclaimed"] == 3
 
 
 async def test_ids_of_the_caller_are_kept(url: Url) -> None:
@@ -359,4 +364,4 @@ async def test_a_connection_full_of_answers_nobody_waits_for_is_replaced(url: Ur
         with pytest.raises(TimeoutError) as late:
             await it.request("f", 1)
         assert late.value.sent == "full"
-        assert it._lifecycle.transport.counts()["reconnects"] >= 2
+        assert it.stats().transport["reconnects"] >= 2

@@ -18,7 +18,7 @@ import pytest
 
 from pynector import ConfigurationError, ConnectError, TimeoutError, TransportError, WebSocketClosed
 from pynector.transport.websocket import Gap, Message
-from wsservers import Url, client
+from wsservers import Url, client, until
 
 pytestmark = pytest.mark.anyio
 
@@ -67,12 +67,6 @@ def shake_hands(connection: socket.socket, close: bool = False) -> None:
         connection.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(10):
-        while not condition():  # noqa: ASYNC110 - nobody tells of it
-            await anyio.sleep(0.01)
-
-
 async def test_a_slow_subscriber_is_not_taken_for_a_silent_peer(url: Url) -> None:
     """While nothing is read no pong can be, either."""
     options: dict[str, Any] = {"ping_interval": 0.05, "ping_timeout": 0.05, "correlation": "id"}
@@ -85,7 +79,7 @@ async def test_a_slow_subscriber_is_not_taken_for_a_silent_peer(url: Url) -> Non
         await anyio.sleep(0.6)
         got = [await messages.__anext__() for _ in range(50)]
         assert [message.json()["params"] for message in got] == [[number] for number in range(50)]
-        assert it._lifecycle.transport.counts()["reconnects"] == 0
+        assert it.stats().transport["reconnects"] == 0
 
 
 async def test_a_peer_that_accepts_and_says_nothing_is_given_up() -> None:
@@ -157,7 +151,7 @@ async def test_a_connection_of_several_that_is_lost_is_replaced(url: Url) -> Non
         with pytest.raises(WebSocketClosed):
             await it.request("y")
         assert await it.request("z") == b"z"
-        await until(lambda: it._lifecycle.transport.counts()["reconnects"] == 1)
+        await until(lambda: it.stats().transport["reconnects"] == 1)
         counts = it.stats().connections
         assert counts["active"] + counts["idle"] == 3
 
@@ -194,7 +188,7 @@ async def test_a_request_that_ends_each_connection_does_not_do_so_for_ever(url: 
         with pytest.raises(WebSocketClosed) as failed:
             await it.request("poison", math.inf)
         assert failed.value.sent == "full"
-        assert it._lifecycle.transport.counts()["reconnects"] == 3
+        assert it.stats().transport["reconnects"] == 3
 
 
 async def test_what_waits_and_is_given_up_is_forgotten(url: Url) -> None:
@@ -217,7 +211,7 @@ async def test_a_connection_that_owes_very_many_answers_nobody_waits_for_is_repl
         assert {type(result) for result in results} <= {TimeoutError, WebSocketClosed}
         with pytest.raises(TimeoutError):
             await it.request("y", 0.5)
-        assert it._lifecycle.transport.counts()["reconnects"] == 1
+        assert it.stats().transport["reconnects"] == 1
 
 
 # Messages that nothing answers

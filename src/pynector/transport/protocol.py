@@ -22,8 +22,9 @@ class TransportProtocol(Protocol):
     None for any number. It counts for transports that have `exchange` or `submit`.
 
     A transport may have a method `describe(data, options) -> str` that names a request for error messages, without
-    anything secret; a method `origins() -> list[OriginCounts]` that counts its connections, from any thread; and an
-    attribute `on_connection`, which the client sets to a function of an event, "open" or "close", a host and a port.
+    anything secret; methods `origins() -> list[OriginCounts]`, which counts its connections, and `counts() -> dict`,
+    which gives other numbers of its own by name, both from any thread; and an attribute `on_connection`, which the
+    client sets to a function of an event, "open" or "close", a host and a port.
 
     A transport with an attribute `observable = True` is given, where somebody listens, the option `observer`: a
     RequestObserver, which it tells of each attempt.

@@ -56,6 +56,10 @@ class ConnectionPool(SwitchboardCore):
         active = sum(load > 0 for load in loads)
         return OriginCounts(*self._origin, active, len(loads) - active, sum(loads), len(self._waiting))
 
+    def counted(self) -> dict[str, int]:
+        """Give how many messages were late or unclaimed, and how often a connection was made anew."""
+        return {"late": self.late, "unclaimed": self.audience.unclaimed, "reconnects": self.reconnecting.count}
+
     # Life
 
     async def open(self) -> None:

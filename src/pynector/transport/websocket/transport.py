@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ class WebSocketTransport:
     def __init__(self, **options: Any) -> None:
         self._options = WebSocketOptions(options)
         self._pool: ConnectionPool | None = None
+        # By the pools before.
+        self._counted = Counter(late=0, unclaimed=0, reconnects=0)
         self.submit: Callable[..., Handle | None] | None = None
         self.on_connection: Callable[[str, str, int], None] | None = None
 
@@ -63,7 +66,10 @@ class WebSocketTransport:
         pool, self._pool = self._pool, None
         self.submit = None
         if pool is not None:
-            await pool.close()
+            try:
+                await pool.close()
+            finally:
+                self._counted.update(pool.counted())
 
     async def exchange(self, data: Any, /, **options: Any) -> Any:
         """Send a message and give its answer; see ExchangeTransport.
@@ -94,10 +100,10 @@ class WebSocketTransport:
 
     def counts(self) -> dict[str, int]:
         """Give how many messages were late or unclaimed, and how often a connection was made anew."""
-        pool = self._pool
-        if pool is None:
-            return {"late": 0, "unclaimed": 0, "reconnects": 0}
-        return {"late": pool.late, "unclaimed": pool.audience.unclaimed, "reconnects": pool.reconnecting.count}
+        counted = self._counted.copy()
+        if self._pool is not None:
+            counted.update(self._pool.counted())
+        return dict(counted)
 
 
 class WebSocketTransportFactory:
