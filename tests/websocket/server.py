@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+SEEN: dict[str, set[int]] = {}
 CODES: dict[str, asyncio.Future[Any]] = {}
 
 
@@ -155,11 +156,29 @@ async def deaf(connection: Any, query: dict[str, str]) -> None:
     await echo(connection, query)
 
 
+async def unruly(connection: Any, query: dict[str, str]) -> None:
+    """Answer numbers; to every 50th, the first time it comes, end the connection, and to others say nothing."""
+    seen = SEEN.setdefault(query["run"], set())
+    async for message in connection:
+        number = json.loads(message)["n"] if message.startswith("{") else int(message)
+        if number % 50 == 7 and number not in seen:
+            seen.add(number)
+            if number % 100 == 7:
+                connection.transport.abort()
+            else:
+                await connection.close(1011, "unruly")
+            return
+        if number % 50 == 8 and message.startswith("{"):
+            continue
+        half = len(message) // 2
+        await connection.send([message[:half], message[half:]] if number % 9 == 0 else message)
+
+
 ENDPOINTS: dict[str, Any] = {
     f"/{function.__name__.replace('_', '-')}": function
     for function in (
         echo, close_after, abort_after, fragments, silent, late_first, backwards, rpc, raw, last_code, push, headers,
-        deaf,
+        deaf, unruly,
     )
 }  # fmt: skip
 

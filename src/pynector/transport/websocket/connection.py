@@ -111,6 +111,7 @@ class Connection(ChannelCore, asyncio.Protocol):
             self.is_open = False
             self._timer.cancel()
             self._timer = self._after(CLOSE_PATIENCE, self.transport.abort)
+            self._pool.retire(self)
 
     def close(self) -> None:
         """Begin to close; what is in flight must have been ended."""

@@ -127,11 +127,12 @@ class ConnectionPool(SwitchboardCore):
         self._alarm.stop()
         ended = list(self._waiting)
         self._waiting.clear()
-        for connection in self.channels:
+        connections = list(self.channels)
+        self.channels.clear()
+        for connection in connections:
             ended += connection.matcher.drain()
             connection.close()
             self._closing.add(connection)
-        self.channels.clear()
         for pending in ended:
             pending.fail(self.closed_error(pending))
         self.audience.end(None)
@@ -201,13 +202,17 @@ class ConnectionPool(SwitchboardCore):
 
     def lost(self, connection: Connection) -> None:
         """Take note that a connection has ended."""
-        known = connection in self.channels
-        if known or connection in self._closing:
+        self.retire(connection)
+        if connection in self._closing:
+            self._closing.remove(connection)
             self._tell("close", *self._origin[1:])
-        self._closing.discard(connection)
-        if not known:
+
+    def retire(self, connection: Connection) -> None:
+        """Use a connection no more, for nothing more will come: what is in flight on it fails, or is sent again."""
+        if connection not in self.channels:
             return
         self.channels.remove(connection)
+        self._closing.add(connection)
         most = self._options.max_reconnects
         again = []
         for pending in connection.matcher.drain():

@@ -92,6 +92,8 @@ def violation(protocol: ClientProtocol, most: int | None) -> Problem | None:
 
 def closed(protocol: ClientProtocol, sent: Sent) -> WebSocketClosed:
     """Give the error of a request that the connection's end leaves without an answer."""
-    code, reason = protocol.close_code or 1006, protocol.close_reason or ""
-    said = f"the WebSocket connection was closed with code {code}" + (f": {reason}" if reason else "")
-    return WebSocketClosed(said, code=code, reason=reason, phase="headers", sent=sent)
+    # The peer's word counts from when it came, not only when the connection has ended.
+    said = protocol.close_rcvd
+    code, reason = (1006, "") if said is None else (said.code, said.reason)
+    text = f"the WebSocket connection was closed with code {code}" + (f": {reason}" if reason else "")
+    return WebSocketClosed(text, code=code, reason=reason, phase="headers", sent=sent)
