@@ -141,6 +141,9 @@ class ChannelCore:
         else:
             for data in self.framed(pending):
                 self._queue(data)
+        if not pending.idempotent:
+            # It will not be sent again.
+            pending.payload = b""
         if self._out_size >= FLUSH:
             self.write_out()
         elif not self._flushing:
