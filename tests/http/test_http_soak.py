@@ -14,9 +14,9 @@ from typing import Any
 
 import anyio
 import pytest
-from leaks import open_files, pending
 from scripted import eventually
 
+from leaks import open_files, pending
 from pynector import ConnectionLost, Pynector, TimeoutError
 
 pytestmark = pytest.mark.anyio

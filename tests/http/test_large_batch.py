@@ -7,8 +7,8 @@ from typing import Any
 
 import anyio
 import pytest
-from leaks import open_files, pending
 
+from leaks import open_files, pending
 from pynector import HTTPStatusError, Pynector
 from pynector.testing import LoopbackServer
 
