@@ -6,11 +6,13 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pynector._speedups.alarm import Alarm
 from pynector._speedups.messages import Pending
+
+quick = settings(deadline=None, database=None, max_examples=200)
 
 
 class Clock:
@@ -90,6 +92,7 @@ class Held:
 DEADLINES = st.integers(1, 20).map(float) | st.just(math.inf)
 
 
+@quick
 @given(st.lists(st.tuples(DEADLINES, st.booleans()), max_size=40), st.integers(0, 25))
 def test_each_is_late_at_its_deadline_unless_it_ended_before(entries: list[tuple[float, bool]], until: int) -> None:
     table = Table()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import WebSocketException
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
 from pynector._speedups.frames import BINARY, OTHER, PART, TEXT, WHOLE, FrameScanner, masked_frame
+
+quick = settings(deadline=None, database=None, max_examples=200)
 
 SIZES = [0, 1, 3, 125, 126, 127, 65535, 65536]
 
@@ -33,6 +35,7 @@ def test_a_frame_to_the_server_is_read_by_another_implementation(size: int, opco
     assert (frame.opcode, bytes(frame.data), frame.fin) == (opcode, payload, True)
 
 
+@quick
 @given(st.binary(max_size=300), st.binary(min_size=4, max_size=4), st.integers(0, 9))
 def test_a_payload_is_masked_byte_by_byte(payload: bytes, key: bytes, start: int) -> None:
     frame = masked_frame(BINARY, payload, bytes(start) + key, start)
@@ -81,6 +84,7 @@ def test_other_frames_are_not_plain(first: int) -> None:
     assert not scanner.plain
 
 
+@quick
 @given(st.binary(max_size=40))
 def test_what_is_plain_is_so_to_the_other_implementation(data: bytes) -> None:
     scanner = FrameScanner()

@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
@@ -18,6 +18,8 @@ from pynector.transport.websocket.connection import Connection
 from pynector.transport.websocket.loops import Loop
 from pynector.transport.websocket.options import WebSocketOptions
 from pynector.transport.websocket.pool import ConnectionPool
+
+quick = settings(deadline=None, database=None, max_examples=150)
 
 
 class StillLoop(Loop):
@@ -161,6 +163,7 @@ def check_pieces(line: Line, data: bytes, cuts: list[int]) -> None:
     assert (getattr(error, "code", None), getattr(error, "reason", None)) == (1000, "bye")
 
 
+@quick
 @given(st.data())
 def test_the_pieces_do_not_matter(data: Any) -> None:
     line = Line()
@@ -182,6 +185,7 @@ def test_a_byte_at_a_time() -> None:
     check_pieces(line, stream, [*range(600), *range(len(stream) - 30, len(stream))])
 
 
+@quick
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=4))
 def test_arbitrary_bytes_are_messages_or_one_error(data: bytes, cuts: list[int]) -> None:
     line = Line(max_message_bytes=1_000).opened()

@@ -119,7 +119,7 @@ class WebSocketTransportFactory:
                 (1 or more; None: any number); open_timeout, ping_interval and ping_timeout (seconds; None: none);
                 compression ("deflate" or None); max_message_bytes (None: any number); subprotocols, headers, origin;
                 verify and cert (TLS); proxy and trust_env; max_reconnects (0 or more) and reconnect_delay (seconds);
-                on_message; and what a request may set anew: idempotent, as_response.
+                on_message; and what a request may set anew: idempotent, as_response. A request may have one_way, too.
 
         Raises:
             ConfigurationError: If an option is not valid.
