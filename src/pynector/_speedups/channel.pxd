@@ -12,8 +12,11 @@ cdef int PING
 cdef Py_ssize_t LONGEST_PING
 
 
+cdef class ChannelCore
+
+
 cdef class Hub:
-    cpdef object message(self, object channel, bytes payload, bint is_text)
+    cpdef object message(self, ChannelCore channel, bytes payload, bint is_text)
     cpdef object pump(self)
 
 
@@ -29,7 +32,7 @@ cdef class ChannelCore:
     cdef public object transport
     cdef public bint is_open
     cdef public bint is_plain
-    cdef readonly bint is_proven
+    cdef public bint is_proven
     cdef public bint is_within
     cdef public bint writable
     cdef public double heard

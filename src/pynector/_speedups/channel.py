@@ -55,7 +55,7 @@ class ChannelCore:
         transport: The event loop's transport, or None before it is connected.
         is_open: Whether the handshake has been made, and the connection is not being closed.
         is_plain: Whether no extension changes the frames.
-        is_proven: Whether a message has come.
+        is_proven: Whether a request has been answered; whoever takes the messages sets it.
         is_within: Whether a message in fragments has begun and not ended.
         writable: Whether the peer takes what is sent.
         heard: When something came last, on the event loop's clock in seconds.
@@ -244,7 +244,6 @@ class ChannelCore:
 
     def take(self, payload: bytes, is_text: bool) -> None:
         """Take the payload of a whole message."""
-        self.is_proven = True
         if is_text and not is_utf8(payload):
             self.refuse_text(payload)
         else:

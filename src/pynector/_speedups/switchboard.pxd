@@ -28,7 +28,7 @@ cdef class SwitchboardCore(Hub):
     cpdef object given_up(self, Pending pending)
     cpdef object ended_late(self, Pending pending)
     @cython.locals(matcher=Matcher, pending=Pending)
-    cpdef object message(self, object channel, bytes payload, bint is_text)
+    cpdef object message(self, ChannelCore channel, bytes payload, bint is_text)
     cdef object _answer(self, Pending pending, bytes payload, bint is_text)
 
 

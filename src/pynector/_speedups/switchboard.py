@@ -149,6 +149,7 @@ class SwitchboardCore(Hub):
         if pending is None:
             self.pushed(payload, is_text)
         else:
+            channel.is_proven = True
             self._answer(pending, payload, is_text)
         if self._waiting:
             self.pump()

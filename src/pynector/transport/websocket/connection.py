@@ -49,6 +49,7 @@ class Connection(ChannelCore, asyncio.Protocol):
 
     Attributes:
         attempt: See above.
+        since: When its handshake was made, on the event loop's clock in seconds.
         ended: Set when it has ended.
     """
 
@@ -69,6 +70,7 @@ class Connection(ChannelCore, asyncio.Protocol):
         self._options = options
         self._loop = loop
         self.attempt = attempt
+        self.since = 0.0
         self.ended = anyio.Event()
         self._ready = anyio.Event()
         self._refusal: ConnectError | None = None
@@ -225,7 +227,7 @@ class Connection(ChannelCore, asyncio.Protocol):
         self.is_open = True
         self.is_plain = not self._protocol.extensions
         self._ready.set()
-        self.heard = self._loop.time()
+        self.since = self.heard = self._loop.time()
         interval = self._options.ping_interval
         # A timer is always there, so that closing can take its place.
         self._timer = self._after(interval or 1e9, self._keep_alive)

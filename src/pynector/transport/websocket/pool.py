@@ -23,6 +23,9 @@ from .subscription import Audience
 # How long peers may take to end connections when the client is closed (seconds).
 GOODBYE = 1.0
 
+# How long a connection must have lasted for the next one to be made at once, if it answered no request (seconds).
+STEADY = 5.0
+
 
 class ConnectionPool(SwitchboardCore):
     """As many connections as the options say.
@@ -229,7 +232,8 @@ class ConnectionPool(SwitchboardCore):
             self._waiting[pending] = None
             self._waiting.move_to_end(pending, last=False)
         if self._waiting or self.audience.has_subscriptions:
-            self._replace(0 if connection.is_proven else connection.attempt, connection.loss("none"))
+            steady = connection.is_proven or self._loop.time() - connection.since >= STEADY
+            self._replace(0 if steady else connection.attempt, connection.loss("none"))
         self.pump()
 
     def lacking(self) -> None:
