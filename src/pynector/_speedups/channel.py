@@ -177,9 +177,9 @@ class ChannelCore:
     def resume_writing(self) -> None:
         """See asyncio.BaseProtocol."""
         self.writable = True
-        if self._ping:
-            ping = self._ping
-            self._ping = b""
+        ping = self._ping
+        self._ping = b""
+        if ping and self.is_open:
             self.leave(ping)
         self._hub.pump()
 
