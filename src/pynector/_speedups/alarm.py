@@ -71,8 +71,11 @@ class Alarm:
         """Call for those whose time has come, and set the timer for the next."""
         self._timer = None
         now = self._clock()
-        while self._entries and self._entries[0][0] <= now:
-            pending = heapq.heappop(self._entries)[2]
-            if pending.completion is not None:
-                self._late(pending)
-        self._set()
+        try:
+            while self._entries and self._entries[0][0] <= now:
+                pending = heapq.heappop(self._entries)[2]
+                if pending.completion is not None:
+                    self._late(pending)
+        finally:
+            # Whatever one of them raises, the others have their deadlines.
+            self._set()

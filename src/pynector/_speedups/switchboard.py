@@ -131,8 +131,10 @@ class SwitchboardCore(Hub):
         """End a request whose deadline has passed."""
         completion = pending.completion
         pending.completion = None
-        self.given_up(pending)
-        completion.fail(pending.token, self.late_error(pending))
+        try:
+            self.given_up(pending)
+        finally:
+            completion.fail(pending.token, self.late_error(pending))
 
     # What comes
 

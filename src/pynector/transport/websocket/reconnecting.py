@@ -20,8 +20,16 @@ class _Attempts:
     """The attempts to make one connection, in a task of their own."""
 
     def __init__(self) -> None:
-        self.scope = anyio.CancelScope()
+        # Made in the task: where a loop calls back there is none that AnyIO would know.
+        self.scope: anyio.CancelScope | None = None
+        self.stopped = False
         self.ended = anyio.Event()
+
+    def stop(self) -> None:
+        """End them, now or as soon as they begin."""
+        self.stopped = True
+        if self.scope is not None:
+            self.scope.cancel()
 
 
 class Reconnecting:
@@ -78,14 +86,15 @@ class Reconnecting:
         """Make no more."""
         attempts = list(self._under_way)
         for one in attempts:
-            one.scope.cancel()
+            one.stop()
         for one in attempts:
             await one.ended.wait()
 
     async def _run(self, attempts: _Attempts, before: int, problem: PynectorError | None) -> None:
         try:
-            with attempts.scope:
-                await self._attempt(attempts, before, problem)
+            with anyio.CancelScope() as attempts.scope:
+                if not attempts.stopped:
+                    await self._attempt(attempts, before, problem)
         finally:
             self._under_way.discard(attempts)
             attempts.ended.set()
