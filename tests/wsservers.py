@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +46,51 @@ def start(port: int) -> tuple[subprocess.Popen[str], int]:
     )
     assert process.stdout is not None
     return process, int(process.stdout.readline())
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None] | None = None) -> Iterator[int]:
+    """Listen, and have each connection served in a thread, or kept and never answered."""
+    kept: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                kept.append(connection)
+                if serve is not None:
+                    serve(connection)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            # It wakes the thread, which closing alone does not.
+            listener.shutdown(socket.SHUT_RDWR)
+            for connection in kept:
+                connection.close()
+            thread.join(10)
+
+
+def shake_hands(connection: socket.socket, close: bool = False, then: bytes = b"") -> None:
+    """Answer a handshake; in the same piece comes a close with 1008, if asked for, or what else there is."""
+    from websockets.server import ServerProtocol
+
+    protocol = ServerProtocol()
+    events: list[Any] = []
+    while not events:
+        protocol.receive_data(connection.recv(4096))
+        events = protocol.events_received()
+    protocol.send_response(protocol.accept(events[0]))
+    if close:
+        protocol.send_close(1008, "not you")
+    connection.sendall(b"".join(protocol.data_to_send()) + then)
+    if close:
+        connection.close()
 
 
 def stop(process: subprocess.Popen[str]) -> None:

@@ -208,6 +208,11 @@ class HTTPStatusError(TransportError):
         return self.status_code in RETRYABLE_STATUS
 
 
+def text_of(error: BaseException) -> str:
+    """Give what an error says; some, as that of a connection that ended, have nothing but their name."""
+    return str(error) or type(error).__name__
+
+
 def as_pynector_error(error: BaseException, request: str | None = None) -> PynectorError:
     """Give `error` itself where it is a PynectorError, else the fitting PynectorError with `error` as its cause."""
     if isinstance(error, PynectorError):

@@ -71,13 +71,23 @@ def test_where_a_part_will_end_is_known_once_its_length_is() -> None:
     [
         pytest.param(b"\x81\x80\x00\x00\x00\x00", id="masked"),
         pytest.param(b"\x82\x7f" + b"\xff" * 8, id="longer than any"),
+        pytest.param(b"\x82\x7f\x80" + b"\x00" * 7, id="of a negative length"),
+        pytest.param(b"\x83\x01x", id="of an unknown kind"),
+        pytest.param(b"\x8b\x01x", id="of an unknown kind of control frames"),
+        pytest.param(b"\x89\x7e\x00\x7e", id="a control frame that is too long"),
     ],
 )
 def test_what_no_server_may_send_is_left_to_the_protocol(data: bytes) -> None:
     assert FrameScanner().look(data, 0, -1) == OTHER
 
 
-@pytest.mark.parametrize("first", [0x01, 0x80, 0x88, 0x89, 0x8A, 0x83, 0xC1, 0x91])
+def test_control_frames_may_be_longer_than_messages() -> None:
+    scanner = FrameScanner()
+    assert scanner.look(b"\x89\x02xy", 0, 1) == WHOLE
+    assert scanner.look(b"\x81\x02xy", 0, 1) == OTHER
+
+
+@pytest.mark.parametrize("first", [0x01, 0x80, 0x88, 0x89, 0x8A, 0xC1, 0x91])
 def test_other_frames_are_not_plain(first: int) -> None:
     scanner = FrameScanner()
     assert scanner.look(bytes((first, 1)) + b"x", 0, -1) == WHOLE

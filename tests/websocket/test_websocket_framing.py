@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from pynector import ProtocolError, PynectorError
+from pynector import ProtocolError, PynectorError, ResponseTooLarge
 from pynector.transport.websocket import Message
 from pynector.transport.websocket.connection import Connection
 from pynector.transport.websocket.loops import Loop
@@ -27,14 +27,17 @@ class StillLoop(Loop):
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
+        self.timers = 0
+        self.may_spawn = False
         self.call_soon = self.calls.append
         self.time = lambda: 0.0
 
     def call_at(self, when: float, call: Any, *args: Any) -> Any:
+        self.timers += 1
         return StillTimer()
 
     def spawn(self, job: Any) -> None:
-        raise AssertionError("nothing is to be spawned")
+        assert self.may_spawn
 
     def complain(self, said: str, error: BaseException) -> None:
         raise error
@@ -258,6 +261,100 @@ def test_a_ping_that_is_too_long_is_wrong_even_then() -> None:
     line.connection.data_received(b"\x89\x7e\x00\x7e" + b"x" * 126)
     line.connection.connection_lost(None)
     assert isinstance(answers.got[0], ProtocolError)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 9, 10, 60])
+@pytest.mark.parametrize(
+    ("data", "most", "code"),
+    [
+        (b"\x82\x7f\x80" + b"\x00" * 7, None, 1002),
+        (b"\x82\x7f\x7f" + b"\xff" * 7, None, 1009),
+        (b"\x8a\x7e\x00\x7e", None, 1002),
+        (b"\x83\x10", None, 1002),
+        (b"\x81\x80", None, 1002),
+        (b"\x81\x7d", 1, 1009),
+        (b"\x81\x02xy", 1, 1009),
+        (b"\x01\x01x\x80\x01y", 1, 1009),
+    ],
+)
+def test_what_no_peer_may_send_is_refused_before_the_rest_of_it_comes(
+    data: bytes, most: int | None, code: int, cut: int
+) -> None:
+    line = Line(max_message_bytes=most).opened()
+    answers = Answers()
+    line.pool.submit("x", {}, 9.0, answers, 0)
+    for piece in (data[:cut], data[cut:], b"\x81\x01z", b"\x81\x01z"):
+        if piece:
+            line.connection.data_received(piece)
+    assert isinstance(answers.got[0], ProtocolError if code == 1002 else ResponseTooLarge)
+    assert line.frames()[-1][0] is Opcode.CLOSE
+    assert int.from_bytes(line.frames()[-1][1][:2], "big") == code
+    assert line.heard == []
+
+
+def test_control_frames_may_be_longer_than_messages() -> None:
+    line = Line(max_message_bytes=1).opened()
+    line.connection.data_received(frame(Opcode.PING, b"hello") + frame(Opcode.TEXT, b"x"))
+    line.connection.data_received(frame(Opcode.CLOSE, b"\x03\xf0not you"))
+    assert line.heard == [Message(b"x", True)]
+    assert line.frames() == [(Opcode.PONG, b"hello"), (Opcode.CLOSE, b"\x03\xf0not you")]
+
+
+def test_a_peer_that_goes_on_after_the_end_is_not_waited_for_the_longer() -> None:
+    line = Line().opened()
+    line.connection.data_received(frame(Opcode.CLOSE, b"\x03\xe8"))
+    timers = line.loop.timers
+    for _ in range(10):
+        line.connection.data_received(b"and so on")
+    assert line.loop.timers == timers
+
+
+def test_an_answer_that_nobody_asked_for_proves_nothing() -> None:
+    line = Line(correlation="id").opened()
+    line.connection.data_received(frame(Opcode.TEXT, b'{"id": 7, "result": 0}'))
+    assert (line.pool.late, line.connection.is_proven) == (1, False)
+    line.pool.submit({"id": 7}, {}, 9.0, Answers(), 0)
+    line.connection.data_received(frame(Opcode.TEXT, b'{"id": 7, "result": 0}'))
+    assert line.connection.is_proven
+
+
+class Hasty(Answers):
+    """One that gives up another request when its own fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: list[Any] = []
+
+    def fail(self, token: int, error: Any) -> None:
+        self.succeed(token, error)
+        for other in self.others:
+            other.cancel()
+
+
+def test_what_is_given_up_while_a_connection_is_lost_is_not_sent_again() -> None:
+    line = Line().opened()
+    answers = Hasty()
+    hasty = line.pool.submit("a", {"idempotent": True}, 9.0, answers, 0)
+    line.pool.submit("b", {}, 9.0, answers, 1)
+    patient = line.pool.submit("c", {"idempotent": True}, 9.0, answers, 2)
+    answers.others = [hasty]
+    line.loop.may_spawn = True
+    line.connection.connection_lost(None)
+    assert list(answers.got) == [1]
+    assert list(line.pool._waiting) == [patient]
+    assert patient.payload == b"c"
+
+
+def test_what_has_ended_keeps_no_message() -> None:
+    """Its deadline may be far away."""
+    line = Line().opened()
+    answers = Answers()
+    sent = [line.pool.submit("x", {"idempotent": True}, 9.0, answers, token) for token in range(2)]
+    line.connection.data_received(frame(Opcode.TEXT, b"x"))
+    assert [pending.payload for pending in sent] == [b"", b"x"]
+    line.pool.closed = True
+    sent[1].fail(ProtocolError("no"))
+    assert sent[1].payload == b""
 
 
 def test_a_connection_that_is_paused_is_read_again_to_be_closed() -> None:

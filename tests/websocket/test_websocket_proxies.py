@@ -12,6 +12,7 @@ import pytest
 from proxyserver import Proxy
 
 from pynector import ConfigurationError, ConnectError
+from pynector.transport.websocket.proxies import proxy_of_environment
 from wsservers import Url, certificate, client, running
 
 pytestmark = pytest.mark.anyio
@@ -176,3 +177,10 @@ def test_without_python_socks_there_is_no_socks(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match=r"pynector\[socks\]"):
         client("ws://a/", proxy="socks5://proxy")
+
+
+@pytest.mark.parametrize(("named", "through"), [("[::1]", False), ("::1", False), ("[::2]", True)])
+def test_an_ipv6_address_may_go_without_a_proxy(monkeypatch: pytest.MonkeyPatch, named: str, through: bool) -> None:
+    monkeypatch.setenv("ws_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", named)
+    assert (proxy_of_environment("ws", "::1", 80) is not None) is through

@@ -7,9 +7,7 @@ import json
 import math
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -18,53 +16,9 @@ import pytest
 
 from pynector import ConfigurationError, ConnectError, TimeoutError, TransportError, WebSocketClosed
 from pynector.transport.websocket import Gap, Message
-from wsservers import Url, client, until
+from wsservers import Url, client, listening, shake_hands, until
 
 pytestmark = pytest.mark.anyio
-
-
-@contextlib.contextmanager
-def listening(serve: Callable[[socket.socket], None] | None = None) -> Iterator[int]:
-    """Listen, and have each connection served in a thread, or kept and never answered."""
-    kept: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                kept.append(connection)
-                if serve is not None:
-                    serve(connection)
-
-        thread = threading.Thread(target=accept)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            # It wakes the thread, which closing alone does not.
-            listener.shutdown(socket.SHUT_RDWR)
-            for connection in kept:
-                connection.close()
-            thread.join(10)
-
-
-def shake_hands(connection: socket.socket, close: bool = False) -> None:
-    from websockets.server import ServerProtocol
-
-    protocol = ServerProtocol()
-    events: list[Any] = []
-    while not events:
-        protocol.receive_data(connection.recv(4096))
-        events = protocol.events_received()
-    protocol.send_response(protocol.accept(events[0]))
-    if close:
-        protocol.send_close(1008, "not you")
-    connection.sendall(b"".join(protocol.data_to_send()))
-    if close:
-        connection.close()
 
 
 async def test_a_slow_subscriber_is_not_taken_for_a_silent_peer(url: Url) -> None:
@@ -272,11 +226,27 @@ async def test_a_subscription_that_has_ended_holds_nobody_up(url: Url) -> None:
         assert queued == list(range(len(queued)))
 
 
+async def test_two_tasks_may_take_the_messages_of_one_subscription(url: Url) -> None:
+    async with client(url("/echo")) as it, it.subscribe() as messages:
+        got: list[bytes] = []
+
+        async def take() -> None:
+            got.append((await messages.__anext__()).content)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(take)
+            await anyio.wait_all_tasks_blocked()
+            for text in ("a", "b", "c"):
+                await it.request(text, one_way=True)
+    assert sorted(got) == [b"a", b"b", b"c"]
+
+
 @pytest.mark.parametrize(
     ("overflow", "expected"),
     [
-        ("drop_oldest", [Gap("overflow", 3), "d", "e"]),
-        ("drop_newest", ["a", Gap("overflow", 4)]),
+        ("drop_oldest", [Gap("reconnect", 3), "d", "e"]),
+        ("drop_newest", ["a", Gap("reconnect", 4)]),
     ],
 )
 async def test_a_gap_that_is_dropped_is_still_a_gap(url: Url, overflow: str, expected: list[Any]) -> None:

@@ -48,7 +48,7 @@ cdef class ChannelCore:
 
     @cython.locals(most=Py_ssize_t)
     cpdef bint is_usable(self) except -1
-    @cython.locals(start=Py_ssize_t)
+    @cython.locals(start=Py_ssize_t, frame=bytes)
     cpdef object send(self, Pending pending)
     cdef object _queue(self, bytes data)
     @cython.locals(out=list)
@@ -59,9 +59,11 @@ cdef class ChannelCore:
     cpdef object read(self, bytes data)
     @cython.locals(scanner=FrameScanner, start=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, found=int)
     cdef object _read_frames(self, bytes data)
+    cdef object _leave_broken(self, bytes data)
     cpdef object take(self, bytes payload, bint is_text)
     cpdef object leave(self, bytes data)
     cpdef object refuse_text(self, bytes payload)
+    cpdef object refuse_frame(self, bytes begin)
 
 
 cdef bint is_utf8(bytes payload) except -1

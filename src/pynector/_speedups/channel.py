@@ -128,16 +128,19 @@ class ChannelCore:
         Raises:
             ConfigurationError: If its answer could not be told from another's. Nothing was sent.
         """
-        if not pending.one_way:
-            self.matcher.add(pending)
-        pending.connection = self
+        frame: Any = None
         if self.is_plain:
             start = self._next_key
             if start == len(self._keys):
                 self._keys = self._key_source()
                 start = 0
             self._next_key = start + 4
-            self._queue(masked_frame(TEXT if pending.is_text else BINARY, pending.payload, self._keys, start))
+            frame = masked_frame(TEXT if pending.is_text else BINARY, pending.payload, self._keys, start)
+        if not pending.one_way:
+            self.matcher.add(pending)
+        pending.connection = self
+        if frame is not None:
+            self._queue(frame)
         else:
             for data in self.framed(pending):
                 self._queue(data)
@@ -230,7 +233,8 @@ class ChannelCore:
                 self._missing = max(1, scanner.end - size)
                 return
             if found == OTHER:
-                break
+                self._leave_broken(data[start:])
+                return
             end = scanner.end
             if scanner.plain and not self.is_within:
                 self.take(data[scanner.begin : end], scanner.opcode == TEXT)
@@ -241,6 +245,12 @@ class ChannelCore:
             start = end
         if start < size:
             self.leave(data[start:])
+
+    def _leave_broken(self, data: bytes) -> None:
+        self.leave(data)
+        if self.is_open:
+            # What is wrong would be seen when all of the frame has come, which it may never.
+            self.refuse_frame(data)
 
     def take(self, payload: bytes, is_text: bool) -> None:
         """Take the payload of a whole message."""
@@ -261,6 +271,10 @@ class ChannelCore:
 
     def refuse_text(self, payload: bytes) -> None:
         """End the connection because of a text message that is no UTF-8."""
+        raise NotImplementedError
+
+    def refuse_frame(self, begin: bytes) -> None:
+        """End the connection because of the frame that begins so: it is too long."""
         raise NotImplementedError
 
 

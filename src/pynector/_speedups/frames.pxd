@@ -3,6 +3,10 @@ cimport cython
 from pynector._speedups.cframe cimport written
 
 cdef bint COMPILED
+cdef int PONG
+cdef int CLOSE
+cdef int LONGEST_CONTROL
+cdef Py_ssize_t MOST_LENGTH
 
 
 @cython.final
@@ -16,6 +20,7 @@ cdef class FrameScanner:
         size=Py_ssize_t,
         first=int,
         second=int,
+        opcode=int,
         begin=Py_ssize_t,
         length=Py_ssize_t,
         place=Py_ssize_t,

@@ -3,10 +3,20 @@
 Everything else, from fragments to what is malformed, is left to a full implementation of the protocol.
 """
 
+import sys
+
 COMPILED = not __file__.endswith(".py")
 
 TEXT = 1
 BINARY = 2
+
+# The highest opcode there is, the lowest of a control frame, and the most bytes of such a one's payload.
+PONG = 10
+CLOSE = 8
+LONGEST_CONTROL = 125
+
+# A length must not be above it before its last byte is read, or places in the data could not be counted.
+MOST_LENGTH = sys.maxsize >> 10
 
 WHOLE = 1
 PART = 0
@@ -40,7 +50,8 @@ class FrameScanner:
             most: The most bytes its payload may have; -1 for any number.
 
         Returns:
-            WHOLE, PART if more bytes are needed, or OTHER if it is masked or too long, which no frame may be.
+            WHOLE, PART if more bytes are needed, or OTHER if no frame may be like it: it is masked, too long, or of an
+            unknown kind.
         """
         size = len(data)
         self.end = 0
@@ -48,8 +59,13 @@ class FrameScanner:
             return PART
         first = data[start]
         second = data[start + 1]
+        opcode = first & 0x0F
         if second & 0x80:
             return OTHER
+        if opcode > BINARY:
+            if opcode < CLOSE or opcode > PONG or second > LONGEST_CONTROL:
+                return OTHER
+            most = -1
         begin = start + 2
         length = second
         if second == 126:
@@ -63,13 +79,13 @@ class FrameScanner:
                 return PART
             length = 0
             for place in range(start + 2, begin):
-                length = length << 8 | data[place]
-                if length > 0x7FFFFFFFFF:
+                if length > MOST_LENGTH:
                     return OTHER
+                length = length << 8 | data[place]
         if most >= 0 and length > most:
             return OTHER
-        self.opcode = first & 0x0F
-        self.plain = (first & 0xF0) == 0x80 and (self.opcode == TEXT or self.opcode == BINARY)
+        self.opcode = opcode
+        self.plain = (first & 0xF0) == 0x80 and (opcode == TEXT or opcode == BINARY)
         self.begin = begin
         self.end = begin + length
         return WHOLE if size >= self.end else PART

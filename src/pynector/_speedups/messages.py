@@ -68,6 +68,8 @@ class Pending:
         """End it with an error, unless it has ended."""
         completion = self.completion
         self.completion = None
+        # It may still be in a place of its own, or have a deadline.
+        self.payload = b""
         if completion is not None:
             completion.fail(self.token, error)
 
@@ -75,6 +77,8 @@ class Pending:
         """End it with its answer, unless it has ended."""
         completion = self.completion
         self.completion = None
+        # It may still be in a place of its own, or have a deadline.
+        self.payload = b""
         if completion is not None:
             completion.succeed(self.token, answer)
 

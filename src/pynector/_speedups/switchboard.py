@@ -151,7 +151,8 @@ class SwitchboardCore(Hub):
         if pending is None:
             self.pushed(payload, is_text)
         else:
-            channel.is_proven = True
+            # Not so if it is an answer that nobody asked for.
+            channel.is_proven = channel.is_proven or pending.connection is channel
             self._answer(pending, payload, is_text)
         if self._waiting:
             self.pump()

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import ConnectError
+from ..errors import ConnectError, text_of
 from .tls import tls_context, tls_problem
 
 Origin = tuple[str, str, int]
@@ -54,8 +54,9 @@ class Connector:
         scheme, host, port = origin
         try:
             sock = await self._socket(host, port)
-        except OSError as error:
-            raise ConnectError(f"no connection: {error}", phase="connect", sent="none") from error
+        except (OSError, UnicodeError) as error:
+            # The latter for names that cannot be one.
+            raise no_connection(error) from error
         arguments: dict[str, Any] = {}
         if scheme in ("https", "wss"):
             context = tls_context(self._verify, self._cert, ("http/1.1",))
@@ -126,6 +127,11 @@ class Connector:
         addresses = _interleaved([(int(family), address) for family, _, _, _, address in found])
         self._names[host, port] = (self._loop.time() + DNS_LIFE, addresses)
         return addresses
+
+
+def no_connection(error: Exception) -> ConnectError:
+    """Give the error of a connection that cannot be made."""
+    return ConnectError(f"no connection: {text_of(error)}", phase="connect", sent="none")
 
 
 def _interleaved(addresses: list[Address]) -> list[Address]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..config import parse_flag
-from ..errors import ConfigurationError, ConnectError
+from ..errors import ConfigurationError, ConnectError, text_of
 
 
 def checked_verify(value: Any, where: str) -> Any:
@@ -101,6 +101,6 @@ def _load_authorities(context: ssl.SSLContext, path: str) -> None:
 
 def tls_problem(error: Exception) -> ConnectError:
     """Give the error of a handshake that failed; a certificate that is refused will be so again."""
-    problem = ConnectError(f"no TLS connection: {error}", phase="tls", sent="none")
+    problem = ConnectError(f"no TLS connection: {text_of(error)}", phase="tls", sent="none")
     problem.transient = not isinstance(error, ssl.SSLCertVerificationError)
     return problem

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,21 @@ from websockets.protocol import State
 
 from ..._speedups.channel import ChannelCore
 from ..._speedups.messages import Matcher, Pending
-from ...errors import ConnectError, ProtocolError, PynectorError, Sent, WebSocketClosed
+from ...errors import ConnectError, PynectorError, Sent, WebSocketClosed
 from .loops import Loop, Timer
 from .options import WebSocketOptions
-from .protocol import Assembler, Problem, closed, handshake_problem, no_handshake, opened, violation
+from .protocol import (
+    Assembler,
+    Problem,
+    broken,
+    closed,
+    handshake_problem,
+    no_handshake,
+    opened,
+    refused,
+    too_long,
+    violation,
+)
 
 if TYPE_CHECKING:
     from .pool import ConnectionPool
@@ -33,6 +45,9 @@ KEYS = 4096
 
 # How long the peer may take to end a connection that is being closed (seconds).
 CLOSE_PATIENCE = 5.0
+
+# How long a connection that answered no request must have lasted not to be one that was lost at once (seconds).
+STEADY = 5.0
 
 END_OF_HEAD = b"\r\n\r\n"
 
@@ -63,8 +78,8 @@ class Connection(ChannelCore, asyncio.Protocol):
             loop.time,
             loop.call_soon,
             partial(os.urandom, KEYS),
-            -1 if most is None else most,
-            -1 if in_flight is None else in_flight,
+            -1 if most is None else min(most, sys.maxsize),
+            -1 if in_flight is None else min(in_flight, sys.maxsize),
         )
         self._pool = pool
         self._options = options
@@ -75,11 +90,15 @@ class Connection(ChannelCore, asyncio.Protocol):
         self._ready = anyio.Event()
         self._refusal: ConnectError | None = None
         self._protocol = opened(options)
+        # The first bytes of the response, its status among them.
+        self._status = b""
         # The end of what came of the response's head; None when all of it has come.
         self._head: bytes | None = b""
-        self._assembler = Assembler()
+        self._assembler = Assembler(most)
         self._timer: Timer | None = None
         self._paused = False
+        self._leaving = False
+        self._replaced = False
         self._problem: Problem | None = None
 
     async def shaken(self) -> None:
@@ -92,8 +111,14 @@ class Connection(ChannelCore, asyncio.Protocol):
         if self._refusal is not None:
             raise self._refusal
 
-    def _after(self, delay: float, call: Callable[..., None], *args: Any) -> Timer:
-        return self._loop.call_at(self._loop.time() + delay, call, *args)
+    def was_good(self) -> bool:
+        """Say whether another one may be made in its place at once, not only after a wait."""
+        return self.is_proven or self._replaced or self._loop.time() - self.since >= STEADY
+
+    def _set_timer(self, delay: float, call: Callable[..., None], *args: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._loop.time() + delay, call, *args)
 
     # Sending
 
@@ -109,10 +134,15 @@ class Connection(ChannelCore, asyncio.Protocol):
         for data in self._protocol.data_to_send():
             if data and not self.transport.is_closing():
                 self.transport.write(data)
-        if self._protocol.close_expected() and self._timer is not None:
-            self.is_open = False
-            self._timer.cancel()
-            self._timer = self._after(CLOSE_PATIENCE, self.transport.abort)
+        if self._protocol.close_expected() and self._ready.is_set():
+            self._leave()
+
+    def _leave(self) -> None:
+        """Take no more requests; the peer has a while to end the connection."""
+        self.is_open = False
+        if not self._leaving:
+            self._leaving = True
+            self._set_timer(CLOSE_PATIENCE, self.transport.abort)
             self._pool.retire(self)
 
     def close(self) -> None:
@@ -132,9 +162,17 @@ class Connection(ChannelCore, asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    def replace(self) -> None:
+        """End the connection, for it owes too many answers, and none that anybody waits for."""
+        said = f"a connection was replaced that owed {self.matcher.size()} answers, none of them waited for"
+        self._problem = lambda sent: WebSocketClosed(said, code=1006, phase="headers", sent=sent)
+        self._replaced = True
+        self.abort()
+        self._pool.retire(self)
+
     def pause(self) -> None:
         """Read no more: whoever takes the messages is behind."""
-        if self.transport is not None and not self.transport.is_closing() and not self._paused:
+        if not self._paused and not self.transport.is_closing():
             self._paused = True
             self.transport.pause_reading()
 
@@ -159,6 +197,9 @@ class Connection(ChannelCore, asyncio.Protocol):
         """See asyncio.Protocol."""
         self._protocol.receive_eof()
         self._events()
+        if self._ready.is_set():
+            # Half a connection is of no use, and the event loop writes what there is before it ends the other half.
+            self._leave()
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
@@ -169,14 +210,9 @@ class Connection(ChannelCore, asyncio.Protocol):
             self._timer.cancel()
         if self._protocol.state is not State.CLOSED:
             self._protocol.receive_eof()
-        if not self._ready.is_set():
-            self._refuse(no_handshake(self._protocol, error))
+        self._refuse(no_handshake(self._protocol, error))
         self.ended.set()
         self._pool.lost(self)
-
-    def _refuse(self, problem: ConnectError) -> None:
-        self._refusal = problem
-        self._ready.set()
 
     # What comes
 
@@ -189,11 +225,15 @@ class Connection(ChannelCore, asyncio.Protocol):
             data, rest = self._split(self._head, data)
         self._protocol.receive_data(data)
         self._events()
-        if rest:
+        if self._head is None and not self._ready.is_set():
+            # A body is to come, which may never end, and does not matter.
+            self._refuse(refused(int(self._status[9:12])))
+        elif rest:
             (self.read if self.is_open else self.leave)(rest)
 
     def _split(self, before: bytes, data: bytes) -> tuple[bytes, bytes]:
         """Divide what comes during the handshake where the response's head ends: frames follow it."""
+        self._status = (self._status + data)[:12]
         seen = before + data
         end = seen.find(END_OF_HEAD)
         if end < 0:
@@ -208,36 +248,57 @@ class Connection(ChannelCore, asyncio.Protocol):
             if isinstance(event, Response):
                 self._shaken(event)
             elif isinstance(event, Frame):
-                message = self._assembler.take(event)
-                self.is_within = self._assembler.is_within
-                if message is not None:
-                    self.take(*message)
+                self._take_frame(event)
         self._problem = self._problem or violation(self._protocol, self._options.max_message_bytes)
-        if self.transport is not None:
-            self._flush_protocol()
+        if self._protocol.handshake_exc is not None and not self._ready.is_set():
+            self._refuse(no_handshake(self._protocol, None))
+        self._flush_protocol()
 
     def _shaken(self, response: Response) -> None:
-        if self._ready.is_set():
-            return
         problem = handshake_problem(self._protocol, response.status_code)
         if problem is not None:
             self._refuse(problem)
-            self.transport.abort()
             return
         self.is_open = True
         self.is_plain = not self._protocol.extensions
         self._ready.set()
         self.since = self.heard = self._loop.time()
-        interval = self._options.ping_interval
-        # A timer is always there, so that closing can take its place.
-        self._timer = self._after(interval or 1e9, self._keep_alive)
+        if self._options.ping_interval is not None:
+            self._set_timer(self._options.ping_interval, self._keep_alive)
+        if self.attempt:
+            # Now, or the first messages would come before it.
+            self._pool.audience.miss()
+
+    def _refuse(self, problem: ConnectError) -> None:
+        if not self._ready.is_set():
+            self._refusal = problem
+            self._ready.set()
+            self.transport.abort()
+
+    def _take_frame(self, frame: Frame) -> None:
+        message = self._assembler.take(frame)
+        self.is_within = self._assembler.is_within
+        if self._assembler.is_too_long:
+            self._fail(1009, too_long(self._options.max_message_bytes))
+        elif message is not None:
+            self.take(*message)
 
     def refuse_text(self, payload: bytes) -> None:
         """See ChannelCore."""
-        said = "a text message is no UTF-8"
-        self._problem = self._problem or (lambda sent: ProtocolError(said, phase="body", sent=sent))
-        self.is_open = False
-        self._protocol.fail(1007, said)
+        self._fail(1007, broken("a text message is no UTF-8"))
+
+    def refuse_frame(self, begin: bytes) -> None:
+        """See ChannelCore."""
+        if begin[0] & 0x08:
+            self._fail(1002, broken("a control frame is longer than 125 bytes"))
+        elif begin[1] == 127 and begin[2] & 0x80:
+            self._fail(1002, broken("a frame's length is negative"))
+        else:
+            self._fail(1009, too_long(self._options.max_message_bytes or sys.maxsize))
+
+    def _fail(self, code: int, problem: Problem) -> None:
+        self._problem = self._problem or problem
+        self._protocol.fail(code)
         self._flush_protocol()
 
     def loss(self, sent: Sent) -> PynectorError:
@@ -254,14 +315,14 @@ class Connection(ChannelCore, asyncio.Protocol):
             return
         silent = self._loop.time() - self.heard
         if self._paused or silent < interval:
-            self._timer = self._after(interval if self._paused else interval - silent, self._keep_alive)
+            self._set_timer(interval if self._paused else interval - silent, self._keep_alive)
             return
         self._protocol.send_ping(b"")
         self._flush_protocol()
         if patience is None:
-            self._timer = self._after(interval, self._keep_alive)
+            self._set_timer(interval, self._keep_alive)
         else:
-            self._timer = self._after(patience, self._listen_for_pong, self.heard)
+            self._set_timer(patience, self._listen_for_pong, self.heard)
 
     def _listen_for_pong(self, heard: float) -> None:
         if self.heard > heard or self._paused:

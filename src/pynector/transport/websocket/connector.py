@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 
 import anyio
 from anyio.abc import ByteStream
 
 from ...errors import ConnectError
 from .. import connect
-from ..tls import tls_context, tls_problem
+from ..tls import tls_context
 from .loops import AsyncioLoop, Loop
 from .options import WebSocketOptions, origin_of
 from .streams import StreamTransport, secured
@@ -53,10 +52,8 @@ class Connector:
             StreamTransport(self._loop, await self._stream(), protocol)
         except ConnectError:
             raise
-        except ssl.SSLError as error:
-            raise tls_problem(error) from error
         except (OSError, ValueError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
-            raise ConnectError(f"no connection: {error}", phase="connect", sent="none") from error
+            raise connect.no_connection(error) from error
 
     async def _stream(self) -> ByteStream:
         _, host, port = self._origin

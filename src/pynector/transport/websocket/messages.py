@@ -46,7 +46,7 @@ class Gap:
     """What a subscription gets where messages may be, or are, missing.
 
     Attributes:
-        reason: "reconnect" or "overflow".
+        reason: "reconnect" where any number may be missing, else "overflow".
         dropped: How many are known to be missing.
     """
 

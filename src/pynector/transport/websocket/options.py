@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from ...config import (
     Setting,
-    anything,
     at_least,
     flag,
     optional,
@@ -78,6 +77,29 @@ def _callable(value: Any, where: str) -> Any:
     return value
 
 
+# What the handshake says of itself (RFC 6455 section 4.1), and the option that says it where there is one.
+OWN_HEADERS = {
+    "connection": None,
+    "upgrade": None,
+    "sec-websocket-key": None,
+    "sec-websocket-version": None,
+    "sec-websocket-accept": None,
+    "sec-websocket-extensions": "compression",
+    "sec-websocket-protocol": "subprotocols",
+}
+
+
+def _headers(value: Any, where: str) -> list[tuple[str, str | None]]:
+    pairs = header_pairs(value, where)
+    for name, _ in pairs:
+        if name.lower() in OWN_HEADERS:
+            option = OWN_HEADERS[name.lower()]
+            raise ConfigurationError(
+                f"{where}: {name} is the handshake's own" + ("" if option is None else f"; use {option}")
+            )
+    return pairs
+
+
 SETTINGS = (
     Setting("url", optional(_url), None, parse_text),
     Setting("correlation", _correlation, "fifo", parse_text),
@@ -90,7 +112,7 @@ SETTINGS = (
     Setting("compression", _compression, None, parse_text),
     Setting("max_message_bytes", optional(at_least(1)), 64 * 1024 * 1024, parse_int),
     Setting("subprotocols", _names, ()),
-    Setting("headers", anything),
+    Setting("headers", _headers, ()),
     Setting("origin", optional(_origin), None, parse_text),
     Setting("verify", checked_verify, True, parse_verify),
     Setting("cert", optional(checked_cert), None, parse_text),
@@ -132,7 +154,7 @@ class WebSocketOptions:
         self.compression: str | None = values["compression"]
         self.max_message_bytes: int | None = values["max_message_bytes"]
         self.subprotocols: tuple[str, ...] = values["subprotocols"]
-        self.headers = header_pairs(values["headers"], "headers")
+        self.headers: list[tuple[str, str | None]] = values["headers"]
         self.origin: str | None = values["origin"]
         self.verify: Any = values["verify"]
         self.cert: Any = values["cert"]

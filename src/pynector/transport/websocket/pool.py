@@ -9,7 +9,7 @@ import anyio
 
 from ..._speedups.messages import Pending
 from ..._speedups.switchboard import MOST_OWED, SwitchboardCore
-from ...errors import ConfigurationError, ConnectError, PynectorError, Sent, TimeoutError, TransportError
+from ...errors import ConfigurationError, ConnectError, Phase, PynectorError, Sent, TimeoutError, TransportError
 from ..protocol import OriginCounts
 from .connection import Connection
 from .connector import Connector
@@ -18,13 +18,10 @@ from .loops import Loop
 from .messages import Message
 from .options import WebSocketOptions, origin_of
 from .reconnecting import Reconnecting
-from .subscription import Audience
+from .subscription import Audience, Subscription
 
 # How long peers may take to end connections when the client is closed (seconds).
 GOODBYE = 1.0
-
-# How long a connection must have lasted for the next one to be made at once, if it answered no request (seconds).
-STEADY = 5.0
 
 
 class ConnectionPool(SwitchboardCore):
@@ -51,7 +48,7 @@ class ConnectionPool(SwitchboardCore):
         self._connector = Connector(options, loop)
         self._closing: set[Connection] = set()
         self.audience = Audience(options.on_message, loop.complain, self._pause, self._resume)
-        self.reconnecting = Reconnecting(options, loop, self._reconnect, self._despair)
+        self.reconnecting = Reconnecting(options, loop, self._connect, self._despair, self._rested)
 
     def counts(self) -> OriginCounts:
         """Count connections and requests; any thread may ask."""
@@ -112,10 +109,6 @@ class ConnectionPool(SwitchboardCore):
             connection.pause()
         self.pump()
 
-    async def _reconnect(self, attempt: int) -> None:
-        await self._connect(attempt)
-        self.audience.miss()
-
     async def _shake_hands(self, connection: Connection) -> None:
         patience = self._options.open_timeout
         with anyio.move_on_after(patience):
@@ -139,16 +132,18 @@ class ConnectionPool(SwitchboardCore):
         for pending in ended:
             pending.fail(self.closed_error(pending))
         self.audience.end(None)
-        closing = list(self._closing)
         try:
+            # First, or one that is just made would miss the farewell.
+            await self.reconnecting.stop()
             with anyio.move_on_after(GOODBYE):
-                for connection in closing:
+                for connection in list(self._closing):
                     await connection.ended.wait()
         finally:
-            for connection in closing:
-                connection.abort()
             with anyio.CancelScope(shield=True):
                 await self.reconnecting.stop()
+                closing = list(self._closing)
+                for connection in closing:
+                    connection.abort()
                 for connection in closing:
                     await connection.ended.wait()
 
@@ -170,7 +165,8 @@ class ConnectionPool(SwitchboardCore):
     def closed_error(self, pending: Pending | None) -> TransportError:
         """See SwitchboardCore."""
         sent: Sent = "none" if pending is None else _sent(pending)
-        return TransportError("the transport was closed before the answer came", phase="connect", sent=sent)
+        phase: Phase = "connect" if pending is None or pending.connection is None else "headers"
+        return TransportError("the transport was closed before the answer came", phase=phase, sent=sent)
 
     def late_error(self, pending: Pending) -> TimeoutError:
         """See SwitchboardCore."""
@@ -216,25 +212,25 @@ class ConnectionPool(SwitchboardCore):
             return
         self.channels.remove(connection)
         self._closing.add(connection)
-        most = self._options.max_reconnects
-        again = []
-        for pending in connection.matcher.drain():
-            if pending.completion is None:
-                continue
-            # One that ends each connection it is sent on must not do so for ever.
-            if pending.idempotent and pending.repeats < most:
+        self.reconnecting.lost(0 if connection.was_good() else connection.attempt, connection.loss("none"))
+        unanswered = [pending for pending in connection.matcher.drain() if pending.completion is not None]
+        # Before any of them ends: whoever is told of that may give up others, or send more.
+        for pending in reversed(unanswered):
+            if self._goes_again(pending):
                 pending.repeats += 1
                 pending.connection = None
-                again.append(pending)
-            else:
+                self._waiting[pending] = None
+                self._waiting.move_to_end(pending, last=False)
+        for pending in unanswered:
+            if pending.connection is connection:
                 pending.fail(connection.loss("full"))
-        for pending in reversed(again):
-            self._waiting[pending] = None
-            self._waiting.move_to_end(pending, last=False)
         if self._waiting or self.audience.has_subscriptions:
-            steady = connection.is_proven or self._loop.time() - connection.since >= STEADY
-            self._replace(0 if steady else connection.attempt, connection.loss("none"))
+            self._replace()
         self.pump()
+
+    def _goes_again(self, pending: Pending) -> bool:
+        # One that ends each connection it is sent on must not do so for ever.
+        return pending.idempotent and pending.repeats < self._options.max_reconnects
 
     def lacking(self) -> None:
         """See SwitchboardCore."""
@@ -242,21 +238,41 @@ class ConnectionPool(SwitchboardCore):
         limit = (self._options.max_in_flight if self._waiting else None) or MOST_OWED
         for connection in list(self.channels):
             if connection.matcher.size() >= limit and connection.matcher.is_stuck():
-                connection.abort()
+                connection.replace()
         self._replace()
 
-    def _replace(self, before: int = 0, problem: PynectorError | None = None) -> None:
+    def _replace(self) -> None:
         missing = self._options.connections - len(self.channels)
         if missing and not self.closed:
-            self.reconnecting.begin(missing, not self.channels, before, problem)
+            self.reconnecting.begin(missing, not self.channels)
+
+    def _rested(self) -> None:
+        # Requests see to it themselves when they come.
+        if self.audience.has_subscriptions:
+            self._replace()
+
+    def subscribe(self, **options: Any) -> Subscription:
+        """Give a subscription, and see to it that there is a connection to hear something on.
+
+        Raises:
+            ConfigurationError: If an option is not valid.
+        """
+        try:
+            subscription = Subscription(self.audience, **options)
+        except TypeError:
+            raise ConfigurationError("subscribe() takes max_queue and overflow") from None
+        self.lacking()
+        return subscription
 
     def _despair(self, problem: PynectorError) -> None:
         if self.channels or self.reconnecting.under_way:
             return
         waiting = list(self._waiting)
         self._waiting.clear()
+        said = str(problem.args[0] if problem.args else problem)
+        if not self._options.max_reconnects:
+            said += "; it is not made anew: max_reconnects is 0"
         for pending in waiting:
-            said = str(problem.args[0] if problem.args else problem)
             error = ConnectError(said, phase="connect", sent=_sent(pending))
             error.__cause__ = problem
             error.transient = getattr(problem, "transient", True)

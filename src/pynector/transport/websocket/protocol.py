@@ -7,11 +7,15 @@ from collections.abc import Callable
 from websockets.client import ClientProtocol
 from websockets.exceptions import PayloadTooBig
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
-from websockets.frames import Frame, Opcode
+from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.uri import parse_uri
 
 from ...errors import ConnectError, ProtocolError, PynectorError, ResponseTooLarge, Sent, WebSocketClosed
+from ..http.headers import merged_headers
 from .options import WebSocketOptions
+
+# The most bytes of a control frame's payload (RFC 6455 section 5.5).
+LONGEST_CONTROL = 125
 
 Problem = Callable[[Sent], PynectorError]
 """Gives the error of a request of which so much had been sent."""
@@ -20,26 +24,40 @@ Problem = Callable[[Sent], PynectorError]
 def opened(options: WebSocketOptions) -> ClientProtocol:
     """Give the protocol of a new connection, which has its handshake request to send."""
     extensions = [ClientPerMessageDeflateFactory(client_max_window_bits=True)] if options.compression else None
+    most = options.max_message_bytes
     protocol = ClientProtocol(
         parse_uri(options.url),
         origin=options.origin,  # type: ignore[arg-type]
         extensions=extensions,
         subprotocols=list(options.subprotocols) or None,  # type: ignore[arg-type]
-        max_size=options.max_message_bytes,
+        # It is meant for messages, but holds for control frames, too.
+        max_size=None if most is None else max(most, LONGEST_CONTROL),
     )
     request = protocol.connect()
-    for name, value in options.headers:
-        request.headers[str(name)] = str(value)
+    pairs = merged_headers(request.headers.raw_items(), options.headers)
+    request.headers.clear()
+    for name, value in pairs:
+        request.headers[name] = value
     protocol.send_request(request)
     return protocol
 
 
 class Assembler:
-    """Makes messages of frames."""
+    """Makes messages of frames.
 
-    def __init__(self) -> None:
+    Args:
+        most: The most bytes of a message, or None for any number.
+
+    Attributes:
+        is_too_long: Whether a message had more.
+    """
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
         self._parts: list[bytes] = []
+        self._size = 0
         self._opcode: Opcode | None = None
+        self.is_too_long = False
 
     @property
     def is_within(self) -> bool:
@@ -48,16 +66,20 @@ class Assembler:
 
     def take(self, frame: Frame) -> tuple[bytes, bool] | None:
         """Take a frame; give the payload of the message that it ends, and whether that is text."""
-        if frame.opcode is Opcode.CLOSE or frame.opcode in (Opcode.PING, Opcode.PONG):
+        if frame.opcode in CTRL_OPCODES:
             return None
         if frame.opcode is not Opcode.CONT:
             self._opcode = frame.opcode
         self._parts.append(bytes(frame.data))
+        self._size += len(frame.data)
+        if self._most is not None and self._size > self._most:
+            self.is_too_long = True
+            return None
         if not frame.fin:
             return None
         payload = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         is_text = self._opcode is Opcode.TEXT
-        self._parts, self._opcode = [], None
+        self._parts, self._size, self._opcode = [], 0, None
         return payload, is_text
 
 
@@ -66,8 +88,17 @@ def handshake_problem(protocol: ClientProtocol, status: int) -> ConnectError | N
     problem = protocol.handshake_exc
     if problem is None:
         return None
-    said = problem if status == 101 else f"the server answered the handshake with status {status}"
-    error = ConnectError(f"no WebSocket connection: {said}", phase="connect", sent="none")
+    if status != 101:
+        return refused(status)
+    error = ConnectError(f"no WebSocket connection: {problem}", phase="connect", sent="none")
+    error.transient = False
+    return error
+
+
+def refused(status: int) -> ConnectError:
+    """Give the error of a handshake that was answered with another status than 101."""
+    said = f"no WebSocket connection: the server answered the handshake with status {status}"
+    error = ConnectError(said, phase="connect", sent="none")
     error.transient = status == 429 or status >= 500
     return error
 
@@ -83,11 +114,17 @@ def violation(protocol: ClientProtocol, most: int | None) -> Problem | None:
     problem = protocol.parser_exc
     if problem is None or isinstance(problem, EOFError):
         return None
-    if isinstance(problem, PayloadTooBig):
-        said = f"a message is longer than max_message_bytes, {most}"
-        return lambda sent: ResponseTooLarge(said, phase="body", sent=sent)
-    broken = f"the peer broke the WebSocket protocol: {problem}"
-    return lambda sent: ProtocolError(broken, phase="body", sent=sent)
+    return too_long(most) if isinstance(problem, PayloadTooBig) else broken(str(problem))
+
+
+def too_long(most: int | None) -> Problem:
+    """Give the problem of a message with more than `most` bytes."""
+    return lambda sent: ResponseTooLarge(f"a message is longer than max_message_bytes, {most}", phase="body", sent=sent)
+
+
+def broken(said: str) -> Problem:
+    """Give the problem of something that the protocol does not allow."""
+    return lambda sent: ProtocolError(f"the peer broke the WebSocket protocol: {said}", phase="body", sent=sent)
 
 
 def closed(protocol: ClientProtocol, sent: Sent) -> WebSocketClosed:

@@ -62,7 +62,8 @@ def proxy_of_environment(scheme: str, host: str, port: int) -> Proxy | None:
     """
     named = urllib.request.getproxies()
     for kind in ("wss", "https", "socks", "all") if scheme == "wss" else ("ws", "http", "socks", "all"):
-        if kind in named and not urllib.request.proxy_bypass(f"{host}:{port}"):
+        # An IPv6 address stands in no_proxy with brackets or without.
+        if kind in named and not any(map(urllib.request.proxy_bypass, (f"{host}:{port}", f"[{host}]:{port}"))):
             url = named[kind]
             if kind == "socks" and url.startswith("http://"):
                 # So some systems' settings say it.

@@ -9,10 +9,10 @@ from functools import partial
 import anyio
 
 from ...errors import ConnectError, PynectorError, as_pynector_error
-from .loops import Loop
+from .loops import Loop, Timer
 from .options import WebSocketOptions
 
-# The longest wait between two attempts (seconds).
+# The longest wait between two attempts, and the rest after all of them failed (seconds).
 LONGEST_WAIT = 30.0
 
 
@@ -23,7 +23,6 @@ class _Attempts:
         # Made in the task: where a loop calls back there is none that AnyIO would know.
         self.scope: anyio.CancelScope | None = None
         self.stopped = False
-        self.ended = anyio.Event()
 
     def stop(self) -> None:
         """End them, now or as soon as they begin."""
@@ -40,9 +39,11 @@ class Reconnecting:
         loop: Runs the tasks, and has a clock.
         connect: Makes one connection; it is told which attempt in a row that is, from 1 on.
         despair: Called with the last error when no attempt to make a connection is left.
+        rested: Called when one may be made again after that.
 
     Attributes:
         count: How many connections took the place of a lost one.
+        under_way: How many are being made.
     """
 
     def __init__(
@@ -51,55 +52,87 @@ class Reconnecting:
         loop: Loop,
         connect: Callable[[int], Awaitable[None]],
         despair: Callable[[PynectorError], None],
+        rested: Callable[[], None],
     ) -> None:
         self._most = options.max_reconnects
         self._scale = options.reconnect_delay
         self._loop = loop
         self._connect = connect
         self._despair = despair
-        self._under_way: set[_Attempts] = set()
-        self._rest_until = 0.0
+        self._rested = rested
+        self._attempts: set[_Attempts] = set()
+        self._idle: anyio.Event | None = None
+        self._rest: Timer | None = None
+        # How many attempts in a row came to nothing before the next one, and why.
+        self._before = 0
+        self._problem: PynectorError | None = None
         self.count = 0
+        self.under_way = 0
 
-    @property
-    def under_way(self) -> int:
-        """How many connections are being made."""
-        return len(self._under_way)
+    def lost(self, attempt: int, problem: PynectorError) -> None:
+        """Take note of a lost connection.
 
-    def begin(self, missing: int, urgent: bool, before: int = 0, problem: PynectorError | None = None) -> None:
+        Args:
+            attempt: Which attempt in a row made it, if it was lost again at once; else 0.
+            problem: Why it was lost.
+        """
+        self._before = attempt
+        self._problem = problem
+
+    def begin(self, missing: int, urgent: bool) -> None:
         """Make connections, beside those that are being made.
 
         Args:
             missing: How many there are to be.
             urgent: Whether there is no other. If not, they are left alone for a while after all attempts failed.
-            before: How many attempts in a row went before, with connections that were lost again at once.
-            problem: Why they were lost.
         """
-        if not urgent and self._loop.time() < self._rest_until:
+        if self._rest is not None and not urgent:
             return
-        while len(self._under_way) < missing:
+        while self.under_way < missing:
             attempts = _Attempts()
-            self._under_way.add(attempts)
-            self._loop.spawn(partial(self._run, attempts, before, problem))
+            self._attempts.add(attempts)
+            self.under_way += 1
+            self._loop.spawn(partial(self._run, attempts, self._before, self._problem))
 
     async def stop(self) -> None:
         """Make no more."""
-        attempts = list(self._under_way)
-        for one in attempts:
-            one.stop()
-        for one in attempts:
-            await one.ended.wait()
+        self._end_rest()
+        for attempts in self._attempts:
+            attempts.stop()
+        while self._attempts:
+            self._idle = anyio.Event()
+            await self._idle.wait()
+
+    def _end_rest(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
 
     async def _run(self, attempts: _Attempts, before: int, problem: PynectorError | None) -> None:
+        failure: PynectorError | None = None
         try:
             with anyio.CancelScope() as attempts.scope:
                 if not attempts.stopped:
-                    await self._attempt(attempts, before, problem)
+                    failure = await self._attempt(before, problem)
         finally:
-            self._under_way.discard(attempts)
-            attempts.ended.set()
+            # Before anybody is told, or a request that comes meanwhile would wait for these.
+            self.under_way -= 1
+            self._attempts.discard(attempts)
+            if self._idle is not None and not self._attempts:
+                self._idle.set()
+        if attempts.stopped:
+            return
+        self._end_rest()
+        if failure is None:
+            self.count += 1
+            return
+        # The next ones begin anew.
+        self._before, self._problem = 0, None
+        self._rest = self._loop.call_at(self._loop.time() + LONGEST_WAIT, self._try_again)
+        self._despair(failure)
 
-    async def _attempt(self, attempts: _Attempts, before: int, problem: PynectorError | None) -> None:
+    async def _attempt(self, before: int, problem: PynectorError | None) -> PynectorError | None:
+        """Make the connection, or give the last problem with that."""
         for number in range(before, self._most):
             if number:
                 await anyio.sleep(wait_before(number, self._scale))
@@ -110,12 +143,12 @@ class Reconnecting:
                 if not getattr(problem, "transient", True):
                     break
             else:
-                self.count += 1
-                return
-        self._rest_until = self._loop.time() + LONGEST_WAIT
-        # Now, or a request that comes while this task ends would wait for it.
-        self._under_way.discard(attempts)
-        self._despair(problem or ConnectError("reconnecting is not allowed: max_reconnects is 0", phase="connect"))
+                return None
+        return problem or ConnectError("there is no connection", phase="connect")
+
+    def _try_again(self) -> None:
+        self._rest = None
+        self._rested()
 
 
 def wait_before(attempt: int, scale: float) -> float:

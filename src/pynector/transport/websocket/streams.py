@@ -9,6 +9,7 @@ import anyio
 from anyio.abc import ByteStream
 from anyio.streams.tls import TLSStream
 
+from ..tls import tls_problem
 from .loops import Loop
 
 # How much may wait to be sent before the protocol is told to pause, and how little when it may go on (bytes).
@@ -121,9 +122,15 @@ class StreamTransport(asyncio.Transport):
 
 
 async def secured(stream: ByteStream, context: ssl.SSLContext, host: str) -> ByteStream:
-    """Give a stream with TLS on it; if that cannot be, it is closed."""
+    """Give a stream with TLS on it; if that cannot be, it is closed.
+
+    Raises:
+        ConnectError: If it cannot.
+    """
     try:
         return await TLSStream.wrap(stream, hostname=host, ssl_context=context, standard_compatible=False)
-    except BaseException:
+    except BaseException as error:
         await anyio.aclose_forcefully(stream)
+        if isinstance(error, (OSError, ValueError, anyio.BrokenResourceError, anyio.EndOfStream)):
+            raise tls_problem(error) from error
         raise

@@ -173,7 +173,9 @@ class Subscription:
                 if self._error is not None:
                     raise self._error
                 raise StopAsyncIteration
-            self._waiter = anyio.Event()
+            if self._waiter is None or self._waiter.is_set():
+                # Several tasks may wait; each message wakes all.
+                self._waiter = anyio.Event()
             await self._waiter.wait()
         before, self._before = self._before, None
         if before is not None:
@@ -186,5 +188,7 @@ class Subscription:
 
 def _wider(gap: Gap | None, missing: Message | Gap) -> Gap:
     """Give a gap in which a message, or another gap, is missing, too."""
-    before = 0 if gap is None else gap.dropped
-    return Gap("overflow", before + (missing.dropped if isinstance(missing, Gap) else 1))
+    gaps = [one for one in (gap, missing) if isinstance(one, Gap)]
+    dropped = sum(one.dropped for one in gaps) + (not isinstance(missing, Gap))
+    # After a reconnect nobody knows how many are missing; that is the more to tell.
+    return Gap("reconnect" if any(one.reason == "reconnect" for one in gaps) else "overflow", dropped)

@@ -93,10 +93,7 @@ class WebSocketTransport:
         """
         if self._pool is None:
             raise ConfigurationError("subscribe() needs a transport that is connected")
-        try:
-            return Subscription(self._pool.audience, **options)
-        except TypeError:
-            raise ConfigurationError("subscribe() takes max_queue and overflow") from None
+        return self._pool.subscribe(**options)
 
     def counts(self) -> dict[str, int]:
         """Give how many messages were late or unclaimed, and how often a connection was made anew."""

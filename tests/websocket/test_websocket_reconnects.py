@@ -1,0 +1,192 @@
+"""Connections that are lost, in all the ways there are, and those that take their place."""
+
+from __future__ import annotations
+
+import math
+import socket
+import threading
+import time
+from typing import Any
+
+import anyio
+import pytest
+
+from pynector import ConnectError, TimeoutError, TransportError, WebSocketClosed
+from pynector.transport.websocket import Gap, WebSocketTransportFactory, reconnecting
+from wsservers import Url, client, listening, shake_hands, until
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_peer_that_says_no_more_and_reads_no_more_ends_what_is_in_flight() -> None:
+    """The event loop keeps such a connection until it has written everything."""
+
+    def serve(connection: socket.socket) -> None:
+        shake_hands(connection)
+        connection.recv(1)
+        connection.shutdown(socket.SHUT_WR)
+
+    with listening(serve) as port:
+        async with client(f"ws://127.0.0.1:{port}/", ping_interval=0.05, reconnect_delay=0.01) as it:
+            with pytest.raises(WebSocketClosed) as failed:
+                await it.request(b"x" * 50_000_000, 20)
+            assert failed.value.code == 1006
+            assert not it._lifecycle.transport._pool.channels
+
+
+async def test_a_subscription_makes_a_lost_connection_anew_and_is_told_of_the_gap_first() -> None:
+    served, in_use = 0, threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        nonlocal served
+        served += 1
+        if served == 1:
+            shake_hands(connection)
+            in_use.wait(20)
+            connection.close()
+        else:
+            shake_hands(connection, then=b"\x81\x05hello")
+
+    with listening(serve) as port:
+        async with client(f"ws://127.0.0.1:{port}/", reconnect_delay=0.01) as it:
+            in_use.set()
+            await until(lambda: not it._lifecycle.transport._pool.channels)
+            async with it.subscribe() as messages:
+                assert await messages.__anext__() == Gap("reconnect", 0)
+                assert (await messages.__anext__()).text == "hello"
+
+
+async def test_a_subscription_tries_again_after_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconnecting, "LONGEST_WAIT", 0.2)
+    served, in_use = 0, threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        nonlocal served
+        served += 1
+        if served != 3:
+            shake_hands(connection)
+        if served in (2, 3):
+            in_use.wait(20)
+            connection.close()
+
+    with listening(serve) as port:
+        it = client(f"ws://127.0.0.1:{port}/", connections=2, max_reconnects=1, reconnect_delay=0.01)
+        async with it, it.subscribe() as messages:
+            in_use.set()
+            await until(lambda: it.stats().transport["reconnects"] == 1)
+            assert await messages.__anext__() == Gap("reconnect", 0)
+    assert served == 4
+
+
+async def test_nothing_is_tried_again_after_the_end(url: Url, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconnecting, "LONGEST_WAIT", 0.05)
+    rested: list[int] = []
+    async with client(url("/abort-after?after=0"), max_reconnects=0) as it:
+        monkeypatch.setattr(it._lifecycle.transport._pool.reconnecting, "_rested", lambda: rested.append(1))
+        with pytest.raises(WebSocketClosed):
+            await it.request("x", 20)
+        with pytest.raises(ConnectError):
+            await it.request("x", 20)
+    await anyio.sleep(0.1)
+    assert rested == []
+
+
+async def test_a_row_of_lost_connections_is_one_whoever_makes_them_anew(
+    url: Url, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+
+    def wait_before(attempt: int, scale: float) -> float:
+        waits.append(attempt)
+        return 0.0
+
+    monkeypatch.setattr(reconnecting, "wait_before", wait_before)
+    async with client(url("/abort-after?after=0"), max_reconnects=4) as it:
+        for _ in range(11):
+            with pytest.raises((WebSocketClosed, ConnectError)):
+                await it.request("x", 20)
+    # Each series has its first attempt at once, and a request that gets the error when there is none left.
+    assert waits == [1, 2, 3, 1, 2, 3]
+
+
+async def test_one_that_answered_ends_the_row(url: Url, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr(reconnecting, "wait_before", lambda attempt, scale: waits.append(attempt) or 0.0)
+    async with client(url("/abort-after?after=1"), max_reconnects=1) as it:
+        for _ in range(5):
+            assert await it.request("x", 20) == b"x"
+            with pytest.raises(WebSocketClosed):
+                await it.request("x", 20)
+    assert waits == []
+
+
+async def test_connections_full_of_dead_requests_do_not_count_as_lost(url: Url) -> None:
+    async with client(url("/silent"), max_in_flight=1, max_reconnects=1, reconnect_delay=0.01) as it:
+        results = await it.batch_request([(f"{n}", {"timeout": 0.2 + n / 5}) for n in range(6)])
+        assert [type(result) for result in results] == [TimeoutError] * 6
+        assert it.stats().transport["reconnects"] >= 3
+
+
+async def test_what_is_being_connected_is_ended_before_the_farewell() -> None:
+    """Peers that do not answer a close are waited for a second; a connection must not come to be in it."""
+    served, in_use = 0, threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        nonlocal served
+        served += 1
+        if served == 3:
+            time.sleep(0.3)
+        shake_hands(connection)
+        if served == 2:
+            in_use.wait(20)
+            connection.close()
+
+    with listening(serve) as port:
+        it = client(f"ws://127.0.0.1:{port}/", connections=2, reconnect_delay=0.01)
+        async with it, it.subscribe():
+            in_use.set()
+            pool = it._lifecycle.transport._pool
+            await until(lambda: served == 3)
+        assert not pool._closing
+        assert not pool.channels
+        assert pool.reconnecting.under_way == 0
+
+
+async def test_a_block_that_is_cancelled_leaves_nothing() -> None:
+    with listening(shake_hands) as port, anyio.move_on_after(0.2):
+        async with client(f"ws://127.0.0.1:{port}/") as it:
+            pool = it._lifecycle.transport._pool
+            await it.request("x", math.inf)
+    assert not pool._closing
+
+
+@pytest.mark.parametrize("kind", ["ws", "wss"])
+async def test_a_name_that_cannot_be_one_is_a_connect_error(kind: str) -> None:
+    with pytest.raises(ConnectError) as failed:
+        await client(f"{kind}://{'a' * 70}.example/").request("x", 20)
+    assert (failed.value.phase, failed.value.sent) == ("connect", "none")
+
+
+async def test_a_connection_that_ends_in_the_tls_handshake_says_so() -> None:
+    no_tls = pytest.raises(ConnectError, match=r"no TLS connection: \S")
+    with listening(lambda connection: connection.close()) as port, no_tls as failed:
+        await client(f"wss://127.0.0.1:{port}/").request("x", 20)
+    assert (failed.value.phase, failed.value.sent) == ("tls", "none")
+
+
+async def test_what_is_in_flight_at_the_end_had_been_sent(url: Url) -> None:
+    transport = WebSocketTransportFactory().create_transport(url=url("/silent"))
+    await transport.connect()
+    errors: list[Any] = []
+
+    async def ask() -> None:
+        try:
+            await transport.exchange("x")
+        except TransportError as error:
+            errors.append((error.phase, error.sent))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        await transport.disconnect()
+    assert errors == [("headers", "full")]
