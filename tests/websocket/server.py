@@ -128,7 +128,7 @@ async def raw(connection: Any, query: dict[str, str]) -> None:
         # What was written may have ended the connection's own idea of it.
         pass
     if "case" in query:
-        code_of(query["case"]).set_result(connection.close_code)
+        code_of(query["case"]).set_result(connection.protocol.close_code)
 
 
 async def last_code(connection: Any, query: dict[str, str]) -> None:

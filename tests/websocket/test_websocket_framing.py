@@ -51,6 +51,19 @@ class StillTimer:
         return 0.0
 
 
+class Flag:
+    """An event that is never waited for; here there is no loop that one of AnyIO's could belong to."""
+
+    def __init__(self) -> None:
+        self._set = False
+
+    def set(self) -> None:
+        self._set = True
+
+    def is_set(self) -> bool:
+        return self._set
+
+
 class Wire:
     """An asyncio transport that keeps what is written."""
 
@@ -88,6 +101,7 @@ class Line:
         known = WebSocketOptions({"url": "ws://a/", "on_message": self.heard.append, "trust_env": False, **options})
         self.pool = ConnectionPool(known, self.loop, lambda event, host, port: None)
         self.connection = Connection(self.pool, known, self.loop, known.correlation.matcher())
+        self.connection.ended = self.connection._ready = Flag()  # type: ignore[assignment]
         self.wire = Wire()
         self.connection.connection_made(self.wire)  # type: ignore[arg-type]
         self.pool.channels.append(self.connection)
@@ -212,8 +226,8 @@ def test_a_response_that_is_no_handshake_is_refused_however_long_it_goes_on() ->
     line = Line()
     line.connection.data_received(b"HTTP/1.1 404 Not Found\r\nContent-Length: 400000\r\n\r\n")
     line.connection.data_received(b"\r\n\r\n" * 100_000)
-    assert line.connection._refusal is not None
-    assert "status 404" in str(line.connection._refusal)
+    assert line.connection._refused is not None
+    assert "status 404" in str(line.connection._refused)
     assert line.wire.aborted
 
 

@@ -43,7 +43,7 @@ def test_headers_of_the_handshakes_own_are_refused(name: str, instead: str) -> N
         (b"HTTP/1.1 401 Unauthorized\r\n\r\nand so on", "status 401", False),
         (b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n", "status 503", True),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nbegun", "status 404", False),
-        (b"SSH-2.0-OpenSSH\r\n", "valid HTTP response", True),
+        (b"SSH-2.0-OpenSSH\r\n", "HTTP", True),
     ],
 )
 async def test_an_answer_that_does_not_end_is_refused_at_once(answer: bytes, said: str, transient: bool) -> None:

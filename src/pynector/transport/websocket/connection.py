@@ -29,10 +29,9 @@ from .protocol import (
     Problem,
     broken,
     closed,
-    handshake_problem,
     no_handshake,
     opened,
-    refused,
+    refusal,
     too_long,
     violation,
 )
@@ -88,7 +87,7 @@ class Connection(ChannelCore, asyncio.Protocol):
         self.since = 0.0
         self.ended = anyio.Event()
         self._ready = anyio.Event()
-        self._refusal: ConnectError | None = None
+        self._refused: ConnectError | None = None
         self._protocol = opened(options)
         # The first bytes of the response, its status among them.
         self._status = b""
@@ -108,8 +107,8 @@ class Connection(ChannelCore, asyncio.Protocol):
             ConnectError: If it fails.
         """
         await self._ready.wait()
-        if self._refusal is not None:
-            raise self._refusal
+        if self._refused is not None:
+            raise self._refused
 
     def was_good(self) -> bool:
         """Say whether another one may be made in its place at once, not only after a wait."""
@@ -223,12 +222,14 @@ class Connection(ChannelCore, asyncio.Protocol):
         rest = b""
         if self._head is not None:
             data, rest = self._split(self._head, data)
+            problem = None if self._head is not None else refusal(self._status)
+            if problem is not None:
+                # A body may follow, which may never end, and does not matter.
+                self._refuse(problem)
+                return
         self._protocol.receive_data(data)
         self._events()
-        if self._head is None and not self._ready.is_set():
-            # A body is to come, which may never end, and does not matter.
-            self._refuse(refused(int(self._status[9:12])))
-        elif rest:
+        if rest:
             (self.read if self.is_open else self.leave)(rest)
 
     def _split(self, before: bytes, data: bytes) -> tuple[bytes, bytes]:
@@ -246,7 +247,7 @@ class Connection(ChannelCore, asyncio.Protocol):
     def _events(self) -> None:
         for event in self._protocol.events_received():
             if isinstance(event, Response):
-                self._shaken(event)
+                self._shaken()
             elif isinstance(event, Frame):
                 self._take_frame(event)
         self._problem = self._problem or violation(self._protocol, self._options.max_message_bytes)
@@ -254,9 +255,11 @@ class Connection(ChannelCore, asyncio.Protocol):
             self._refuse(no_handshake(self._protocol, None))
         self._flush_protocol()
 
-    def _shaken(self, response: Response) -> None:
-        problem = handshake_problem(self._protocol, response.status_code)
-        if problem is not None:
+    def _shaken(self) -> None:
+        if self._protocol.handshake_exc is not None:
+            problem = no_handshake(self._protocol, None)
+            # The server means it so.
+            problem.transient = False
             self._refuse(problem)
             return
         self.is_open = True
@@ -271,7 +274,7 @@ class Connection(ChannelCore, asyncio.Protocol):
 
     def _refuse(self, problem: ConnectError) -> None:
         if not self._ready.is_set():
-            self._refusal = problem
+            self._refused = problem
             self._ready.set()
             self.transport.abort()
 

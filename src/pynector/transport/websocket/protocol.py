@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from websockets.client import ClientProtocol
@@ -16,6 +17,9 @@ from .options import WebSocketOptions
 
 # The most bytes of a control frame's payload (RFC 6455 section 5.5).
 LONGEST_CONTROL = 125
+
+# RFC 9112 section 4.
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d)")
 
 Problem = Callable[[Sent], PynectorError]
 """Gives the error of a request of which so much had been sent."""
@@ -83,20 +87,12 @@ class Assembler:
         return payload, is_text
 
 
-def handshake_problem(protocol: ClientProtocol, status: int) -> ConnectError | None:
-    """Give the error of a handshake that was answered with a status, or None if it went well."""
-    problem = protocol.handshake_exc
-    if problem is None:
+def refusal(status_line: bytes) -> ConnectError | None:
+    """Give the error of a handshake whose answer begins so, if it has another status than 101."""
+    found = _STATUS.match(status_line)
+    if found is None or found[1] == b"101":
         return None
-    if status != 101:
-        return refused(status)
-    error = ConnectError(f"no WebSocket connection: {problem}", phase="connect", sent="none")
-    error.transient = False
-    return error
-
-
-def refused(status: int) -> ConnectError:
-    """Give the error of a handshake that was answered with another status than 101."""
+    status = int(found[1])
     said = f"no WebSocket connection: the server answered the handshake with status {status}"
     error = ConnectError(said, phase="connect", sent="none")
     error.transient = status == 429 or status >= 500
@@ -104,7 +100,7 @@ def refused(status: int) -> ConnectError:
 
 
 def no_handshake(protocol: ClientProtocol, error: BaseException | None) -> ConnectError:
-    """Give the error of a connection that ended before its handshake did."""
+    """Give the error of a handshake that went wrong, or of a connection that ended before it."""
     said = protocol.handshake_exc or error or "the peer closed the connection"
     return ConnectError(f"no WebSocket connection: {said}", phase="connect", sent="none")
 
