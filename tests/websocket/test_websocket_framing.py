@@ -267,6 +267,25 @@ def test_a_peer_that_does_not_read_is_sent_one_pong_later_and_not_each_at_once()
     assert line.frames() == [(Opcode.PONG, b"999")]
 
 
+def test_pings_that_come_together_are_answered_in_one_write() -> None:
+    line = Line().opened()
+    writes = line.wire.writes
+    line.connection.data_received(b"".join(frame(Opcode.PING, b"%d" % n) for n in range(100)))
+    assert line.wire.writes == writes + 1
+    assert line.frames() == [(Opcode.PONG, b"%d" % n) for n in range(100)]
+
+
+def test_a_late_answer_of_a_connection_that_was_replaced_is_nobodys() -> None:
+    """A transport that is aborted may still give what it has."""
+    line = Line(max_in_flight=1).opened()
+    line.loop.may_spawn = True
+    line.pool.submit("a", {}, 9.0, Answers(), 0).cancel()
+    line.pool.submit("b", {}, 9.0, Answers(), 1)
+    assert line.wire.aborted
+    line.connection.data_received(frame(Opcode.TEXT, b"a") + frame(Opcode.TEXT, b"b", fin=False))
+    assert line.heard == []
+
+
 def test_a_ping_that_is_too_long_is_wrong_even_then() -> None:
     line = Line().opened()
     answers = Answers()

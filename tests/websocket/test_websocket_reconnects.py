@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import socket
 import threading
@@ -107,6 +108,34 @@ async def test_a_row_of_lost_connections_is_one_whoever_makes_them_anew(
                 await it.request("x", 20)
     # Each series has its first attempt at once, and a request that gets the error when there is none left.
     assert waits == [1, 2, 3, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("connections", "attempts"), [(1, 3), (2, 3), (4, 1), (4, 5)])
+async def test_several_connections_have_no_more_attempts_than_each_its_own(connections: int, attempts: int) -> None:
+    served, in_use = 0, threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        nonlocal served
+        served += 1
+        shake_hands(connection)
+        if served == connections:
+            in_use.wait(20)
+            for one in kept:
+                one.close()
+        if served >= connections:
+            connection.close()
+        kept.append(connection)
+
+    kept: list[socket.socket] = []
+    options: dict[str, Any] = {"connections": connections, "max_reconnects": attempts, "reconnect_delay": 0.001}
+    with listening(serve) as port:
+        it = client(f"ws://127.0.0.1:{port}/", **options)
+        async with it, it.subscribe() as messages:
+            in_use.set()
+            with contextlib.suppress(WebSocketClosed, ConnectError):
+                while True:
+                    assert await messages.__anext__() == Gap("reconnect", 0)
+    assert connections + attempts <= served <= connections * (1 + attempts)
 
 
 async def test_one_that_answered_ends_the_row(url: Url, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from pynector import (
     RemoteError,
     TimeoutError,
     TransportError,
+    WebSocketClosed,
 )
 from pynector.transport.websocket import Gap, Message
 from wsservers import Url, client, running
@@ -365,3 +366,15 @@ async def test_a_connection_full_of_answers_nobody_waits_for_is_replaced(url: Ur
             await it.request("f", 1)
         assert late.value.sent == "full"
         assert it.stats().transport["reconnects"] >= 2
+
+
+async def test_an_id_is_in_flight_once_on_all_connections_together(url: Url) -> None:
+    """Or one that is sent again could meet the other."""
+    async with client(url("/rpc"), correlation="id", connections=2) as it:
+        one, other = await it.batch_request([({"id": 7, "method": "hang"}, {"timeout": 0.3})] * 2)
+        assert (type(one), type(other)) == (TimeoutError, ConfigurationError)
+        assert await it.request({"id": 7, "method": "add", "params": [1]}, 20)
+    async with client(url("/close-after?after=0&code=1000"), correlation="id", reconnect_delay=0.01) as it:
+        for _ in range(3):
+            with pytest.raises(WebSocketClosed):
+                await it.request({"id": 7}, 20)

@@ -51,6 +51,7 @@ cdef class ChannelCore:
     @cython.locals(start=Py_ssize_t, frame=bytes)
     cpdef object send(self, Pending pending)
     cdef object _queue(self, bytes data)
+    cpdef object say(self, bytes data)
     @cython.locals(out=list)
     cpdef object write_out(self)
     @cython.locals(parts=list)

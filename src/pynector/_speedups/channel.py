@@ -158,6 +158,12 @@ class ChannelCore:
         self._out.append(data)
         self._out_size += len(data)
 
+    def say(self, data: bytes) -> None:
+        """Send what is no request, after what was sent before."""
+        self._queue(data)
+        if not self._flushing:
+            self.write_out()
+
     def flush(self) -> None:
         """Write what was sent in this turn of the event loop."""
         self._flushing = False

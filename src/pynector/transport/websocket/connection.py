@@ -97,6 +97,7 @@ class Connection(ChannelCore, asyncio.Protocol):
         self._timer: Timer | None = None
         self._paused = False
         self._leaving = False
+        self._aborted = False
         self._replaced = False
         self._problem: Problem | None = None
 
@@ -129,16 +130,17 @@ class Connection(ChannelCore, asyncio.Protocol):
 
     def _flush_protocol(self) -> None:
         """Send what the protocol has to say, after what was said before."""
-        self.write_out()
         for data in self._protocol.data_to_send():
-            if data and not self.transport.is_closing():
-                self.transport.write(data)
+            if data:
+                self.say(data)
         if self._protocol.close_expected() and self._ready.is_set():
             self._leave()
 
     def _leave(self) -> None:
         """Take no more requests; the peer has a while to end the connection."""
         self.is_open = False
+        # The last words go at once: the transport may be closed before this turn of the event loop ends.
+        self.write_out()
         if not self._leaving:
             self._leaving = True
             self._set_timer(CLOSE_PATIENCE, self.transport.abort)
@@ -156,8 +158,9 @@ class Connection(ChannelCore, asyncio.Protocol):
         self.is_open = False
 
     def abort(self) -> None:
-        """End the connection at once."""
+        """End the connection at once; what comes yet is nobody's."""
         self.is_open = False
+        self._aborted = True
         if self.transport is not None:
             self.transport.abort()
 
@@ -217,7 +220,7 @@ class Connection(ChannelCore, asyncio.Protocol):
 
     def leave(self, data: bytes) -> None:
         """See ChannelCore: the protocol takes it."""
-        if self._protocol.state is State.CLOSED:
+        if self._protocol.state is State.CLOSED or self._aborted:
             return
         rest = b""
         if self._head is not None:
@@ -248,7 +251,7 @@ class Connection(ChannelCore, asyncio.Protocol):
         for event in self._protocol.events_received():
             if isinstance(event, Response):
                 self._shaken()
-            elif isinstance(event, Frame):
+            elif isinstance(event, Frame) and not self._aborted:
                 self._take_frame(event)
         self._problem = self._problem or violation(self._protocol, self._options.max_message_bytes)
         if self._protocol.handshake_exc is not None and not self._ready.is_set():

@@ -50,10 +50,15 @@ class KeyMatcher(Matcher):
     Args:
         read: Gives the key of a message, None where it has none; the error it stands for, or None; and whether it is
             the peer's own if nobody waits for its key.
+        taken: The keys of what is in flight, on this connection and the client's others: what is sent again may come
+            to be on another one.
     """
 
-    def __init__(self, read: Callable[[bytes, bool], tuple[Hashable, PynectorError | None, bool]]) -> None:
+    def __init__(
+        self, read: Callable[[bytes, bool], tuple[Hashable, PynectorError | None, bool]], taken: set[Hashable]
+    ) -> None:
         self._read = read
+        self._taken = taken
         self._by_key: dict[Hashable, Pending] = {}
 
     def size(self) -> int:
@@ -62,14 +67,16 @@ class KeyMatcher(Matcher):
 
     def add(self, pending: Pending) -> None:
         """See Matcher."""
-        if pending.key in self._by_key:
+        if pending.key in self._taken:
             raise ConfigurationError(f"a request with the key {pending.key!r} is in flight already")
+        self._taken.add(pending.key)
         self._by_key[pending.key] = pending
 
     def give_up(self, pending: Pending) -> None:
         """See Matcher."""
         if self._by_key.get(pending.key) is pending:
             del self._by_key[pending.key]
+            self._taken.discard(pending.key)
 
     def is_stuck(self) -> bool:
         """See Matcher."""
@@ -83,12 +90,14 @@ class KeyMatcher(Matcher):
         pending = self._by_key.pop(key, None)
         if pending is None:
             return None if own else LATE
+        self._taken.discard(key)
         pending.error = error
         return pending
 
     def drain(self) -> list[Pending]:
         """See Matcher."""
         pending = list(self._by_key.values())
+        self._taken.difference_update(self._by_key)
         self._by_key.clear()
         return pending
 
@@ -107,6 +116,7 @@ class ById:
     def __init__(self, id_key: str) -> None:
         self._id_key = id_key
         self._last = 0
+        self._taken: set[Hashable] = set()
 
     def encode(self, data: Any, one_way: bool) -> tuple[bytes, bool, Hashable]:
         """See Correlation. A request without an id gets one, a number that is above all others so far."""
@@ -127,7 +137,7 @@ class ById:
 
     def matcher(self) -> Matcher:
         """See Correlation."""
-        return KeyMatcher(self._read)
+        return KeyMatcher(self._read, self._taken)
 
     def _read(self, payload: bytes, is_text: bool) -> tuple[Hashable, PynectorError | None, bool]:
         try:
@@ -155,6 +165,7 @@ class ByFunctions:
     def __init__(self, of_request: KeyOf, of_message: KeyOf) -> None:
         self._of_request = of_request
         self._of_message = of_message
+        self._taken: set[Hashable] = set()
 
     def encode(self, data: Any, one_way: bool) -> tuple[bytes, bool, Hashable]:
         """See Correlation."""
@@ -169,7 +180,10 @@ class ByFunctions:
 
     def matcher(self) -> Matcher:
         """See Correlation."""
-        return KeyMatcher(lambda payload, is_text: (self._of_message(Message(payload, is_text)), None, False))
+        return KeyMatcher(self._read, self._taken)
+
+    def _read(self, payload: bytes, is_text: bool) -> tuple[Hashable, PynectorError | None, bool]:
+        return self._of_message(Message(payload, is_text)), None, False
 
 
 def remote_error(error: Any) -> RemoteError:

@@ -267,6 +267,7 @@ class ConnectionPool(SwitchboardCore):
     def _despair(self, problem: PynectorError) -> None:
         if self.channels or self.reconnecting.under_way:
             return
+        self.reconnecting.forget()
         waiting = list(self._waiting)
         self._waiting.clear()
         said = str(problem.args[0] if problem.args else problem)

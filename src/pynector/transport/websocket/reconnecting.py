@@ -63,9 +63,8 @@ class Reconnecting:
         self._attempts: set[_Attempts] = set()
         self._idle: anyio.Event | None = None
         self._rest: Timer | None = None
-        # How many attempts in a row came to nothing before the next one, and why.
-        self._before = 0
-        self._problem: PynectorError | None = None
+        # For each missing connection: how many attempts in a row came to nothing, why, and until when that counts.
+        self._rows: list[tuple[int, PynectorError, float]] = []
         self.count = 0
         self.under_way = 0
 
@@ -76,23 +75,34 @@ class Reconnecting:
             attempt: Which attempt in a row made it, if it was lost again at once; else 0.
             problem: Why it was lost.
         """
-        self._before = attempt
-        self._problem = problem
+        self._rows.append((attempt, problem, self._loop.time() + LONGEST_WAIT))
+
+    def forget(self) -> None:
+        """Begin anew with the next one, whatever came to nothing before."""
+        self._rows.clear()
 
     def begin(self, missing: int, urgent: bool) -> None:
         """Make connections, beside those that are being made.
 
         Args:
             missing: How many there are to be.
-            urgent: Whether there is no other. If not, they are left alone for a while after all attempts failed.
+            urgent: Whether there is no other. While there is one, or one is being made, they are left alone for a while
+                after all attempts failed.
         """
-        if self._rest is not None and not urgent:
+        if self._rest is not None and (self.under_way or not urgent):
             return
         while self.under_way < missing:
             attempts = _Attempts()
             self._attempts.add(attempts)
             self.under_way += 1
-            self._loop.spawn(partial(self._run, attempts, self._before, self._problem))
+            self._loop.spawn(partial(self._run, attempts, *self._next_row()))
+
+    def _next_row(self) -> tuple[int, PynectorError | None]:
+        if self._rows:
+            before, problem, until = self._rows.pop()
+            if self._loop.time() < until:
+                return before, problem
+        return 0, None
 
     async def stop(self) -> None:
         """Make no more."""
@@ -122,12 +132,11 @@ class Reconnecting:
                 self._idle.set()
         if attempts.stopped:
             return
-        self._end_rest()
         if failure is None:
             self.count += 1
             return
-        # The next ones begin anew.
-        self._before, self._problem = 0, None
+        self.lost(self._most, failure)
+        self._end_rest()
         self._rest = self._loop.call_at(self._loop.time() + LONGEST_WAIT, self._try_again)
         self._despair(failure)
 
@@ -148,6 +157,7 @@ class Reconnecting:
 
     def _try_again(self) -> None:
         self._rest = None
+        self.forget()
         self._rested()
 
 

@@ -114,7 +114,7 @@ class StreamTransport(asyncio.Transport):
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        expected = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError)
+        expected = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
         if not isinstance(error, expected):
             self._loop.complain("a WebSocket connection failed", error)
         self._error = self._error or error
