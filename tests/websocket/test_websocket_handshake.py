@@ -14,6 +14,11 @@ from wsservers import Url, client, listening
 
 pytestmark = pytest.mark.anyio
 
+WRONG = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: c29tZXRoaW5nIGVsc2U=\r\n\r\n"
+)
+
 
 def request(**options: Any) -> list[bytes]:
     protocol = opened(WebSocketOptions({"url": "ws://example.com/", "trust_env": False, **options}))
@@ -43,6 +48,7 @@ def test_headers_of_the_handshakes_own_are_refused(name: str, instead: str) -> N
         (b"HTTP/1.1 401 Unauthorized\r\n\r\nand so on", "status 401", False),
         (b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n", "status 503", True),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nbegun", "status 404", False),
+        (WRONG, "Sec-WebSocket-Accept", False),
         (b"SSH-2.0-OpenSSH\r\n", "HTTP", True),
     ],
 )
