@@ -62,6 +62,15 @@ async def test_an_answer_that_does_not_end_is_refused_at_once(answer: bytes, sai
     assert failed.value.transient is transient
 
 
+async def test_a_server_that_says_nothing_and_closes_is_told_so() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.close()
+
+    with listening(serve) as port, pytest.raises(ConnectError, match="the peer closed the connection"):
+        await client(f"ws://127.0.0.1:{port}/", max_reconnects=0).request("x", 30)
+
+
 async def test_numbers_beyond_all_bounds_are_no_bounds(url: Url) -> None:
     async with client(url("/echo"), max_message_bytes=10**30, max_in_flight=10**30) as it:
         assert await it.request("x") == b"x"

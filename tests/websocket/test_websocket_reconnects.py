@@ -79,6 +79,80 @@ async def test_a_subscription_tries_again_after_the_rest(monkeypatch: pytest.Mon
     assert served == 4
 
 
+async def test_what_waits_gets_a_connection_after_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconnecting, "LONGEST_WAIT", 0.2)
+    served, in_use = 0, threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        nonlocal served
+        served += 1
+        if served != 3:
+            shake_hands(connection)
+        if served in (2, 3):
+            in_use.wait(20)
+            connection.close()
+        if served == 4:
+            connection.recv(4096)
+            connection.sendall(b"\x81\x01x")
+
+    with listening(serve) as port:
+        it = client(f"ws://127.0.0.1:{port}/", connections=2, max_in_flight=1, max_reconnects=1, reconnect_delay=0.01)
+        async with it, anyio.create_task_group() as tasks:
+            pool = it._lifecycle.transport._pool
+            in_use.set()
+            await until(lambda: len(pool.channels) == 1)
+            # The one that is left owes an answer that does not come.
+            tasks.start_soon(it.request, "a", math.inf)
+            await until(lambda: pool.counts().requests == 1)
+            assert await it.request("b", 20) == b"x"
+            tasks.cancel_scope.cancel()
+    assert served == 4
+
+
+async def test_a_good_connection_is_made_anew_beside_one_that_is_just_being_made() -> None:
+    """Although that is after all attempts to make one had failed."""
+    served, hang = 0, threading.Event()
+    handshakes: list[Any] = []
+
+    def serve(connection: socket.socket) -> None:
+        nonlocal served
+        served += 1
+        if served <= 2:
+            shake_hands(connection)
+            first.append(connection)
+        elif served <= 4:
+            # Both attempts to make them anew.
+            connection.close()
+        elif served == 5:
+            # It hangs in its handshake.
+            handshakes.append(connection)
+        else:
+            threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+    def answer(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            shake_hands(connection)
+            connection.recv(4096)
+            connection.sendall(b"\x81\x01x")
+            hang.wait(20)
+            connection.close()
+
+    first: list[socket.socket] = []
+    with listening(serve) as port:
+        it = client(f"ws://127.0.0.1:{port}/", connections=2, max_reconnects=1, reconnect_delay=0.01, open_timeout=60)
+        async with it:
+            pool = it._lifecycle.transport._pool
+            for one in first:
+                one.close()
+            await until(lambda: not pool.channels)
+            with pytest.raises(ConnectError):
+                await it.request("a", 20)
+            assert await it.request("b", 20) == b"x"
+            hang.set()
+            await until(lambda: not pool.channels)
+            assert await it.request("c", 20) == b"x"
+
+
 async def test_nothing_is_tried_again_after_the_end(url: Url, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconnecting, "LONGEST_WAIT", 0.05)
     rested: list[int] = []

@@ -244,11 +244,10 @@ class ConnectionPool(SwitchboardCore):
     def _replace(self) -> None:
         missing = self._options.connections - len(self.channels)
         if missing and not self.closed:
-            self.reconnecting.begin(missing, not self.channels)
+            self.reconnecting.begin(missing)
 
     def _rested(self) -> None:
-        # Requests see to it themselves when they come.
-        if self.audience.has_subscriptions:
+        if self._waiting or self.audience.has_subscriptions:
             self._replace()
 
     def subscribe(self, **options: Any) -> Subscription:

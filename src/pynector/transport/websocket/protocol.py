@@ -101,7 +101,11 @@ def refusal(status_line: bytes) -> ConnectError | None:
 
 def no_handshake(protocol: ClientProtocol, error: BaseException | None) -> ConnectError:
     """Give the error of a handshake that went wrong, or of a connection that ended before it."""
-    said = protocol.handshake_exc or error or "the peer closed the connection"
+    problem = protocol.handshake_exc
+    if problem is not None and isinstance(problem.__cause__ or problem, EOFError):
+        # There was no response that could be wrong.
+        problem = None
+    said = problem or error or "the peer closed the connection"
     return ConnectError(f"no WebSocket connection: {said}", phase="connect", sent="none")
 
 

@@ -39,7 +39,7 @@ class Reconnecting:
         loop: Runs the tasks, and has a clock.
         connect: Makes one connection; it is told which attempt in a row that is, from 1 on.
         despair: Called with the last error when no attempt to make a connection is left.
-        rested: Called when one may be made again after that.
+        rested: Called when those that have no attempt left may be tried anew.
 
     Attributes:
         count: How many connections took the place of a lost one.
@@ -65,6 +65,8 @@ class Reconnecting:
         self._rest: Timer | None = None
         # For each missing connection: how many attempts in a row came to nothing, why, and until when that counts.
         self._rows: list[tuple[int, PynectorError, float]] = []
+        # How many have no attempt left, until the rest ends.
+        self._exhausted = 0
         self.count = 0
         self.under_way = 0
 
@@ -78,20 +80,18 @@ class Reconnecting:
         self._rows.append((attempt, problem, self._loop.time() + LONGEST_WAIT))
 
     def forget(self) -> None:
-        """Begin anew with the next one, whatever came to nothing before."""
+        """Begin anew with each, whatever came to nothing before."""
         self._rows.clear()
+        self._exhausted = 0
+        self._end_rest()
 
-    def begin(self, missing: int, urgent: bool) -> None:
-        """Make connections, beside those that are being made.
+    def begin(self, missing: int) -> None:
+        """Make connections, beside those that are being made and those that have no attempt left.
 
         Args:
             missing: How many there are to be.
-            urgent: Whether there is no other. While there is one, or one is being made, they are left alone for a while
-                after all attempts failed.
         """
-        if self._rest is not None and (self.under_way or not urgent):
-            return
-        while self.under_way < missing:
+        while self.under_way + self._exhausted < missing:
             attempts = _Attempts()
             self._attempts.add(attempts)
             self.under_way += 1
@@ -135,9 +135,9 @@ class Reconnecting:
         if failure is None:
             self.count += 1
             return
-        self.lost(self._most, failure)
-        self._end_rest()
-        self._rest = self._loop.call_at(self._loop.time() + LONGEST_WAIT, self._try_again)
+        self._exhausted += 1
+        if self._rest is None:
+            self._rest = self._loop.call_at(self._loop.time() + LONGEST_WAIT, self._try_again)
         self._despair(failure)
 
     async def _attempt(self, before: int, problem: PynectorError | None) -> PynectorError | None:
@@ -156,7 +156,6 @@ class Reconnecting:
         return problem or ConnectError("there is no connection", phase="connect")
 
     def _try_again(self) -> None:
-        self._rest = None
         self.forget()
         self._rested()
 
