@@ -351,6 +351,38 @@ def test_an_answer_that_nobody_asked_for_proves_nothing() -> None:
     assert line.connection.is_proven
 
 
+def test_a_request_of_the_peers_own_is_no_answer_though_its_id_is_ours() -> None:
+    line = Line(correlation="id").opened()
+    answers = Answers()
+    line.pool.submit({"jsonrpc": "2.0", "method": "add"}, {}, 9.0, answers, 0)
+    asked, answer = b'{"jsonrpc":"2.0","id":1,"method":"ask"}', b'{"jsonrpc":"2.0","id":1.0,"result":3}'
+    line.connection.data_received(frame(Opcode.TEXT, asked) + frame(Opcode.TEXT, answer))
+    assert line.heard == [Message(asked, True)]
+    assert answers.got == {0: answer}
+
+
+def test_a_ping_in_the_middle_takes_nothing_of_a_messages_limit() -> None:
+    line = Line(max_message_bytes=1000).opened()
+    line.connection.data_received(frame(Opcode.BINARY, b"x" * 990, fin=False) + frame(Opcode.PING, b"p" * 100))
+    line.connection.data_received(frame(Opcode.CONT, b"x" * 10))
+    assert line.heard == [Message(b"x" * 1000, False)]
+    line.connection.data_received(frame(Opcode.BINARY, b"x" * 990, fin=False) + frame(Opcode.CONT, b"x" * 11))
+    assert line.frames()[-1][1][:2] == (1009).to_bytes(2, "big")
+
+
+def test_what_follows_a_frame_that_no_peer_may_send_is_not_heard() -> None:
+    line = Line(max_message_bytes=1000).opened()
+    line.connection.data_received(frame(Opcode.BINARY, b"x" * 1001) + frame(Opcode.PING, b"p"))
+    assert [(opcode, data[:2]) for opcode, data in line.frames()] == [(Opcode.CLOSE, (1009).to_bytes(2, "big"))]
+
+
+def test_a_connection_that_is_paused_when_its_peer_closes_is_read_to_its_end() -> None:
+    line = Line().opened()
+    line.connection.pause()
+    line.connection.data_received(frame(Opcode.CLOSE, b"\x03\xe8"))
+    assert line.wire.reading
+
+
 class Hasty(Answers):
     """One that gives up another request when its own fails."""
 

@@ -43,6 +43,14 @@ def test_headers_of_the_handshakes_own_are_refused(name: str, instead: str) -> N
 
 
 @pytest.mark.parametrize(
+    "option", [{"subprotocols": ["a b"]}, {"subprotocols": ["a\r\nX: 1"]}, {"origin": "https://a b"}]
+)
+def test_what_may_not_stand_in_a_header_is_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(option))):
+        client("ws://example.com/", **option)
+
+
+@pytest.mark.parametrize(
     ("answer", "said", "transient"),
     [
         (b"HTTP/1.1 401 Unauthorized\r\n\r\nand so on", "status 401", False),

@@ -142,6 +142,7 @@ async def test_a_good_connection_is_made_anew_beside_one_that_is_just_being_made
         it = client(f"ws://127.0.0.1:{port}/", connections=2, max_reconnects=1, reconnect_delay=0.01, open_timeout=60)
         async with it:
             pool = it._lifecycle.transport._pool
+            await until(lambda: len(first) == 2)
             for one in first:
                 one.close()
             await until(lambda: not pool.channels)

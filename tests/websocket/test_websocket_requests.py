@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -366,6 +367,14 @@ async def test_a_connection_full_of_answers_nobody_waits_for_is_replaced(url: Ur
             await it.request("f", 1)
         assert late.value.sent == "full"
         assert it.stats().transport["reconnects"] >= 2
+
+
+async def test_any_mapping_may_be_a_request(url: Url) -> None:
+    async with client(url("/rpc"), correlation="id") as it:
+        call = {"method": "add", "params": [1, 2]}
+        for data in (MappingProxyType(call), MappingProxyType({"id": "x", **call})):
+            assert json.loads(await it.request(data))["result"] == 3
+        assert await it.request(MappingProxyType({"method": "note"}), one_way=True) is None
 
 
 async def test_an_id_is_in_flight_once_on_all_connections_together(url: Url) -> None:

@@ -23,6 +23,9 @@ FLUSH = 1 << 16
 PING = 0x89
 LONGEST_PING = 127
 
+# The most bytes of a frame before its payload, from a server (RFC 6455 section 5.2).
+LONGEST_HEAD = 10
+
 
 class Hub:
     """Whoever takes the messages of channels."""
@@ -253,7 +256,8 @@ class ChannelCore:
             self.leave(data[start:])
 
     def _leave_broken(self, data: bytes) -> None:
-        self.leave(data)
+        # What follows the frame's head is nothing to anybody.
+        self.leave(data[:LONGEST_HEAD])
         if self.is_open:
             # What is wrong would be seen when all of the frame has come, which it may never.
             self.refuse_frame(data)

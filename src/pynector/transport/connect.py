@@ -108,7 +108,7 @@ class Connector:
                 for extra in connected[1:]:
                     extra.close()
                 if connected:
-                    return connected[0]
+                    return await _kept(connected[0], attempts)
             raise OSError("; ".join(str(error) for error in errors))
         finally:
             await _give_up(attempts)
@@ -143,6 +143,16 @@ def _interleaved(addresses: list[Address]) -> list[Address]:
         mixed += first[:1] + other[:1]
         del first[:1], other[:1]
     return mixed
+
+
+async def _kept(sock: socket.socket, attempts: set[asyncio.Task[socket.socket]]) -> socket.socket:
+    """Give a socket when the other attempts have ended; if that is cancelled, it is closed."""
+    try:
+        await _give_up(attempts)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 async def _give_up(attempts: set[asyncio.Task[socket.socket]]) -> None:

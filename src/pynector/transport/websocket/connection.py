@@ -45,6 +45,9 @@ KEYS = 4096
 # How long the peer may take to end a connection that is being closed (seconds).
 CLOSE_PATIENCE = 5.0
 
+# How long a pong that is late may still take (seconds).
+GRACE = 0.1
+
 # How long a connection that answered no request must have lasted not to be one that was lost at once (seconds).
 STEADY = 5.0
 
@@ -145,14 +148,14 @@ class Connection(ChannelCore, asyncio.Protocol):
             self._leaving = True
             self._set_timer(CLOSE_PATIENCE, self.transport.abort)
             self._pool.retire(self)
+            # Or its end would not be seen.
+            self.resume()
 
     def close(self) -> None:
         """Begin to close; what is in flight must have been ended."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(1000)
             self._flush_protocol()
-            # Its last words are behind what was not read.
-            self.resume()
         else:
             self.abort()
         self.is_open = False
@@ -328,11 +331,20 @@ class Connection(ChannelCore, asyncio.Protocol):
         if patience is None:
             self._set_timer(interval, self._keep_alive)
         else:
-            self._set_timer(patience, self._listen_for_pong, self.heard)
+            self._set_timer(patience, self._listen_for_pong, self.heard, self.transport.get_write_buffer_size())
 
-    def _listen_for_pong(self, heard: float) -> None:
+    def _listen_for_pong(self, heard: float, unsent: int, again: bool = False) -> None:
+        left = self.transport.get_write_buffer_size()
         if self.heard > heard or self._paused:
             self._keep_alive()
+            return
+        if left < unsent:
+            # The ping waits, or waited, behind a long message, which the peer takes.
+            self._set_timer(self._options.ping_timeout or 0.0, self._listen_for_pong, heard, left)
+            return
+        if not again:
+            # Where this program was busy itself, the pong may be there and not be read yet.
+            self._set_timer(GRACE, self._listen_for_pong, heard, left, True)
             return
         said = f"the peer did not answer a ping within {self._options.ping_timeout:g} s"
         self._problem = lambda sent: WebSocketClosed(said, code=1011, phase="headers", sent=sent)

@@ -122,13 +122,14 @@ class ById:
         """See Correlation. A request without an id gets one, a number that is above all others so far."""
         if not isinstance(data, Mapping):
             raise ConfigurationError(f"with correlation='id' a message must be a dict, not {type(data).__name__}")
+        data = dict(data)
         key = data.get(self._id_key)
         if one_way:
             return json_payload(data), True, None
         if key is None:
             self._last += 1
             key = self._last
-            data = {**data, self._id_key: key}
+            data[self._id_key] = key
         elif isinstance(key, bool) or not isinstance(key, (str, int)):
             raise ConfigurationError(f"a message's {self._id_key!r} must be a str or an int, not {key!r}")
         elif isinstance(key, int) and self._last < key < MOST_ID:
@@ -147,11 +148,15 @@ class ById:
         if not isinstance(message, dict):
             return None, None, True
         key = message.get(self._id_key)
-        if isinstance(key, bool) or not isinstance(key, (str, int)):
+        if isinstance(key, bool) or not (isinstance(key, (str, int)) or (isinstance(key, float) and key.is_integer())):
             return None, None, True
         error = message.get("error")
+        asks = "method" in message
+        if asks and "jsonrpc" in message and "result" not in message and error is None:
+            # In JSON-RPC a request of the peer's own, whose ids are its own, too.
+            return None, None, True
         problem = remote_error(error) if error is not None and "result" not in message else None
-        return key, problem, "method" in message
+        return key, problem, asks
 
 
 class ByFunctions:

@@ -21,7 +21,7 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
-from ..http.headers import header_pairs
+from ..http.headers import header_pairs, is_token
 from ..tls import checked_cert, checked_verify, parse_verify
 from .correlation import ByFunctions, ById, Correlation, Fifo
 from .proxies import Proxy, checked_proxy, proxy_of_environment
@@ -45,13 +45,13 @@ def _names(value: Any, where: str) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise ConfigurationError(f"{where} must be a list of names, not {value!r}")
     names = tuple(value)
-    if not all(isinstance(name, str) and name for name in names):
-        raise ConfigurationError(f"{where} must be a list of non-empty str, not {value!r}")
+    if not all(isinstance(name, str) and is_token(name) for name in names):
+        raise ConfigurationError(f"{where} must be a list of tokens (RFC 9110 section 5.6.2), not {value!r}")
     return names
 
 
 def _origin(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value or " " in value:
         raise ConfigurationError(f"{where} must be an origin such as https://example.com, not {value!r}")
     return value
 

@@ -34,8 +34,8 @@ def opened(options: WebSocketOptions) -> ClientProtocol:
         origin=options.origin,  # type: ignore[arg-type]
         extensions=extensions,
         subprotocols=list(options.subprotocols) or None,  # type: ignore[arg-type]
-        # It is meant for messages, but holds for control frames, too.
-        max_size=None if most is None else max(most, LONGEST_CONTROL),
+        # What is left of it for a message holds for a control frame in the middle, too; Assembler knows the limit.
+        max_size=None if most is None else most + LONGEST_CONTROL,
     )
     request = protocol.connect()
     pairs = merged_headers(request.headers.raw_items(), options.headers)
@@ -74,7 +74,8 @@ class Assembler:
             return None
         if frame.opcode is not Opcode.CONT:
             self._opcode = frame.opcode
-        self._parts.append(bytes(frame.data))
+        if frame.data:
+            self._parts.append(bytes(frame.data))
         self._size += len(frame.data)
         if self._most is not None and self._size > self._most:
             self.is_too_long = True

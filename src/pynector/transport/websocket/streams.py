@@ -51,6 +51,10 @@ class StreamTransport(asyncio.Transport):
             self._full = True
             self._protocol.pause_writing()
 
+    def get_write_buffer_size(self) -> int:
+        """See asyncio.WriteTransport; without what is being sent."""
+        return self._size
+
     def is_closing(self) -> bool:
         """See asyncio.Transport."""
         return self._closing
@@ -80,6 +84,8 @@ class StreamTransport(asyncio.Transport):
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._read)
                     tasks.start_soon(self._write)
+        except Exception as error:
+            self._fail(error)
         finally:
             self._closing = True
             await anyio.aclose_forcefully(self._stream)
