@@ -170,3 +170,23 @@ def test_our_own_error_stays_the_same() -> None:
     assert as_pynector_error(error, "GET /a") is error
     assert error.request == "GET /a"
     assert as_pynector_error(error, "GET /b").request == "GET /a"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "most"),
+    [
+        ("none", "none", "none"),
+        ("full", "none", "full"),
+        ("none", "full", "full"),
+        ("partial", "none", "partial"),
+        ("partial", "full", "full"),
+        (None, "none", None),
+        ("none", None, None),
+        (None, "partial", "partial"),
+        ("full", None, "full"),
+    ],
+)
+def test_tries_of_one_request_have_sent_what_the_most_of_them_has(earlier: Any, later: Any, most: Any) -> None:
+    error = TransportError("it failed", sent=later)
+    error.after(earlier)
+    assert error.sent == most

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 Phase = Literal["connect", "tls", "write", "headers", "body"]
 Sent = Literal["none", "partial", "full"]
 
+# How much of a request may have left, least first; None: the transport cannot tell, which is more than "none".
+_BY_AMOUNT: tuple[Sent | None, ...] = ("none", None, "partial", "full")
+
 _BROKEN = (OSError, EOFError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
 
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -83,6 +86,10 @@ class _Progress(PynectorError):
         super().__init__(message, request=request)
         self.phase = phase
         self.sent = sent
+
+    def after(self, sent: Sent | None) -> None:
+        """Take note that an earlier try of the same request (a hop, a replay, an attempt) had sent that much."""
+        self.sent = most_sent(self.sent, sent)
 
 
 class TimeoutError(_Progress, builtins.TimeoutError):
@@ -206,6 +213,11 @@ class HTTPStatusError(TransportError):
     def transient(self) -> bool:  # type: ignore[override]
         """Whether the status is one that may pass: 408, 425, 429, 500, 502, 503 or 504."""
         return self.status_code in RETRYABLE_STATUS
+
+
+def most_sent(first: Sent | None, second: Sent | None) -> Sent | None:
+    """Return the larger of two amounts sent: what two tries of one request come to together."""
+    return max(first, second, key=_BY_AMOUNT.index)
 
 
 def text_of(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, PynectorError, TransportError, text_of
 from ..json_text import to_json
 from .headers import header_pairs
 from .urls import param_pairs
@@ -73,6 +73,15 @@ async def checked_pieces(body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, No
         # What stopped in the middle would wait for the garbage collector otherwise.
         if hasattr(body, "aclose"):
             await body.aclose()
+
+
+def failed_upload(error: Exception) -> TransportError:
+    """Return the error of a request whose body could not be sent as a whole: its head, and perhaps more, has left."""
+    said = str(error) if isinstance(error, PynectorError) else f"{type(error).__name__}: {text_of(error)}"
+    problem = TransportError(f"the body could not be sent: {said}", phase="write", sent="partial")
+    problem.transient = False
+    problem.__cause__ = error
+    return problem
 
 
 def encode_form(data: Any) -> Body:
