@@ -174,7 +174,7 @@ def test_the_names_of_a_package_are_there(package: str) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_grows_too_large(path: Path) -> None:
     source = path.read_text()
-    assert len(source.splitlines()) < 400
+    assert len(source.splitlines()) < 450
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             assert length(node) < 50, node.name

@@ -286,6 +286,6 @@ def late(timeout: float, cancelled: BaseException | None = None) -> TimeoutError
     )
 
 
-def escaped() -> TransportError:
+def escaped(handle: Handle | None = None) -> TransportError:
     """Give the error of a request whose transport raised a cancellation that nobody had asked for."""
     return TransportError("the transport cancelled the request by itself")

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from .batch import Batch, checked_requests
 from .config import CLIENT_SETTINGS, Setting, at_least, positive_seconds, resolve, seconds
-from .errors import ConfigurationError, PynectorError
+from .errors import ConfigurationError, PynectorError, for_another
 from .lifecycle import Lifecycle
 from .retry import RetryPolicy, repeated
-from .runtime import Runtime
 from .session import Session
 from .stats import Stats
 from .telemetry import ObservedRequest, Telemetry, parse_propagation, propagation, valid_propagation
@@ -279,10 +278,13 @@ class Pynector:
             if observed is not None:
                 observed.retried(error, attempt, wait)
 
-        async def send(left: float) -> Any:
-            return await self._request(data, options, left, observed)
+        # One session for all: a client that is closed meanwhile is not connected again for what was begun before.
+        session = self._lifecycle.current()
 
-        return await repeated(send, policy, limit, Runtime.current().clock, tell)
+        async def send(left: float) -> Any:
+            return await self._request_in(session, data, options, left, observed)
+
+        return await repeated(send, policy, limit, session.runtime.clock, tell, session.sleep)
 
     # Numbers
 
@@ -330,7 +332,13 @@ class Pynector:
     async def _request(
         self, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None = None
     ) -> Any:
-        session, limit = await self._lifecycle.ready(limit)
+        session = self._lifecycle.current()
+        return await self._request_in(session, data, options, limit, observed)
+
+    async def _request_in(
+        self, session: Session, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None
+    ) -> Any:
+        limit = await session.ready(limit)
         if observed is not None and session.observable:
             options = observed.options(options)
         return await session.request(data, options, limit)
@@ -345,7 +353,7 @@ class Pynector:
                 self._lifecycle.counters.failed(error, len(batch.requests))
                 if batch.raise_on_error:
                     raise
-                return [error] * len(batch.requests)
+                return [for_another(error, batch.name(index)) for index in range(len(batch.requests))]
         return await session.run(batch)
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import copy
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -218,6 +219,14 @@ class HTTPStatusError(TransportError):
 def most_sent(first: Sent | None, second: Sent | None) -> Sent | None:
     """Return the larger of two amounts sent: what two tries of one request come to together."""
     return max(first, second, key=_BY_AMOUNT.index)
+
+
+def for_another(error: PynectorError, request: str | None) -> PynectorError:
+    """Return an error like `error` that belongs to another request: no two requests share one."""
+    other = copy.copy(error)
+    other.request = request
+    other.__cause__ = error.__cause__
+    return other
 
 
 def text_of(error: BaseException) -> str:

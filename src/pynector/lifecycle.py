@@ -46,6 +46,8 @@ class Lifecycle:
         self._runtime: Runtime | None = None
         self._factory: TransportFactory | None = None
         self.session: Session | None = None
+        # Those whose end was begun: whoever closes next finishes what a cancelled `close` has left.
+        self._ending: list[Session] = []
         self.counters = Counters()
         if transport is not None:
             self.transport = check_transport(transport)
@@ -87,31 +89,27 @@ class Lifecycle:
             PynectorError: If it cannot connect.
         """
         session = self.current()
-        if not session.connected:
-            started = session.runtime.clock()
-            try:
-                await session.connect_within(limit)
-            except PynectorError as error:
-                self.counters.failed(error)
-                raise
-            limit -= session.runtime.clock() - started
-        return session, limit
+        return session, await session.ready(limit)
 
     async def close(self) -> None:
         """End the session; a transport of the caller's own stays connected.
+
+        If it is cancelled, what needs no waiting is done, and the next call does the rest.
 
         Raises:
             PynectorError: If it is in use on another running loop, or the transport cannot disconnect.
         """
         session = self.session
-        if session is None:
-            return
-        over = session.runtime.is_over()
-        if not over and not session.runtime.serves():
-            raise _in_use_elsewhere()
-        self.session = None
-        if not over:
-            await session.close(disconnect=self._factory is not None)
+        if session is not None:
+            if not session.runtime.is_over() and not session.runtime.serves():
+                raise _in_use_elsewhere()
+            self.session = None
+            self._ending.append(session)
+        for ending in list(self._ending):
+            if ending.runtime.serves():
+                await ending.close(disconnect=self._factory is not None)
+            if ending in self._ending and (ending.runtime.serves() or ending.runtime.is_over()):
+                self._ending.remove(ending)
 
     def stats(self) -> Stats:
         """Give the numbers of all sessions."""

@@ -8,9 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
-
-from .errors import PynectorError, TimeoutError, TransportError
+from .errors import PynectorError, Sent, TimeoutError, TransportError
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,7 @@ async def repeated(
     limit: float,
     clock: Callable[[], float],
     tell: Callable[[PynectorError, int, float], None],
+    sleep: Callable[[float], Awaitable[None]],
 ) -> Any:
     """Send a request again and again while it fails in a way that may pass, and give its answer.
 
@@ -68,22 +67,28 @@ async def repeated(
         limit: Seconds that all attempts and waits may take together; math.inf for no end.
         clock: The event loop's clock.
         tell: Told of an error, the attempt it ended, and the seconds before the next one.
+        sleep: Waits for some seconds, or raises what ends the matter.
 
     Raises:
         TimeoutError: If the time is over.
-        PynectorError: The last failure.
+        PynectorError: The last failure. Whatever it is, its `sent` is the most of all attempts.
     """
     end = clock() + limit
     attempt = 1
-    sent: Any = "none"
+    sent: Sent | None = "none"
+    wait: float | None = None
     while True:
-        left = end - clock()
-        if left <= 0:
-            raise TimeoutError(f"no answer in time in {attempt - 1} attempts", sent=sent)
         try:
+            if wait is not None:
+                await sleep(wait)
+            left = end - clock()
+            if left <= 0:
+                raise TimeoutError(f"no answer in time in {attempt - 1} attempts", sent="none")
             answer = await send(left)
         except PynectorError as error:
-            sent = getattr(error, "sent", None)
+            if isinstance(error, (TransportError, TimeoutError)):
+                error.after(sent)
+                sent = error.sent
             wait = policy.wait_before_next(attempt, error)
             if wait is None or clock() + wait >= end:
                 raise
@@ -92,7 +97,6 @@ async def repeated(
             if hasattr(answer, "attempts"):
                 answer.attempts = attempt
             return answer
-        await anyio.sleep(wait)
         attempt += 1
 
 

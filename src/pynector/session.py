@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,9 @@ from .batch import (
 from .config import at_least
 from .errors import (
     ConfigurationError,
+    Phase,
     PynectorError,
+    Sent,
     TimeoutError,
     TransportError,
     as_pynector_error,
@@ -37,6 +40,9 @@ from .transport.serial import SerialExchange
 
 # How long `aclose` waits for a transport that does not disconnect (seconds).
 CLOSE_PATIENCE = 5.0
+
+# The scopes of sessions that the caller is inside: who closes the client from there cannot wait for himself.
+_inside: ContextVar[tuple[anyio.CancelScope, ...]] = ContextVar("pynector_inside", default=())
 
 
 class Session:
@@ -113,6 +119,33 @@ class Session:
         if self.submit is None and self.capacity is not None:
             self._gate = anyio.Semaphore(self.capacity, fast_acquire=True)
 
+    async def ready(self, limit: float) -> float:
+        """Connect unless that is done, and return what is left of `limit` seconds.
+
+        Raises:
+            PynectorError: If it cannot, which counts as a failed request.
+        """
+        if self.connected and not self._closed:
+            return limit
+        started = self.runtime.clock()
+        try:
+            await self.connect_within(limit)
+        except PynectorError as error:
+            self._counters.failed(error)
+            raise
+        return limit - (self.runtime.clock() - started)
+
+    async def sleep(self, duration: float) -> None:
+        """Wait for some seconds.
+
+        Raises:
+            TransportError: If the client is closed meanwhile.
+        """
+        with self._guard():
+            await anyio.sleep(duration)
+        if self._closed:
+            raise _closed()
+
     async def connect_within(self, timeout: float) -> None:
         """Connect as `connect` does, or raise TimeoutError after `timeout` seconds."""
         with self._guard(self.runtime.clock() + timeout) as scope:
@@ -130,14 +163,17 @@ class Session:
         """
         self._closed = True
         for answer, handle in list(self._awaited.items()):
+            problem = _closed(handle)
             if handle is not None:
                 handle.cancel()
-            answer.fail(0, _closed())
-        if self._active:
-            for scope in self._active:
-                scope.cancel()
-            # Nothing may be using the transport any more when it is disconnected, or used again.
-            with anyio.CancelScope(shield=True, deadline=self.runtime.clock() + CLOSE_PATIENCE):
+            answer.fail(0, problem)
+        for scope in self._active:
+            scope.cancel()
+        # Nothing may be using the transport any more when it is disconnected, or used again.
+        with anyio.CancelScope(shield=True, deadline=self.runtime.clock() + CLOSE_PATIENCE):
+            while not self._active.issubset(_inside.get()):
+                if self._quiet.is_set():
+                    self._quiet = anyio.Event()
                 await self._quiet.wait()
         if disconnect:
             with anyio.CancelScope(shield=True, deadline=self.runtime.clock() + CLOSE_PATIENCE):
@@ -151,11 +187,13 @@ class Session:
         """Give a cancel scope that `close` cancels too."""
         with anyio.CancelScope(deadline=deadline) as scope:
             self._active.add(scope)
+            token = _inside.set((*_inside.get(), scope))
             try:
                 yield scope
             finally:
+                _inside.reset(token)
                 self._active.discard(scope)
-                if self._closed and not self._active:
+                if self._closed:
                     self._quiet.set()
 
     # Numbers
@@ -169,15 +207,17 @@ class Session:
     def stats(self) -> Stats:
         """Give the numbers of the client."""
         counters, origins = self._counters, self.origins()
-        started = sum(driver.scheduler.started for driver in self._batches)
-        total = sum(driver.scheduler.total for driver in self._batches)
+        # A copy made at once: any thread may ask.
+        schedulers = [driver.scheduler for driver in list(self._batches)]
+        started = sum(scheduler.started for scheduler in schedulers)
+        total = sum(scheduler.total for scheduler in schedulers)
         told = [(count.active, count.idle) for count in origins if count.active is not None]
         connections = {"active": sum(a for a, _ in told), "idle": sum(i or 0 for _, i in told)} if told else {}
         return Stats(
             requests=counters.requests,
             errors=dict(counters.errors),
             retries=counters.retries,
-            in_flight=self._singles + sum(driver.scheduler.in_flight for driver in self._batches),
+            in_flight=self._singles + sum(scheduler.in_flight for scheduler in schedulers),
             queued=total - started + sum(count.queued for count in origins),
             connections=connections,
             transport=counts_of(self.transport),
@@ -211,11 +251,18 @@ class Session:
             self._counters.requests += 1
             return answer
         except Exception as error:
-            problem = as_pynector_error(error, self.describe(data, options))
+            problem = self._problem(error, data, options)
             self._counters.failed(problem)
             raise problem from _cause(error)
         finally:
             self._singles -= 1
+
+    def _problem(self, error: Exception, data: Any, options: Mapping[str, Any]) -> PynectorError:
+        """Return the PynectorError for what a request failed with, named where the transport has not named it."""
+        problem = as_pynector_error(error)
+        if problem.request is None:
+            problem.request = self.describe(data, options)
+        return problem
 
     async def _request_by_submit(self, submit: Submit, data: Any, options: dict[str, Any], timeout: float) -> Any:
         answer = Answer(self.runtime.new_future())
@@ -273,7 +320,7 @@ class Session:
             try:
                 response = await stack.enter_async_context(open_stream(data, options, timeout))
             except Exception as error:
-                problem = as_pynector_error(error, self.describe(data, options))
+                problem = self._problem(error, data, options)
                 self._counters.failed(problem)
                 raise problem from _cause(error)
             try:
@@ -308,7 +355,7 @@ class Session:
             with self._guard(batch.deadline) as scope:
                 await driver.run()
         except BaseException:
-            collector.abandon(lambda index: _closed())
+            _abandon(driver, batch, _closed)
             raise
         finally:
             self._batches.discard(driver)
@@ -316,12 +363,24 @@ class Session:
         if not collector.complete():
             late_now = scope.cancelled_caught or batch.deadline <= clock()
             reason = _closed if self._closed else _batch_late if late_now else escaped
-            collector.abandon(lambda index: batch.translate(reason(), index))
+            _abandon(driver, batch, reason)
             failure = failure or reason()
         self._counters.collected(collector.results, collector.failures)
         if batch.raise_on_error and failure is not None:
             raise failure
         return collector.results
+
+
+def _abandon(driver: Driver, batch: Batch, reason: Callable[[Handle | None], TransportError | TimeoutError]) -> None:
+    """End a batch; what has no answer gets the error that `reason` makes."""
+
+    def error(index: int, handle: Handle | None) -> PynectorError:
+        problem = reason(handle)
+        if index >= driver.scheduler.started:
+            problem.sent = "none"
+        return batch.translate(problem, index)
+
+    driver.collector.abandon(error)
 
 
 def counts_of(transport: Any) -> dict[str, int]:
@@ -365,12 +424,22 @@ def _not_connected(error: Exception) -> PynectorError:
     return wrapped
 
 
-def _closed() -> TransportError:
-    return TransportError("the client was closed before the answer came")
+def _closed(handle: Handle | None = None) -> TransportError:
+    phase, sent = _progress(handle)
+    problem = TransportError("the client was closed before the answer came", phase=phase, sent=sent)
+    problem.transient = False
+    return problem
 
 
-def _batch_late() -> TimeoutError:
-    return TimeoutError("the batch's timeout passed before the answer came")
+def _batch_late(handle: Handle | None = None) -> TimeoutError:
+    phase, sent = _progress(handle)
+    return TimeoutError("the batch's timeout passed before the answer came", phase=phase, sent=sent)
+
+
+def _progress(handle: Handle | None) -> tuple[Phase | None, Sent | None]:
+    """Say how far a request has come, if its transport can tell."""
+    progress = getattr(handle, "progress", None)
+    return (None, None) if progress is None else progress()
 
 
 def _cause(error: BaseException) -> BaseException | None:

@@ -99,6 +99,10 @@ class ScriptedServer:
         """Replace the scripts, for those that need the server's address."""
         self._scripts = scripts
 
+    def refuse(self) -> None:
+        """Accept no more connections: they are refused from now on."""
+        self._stop_accepting()
+
     @property
     def url(self) -> str:
         """The base URL without a slash at its end."""
@@ -126,18 +130,21 @@ class ScriptedServer:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stopping = True
-        if self._listening:
-            # accept() in another thread does not notice that its socket is closed, but it does notice a connection.
-            with socket.create_connection(("127.0.0.1", self.port), PATIENCE):
-                self._accepting.join(PATIENCE)
-        self._listener.close()
+        self._stop_accepting()
         for sock in self._sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(PATIENCE)
         assert not any(thread.is_alive() for thread in self._threads), "a script waits for an event nobody sets"
+
+    def _stop_accepting(self) -> None:
+        if self._listening and not self._stopping:
+            self._stopping = True
+            # accept() in another thread does not notice that its socket is closed, but it does notice a connection.
+            with socket.create_connection(("127.0.0.1", self.port), PATIENCE):
+                self._accepting.join(PATIENCE)
+        self._listener.close()
 
     def _accept(self) -> None:
         while True:

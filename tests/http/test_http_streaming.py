@@ -373,7 +373,7 @@ async def test_a_length_that_is_no_number_is_refused(client: Pynector) -> None:
 
 @pytest.mark.parametrize("wrong", ["text", 7, None])
 async def test_an_iterator_gives_bytes(client: Pynector, wrong: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"must give bytes, not {type(wrong).__name__}"):
+    with pytest.raises(PynectorError, match=f"must give bytes, not {type(wrong).__name__}"):
         await client.request({"path": "/echo", "content": pieces_of(b"a", wrong)})
     assert await client.request({"path": "/id/1"}) == b"1"
 

@@ -36,6 +36,10 @@ def translate(error: BaseException, token: int) -> BaseException:
     return translated
 
 
+def given_up(token: int, handle: Any) -> BaseException:
+    return Translated(token)
+
+
 def collecting(total: int, started: int | None = None, **kwargs: Any) -> tuple[Scheduler, Collector]:
     scheduler = Scheduler(total, max(total, 1), **kwargs)
     for _ in range(total if started is None else started):
@@ -98,7 +102,7 @@ class Collecting(RuleBasedStateMachine):
     @rule()
     def abandon(self) -> None:
         in_flight = [token for token in self.handles if token not in self.settled]
-        self.collector.abandon(Translated)
+        self.collector.abandon(given_up)
         self.abandoned = True
         for token in range(self.total):
             if token not in self.settled:
@@ -175,7 +179,7 @@ def test_abandoning_cancels_what_is_in_flight_only() -> None:
     collector.attach(0, done)
     collector.attach(1, flying)
     collector.succeed(0, b"a")
-    collector.abandon(Translated)
+    collector.abandon(given_up)
     assert (done.cancelled, flying.cancelled) == (0, 1)
     assert collector.results[0] == b"a"
     assert [result.args for result in collector.results[1:]] == [(1,), (2,), (3,)]
@@ -185,7 +189,7 @@ def test_abandoning_cancels_what_is_in_flight_only() -> None:
 def test_a_completion_out_of_cancel_is_ignored() -> None:
     _, collector = collecting(1)
     collector.attach(0, Given(lambda: collector.fail(0, OSError("cancelled"))))
-    collector.abandon(Translated)
+    collector.abandon(given_up)
     assert collector.results[0].__cause__ is None
     assert collector.failures == 1
 

@@ -75,15 +75,15 @@ class Collector:
         """Say whether every entry has its answer or its error."""
         return self._scheduler.in_flight == 0 and self._scheduler.started == self._scheduler.total
 
-    def abandon(self, error: Callable[[int], BaseException]) -> None:
-        """End the batch: cancel what is in flight, and put `error(index)` in each place without an answer."""
+    def abandon(self, error: Callable[[int, Any], BaseException]) -> None:
+        """End the batch: cancel what is in flight, and put `error(index, handle)` in each place without an answer."""
         self._scheduler.stopped = True
         for token in range(self._scheduler.total):
             if self._done[token]:
                 continue
             self._done[token] = 1
             handle = self.results[token]
-            self.results[token] = error(token)
+            self.results[token] = error(token, handle)
             self.failures += 1
             if token < self._scheduler.started:
                 self._scheduler.finish(True)

@@ -19,6 +19,7 @@ cdef class Exchange:
     cdef public bint repeatable
     cdef public Py_ssize_t limit
     cdef public Py_ssize_t hops
+    cdef public str sent
     cdef public bint plain
     cdef public object sink
     cdef public object observer

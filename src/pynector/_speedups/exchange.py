@@ -21,6 +21,7 @@ class Exchange:
         repeatable: Whether it may be sent again if the connection was dead before it arrived.
         limit: The most bytes its body may have, or NO_LIMIT.
         hops: How many redirects it has followed.
+        sent: How much of it had left on earlier tries: before a redirect, or on a connection that was dead.
         started: When it began, on the event loop's clock in seconds.
         connection: The connection it is on, or None.
         engine: What it is given up at.
@@ -49,6 +50,7 @@ class Exchange:
         "queued",
         "repeatable",
         "request",
+        "sent",
         "settings",
         "sink",
         "started",
@@ -82,6 +84,7 @@ class Exchange:
         self.repeatable = True
         self.limit = NO_LIMIT
         self.hops = 0
+        self.sent: Any = "none"
         self.plain = True
         self.sink: Any = None
         self.observer: Any = None
@@ -93,6 +96,13 @@ class Exchange:
         if self.completion is not None:
             self.completion = None
             self.engine.give_up(self)
+
+    def progress(self) -> Any:
+        """Say what is under way, and how much of the request has left."""
+        if self.connection is None:
+            return "connect", self.sent
+        phase = self.connection.phase()
+        return phase, "full" if phase != "write" or self.sent == "full" else "partial"
 
 
 class Receiver:

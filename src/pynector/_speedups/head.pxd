@@ -21,6 +21,7 @@ cdef class Head:
     cdef public bint chunked
     cdef public bint encoded
     cdef public bint keep
+    cdef public bint leads_on
     cdef public Py_ssize_t timeout
     cdef public object problem
 
@@ -47,6 +48,8 @@ cdef class Head:
     @cython.locals(name=bytes, value=bytes, part=bytes, key=bytes, digits=bytes)
     cdef object _read_field(self, bytes line)
 
+
+cpdef bint is_redirect(int status) except -1
 
 @cython.locals(size=Py_ssize_t, at=Py_ssize_t, fold=int, wanted="const unsigned char*")
 cdef bint matches(

@@ -32,11 +32,12 @@ class Head:
         chunked: Whether the body comes in chunks.
         encoded: Whether the body has a content coding.
         keep: Whether the connection stays open.
+        leads_on: Whether there is a Location.
         timeout: For how many seconds the server keeps it open, or NO_LENGTH.
         problem: What is wrong with the framing, or None.
     """
 
-    __slots__ = ("chunked", "encoded", "keep", "length", "problem", "status", "timeout")
+    __slots__ = ("chunked", "encoded", "keep", "leads_on", "length", "problem", "status", "timeout")
 
     def __init__(self) -> None:
         self.clear()
@@ -48,6 +49,7 @@ class Head:
         self.chunked = False
         self.encoded = False
         self.keep = True
+        self.leads_on = False
         self.timeout = NO_LENGTH
         self.problem: Any = None
 
@@ -149,8 +151,8 @@ class Head:
         start = head.find(b"\r\n") + 2
         while start > 1:
             end = head.find(b"\r\n", start)
-            # c, t and k, in either case.
-            if head[start] | 32 in (99, 116, 107):
+            # c, t, k and l, in either case.
+            if head[start] | 32 in (99, 116, 107, 108):
                 self._read_field(head[start:] if end < 0 else head[start:end])
             start = end + 2
 
@@ -166,12 +168,19 @@ class Head:
             self.chunked = True
         elif name == CONTENT_ENCODING:
             self.encoded = True
+        elif name == b"location":
+            self.leads_on = self.leads_on or len(value.strip()) > 0
         elif name == KEEP_ALIVE:
             for part in value.split(b","):
                 key, _, digits = part.partition(b"=")
                 digits = digits.strip()[:9]
                 if key.strip().lower() == b"timeout" and digits.isdigit():
                     self.timeout = int(digits)
+
+
+def is_redirect(status: int) -> bool:
+    """Say whether a status is one of a redirect, if there is a Location."""
+    return status == 301 or status == 302 or status == 303 or status == 307 or status == 308
 
 
 def matches(data: Any, start: int, end: int, expected: bytes, folded: bool) -> bool:

@@ -2,12 +2,13 @@ cimport cython
 
 from pynector._speedups.cbytes cimport seal, uninitialised, writable
 from pynector._speedups.exchange cimport Exchange, Owner
-from pynector._speedups.head cimport Head
+from pynector._speedups.head cimport Head, is_redirect
 
 cdef bint COMPILED
 cdef Py_ssize_t NO_LENGTH
 cdef Py_ssize_t DIRECT
 cdef Py_ssize_t MOST_DIRECT
+cdef Py_ssize_t UNWANTED
 cdef Py_ssize_t MOST_HEADERS
 
 
@@ -29,6 +30,7 @@ cdef class ConnectionCore:
     cdef bint _excess
     cdef bint _complete
     cdef bint _final
+    cdef bint _is_unwanted
     cdef Py_ssize_t _length
     cdef Py_ssize_t _size
     cdef Py_ssize_t _offset
@@ -43,6 +45,7 @@ cdef class ConnectionCore:
     cdef public bint scans
 
     cdef object _reset(self)
+    cdef object _leave_body(self)
     cpdef object start(self, Exchange exchange)
     cpdef str phase(self)
     cpdef object on_message_begin(self)

@@ -6,7 +6,7 @@ It is driven by an event loop's BufferedProtocol calls, and knows neither pools 
 from typing import Any
 
 from .exchange import Exchange, Owner
-from .head import Head
+from .head import Head, is_redirect
 
 COMPILED = not __file__.endswith(".py")
 
@@ -17,6 +17,9 @@ DIRECT = 1 << 16
 
 # Not even a memory allocator should take a peer's word for more; beyond it the body grows as it comes.
 MOST_DIRECT = 1 << 28
+
+# A redirect's body is read up to this size, so that its connection can be used again, and dropped (bytes).
+UNWANTED = 1 << 16
 
 # The most bytes of a status line and header fields, interim responses included.
 MOST_HEADERS = 1 << 18
@@ -62,6 +65,7 @@ class ConnectionCore:
         "_final",
         "_head",
         "_interim",
+        "_is_unwanted",
         "_length",
         "_make_parser",
         "_offset",
@@ -111,6 +115,7 @@ class ConnectionCore:
         self._chunks: list[bytes] = []
         self._complete = False
         self._final = False
+        self._is_unwanted = False
         self._length = NO_LENGTH
         self._size = 0
         self._offset = 0
@@ -219,6 +224,7 @@ class ConnectionCore:
             return
         self.version = self._parser.get_http_version()
         self._final = True
+        self._is_unwanted = fields.leads_on and is_redirect(status) and self.exchange.settings["follow_redirects"]
         sink = self.exchange.sink
         if sink is not None and self._problem is None:
             sink.head(self, status, self._head, self.version)
@@ -228,7 +234,9 @@ class ConnectionCore:
             self._stale = True
         elif not fields.chunked and fields.length >= 0:
             self._length = fields.length
-            if sink is not None:
+            if self._is_unwanted and self._length > UNWANTED:
+                self._leave_body()
+            if self._is_unwanted or sink is not None:
                 return
             if 0 <= self.exchange.limit < self._length:
                 self._problem = TOO_LARGE
@@ -244,6 +252,11 @@ class ConnectionCore:
             self._excess = True
             return
         size = len(chunk)
+        if self._is_unwanted:
+            self._size += size
+            if self._size > UNWANTED:
+                self._leave_body()
+            return
         if self.exchange.sink is not None:
             self.exchange.sink.feed(chunk)
             return
@@ -264,6 +277,12 @@ class ConnectionCore:
 
     # Inside
 
+    def _leave_body(self) -> None:
+        """Take the answer for complete, although its body is not: nobody wants it, and the connection goes with it."""
+        self._complete = True
+        self._excess = True
+        self._stale = True
+
     def _take_plain(self, count: int) -> bool:
         """Take the first bytes of a response without the parser, or say that they are not plain."""
         fields, exchange = self._fields, self.exchange
@@ -271,7 +290,7 @@ class ConnectionCore:
         length, status = fields.length, fields.status
         if start < 0 or exchange.is_head or status < 200 or status == 204 or status == 304:
             return False
-        if exchange.sink is not None:
+        if exchange.sink is not None or (is_redirect(status) and start + length > count):
             return False
         if start + length < count or length > MOST_DIRECT or 0 <= exchange.limit < length:
             return False
@@ -359,9 +378,11 @@ class ConnectionCore:
         exchange, fields = self.exchange, self._fields
         if exchange.sink is not None:
             exchange.sink.end()
-        if exchange.upload is not None and not exchange.upload.finished:
+        if exchange.upload is not None:
             # RFC 9112 section 9.3: the rest of the body would be read as the next request.
-            keep = False
+            keep = keep and exchange.upload.finished
+            exchange.upload.stop()
+            exchange.upload = None
         self.exchange = None
         self.used = True
         self._owner.answered(

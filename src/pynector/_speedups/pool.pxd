@@ -31,8 +31,10 @@ cdef class PoolCore(Owner):
     cdef bint _is_usable(self, ConnectionCore connection, bint repeatable, double now) except -1
     cpdef object _begin(self, ConnectionCore connection, Exchange exchange)
     cpdef object _start_clock(self, Exchange exchange)
-    @cython.locals(life=double)
+    @cython.locals(life=double, exchange=Exchange)
     cpdef object _free(self, ConnectionCore connection, Py_ssize_t server_timeout)
+    @cython.locals(exchange=Exchange)
+    cpdef object _give(self, ConnectionCore connection)
     @cython.locals(freed=ConnectionCore, version=str)
     cpdef object answered(
         self,
@@ -49,6 +51,9 @@ cdef class PoolCore(Owner):
     @cython.locals(exchange=Exchange)
     cpdef object on_alarm(self, ConnectionCore connection)
     cpdef object connect(self, Exchange exchange)
+    cpdef object part_with(self, ConnectionCore connection)
+    cpdef object look_closer(self, ConnectionCore connection, Py_ssize_t server_timeout)
+    cpdef object not_begun(self, ConnectionCore connection, Exchange exchange, object error)
     cpdef object plan_purge(self)
 
 

@@ -61,8 +61,9 @@ class PoolCore(Owner):
         self._idle: list[Any] = []
         self._open: set[Any] = set()
         self._connecting = 0
-        # Each waiter either has a connection made for it, and its clock runs, or it is queued, and it does not.
-        self._bound: dict[Exchange, None] = {}
+        # Each waiter either has a connection made for it, by an attempt, and its clock runs, or it is queued, and it
+        # does not.
+        self._bound: dict[Exchange, Any] = {}
         self._queued: Any = deque()
         self._purge_timer: Any = None
 
@@ -92,9 +93,13 @@ class PoolCore(Owner):
     def _begin(self, connection: ConnectionCore, exchange: Exchange) -> None:
         if exchange.queued != 0.0:
             self._start_clock(exchange)
-        if exchange.observer is not None:
-            exchange.observer.connected(connection.transport.get_extra_info("peername"))
-        connection.start(exchange)
+        try:
+            if exchange.observer is not None:
+                exchange.observer.connected(connection.transport.get_extra_info("peername"))
+            connection.start(exchange)
+        except Exception as error:
+            self.not_begun(connection, exchange, error)
+            return
         if exchange.deadline < connection.alarm:
             self.arm(connection, exchange.deadline)
 
@@ -105,13 +110,13 @@ class PoolCore(Owner):
 
     def _free(self, connection: ConnectionCore, server_timeout: int) -> None:
         """Give a connection to the exchange that has waited longest, or keep it."""
-        if self._bound:
-            exchange = next(iter(self._bound))
-            del self._bound[exchange]
-            self._begin(connection, exchange)
-            return
-        if self._queued:
-            self._begin(connection, self._queued.popleft())
+        if self._bound or self._queued:
+            exchange: Exchange = next(iter(self._bound)) if self._bound else self._queued[0]
+            # Its end may have come with the last answer: what may not be sent again would be lost.
+            if not exchange.repeatable and is_readable(connection.descriptor):
+                self.look_closer(connection, server_timeout)
+            else:
+                self._give(connection)
             return
         life = self._expiry
         if server_timeout >= 0 and server_timeout - MARGIN < life:
@@ -123,6 +128,15 @@ class PoolCore(Owner):
         self._idle.append(connection)
         if self._purge_timer is None:
             self.plan_purge()
+
+    def _give(self, connection: ConnectionCore) -> None:
+        """Give a connection to the exchange that has waited longest."""
+        if self._bound:
+            exchange = next(iter(self._bound))
+            self._bound.pop(exchange).exchange = None
+        else:
+            exchange = self._queued.popleft()
+        self._begin(connection, exchange)
 
     def answered(
         self,
@@ -142,7 +156,7 @@ class PoolCore(Owner):
         if reusable and not (len(exchange.payload) > SMALL and freed.transport.get_write_buffer_size() > 0):
             self._free(freed, server_timeout)
         elif freed.transport is not None:
-            freed.transport.close()
+            self.part_with(freed)
         self._engine.answered(exchange, status, head, body, encoded, version)
 
     # Deadlines: one timer a connection, set anew only when it goes off or a deadline is earlier
@@ -175,6 +189,18 @@ class PoolCore(Owner):
 
     def connect(self, exchange: Exchange) -> None:
         """Make a connection for an exchange."""
+        raise NotImplementedError
+
+    def part_with(self, connection: ConnectionCore) -> None:
+        """Close a connection that was not left as the next exchange would need it."""
+        raise NotImplementedError
+
+    def look_closer(self, connection: ConnectionCore, server_timeout: int) -> None:
+        """Find out whether a connection with something to read is at its end, and close it or give it on."""
+        raise NotImplementedError
+
+    def not_begun(self, connection: ConnectionCore, exchange: Exchange, error: Exception) -> None:
+        """Take note that an exchange could not be started."""
         raise NotImplementedError
 
     def plan_purge(self) -> None:

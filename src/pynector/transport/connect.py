@@ -129,7 +129,7 @@ class Connector:
         return addresses
 
 
-def no_connection(error: Exception) -> ConnectError:
+def no_connection(error: BaseException) -> ConnectError:
     """Give the error of a connection that cannot be made."""
     return ConnectError(f"no connection: {text_of(error)}", phase="connect", sent="none")
 

@@ -79,7 +79,11 @@ class StreamTransport(Protocol):
 
 
 class Handle(Protocol):
-    """What `submit` may give back."""
+    """What `submit` may give back.
+
+    It may have a method `progress() -> tuple[Phase | None, Sent | None]`, which says how far the request has come: the
+    error of a request that is ended from outside says so then.
+    """
 
     def cancel(self) -> None:
         """Give the request up: its completion is not called any more, and nothing of it stays behind."""

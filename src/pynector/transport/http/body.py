@@ -75,7 +75,7 @@ async def checked_pieces(body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, No
             await body.aclose()
 
 
-def failed_upload(error: Exception) -> TransportError:
+def failed_upload(error: BaseException) -> TransportError:
     """Return the error of a request whose body could not be sent as a whole: its head, and perhaps more, has left."""
     said = str(error) if isinstance(error, PynectorError) else f"{type(error).__name__}: {text_of(error)}"
     problem = TransportError(f"the body could not be sent: {said}", phase="write", sent="partial")

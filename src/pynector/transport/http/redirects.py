@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from ..._speedups.head import is_redirect
 from ...errors import ConfigurationError, ProtocolError
 from .headers import Headers, Pair
 from .request import PreparedRequest
 from .urls import resolve_location
-
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 # Anything else may be a credential, whatever its name: Authorization, Cookie, api-key, x-auth-token, ...
 _HARMLESS = frozenset(
@@ -24,7 +23,9 @@ _HARMLESS = frozenset(
         "user-agent",
     }
 )
-_ABOUT_THE_BODY = frozenset({"content-encoding", "content-language", "content-location", "content-type"})
+_ABOUT_THE_BODY = frozenset(
+    {"content-encoding", "content-language", "content-length", "content-location", "content-type"}
+)
 
 
 def redirected(
@@ -42,7 +43,7 @@ def redirected(
         ProtocolError: If the Location is not an http or https URL.
     """
     location = headers.get("location")
-    if status not in _REDIRECTS or not location:
+    if not is_redirect(status) or not location:
         return None
     try:
         url = resolve_location(request.url, location)

@@ -285,6 +285,11 @@ def _below_base(path: str | None, where: str, client: HTTPOptions) -> URL:
     return join_path(client.base, path, where)
 
 
+def has_flow(auth: Any) -> bool:
+    """Say whether `auth` is an httpx.Auth, whose requests depend on the answers."""
+    return hasattr(auth, "async_auth_flow") and not isinstance(auth, type)
+
+
 def split_auth(auth: Any) -> tuple[str | None, Any]:
     """Give the Authorization value of `auth`, or the httpx.Auth that it is.
 
@@ -304,7 +309,7 @@ def split_auth(auth: Any) -> tuple[str | None, Any]:
     if isinstance(auth, str) and auth:
         ((_, credentials),) = header_pairs({"Authorization": f"Bearer {auth}"}, "auth")
         return credentials, None
-    if hasattr(auth, "async_auth_flow") and not isinstance(auth, type):
+    if has_flow(auth):
         return None, auth
     raise ConfigurationError(
         f"auth must be a tuple (user, password), a bearer token as str, or an httpx.Auth, not {type(auth).__name__}"

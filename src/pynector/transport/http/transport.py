@@ -43,6 +43,7 @@ class HTTPTransport:
         self._options = HTTPOptions(options, USER_AGENT)
         self.on_connection: Callable[[str, str, int], None] | None = None
         self._engine: Engine | None = None
+        self._ending: list[Engine] = []
         self.submit: Callable[..., Any] | None = None
         self._pending: tuple[Any, dict[str, Any]] | None = None
 
@@ -91,10 +92,14 @@ class HTTPTransport:
 
     async def disconnect(self) -> None:
         """Close every connection."""
-        engine, self._engine = self._engine, None
-        self.submit = None
-        if engine is not None:
+        if self._engine is not None:
+            self._ending.append(self._engine)
+            self._engine = self.submit = None
+        # One whose end was cancelled in the middle is ended by the next call.
+        for engine in list(self._ending):
             await engine.disconnect()
+            if engine in self._ending:
+                self._ending.remove(engine)
 
     async def exchange(self, data: Any, /, **options: Any) -> bytes | Response:
         """Send a request and give the decoded body, or a Response with `as_response=True`.

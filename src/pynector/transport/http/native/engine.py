@@ -14,7 +14,6 @@ from ...._speedups.exchange import NO_LIMIT, Exchange
 from ....errors import (
     ConfigurationError,
     Phase,
-    PynectorError,
     Sent,
     TimeoutError,
     TransportError,
@@ -27,13 +26,13 @@ from ..answers import answer_of, next_hop, raw_limit
 from ..engine import Engine
 from ..headers import Headers, header_pairs_of
 from ..options import REQUEST_SETTINGS, HTTPOptions
-from ..request import IDEMPOTENT, PreparedRequest, observed, prepare
+from ..request import IDEMPOTENT, PreparedRequest, has_flow, observed, prepare
 from ..response import RawResponse, Response
 from ..streaming import RawStream
 from ..urls import URL
 from .pool import Pool
 from .streaming import IncomingStream, Upload
-from .wire import declared_length, encode_fields, encode_request, plain_encoder
+from .wire import declared_length, decode_request, encode_fields, encode_request, plain_encoder
 
 # What one read takes at the most (bytes).
 SCRATCH = 1 << 18
@@ -90,8 +89,7 @@ class NativeEngine(CarrierCore):
 
     async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
         """See Engine."""
-        request = prepare(data, options, self.options)
-        if request.auth is not None and self._make_other is not None:
+        if self._make_other is not None and has_flow(options.get("auth", self.options.auth)):
             return await self._other_engine().open(data, options, timeout)
         now = self.loop.time()
         exchange = Exchange(self, data, options, now + timeout, None, 0, now)
@@ -117,7 +115,9 @@ class NativeEngine(CarrierCore):
             exchange.settings = settings
             exchange.plain = _is_plain(settings)
             exchange.limit = _limit(settings)
-            if request.auth is not None and self._make_other is None:
+            if request.auth is None:
+                pool = self._load(exchange, request)
+            elif self._make_other is None:
                 raise ConfigurationError("a custom auth flow needs http_engine='auto' or 'httpx'")
         except Exception as error:
             self.failed(exchange, error)
@@ -125,7 +125,7 @@ class NativeEngine(CarrierCore):
         if request.auth is not None:
             exchange.pool = _Errand(self.spawn(self._run_elsewhere(exchange)))
         else:
-            self._load(exchange, request).dispatch(exchange, now)
+            pool.dispatch(exchange, now)
 
     def _submit_encoded(self, exchange: Exchange, now: float) -> bool:
         """Start a request that the encoder of plain ones can write, or say that it is not one."""
@@ -144,7 +144,7 @@ class NativeEngine(CarrierCore):
         except Exception as error:
             self.failed(exchange, error)
             return True
-        exchange.payload = payload if observer is None else self._told(observer, payload)
+        exchange.payload = payload if observer is None else self._told(exchange, observer, payload)
         exchange.observer = observer
         exchange.settings = settings
         exchange.plain = observer is None and _is_plain(settings)
@@ -155,13 +155,17 @@ class NativeEngine(CarrierCore):
         self._own_pool.dispatch(exchange, now)
         return True
 
-    def _told(self, observer: RequestObserver, payload: bytes) -> bytes:
+    def _told(self, exchange: Exchange, observer: RequestObserver, payload: bytes) -> bytes:
         """Tell an observer of a plain request, and give the request with the header fields that it adds."""
         line, _, rest = payload.partition(b"\r\n")
         size = len(rest) - rest.index(b"\r\n\r\n") - 4
         method = line[: line.index(b" ")].decode("ascii")
         added = observer.attempt(method, self._target_of(payload), self.options.header_pairs, size)
-        return b"%b\r\n%b%b" % (line, encode_fields(added), rest) if added else payload
+        if not added:
+            return payload
+        # What it adds belongs to this attempt.
+        exchange.request = decode_request(payload, self._own_pool.origin)
+        return b"%b\r\n%b%b" % (line, encode_fields(added), rest)
 
     def _target_of(self, payload: bytes) -> URL:
         """Give the URL of a plain request."""
@@ -186,17 +190,21 @@ class NativeEngine(CarrierCore):
         return self._pool(request.url.origin)
 
     def request_of(self, exchange: Exchange) -> PreparedRequest:
-        """Give the request of an exchange, which is prepared when somebody needs it."""
+        """Return the request of an exchange: what was sent, whatever has become of the caller's objects."""
         if exchange.request is None:
-            exchange.request = prepare(exchange.data, exchange.options, self.options)
+            exchange.request = decode_request(exchange.payload, exchange.pool.origin)
         request: PreparedRequest = exchange.request
         return request
 
     def give_up(self, exchange: Exchange) -> None:
         """See Exchange.cancel."""
-        if exchange.upload is not None:
-            exchange.upload.stop()
+        self._stop_upload(exchange)
         exchange.pool.give_up(exchange)
+
+    def _stop_upload(self, exchange: Exchange) -> None:
+        upload, exchange.upload = exchange.upload, None
+        if upload is not None:
+            upload.stop()
 
     async def _run_elsewhere(self, exchange: Exchange) -> None:
         """Run an exchange on the other engine."""
@@ -257,8 +265,9 @@ class NativeEngine(CarrierCore):
         elapsed = self.loop.time() - exchange.started
         return Response(status, Headers.of_head(head), body, str(url), f"HTTP/{version}", elapsed)
 
-    def send_again(self, exchange: Exchange, problem: PynectorError) -> None:
+    def send_again(self, exchange: Exchange, problem: TransportError) -> None:
         """Send a request again, whose connection was dead before it arrived."""
+        exchange.sent = problem.sent
         if exchange.observer is not None:
             exchange.observer.failed(problem)
             exchange.payload = encode_request(observed(self.request_of(exchange), exchange.observer))
@@ -267,16 +276,25 @@ class NativeEngine(CarrierCore):
     def follow(self, exchange: Exchange, following: PreparedRequest) -> None:
         """Send the request that a redirect asks for."""
         exchange.hops += 1
-        self._load(exchange, following).dispatch(exchange, self.loop.time())
+        exchange.sent = "full"
+        try:
+            pool = self._load(exchange, following)
+        except Exception as error:
+            self.failed(exchange, error)
+            return
+        pool.dispatch(exchange, self.loop.time())
 
     def failed(self, exchange: Exchange, error: Exception) -> None:
         """See CarrierCore."""
+        self._stop_upload(exchange)
         completion = exchange.completion
         if completion is None:
             return
         exchange.completion = None
         problem = as_pynector_error(error)
-        if problem.request is None and not isinstance(problem, ConfigurationError):
+        if isinstance(problem, (TransportError, TimeoutError)):
+            problem.after(exchange.sent)
+        if problem.request is None and exchange.payload:
             problem.request = self.request_of(exchange).label
         completion.fail(exchange.token, problem)
 
@@ -300,10 +318,10 @@ class NativeEngine(CarrierCore):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def forget(self, origin: Origin) -> None:
+    def forget(self, pool: Pool) -> None:
         """Drop an empty pool: a crawler meets very many origins."""
-        if self.options.base is None or origin != self.options.base.origin:
-            self._pools.pop(origin, None)
+        if pool is not self._own_pool:
+            self._pools.pop(pool.origin, None)
 
     def origins(self) -> list[OriginCounts]:
         """See Engine."""
@@ -319,14 +337,16 @@ class NativeEngine(CarrierCore):
     async def disconnect(self) -> None:
         """Close every connection; what is in flight fails."""
         self.closed = True
-        tasks = list(self._tasks)
+        # First what needs no waiting: this may be cancelled, and it may be one of these tasks that calls it.
+        for pool in list(self._pools.values()):
+            pool.close()
+        tasks = self._tasks - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks)
         if self._other is not None:
             await self._other.disconnect()
-        for pool in self._pools.values():
-            pool.close()
         # A transport releases its socket in one of the loop's next turns, over TLS a little later.
         for _ in range(CLOSING_TURNS):
             if all(pool.is_empty for pool in self._pools.values()):

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from ...._speedups.exchange import Exchange
 from ...._speedups.http1 import TOO_LARGE, ConnectionCore
-from ...._speedups.pool import PoolCore
-from ....errors import ConnectionLost, ProtocolError, PynectorError, Sent, TimeoutError, TransportError
-from ...connect import Origin
+from ...._speedups.pool import PoolCore, is_readable
+from ....errors import (
+    ConnectionLost,
+    Phase,
+    ProtocolError,
+    PynectorError,
+    Sent,
+    TimeoutError,
+    TransportError,
+    text_of,
+)
+from ...connect import Origin, no_connection
 from ...protocol import OriginCounts
 from ..decoding import too_large
 
@@ -22,6 +31,28 @@ class Connection(ConnectionCore, asyncio.BufferedProtocol):
     """A connection that asyncio accepts as a protocol."""
 
     __slots__ = ()
+
+
+class Attempt:
+    """A connection on its way.
+
+    Args:
+        exchange: What it is made for.
+
+    Attributes:
+        exchange: See above; None once that has ended or got another connection.
+        phase: What is under way, "connect" or "tls".
+        task: Makes the connection.
+        timer: Goes off at the deadline of the exchange it was begun for.
+    """
+
+    __slots__ = ("exchange", "phase", "task", "timer")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange: Exchange | None = exchange
+        self.phase: Phase = "connect"
+        self.task: asyncio.Task[None] | None = None
+        self.timer: asyncio.TimerHandle | None = None
 
 
 class Pool(PoolCore):
@@ -69,11 +100,13 @@ class Pool(PoolCore):
         """End an exchange whose caller does not want its answer any more."""
         connection = exchange.connection
         if exchange in self._bound:
-            del self._bound[exchange]
+            self._relieve(self._bound.pop(exchange))
         elif connection is None:
             self._queued.remove(exchange)
+            self._forget_if_empty()
         else:
             connection.exchange = None
+            exchange.connection = None
             connection.transport.abort()
 
     def close(self) -> None:
@@ -81,16 +114,23 @@ class Pool(PoolCore):
         if self._purge_timer is not None:
             self._purge_timer.cancel()
             self._purge_timer = None
-        ended = [*self._bound, *self._queued]
+        waiting = [*self._bound, *self._queued]
+        ended: list[tuple[Exchange, Phase, Sent]] = [(each, "connect", "none") for each in waiting]
+        for attempt in self._bound.values():
+            attempt.exchange = None
         self._bound.clear()
         self._queued.clear()
         for connection in self._open:
-            if connection.exchange is not None:
-                ended.append(connection.exchange)
+            exchange = connection.exchange
+            if exchange is not None:
+                phase = connection.phase()
+                ended.append((exchange, phase, "partial" if phase == "write" else "full"))
                 connection.exchange = None
+                exchange.connection = None
             connection.transport.abort()
-        for exchange in ended:
-            self._engine.failed(exchange, TransportError("the client was closed before the answer came"))
+        for exchange, phase, sent in ended:
+            said = "the client was closed before the answer came"
+            self._engine.failed(exchange, TransportError(said, phase=phase, sent=sent))
 
     # The connections' calls
 
@@ -104,16 +144,27 @@ class Pool(PoolCore):
             error = ProtocolError(f"the server broke the protocol: {problem}", phase=phase, sent="full")
         self._engine.failed(exchange, error)
 
+    def not_begun(self, connection: ConnectionCore, exchange: Exchange, error: Exception) -> None:
+        """See PoolCore."""
+        connection.exchange = None
+        exchange.connection = None
+        if connection.transport is not None:
+            connection.transport.abort()
+        problem = TransportError(f"the request could not be written: {text_of(error)}", phase="write", sent="partial")
+        problem.__cause__ = error
+        self._engine.failed(exchange, problem)
+
     def lost(self, connection: Connection, exchange: Exchange | None, error: Any, phase: Any, heard: bool) -> None:
         """Take note that a connection is gone, and that its exchange, if any, has no answer."""
-        self._open.discard(connection)
+        if connection in self._open:
+            self._open.discard(connection)
+            self._engine.tell("close", *self.origin[1:])
         if connection in self._idle:
             self._idle.remove(connection)
         if connection.timer is not None:
             connection.timer.cancel()
             connection.timer = None
         connection.release()
-        self._engine.tell("close", *self.origin[1:])
         if exchange is not None:
             exchange.connection = None
             sent: Sent = "partial" if phase == "write" else "full"
@@ -129,43 +180,133 @@ class Pool(PoolCore):
             self._engine.failed(exchange, problem)
         self._serve_waiters()
 
+    def part_with(self, connection: ConnectionCore) -> None:
+        """See PoolCore."""
+        if connection.transport.get_write_buffer_size():
+            # The rest of its request would hold it open for as long as the server does not read.
+            connection.transport.abort()
+        else:
+            connection.transport.close()
+
+    def look_closer(self, connection: ConnectionCore, server_timeout: int) -> None:
+        """See PoolCore. Without TLS it is at its end, or has what nobody asked for."""
+        if self.origin[0] == "https":
+            # What there is may be no more than a session ticket.
+            self._engine.spawn(self._read_then_give(connection, server_timeout))
+        else:
+            connection.transport.close()
+
+    async def _read_then_give(self, connection: ConnectionCore, server_timeout: int) -> None:
+        await _let_the_loop_read()
+        if connection.transport is None or connection.transport.is_closing():
+            return
+        if is_readable(connection.descriptor):
+            connection.transport.abort()
+        elif self._bound or self._queued:
+            self._give(connection)
+        else:
+            self._free(connection, server_timeout)
+
     # Connections
 
     def connect(self, exchange: Exchange) -> None:
         """Make a connection for an exchange; another gets it if this one is served before."""
-        self._bound[exchange] = None
         self._connecting += 1
-        self._engine.spawn(self._open_for(exchange))
+        attempt = Attempt(exchange)
+        self._bind(exchange, attempt)
+        attempt.task = self._engine.spawn(self._try_to_connect(attempt))
 
-    async def _open_for(self, exchange: Exchange) -> None:
-        remaining = None
+    def _bind(self, exchange: Exchange, attempt: Attempt) -> None:
+        attempt.exchange = exchange
+        self._bound[exchange] = attempt
+        if attempt.timer is not None:
+            attempt.timer.cancel()
+            attempt.timer = None
         if exchange.deadline != math.inf:
-            remaining = max(0.0, exchange.deadline - self._loop.time())
-        engine = self._engine
-        problem: PynectorError
-        try:
-            connection = await asyncio.wait_for(engine.connector.connect(self.origin, self._make_connection), remaining)
-        except asyncio.TimeoutError:
-            problem = TimeoutError("not connected in time", phase="connect", sent="none")
-        except PynectorError as error:
-            problem = error
-        else:
-            if connection.transport is not None:
-                self._open.add(connection)
-                engine.tell("open", *self.origin[1:])
-                self._hand_over(connection, exchange)
-                return
-            problem = ConnectionLost("the server closed the connection at once", phase="write", sent="none")
-        finally:
-            self._connecting -= 1
-        if exchange in self._bound:
-            del self._bound[exchange]
-            engine.failed(exchange, problem)
-        self._serve_waiters()
+            attempt.timer = self._loop.call_at(exchange.deadline, self._on_late, attempt)
 
-    def _hand_over(self, connection: Connection, exchange: Exchange) -> None:
+    def _relieve(self, attempt: Attempt) -> None:
+        """Give an attempt that nobody waits for any more to somebody who does, or end it."""
+        attempt.exchange = None
+        if self._queued:
+            exchange = self._queued.popleft()
+            self._start_clock(exchange)
+            self._bind(exchange, attempt)
+        elif attempt.task is not None:
+            # At once: a task that has not begun is not told of its end.
+            task = attempt.task
+            self._on_attempt_ended(attempt)
+            task.cancel()
+            self._forget_if_empty()
+
+    def _on_late(self, attempt: Attempt) -> None:
+        attempt.timer = None
+        exchange = attempt.exchange
+        if exchange is not None:
+            del self._bound[exchange]
+        phase = attempt.phase
+        self._relieve(attempt)
+        if exchange is not None:
+            self._engine.failed(exchange, TimeoutError("not connected in time", phase=phase, sent="none"))
+
+    async def _try_to_connect(self, attempt: Attempt) -> None:
+        try:
+            connection = await self._connected(attempt)
+        except BaseException as error:
+            self._on_attempt_ended(attempt)
+            self._refuse(attempt, error)
+            self._serve_waiters()
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._on_attempt_ended(attempt)
+            self._open.add(connection)
+            self._engine.tell("open", *self.origin[1:])
+            self._hand_over(connection, attempt)
+
+    async def _connected(self, attempt: Attempt) -> Connection:
+        connection: Connection = await self._engine.connector.connect(self.origin, self._make_connection)
+        try:
+            if attempt.exchange is not None and not attempt.exchange.repeatable:
+                await self._look_at_new(connection)
+            if connection.transport is None:
+                raise ConnectionLost("the server closed the connection at once", phase="write", sent="none")
+        except BaseException:
+            if connection.transport is not None:
+                connection.transport.abort()
+            raise
+        return connection
+
+    async def _look_at_new(self, connection: Connection) -> None:
+        """Find out whether the server has ended a new connection before it takes what cannot be repeated."""
+        if self.origin[0] == "https":
+            await _let_the_loop_read()
+        elif connection.transport is not None and is_readable(connection.descriptor):
+            connection.transport.abort()
+            await _let_the_loop_read()
+
+    def _on_attempt_ended(self, attempt: Attempt) -> None:
+        if attempt.task is not None:
+            attempt.task = None
+            self._connecting -= 1
+        if attempt.timer is not None:
+            attempt.timer.cancel()
+            attempt.timer = None
+
+    def _refuse(self, attempt: Attempt, error: BaseException) -> None:
+        exchange, attempt.exchange = attempt.exchange, None
+        if exchange is None:
+            return
+        del self._bound[exchange]
+        problem = error if isinstance(error, PynectorError) else no_connection(error)
+        if problem is not error:
+            problem.__cause__ = error
+        self._engine.failed(exchange, problem)
+
+    def _hand_over(self, connection: Connection, attempt: Attempt) -> None:
         """Give a new connection to the exchange it was made for, if that one still waits."""
-        if exchange in self._bound:
+        exchange = attempt.exchange
+        if exchange is not None:
             del self._bound[exchange]
             self._begin(connection, exchange)
         else:
@@ -180,6 +321,14 @@ class Pool(PoolCore):
             exchange = self._queued.popleft()
             self._start_clock(exchange)
             self.connect(exchange)
+        self._forget_if_empty()
+
+    def _forget_if_empty(self) -> None:
+        if self.is_empty:
+            if self._purge_timer is not None:
+                self._purge_timer.cancel()
+                self._purge_timer = None
+            self._engine.forget(self)
 
     def _has_room(self) -> bool:
         return len(self._open) + self._connecting < self._limit
@@ -197,11 +346,15 @@ class Pool(PoolCore):
             self._close(connection)
         if self._idle:
             self.plan_purge()
-        elif self.is_empty:
-            self._engine.forget(self.origin)
 
     def plan_purge(self) -> None:
         """See PoolCore."""
         if self._idle:
             first = min(connection.idle_until for connection in self._idle)
             self._purge_timer = self._loop.call_at(first + 0.001, self._purge)
+
+
+async def _let_the_loop_read() -> None:
+    """Wait until the loop has polled its sockets and taken what they had: that is over after its second turn."""
+    for _ in range(2):
+        await asyncio.sleep(0)

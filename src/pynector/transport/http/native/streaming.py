@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...._speedups.exchange import Exchange
 from ....errors import ConfigurationError, PynectorError
 from ..answers import next_hop
-from ..body import checked_pieces
+from ..body import checked_pieces, failed_upload
 from ..headers import Pair, header_pairs_of
 from ..request import PreparedRequest
 from ..response import RawResponse
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # When this much of a body waits for its reader, the socket is not read until half of it is taken (bytes).
 HIGH_WATER = 1 << 18
+
+# What it costs to keep a chunk, whatever its size (bytes).
+OVERHEAD = 64
 
 
 class IncomingStream:
@@ -75,7 +78,7 @@ class IncomingStream:
         if not self._is_open:
             return
         self._chunks.append(chunk)
-        self._size += len(chunk)
+        self._size += len(chunk) + OVERHEAD
         if self._size > HIGH_WATER and not self._is_paused:
             self._is_paused = True
             self._exchange.connection.transport.pause_reading()
@@ -129,7 +132,7 @@ class IncomingStream:
                 return b""
             await self._wait()
         chunk = self._chunks.popleft()
-        self._size -= len(chunk)
+        self._size -= len(chunk) + OVERHEAD
         if self._is_paused and self._size <= HIGH_WATER // 2:
             self._resume()
         return chunk
@@ -160,19 +163,23 @@ class IncomingStream:
 class Upload:
     """Writes a request's body from an async iterator: in chunks, or as many bytes as its Content-Length says.
 
-    It stands before the exchange's completion, and stops when the exchange has ended.
+    It is over when its exchange has its answer or its error: whoever gives that stops it.
 
     Args:
         engine: Where the exchange runs.
         exchange: The request.
         body: Gives bytes.
         length: How many there are, or None if that is not known.
+
+    Attributes:
+        finished: Whether all of the body is written.
     """
 
     def __init__(
         self, engine: NativeEngine, exchange: Exchange, body: AsyncIterable[bytes], length: int | None
     ) -> None:
         self.finished = False
+        self._stopped = False
         self._engine = engine
         self._exchange = exchange
         self._body = body
@@ -180,8 +187,6 @@ class Upload:
         self._writable = asyncio.Event()
         self._writable.set()
         self._task: asyncio.Task[None] | None = None
-        self._completion = exchange.completion
-        exchange.completion = self
         exchange.upload = self
 
     # The connection's calls
@@ -200,18 +205,10 @@ class Upload:
 
     # The exchange's end
 
-    def succeed(self, token: int, response: Any) -> None:
-        """See Completion."""
-        self.stop()
-        self._completion.succeed(token, response)
-
-    def fail(self, token: int, error: BaseException) -> None:
-        """See Completion."""
-        self.stop()
-        self._completion.fail(token, error)
-
     def stop(self) -> None:
         """Write no more."""
+        self._stopped = True
+        # Its own task it may be, where the body's iterator closes the client.
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
 
@@ -219,16 +216,20 @@ class Upload:
         exchange = self._exchange
         try:
             await self._write(connection.transport)
-        except Exception as error:
-            if exchange.completion is not None:
+        except BaseException as error:
+            if not self._stopped:
                 exchange.pool.give_up(exchange)
-                self._engine.failed(exchange, error)
+                self._engine.failed(exchange, failed_upload(error))
+            if not isinstance(error, Exception):
+                raise
 
     async def _write(self, transport: Any) -> None:
         sent = 0
         async with aclosing(checked_pieces(self._body)) as pieces:
             async for piece in pieces:
                 sent += len(piece)
+                if self._stopped:
+                    return
                 if self._length is None:
                     transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                 elif sent <= self._length:
@@ -236,6 +237,8 @@ class Upload:
                 else:
                     break
                 await self._writable.wait()
+        if self._stopped:
+            return
         if self._length is None:
             transport.write(b"0\r\n\r\n")
         elif sent != self._length:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterable
 
 from ...._speedups.encoder import WITH_BODY, RequestEncoder
+from ...connect import Origin
 from ..body import encode_json
 from ..headers import Pair, merged_headers
 from ..options import HTTPOptions
 from ..request import PreparedRequest, cookie_pairs, split_auth
+from ..urls import URL
 
 
 def encode_request(request: PreparedRequest) -> bytes:
@@ -25,6 +27,17 @@ def encode_request(request: PreparedRequest) -> bytes:
     elif body or request.method in WITH_BODY:
         lines.append(f"Content-Length: {len(body or b'')}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + (body or b"")
+
+
+def decode_request(payload: bytes, origin: Origin) -> PreparedRequest:
+    """Return the request that was encoded so, by `encode_request` or by the encoder of plain ones."""
+    head, _, body = payload.partition(b"\r\n\r\n")
+    line, *fields = head.decode("latin-1").split("\r\n")
+    method, target, _ = line.split(" ")
+    url = URL(*origin, target)
+    pairs = [(name, value) for name, _, value in (field.partition(": ") for field in fields)]
+    own = [pair for pair in pairs if pair[0].lower() != "content-length" and pair != ("Host", url.authority)]
+    return PreparedRequest(method, url, own, body or None)
 
 
 def encode_fields(fields: list[Pair]) -> bytes:

@@ -1,0 +1,208 @@
+"""The pool of connections: attempts that nobody waits for, dead connections, and what is forgotten."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anyio
+import pytest
+from scripted import ScriptedServer, answer, chunked, eventually
+
+from pynector import ConnectionLost, Pynector, TimeoutError
+from pynector.testing import LoopbackServer
+from pynector.transport.http import HTTPTransportFactory
+
+Play = Callable[..., ScriptedServer]
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """An address where a connection is neither accepted nor refused: its queue is full."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        with socket.create_connection(listener.getsockname()):
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+async def give_up(client: Pynector, count: int, how: str) -> None:
+    """Ask for what cannot be connected to, and stop waiting for it."""
+    if how == "late":
+        for result in await client.batch_request([({"path": "/"}, {"timeout": 0.1})] * count):
+            assert isinstance(result, TimeoutError)
+        return
+    async with anyio.create_task_group() as tasks:
+        for _ in range(count):
+            tasks.start_soon(client.request, {"path": "/"})
+        await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("how", ["cancelled", "late"])
+@pytest.mark.parametrize("max_connections", [1, 2])
+async def test_an_attempt_that_nobody_waits_for_is_ended(
+    deaf: str, engine: str, how: str, max_connections: int
+) -> None:
+    async with Pynector(base_url=deaf, http_engine=engine, max_connections=max_connections) as client:
+        await give_up(client, max_connections, how)
+        started = time.monotonic()
+        with pytest.raises(TimeoutError) as late:
+            await client.request({"path": "/"}, timeout=0.3)
+        assert time.monotonic() - started < 3
+        assert (late.value.phase, late.value.sent) == ("connect", "none")
+        stats = client.stats()
+        assert (stats.in_flight, stats.queued) == (0, 0)
+
+
+@pytest.mark.parametrize("engine", ["native"])
+async def test_an_attempt_goes_to_whom_waits_when_its_own_request_is_given_up(play: Play, engine: str) -> None:
+    server = play([answer(b"for the second")])
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=1) as client:
+        first = anyio.CancelScope()
+        results: list[Any] = []
+
+        async def ask(path: str, scope: anyio.CancelScope) -> None:
+            with scope:
+                results.append(await client.request({"path": path}))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, "/first", first)
+            await anyio.lowlevel.checkpoint()
+            tasks.start_soon(ask, "/second", anyio.CancelScope())
+            await anyio.lowlevel.checkpoint()
+            first.cancel()
+        assert results == [b"for the second"]
+    assert len(server.connections) == 1
+
+
+# Keeps a segment back until it is full, or the end is to go with it.
+CORK = getattr(socket, "TCP_CORK", getattr(socket, "TCP_NOPUSH", socket.TCP_NODELAY))
+
+
+class DyingServer:
+    """Answers each connection's first request, and ends the connection in the same segment."""
+
+    host = "127.0.0.1"
+
+    def __init__(self) -> None:
+        self.served = 0
+        self._listener = socket.create_server((self.host, 0), backlog=200)
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                sock, _ = self._listener.accept()
+                with sock:
+                    data = sock.recv(65536)
+                    if data == b"stop":
+                        return
+                    if data:
+                        self.served += 1
+                        # No Connection: close: only the FIN tells, in the segment of the answer.
+                        sock.setsockopt(socket.IPPROTO_TCP, CORK, 1)
+                        sock.sendall(answer(b"ok"))
+                        sock.shutdown(socket.SHUT_WR)
+
+    def __enter__(self) -> DyingServer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with socket.create_connection(("127.0.0.1", self.port)) as sock:
+            sock.sendall(b"stop")
+        self._thread.join()
+        self._listener.close()
+
+
+async def test_a_connection_that_ended_with_its_answer_takes_no_post(engine: str) -> None:
+    with DyingServer() as server:
+        async with Pynector(base_url=server.url, http_engine=engine, max_connections=4) as client:
+            requests: list[Any] = [({"method": "POST", "path": "/", "json": n}, {}) for n in range(200)]
+            results = await client.batch_request(requests, max_concurrency=4)
+            lost = [result for result in results if isinstance(result, ConnectionLost)]
+            assert not lost
+            assert server.served == len(requests)
+
+
+class EverywhereServer(DyingServer):
+    """The same on every address of the loopback network."""
+
+    host = "0.0.0.0"
+
+
+@pytest.mark.parametrize("kind", ["ended", "refused"])
+async def test_origins_are_forgotten_with_their_last_connection(engine: str, kind: str) -> None:
+    with EverywhereServer() as server:
+        port = server.port if kind == "ended" else 9
+        transport = HTTPTransportFactory().create_transport(http_engine=engine)
+        async with transport, Pynector(transport) as client:
+            requests: list[Any] = [({"url": f"http://127.0.{n >> 6}.{n & 63 or 1}:{port}/"}, {}) for n in range(300)]
+            results = await client.batch_request(requests, max_concurrency=20)
+            assert all((result == b"ok") is (kind == "ended") for result in results)
+            assert await eventually(lambda: transport.origins() == [])
+
+
+async def test_a_client_s_own_origin_is_kept(server: LoopbackServer, engine: str) -> None:
+    async with Pynector(base_url=server.url, http_engine=engine, max_keepalive=0) as client:
+        for number in range(3):
+            assert await client.request({"path": f"/id/{number}"}) == str(number).encode()
+
+
+# Bodies that nobody wants
+
+
+@pytest.mark.parametrize("how", ["request", "stream"])
+@pytest.mark.parametrize("framing", ["length", "chunked", "end"])
+@pytest.mark.parametrize("size", [0, 1000, 1 << 16, 1 << 19, 1 << 23])
+async def test_the_body_of_a_redirect_is_dropped(play: Play, engine: str, how: str, framing: str, size: int) -> None:
+    head = b"HTTP/1.1 302 Found\r\nLocation: /next\r\n"
+    if framing == "length":
+        redirect = head + b"Content-Length: %d\r\n\r\n" % size + bytes(size)
+    elif framing == "chunked":
+        pieces = [bytes(min(1000, size - start)) for start in range(0, size, 1000)]
+        redirect = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(*pieces)
+    else:
+        redirect = head + b"\r\n" + bytes(size)
+    ends = ["close"] if framing == "end" else []
+    server = play([[redirect, *ends], answer(b"done")], [answer(b"done")])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        with anyio.fail_after(8):
+            if how == "request":
+                assert await client.request({"path": "/"}) == b"done"
+            else:
+                async with client.stream({"path": "/"}) as response:
+                    assert await response.read() == b"done"
+    kept = size <= 1 << 16 and framing != "end"
+    assert len(server.connections) == (1 if kept else 2)
+
+
+@pytest.mark.parametrize("how", ["request", "stream"])
+async def test_an_endless_redirect_does_not_hold_its_request(play: Play, engine: str, how: str) -> None:
+    endless = [b"HTTP/1.1 302 Found\r\nLocation: /next\r\nTransfer-Encoding: chunked\r\n\r\n"]
+    endless += [b"1000\r\n" + bytes(4096) + b"\r\n"] * 40
+    server = play([[*endless, "hang"]], [answer(b"done")])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        with anyio.fail_after(8):
+            if how == "request":
+                assert await client.request({"path": "/"}, max_response_bytes=10) == b"done"
+            else:
+                async with client.stream({"path": "/"}, max_response_bytes=10) as response:
+                    assert await response.read() == b"done"
+
+
+async def test_a_redirect_that_is_not_followed_keeps_its_body(play: Play, engine: str) -> None:
+    body = bytes(1 << 17)
+    server = play([answer(body, "302 Found", "Location: /next"), answer(body, "302 Found")])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        assert await client.request({"path": "/"}, follow_redirects=False) == body
+        assert await client.request({"path": "/"}) == body
