@@ -40,7 +40,7 @@ class Batch:
         requests: The entries, checked by `checked_requests`.
         options: Options for all entries; an entry's own go before them.
         timeout: Seconds an entry may take that says nothing else; math.inf for no end.
-        window: The most entries in flight at a time, 1 or more.
+        window: The most entries in flight at a time, 1 or more; None: as many as the transport carries.
         deadline: When the whole batch ends, on the event loop's clock in seconds; math.inf for no end.
         raise_on_error: Whether the first failure ends the batch.
         describe: Names a request for error messages.
@@ -50,7 +50,7 @@ class Batch:
     requests: Sequence[Request]
     options: dict[str, Any]
     timeout: float
-    window: int
+    window: int | None
     deadline: float
     raise_on_error: bool
     describe: Describe
@@ -128,13 +128,14 @@ class SubmitDriver:
 
     Args:
         batch: The batch.
+        window: The most entries in flight at a time, 1 or more.
         submit: The transport's `submit`.
         clock: The event loop's clock.
     """
 
-    def __init__(self, batch: Batch, submit: Submit, clock: Callable[[], float]) -> None:
+    def __init__(self, batch: Batch, window: int, submit: Submit, clock: Callable[[], float]) -> None:
         self._batch = batch
-        self.scheduler = Scheduler(len(batch.requests), batch.window, batch.deadline, batch.raise_on_error)
+        self.scheduler = Scheduler(len(batch.requests), window, batch.deadline, batch.raise_on_error)
         self.collector = Collector(self.scheduler, batch.translate)
         self._pump = Pump(
             self.scheduler,
@@ -177,6 +178,7 @@ class ExchangeDriver:
 
     Args:
         batch: The batch.
+        window: The most entries in flight at a time, 1 or more.
         exchange: The transport's `exchange`.
         clock: The event loop's clock.
         gate: Admits as many exchanges at a time as the transport carries, over all batches; None for any number.
@@ -185,6 +187,7 @@ class ExchangeDriver:
     def __init__(
         self,
         batch: Batch,
+        window: int,
         exchange: Exchange,
         clock: Callable[[], float],
         gate: anyio.Semaphore | None,
@@ -193,9 +196,9 @@ class ExchangeDriver:
         self._exchange = exchange
         self._clock = clock
         self._gate = gate
-        self.scheduler = Scheduler(len(batch.requests), batch.window, batch.deadline, batch.raise_on_error)
+        self.scheduler = Scheduler(len(batch.requests), window, batch.deadline, batch.raise_on_error)
         self.collector = Collector(self.scheduler, batch.translate)
-        slots = min(batch.window, len(batch.requests))
+        slots = min(window, len(batch.requests))
         self._deadlines = Deadlines(slots)
         self._scopes: list[anyio.CancelScope] = [anyio.CancelScope() for _ in range(slots)]
         self._alarm = anyio.CancelScope()

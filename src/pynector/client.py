@@ -223,12 +223,12 @@ class Pynector:
             return []
         session = self._lifecycle.current()
         deadline = session.runtime.clock() + limit
-        window = min(max_concurrency or self._max_concurrency or len(entries), len(entries))
+        window = max_concurrency or self._max_concurrency
         batch = Batch(entries, options, self._timeout, window, deadline, raise_on_error, session.describe)
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
             return await self._batch(session, batch, limit)
-        with telemetry.batch(len(entries), window) as observed:
+        with telemetry.batch(len(entries), min(window or len(entries), len(entries))) as observed:
             if observed.wants_entries:
                 batch = replace(batch, observed=observed)
             return observed.collected(await self._batch(session, batch, limit))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
             """The status."""
 
 
-Phase = Literal["connect", "tls", "write", "headers", "body"]
+Phase = Literal["queue", "connect", "tls", "write", "headers", "body"]
 Sent = Literal["none", "partial", "full"]
 
 # How much of a request may have left, least first; None: the transport cannot tell, which is more than "none".
@@ -71,7 +71,8 @@ class _Progress(PynectorError):
     """An error of one exchange, which says how far the exchange had come.
 
     Attributes:
-        phase: What was under way: "connect", "tls", "write", "headers" or "body"; None if the transport cannot tell.
+        phase: What was under way: "queue" (it waited for a connection to be free), "connect", "tls", "write",
+            "headers" or "body"; None if the transport cannot tell.
         sent: How much of the request had left: "none", "partial" or "full"; None if the transport cannot tell.
             After "none" the peer cannot have acted on the request.
     """

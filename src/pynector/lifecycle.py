@@ -8,9 +8,10 @@ from typing import Any
 from .config import nearest
 from .errors import ConfigurationError, PynectorError
 from .runtime import Runtime
-from .session import Session, check_transport, counts_of
+from .session import Session
 from .stats import Counters, Stats
 from .telemetry import Telemetry, watch
+from .transport.capabilities import check_transport, counts_of
 from .transport.registry import TransportFactory, get_transport_factory_registry, option_names
 
 

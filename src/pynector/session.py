@@ -6,7 +6,6 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -23,7 +22,6 @@ from .batch import (
     escaped,
     late,
 )
-from .config import at_least
 from .errors import (
     ConfigurationError,
     Phase,
@@ -35,6 +33,7 @@ from .errors import (
 )
 from .runtime import Runtime, cancellation_is_asked_for
 from .stats import Counters, Stats
+from .transport.capabilities import can_exchange, capacity_of, counts_of
 from .transport.protocol import Handle, OriginCounts
 from .transport.serial import SerialExchange
 
@@ -112,10 +111,8 @@ class Session:
         carrier = transport if can_exchange(transport) else SerialExchange(transport)
         self.submit = getattr(carrier, "submit", None)
         self.exchange = getattr(carrier, "exchange", _no_exchange)
-        self.capacity = getattr(carrier, "max_concurrency", None)
+        self.capacity = capacity_of(carrier)
         self.observable = carrier is transport and bool(getattr(transport, "observable", False))
-        if self.capacity is not None:
-            at_least(1)(self.capacity, f"max_concurrency of {type(transport).__name__}")
         if self.submit is None and self.capacity is not None:
             self._gate = anyio.Semaphore(self.capacity, fast_acquire=True)
 
@@ -283,12 +280,9 @@ class Session:
 
     async def _request_by_exchange(self, data: Any, options: dict[str, Any], timeout: float) -> Any:
         cancelled: BaseException | None = None
-        with self._guard() as scope:
-            # The clock starts when the request does: waiting for its turn does not count.
-            if self._gate is not None:
-                await self._gate.acquire()
+        left = timeout if self._gate is None else await self._turn(self._gate, timeout)
+        with self._guard(self.runtime.clock() + left) as scope:
             try:
-                scope.deadline = self.runtime.clock() + timeout
                 return await self.exchange(data, **options)
             except anyio.get_cancelled_exc_class() as error:
                 if not scope.cancel_called and not cancellation_is_asked_for():
@@ -299,6 +293,17 @@ class Session:
                 if self._gate is not None:
                     self._gate.release()
         raise _closed() if self._closed else late(timeout, cancelled)
+
+    async def _turn(self, gate: anyio.Semaphore, timeout: float) -> float:
+        """Wait for a request's turn, and return what is left of its time."""
+        started = self.runtime.clock()
+        with self._guard(started + timeout) as scope:
+            await gate.acquire()
+        if scope.cancelled_caught:
+            if self._closed:
+                raise _closed()
+            raise TimeoutError(f"no connection was free within {timeout:g} s", phase="queue", sent="none")
+        return timeout - (self.runtime.clock() - started)
 
     @asynccontextmanager
     async def stream(self, data: Any, options: dict[str, Any], timeout: float) -> AsyncIterator[Any]:
@@ -313,7 +318,7 @@ class Session:
             raise ConfigurationError(f"{type(self.transport).__name__} has no stream(): use request()")
         async with AsyncExitStack() as stack:
             if self._gate is not None:
-                await self._gate.acquire()
+                timeout = await self._turn(self._gate, timeout)
                 stack.callback(self._gate.release)
             self._singles += 1
             stack.callback(self._end_single)
@@ -333,6 +338,15 @@ class Session:
     def _end_single(self) -> None:
         self._singles -= 1
 
+    def _window_for(self, batch: Batch) -> int:
+        """Return how many entries of a batch may be in flight."""
+        total = len(batch.requests)
+        wanted = total if batch.window is None else min(batch.window, total)
+        if batch.window is not None and hasattr(self.transport, "make_room"):
+            self.transport.make_room(wanted)
+            self.capacity = capacity_of(self.transport)
+        return wanted if self.capacity is None else min(wanted, self.capacity)
+
     async def run(self, batch: Batch) -> list[Any]:
         """Run a batch and give one answer or error for each entry, in order.
 
@@ -340,15 +354,14 @@ class Session:
             PynectorError: The first failure, if `batch.raise_on_error`.
         """
         clock = self.runtime.clock
-        if self.capacity is not None:
-            batch = replace(batch, window=min(batch.window, self.capacity))
+        window = self._window_for(batch)
         if batch.observed is not None:
             batch.observed.observable = self.observable
         driver: Driver
         if self.submit is not None:
-            driver = SubmitDriver(batch, self.submit, clock)
+            driver = SubmitDriver(batch, window, self.submit, clock)
         else:
-            driver = ExchangeDriver(batch, self.exchange, clock, self._gate)
+            driver = ExchangeDriver(batch, window, self.exchange, clock, self._gate)
         collector = driver.collector
         self._batches.add(driver)
         try:
@@ -383,36 +396,6 @@ def _abandon(driver: Driver, batch: Batch, reason: Callable[[Handle | None], Tra
     driver.collector.abandon(error)
 
 
-def counts_of(transport: Any) -> dict[str, int]:
-    """Give what a transport counts itself; nothing where it does not."""
-    counts = getattr(transport, "counts", None)
-    return {} if counts is None else dict(counts())
-
-
-def can_exchange(transport: Any) -> bool:
-    """Say whether a transport has one of the capabilities beyond `send` and `receive`."""
-    return callable(getattr(transport, "exchange", None)) or callable(getattr(transport, "submit", None))
-
-
-def check_transport(transport: Any) -> Any:
-    """Give the transport.
-
-    Raises:
-        ConfigurationError: If it lacks a method; the message lists what it lacks.
-    """
-    needed = ["connect", "disconnect"]
-    if not can_exchange(transport):
-        needed += ["send", "receive"]
-    missing = [name for name in needed if not callable(getattr(transport, name, None))]
-    if missing or isinstance(transport, type):
-        problem = "is a class, not an instance" if isinstance(transport, type) else "lacks "
-        raise ConfigurationError(
-            f"transport {transport!r} {problem}{', '.join(missing)}: it needs connect, disconnect, "
-            "and either send and receive, exchange, or submit"
-        )
-    return transport
-
-
 async def _no_exchange(data: Any, /, **options: Any) -> Any:
     raise AssertionError("a transport with submit is not driven by exchange")
 
@@ -444,6 +427,3 @@ def _progress(handle: Handle | None) -> tuple[Phase | None, Sent | None]:
 
 def _cause(error: BaseException) -> BaseException | None:
     return error.__cause__ if isinstance(error, PynectorError) else error
-
-
-__all__ = ["Session", "check_transport"]

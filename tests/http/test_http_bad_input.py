@@ -153,7 +153,7 @@ CLIENT_OPTIONS: list[tuple[str, Any, str]] = [
     ("headers", 5, "headers must be a dict"),
     ("headers", {"a b": "c"}, "headers: 'a b'"),
     ("params", 5, "params must be a dict"),
-    *(("max_connections", value, "max_connections") for value in (0, -1, 1.5, True, "5", None)),
+    *(("max_connections", value, "max_connections") for value in (0, -1, 1.5, True, "5")),
     *(("max_keepalive", value, "max_keepalive") for value in (-1, 1.5, True)),
     *(("keepalive_expiry", value, "keepalive_expiry") for value in (0, -1, float("nan"), True, None)),
     *(("http_engine", value, "http_engine must be one of auto, native, httpx") for value in ("curl", None, [])),

@@ -13,7 +13,7 @@ import anyio
 import pytest
 from scripted import ScriptedServer, answer, chunked, eventually
 
-from pynector import ConnectionLost, Pynector, TimeoutError
+from pynector import ConnectionLost, Pynector, PynectorError, TimeoutError
 from pynector.testing import LoopbackServer
 from pynector.transport.http import HTTPTransportFactory
 
@@ -206,3 +206,128 @@ async def test_a_redirect_that_is_not_followed_keeps_its_body(play: Play, engine
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         assert await client.request({"path": "/"}, follow_redirects=False) == body
         assert await client.request({"path": "/"}) == body
+
+
+# Who waits
+
+
+async def failure_of(client: Pynector, request: dict[str, Any], how: str, timeout: float) -> Any:
+    """Send a request in one of the ways there are, and return what it failed with."""
+    if how == "batch":
+        (error,) = await client.batch_request([(request, {"timeout": timeout})])
+        return error
+    with pytest.raises(PynectorError) as failed:
+        await SINGLY[how](client, request, timeout)
+    return failed.value
+
+
+async def streamed(client: Pynector, request: dict[str, Any], timeout: float) -> None:
+    async with client.stream(request, timeout):
+        pass
+
+
+SINGLY: dict[str, Callable[..., Any]] = {
+    "single": lambda client, request, timeout: client.request(request, timeout),
+    "retry": lambda client, request, timeout: client.request_with_retry(request, timeout=timeout),
+    "stream": streamed,
+}
+
+
+@pytest.mark.parametrize("how", ["single", "batch", "stream", "retry"])
+async def test_waiting_for_a_connection_ends_with_the_timeout(server: LoopbackServer, engine: str, how: str) -> None:
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=1) as client:
+        async with client.stream({"path": "/bytes/10000000"}):
+            with anyio.fail_after(8):
+                error = await failure_of(client, {"path": "/id/1"}, how, timeout=0.3)
+        assert isinstance(error, TimeoutError)
+        assert (error.phase, error.sent) == ("queue", "none")
+        assert await client.request({"path": "/id/2"}) == b"2"
+
+
+async def test_a_single_request_s_time_counts_from_the_call(server: LoopbackServer, engine: str) -> None:
+    errors: list[TimeoutError] = []
+
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=2) as client:
+
+        async def ask() -> None:
+            try:
+                await client.request({"path": "/delay/0.4"}, timeout=1.0)
+            except TimeoutError as error:
+                errors.append(error)
+
+        started = time.monotonic()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(12):
+                tasks.start_soon(ask)
+        assert time.monotonic() - started < 2.0
+    # Two at a time, of which each takes 0.4 s: two rounds are done, and what waited on has not begun.
+    assert len(errors) >= 6
+    assert {(error.phase, error.sent) for error in errors} <= {("queue", "none"), ("headers", "full")}
+    assert ("queue", "none") in {(error.phase, error.sent) for error in errors}
+
+
+# How many there may be
+
+
+async def test_max_connections_holds_over_all_origins(engine: str) -> None:
+    with contextlib.ExitStack() as running:
+        servers = [running.enter_context(ScriptedServer([answer()] * 4)) for _ in range(6)]
+        async with Pynector(http_engine=engine, max_connections=3) as client:
+            requests: list[Any] = [({"url": servers[n % 6].url + f"/{n}"}, {}) for n in range(24)]
+            with anyio.fail_after(20):
+                assert await client.batch_request(requests, max_concurrency=3) == [b"ok"] * 24
+            stats = client.stats()
+            assert sum(stats.connections.values()) <= 3
+            with anyio.fail_after(20):
+                async with anyio.create_task_group() as tasks:
+                    for request, _ in requests[:12]:
+                        tasks.start_soon(client.request, request)
+            assert sum(client.stats().connections.values()) <= 3
+
+
+@pytest.mark.parametrize("engine", ["native"])
+async def test_no_origin_waits_for_ever_for_the_connections_of_another(server: LoopbackServer, engine: str) -> None:
+    with ScriptedServer([answer(b"other")]) as other:
+        async with Pynector(base_url=server.url, http_engine=engine, max_connections=2) as client:
+            stop = anyio.Event()
+
+            async def ask_on() -> None:
+                while not stop.is_set():
+                    await client.request({"path": "/delay/0.01"})
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(8):
+                    tasks.start_soon(ask_on)
+                await anyio.sleep(0.1)
+                assert await client.request({"url": f"{other.url}/"}, timeout=8) == b"other"
+                stop.set()
+
+
+@pytest.mark.parametrize("engine", ["native"])
+async def test_max_connections_per_origin(server: LoopbackServer, engine: str) -> None:
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections_per_origin=2) as client:
+        most = 0
+
+        async def ask() -> None:
+            nonlocal most
+            await client.request({"path": "/delay/0.05"})
+            most = max(most, sum(client.stats().connections.values()))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(ask)
+        assert 1 <= most <= 2
+
+
+@pytest.mark.parametrize("engine", ["native"])
+@pytest.mark.parametrize("limit", [None, 120])
+async def test_connections_follow_the_window_unless_they_are_said(
+    server: LoopbackServer, engine: str, limit: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=limit) as client:
+        for _ in range(2):
+            requests: list[Any] = [({"path": "/delay/0.2"}, {})] * 150
+            assert await client.batch_request(requests, max_concurrency=150) == [b"0.2"] * 150
+        assert client.stats().connections["idle"] == (limit or 150)
+    told = [record for record in caplog.records if "max_connections" in record.getMessage()]
+    assert len(told) == (0 if limit is None else 1)

@@ -68,8 +68,9 @@ async def test_the_upload_ends_where_its_request_is_redirected(
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         assert await send(client, request, how) == b"done"
         source.go_on.set()
-        assert await eventually(lambda: source.ended)
-        assert source.readers == 1
+        # It may not even have begun.
+        assert await eventually(lambda: source.ended == source.readers)
+        assert source.readers <= 1
         assert await quiet(client)
     first, second = server.connections
     assert SMUGGLED not in first.received

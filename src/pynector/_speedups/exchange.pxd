@@ -24,7 +24,6 @@ cdef class Exchange:
     cdef public object sink
     cdef public object observer
     cdef public object upload
-    cdef public double queued
 
 
 cdef class Receiver:

@@ -30,7 +30,6 @@ class Exchange:
         sink: Takes the response's head and body as they come, or None to have them whole.
         observer: Told of its attempts, or None.
         upload: Writes the request's body after its head, or None if the payload is all.
-        queued: Since when it waits for a connection to be free, on the event loop's clock; 0.0 if it does not.
     """
 
     __slots__ = (
@@ -47,7 +46,6 @@ class Exchange:
         "payload",
         "plain",
         "pool",
-        "queued",
         "repeatable",
         "request",
         "sent",
@@ -89,7 +87,6 @@ class Exchange:
         self.sink: Any = None
         self.observer: Any = None
         self.upload: Any = None
-        self.queued = 0.0
 
     def cancel(self) -> None:
         """Give the request up: its completion is not called any more."""
@@ -100,7 +97,7 @@ class Exchange:
     def progress(self) -> Any:
         """Say what is under way, and how much of the request has left."""
         if self.connection is None:
-            return "connect", self.sent
+            return self.pool.phase_of_waiting(), self.sent
         phase = self.connection.phase()
         return phase, "full" if phase != "write" or self.sent == "full" else "partial"
 

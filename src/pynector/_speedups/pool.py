@@ -4,7 +4,8 @@ What happens seldom, such as making and losing connections, is the subclass's.
 """
 
 import select
-from collections import deque
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from .exchange import Exchange, Owner
@@ -21,8 +22,73 @@ FRESH = 0.1
 # A server closes a kept connection at the time it named; a request must not cross that on the way (seconds).
 MARGIN = 1.0
 
+# A pool that has no connection, and waits because others have them all, waits no longer than this for one of a pool
+# that would go on to use it (seconds).
+YIELD = 0.1
+
 # A body up to this size fits into a socket's buffer, so that an answer before its end is none of our concern (bytes).
 SMALL = 1 << 14
+
+
+class Room:
+    """How many connections a client may have, over all origins, and which pools wait for one.
+
+    Args:
+        most: The most connections, 1 or more.
+        clock: The event loop's clock.
+        evict: Closes an idle connection of another pool than the one it is called with, if there is any.
+
+    Attributes:
+        most: See above.
+        taken: How many connections are open or being made.
+        starved: The pools that wait and have no connection, in the order of their coming.
+        since: Since when the first of these waits, on the event loop's clock in seconds.
+    """
+
+    __slots__ = ("_clock", "_evict", "_waiting", "most", "since", "starved", "taken")
+
+    def __init__(self, most: int, clock: Callable[[], float], evict: Callable[[Any], object]) -> None:
+        self.most = most
+        self.taken = 0
+        self.starved: dict[Any, None] = {}
+        self.since = 0.0
+        self._waiting: dict[Any, None] = {}
+        self._clock = clock
+        self._evict = evict
+
+    def enter(self, pool: Any, has_none: bool) -> bool:
+        """Take the place of one more connection of a pool, or note that the pool waits for one."""
+        if self.taken < self.most:
+            self.taken += 1
+            self.forget(pool)
+            return True
+        if not has_none:
+            self._waiting[pool] = None
+        elif pool not in self.starved:
+            if not self.starved:
+                self.since = self._clock()
+            self.starved[pool] = None
+        self._evict(pool)
+        return False
+
+    def leave(self) -> None:
+        """Give a place back: to a pool that waits, first one that has no connection at all."""
+        self.taken -= 1
+        self.serve()
+
+    def serve(self) -> None:
+        """Have the pools that wait connect, as far as there are places."""
+        while self.taken < self.most and (self.starved or self._waiting):
+            pool = next(iter(self.starved or self._waiting))
+            self.forget(pool)
+            pool.connect()
+
+    def forget(self, pool: Any) -> None:
+        """Take note that a pool waits no longer."""
+        self._waiting.pop(pool, None)
+        if pool in self.starved:
+            del self.starved[pool]
+            self.since = self._clock()
 
 
 class PoolCore(Owner):
@@ -31,14 +97,15 @@ class PoolCore(Owner):
     Args:
         engine: Told what became of an exchange.
         loop: The event loop.
-        limit: The most connections, 1 or more.
+        room: The client's.
+        limit: The most connections to this origin, 1 or more.
         most_idle: The most idle connections, 0 or more.
         expiry: Seconds a connection may be idle.
     """
 
     __slots__ = (
-        "_bound",
-        "_connecting",
+        "_attempts",
+        "_due",
         "_engine",
         "_expiry",
         "_idle",
@@ -48,23 +115,25 @@ class PoolCore(Owner):
         "_now",
         "_open",
         "_purge_timer",
-        "_queued",
+        "_room",
+        "_waiting",
     )
 
-    def __init__(self, engine: Any, loop: Any, limit: int, most_idle: int, expiry: float) -> None:
+    def __init__(self, engine: Any, loop: Any, room: Room, limit: int, most_idle: int, expiry: float) -> None:
         self._engine = engine
         self._loop = loop
         self._now = loop.time
+        self._room = room
         self._limit = limit
         self._most_idle = most_idle
         self._expiry = expiry
         self._idle: list[Any] = []
         self._open: set[Any] = set()
-        self._connecting = 0
-        # Each waiter either has a connection made for it, by an attempt, and its clock runs, or it is queued, and it
-        # does not.
-        self._bound: dict[Exchange, Any] = {}
-        self._queued: Any = deque()
+        # The connections being made. Each serves whoever then waits longest, not whom it was begun for.
+        self._attempts: list[Any] = []
+        self._waiting: Any = OrderedDict()
+        # When those that wait are looked through for one whose time is over.
+        self._due = NEVER
         self._purge_timer: Any = None
 
     def dispatch(self, exchange: Exchange, now: float) -> None:
@@ -76,11 +145,20 @@ class PoolCore(Owner):
                 self._begin(connection, exchange)
                 return
             connection.transport.close()
-        if len(self._open) + self._connecting < self._limit:
-            self.connect(exchange)
-        else:
-            exchange.queued = now
-            self._queued.append(exchange)
+        self.wait(exchange)
+
+    def wait(self, exchange: Exchange) -> None:
+        """Let an exchange wait for a connection, and see to it that one is made if there may be one more."""
+        self._waiting[exchange] = None
+        if exchange.deadline < self._due:
+            self.watch(exchange.deadline)
+        if self.lacks():
+            self.connect()
+
+    def lacks(self) -> bool:
+        """Say whether there should be one more connection."""
+        attempts = len(self._attempts)
+        return attempts < len(self._waiting) and len(self._open) + attempts < self._limit
 
     def _is_usable(self, connection: ConnectionCore, repeatable: bool, now: float) -> bool:
         if connection.idle_until <= now or connection.transport.is_closing():
@@ -91,8 +169,6 @@ class PoolCore(Owner):
         return not is_readable(connection.descriptor)
 
     def _begin(self, connection: ConnectionCore, exchange: Exchange) -> None:
-        if exchange.queued != 0.0:
-            self._start_clock(exchange)
         try:
             if exchange.observer is not None:
                 exchange.observer.connected(connection.transport.get_extra_info("peername"))
@@ -103,15 +179,14 @@ class PoolCore(Owner):
         if exchange.deadline < connection.alarm:
             self.arm(connection, exchange.deadline)
 
-    def _start_clock(self, exchange: Exchange) -> None:
-        """A request's clock starts when the request does, not while it queues."""
-        exchange.deadline += self._now() - exchange.queued
-        exchange.queued = 0.0
-
     def _free(self, connection: ConnectionCore, server_timeout: int) -> None:
         """Give a connection to the exchange that has waited longest, or keep it."""
-        if self._bound or self._queued:
-            exchange: Exchange = next(iter(self._bound)) if self._bound else self._queued[0]
+        room = self._room
+        if room.starved and (not self._waiting or self._now() - room.since >= YIELD):
+            connection.transport.abort()
+            return
+        if self._waiting:
+            exchange: Exchange = next(iter(self._waiting))
             # Its end may have come with the last answer: what may not be sent again would be lost.
             if not exchange.repeatable and is_readable(connection.descriptor):
                 self.look_closer(connection, server_timeout)
@@ -131,12 +206,7 @@ class PoolCore(Owner):
 
     def _give(self, connection: ConnectionCore) -> None:
         """Give a connection to the exchange that has waited longest."""
-        if self._bound:
-            exchange = next(iter(self._bound))
-            self._bound.pop(exchange).exchange = None
-        else:
-            exchange = self._queued.popleft()
-        self._begin(connection, exchange)
+        self._begin(connection, self._waiting.popitem(False)[0])
 
     def answered(
         self,
@@ -187,8 +257,12 @@ class PoolCore(Owner):
 
     # The subclass's
 
-    def connect(self, exchange: Exchange) -> None:
-        """Make a connection for an exchange."""
+    def connect(self) -> None:
+        """Begin to make the connections that are lacking, as far as there is room."""
+        raise NotImplementedError
+
+    def watch(self, when: float) -> None:
+        """See to it that at that time it is seen whose time is over."""
         raise NotImplementedError
 
     def part_with(self, connection: ConnectionCore) -> None:

@@ -21,6 +21,9 @@ class TransportProtocol(Protocol):
     A transport may have an attribute `max_concurrency`: the most exchanges it carries at a time (int, 1 or more), or
     None for any number. It counts for transports that have `exchange` or `submit`.
 
+    A transport may have a method `make_room(window)`, which is told of the window that a batch asks for before its
+    `max_concurrency` is read.
+
     A transport may have a method `describe(data, options) -> str` that names a request for error messages, without
     anything secret; methods `origins() -> list[OriginCounts]`, which counts its connections, and `counts() -> dict`,
     which gives other numbers of its own by name, both from any thread; and an attribute `on_connection`, which the

@@ -23,6 +23,9 @@ class Engine(Protocol):
     def origins(self) -> list[OriginCounts]:
         """Count connections and requests by origin; any thread may ask."""
 
+    def make_room(self, window: int) -> int:
+        """Take note that a batch is to have `window` requests in flight, and return how many there may be."""
+
     async def exchange(self, data: Any, options: Mapping[str, Any]) -> bytes | Response:
         """Send a request and give its answer.
 

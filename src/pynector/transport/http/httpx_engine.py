@@ -33,7 +33,7 @@ from .headers import Pair
 from .httpx_errors import translated
 from .httpx_module import httpx
 from .httpx_streaming import HttpxStream, deadline_after, within
-from .options import HTTPOptions
+from .options import LEAST, HTTPOptions
 from .request import IDEMPOTENT, PreparedRequest, observed, prepare
 from .response import RawResponse, Response
 from .streaming import RawStream
@@ -106,6 +106,10 @@ class HttpxEngine:
     async def disconnect(self) -> None:
         """See Engine."""
         await self._client.aclose()
+
+    def make_room(self, window: int) -> int:
+        """See Engine."""
+        return self._options.max_connections or LEAST
 
     async def exchange(self, data: Any, options: Mapping[str, Any]) -> bytes | Response:
         """See Engine."""
@@ -262,7 +266,7 @@ class HttpxEngine:
             "verify": tls_context(options.verify, options.cert, alpn),
             "http2": options.http2,
             "limits": httpx.Limits(
-                max_connections=options.max_connections,
+                max_connections=options.max_connections or LEAST,
                 max_keepalive_connections=options.max_keepalive,
                 keepalive_expiry=options.keepalive_expiry,
             ),

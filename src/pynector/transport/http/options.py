@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -77,7 +78,8 @@ CLIENT_SETTINGS = (
     Setting("http2", flag, False, parse_flag),
     Setting("verify", checked_verify, True, parse_verify),
     Setting("cert", optional(checked_cert), None, parse_text),
-    Setting("max_connections", at_least(1), 100, parse_int),
+    Setting("max_connections", optional(at_least(1)), None, parse_int),
+    Setting("max_connections_per_origin", optional(at_least(1)), None, parse_int),
     Setting("max_keepalive", optional(at_least(0)), None, parse_int),
     Setting("keepalive_expiry", positive_seconds, 5.0, parse_float),
     Setting("redirect_headers", _names, ()),
@@ -90,6 +92,21 @@ CLIENT_SETTINGS = (
 keepalive_expiry is in seconds."""
 
 OPTION_NAMES = frozenset(setting.name for setting in (*REQUEST_SETTINGS, *CLIENT_SETTINGS))
+
+
+# How many connections a client that does not say may have at least; it may have as many as its largest window.
+LEAST = 100
+
+
+def most_connections() -> int:
+    """Return how many connections there may be of a client that does not say: well below the limit of descriptors."""
+    try:
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    except (ImportError, OSError, ValueError):
+        return 1 << 9
+    return sys.maxsize if soft == resource.RLIM_INFINITY else max(1, soft * 3 // 4)
 
 
 class HTTPOptions:
@@ -124,7 +141,8 @@ class HTTPOptions:
         self.http2: bool = values["http2"]
         self.verify: bool | str | ssl.SSLContext = values["verify"]
         self.cert: tuple[str, ...] | None = values["cert"]
-        self.max_connections: int = values["max_connections"]
+        self.max_connections: int | None = values["max_connections"]
+        self.max_connections_per_origin: int | None = values["max_connections_per_origin"]
         self.max_keepalive: int | None = values["max_keepalive"]
         self.keepalive_expiry: float = values["keepalive_expiry"]
         self.redirect_headers: tuple[str, ...] = values["redirect_headers"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from ...errors import ConfigurationError, TransportError
 from ..protocol import OriginCounts
 from ..tls import tls_context
 from .engine import Engine
-from .options import OPTION_NAMES, HTTPOptions
+from .options import LEAST, OPTION_NAMES, HTTPOptions
 from .request import label
 from .response import Response
 from .streaming import StreamedResponse
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 USER_AGENT = "pynector"
+
+_log = logging.getLogger("pynector.transport")
 
 
 class HTTPTransport:
@@ -44,13 +47,28 @@ class HTTPTransport:
         self.on_connection: Callable[[str, str, int], None] | None = None
         self._engine: Engine | None = None
         self._ending: list[Engine] = []
+        self._capacity = self._options.max_connections or LEAST
+        self._was_narrow = False
         self.submit: Callable[..., Any] | None = None
         self._pending: tuple[Any, dict[str, Any]] | None = None
 
     @property
     def max_concurrency(self) -> int | None:
         """The most requests at a time: as many as connections, or any number over HTTP/2."""
-        return None if self._options.http2 else self._options.max_connections
+        return None if self._options.http2 else self._capacity
+
+    def make_room(self, window: int) -> None:
+        """Have as many connections as a batch is to have requests in flight, unless the user has said how many."""
+        if self._engine is None or self._options.http2:
+            return
+        self._capacity = self._engine.make_room(window)
+        if window > self._capacity and not self._was_narrow:
+            self._was_narrow = True
+            _log.warning(
+                "max_concurrency=%d, but there are %d connections at the most: see max_connections",
+                window,
+                self._capacity,
+            )
 
     def describe(self, data: Any, options: Mapping[str, Any]) -> str:
         """Name a request by its method and its URL without user, query and fragment."""
@@ -171,10 +189,13 @@ class HTTPTransportFactory:
 
         Args:
             **options: base_url, headers, params, cookies and auth of every request; http_engine ("auto", "native" or
-                "httpx"), http2, verify and cert (TLS), max_connections and max_keepalive (connections, 1 and 0 or
-                more), keepalive_expiry (seconds), proxy, trust_env, uds (path of a Unix socket), persist_cookies,
-                redirect_headers (names that may go to another origin), and what a request may set anew: as_response,
-                raise_for_status, follow_redirects, max_redirects, max_response_bytes (bytes; None: any number).
+                "httpx"), http2, verify and cert (TLS), max_connections (over all origins, 1 or more; None: as many as
+                the largest max_concurrency of a batch, 100 at least, and fewer than three quarters of the descriptors
+                that the process may have), max_connections_per_origin (1 or more; None: any number), max_keepalive
+                (idle connections to an origin, 0 or more; None: any number), keepalive_expiry (seconds), proxy,
+                trust_env, uds (path of a Unix socket), persist_cookies, redirect_headers (names that may go to another
+                origin), and what a request may set anew: as_response, raise_for_status, follow_redirects,
+                max_redirects, max_response_bytes (bytes; None: any number).
 
         Raises:
             ConfigurationError: If an option is not valid.

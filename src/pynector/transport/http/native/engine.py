@@ -11,6 +11,7 @@ import httptools
 
 from ...._speedups.carrier import CarrierCore
 from ...._speedups.exchange import NO_LIMIT, Exchange
+from ...._speedups.pool import Room
 from ....errors import (
     ConfigurationError,
     Phase,
@@ -25,7 +26,7 @@ from ...protocol import OriginCounts, RequestObserver
 from ..answers import answer_of, next_hop, raw_limit
 from ..engine import Engine
 from ..headers import Headers, header_pairs_of
-from ..options import REQUEST_SETTINGS, HTTPOptions
+from ..options import LEAST, REQUEST_SETTINGS, HTTPOptions, most_connections
 from ..request import IDEMPOTENT, PreparedRequest, has_flow, observed, prepare
 from ..response import RawResponse, Response
 from ..streaming import RawStream
@@ -71,6 +72,7 @@ class NativeEngine(CarrierCore):
         # A read and its parsing follow each other at once, so one buffer serves all connections.
         self.scratch = memoryview(bytearray(SCRATCH))
         self._pools: dict[Origin, Pool] = {}
+        self.room = Room(options.max_connections or LEAST, loop.time, self._evict)
         self._tasks: set[asyncio.Task[None]] = set()
         self._make_other = make_other
         self._other: Engine | None = None
@@ -271,7 +273,7 @@ class NativeEngine(CarrierCore):
         if exchange.observer is not None:
             exchange.observer.failed(problem)
             exchange.payload = encode_request(observed(self.request_of(exchange), exchange.observer))
-        exchange.pool.connect(exchange)
+        exchange.pool.send_again(exchange)
 
     def follow(self, exchange: Exchange, following: PreparedRequest) -> None:
         """Send the request that a redirect asks for."""
@@ -322,6 +324,20 @@ class NativeEngine(CarrierCore):
         """Drop an empty pool: a crawler meets very many origins."""
         if pool is not self._own_pool:
             self._pools.pop(pool.origin, None)
+
+    def make_room(self, window: int) -> int:
+        """See Engine."""
+        if self.options.max_connections is None and window > self.room.most:
+            self.room.most = min(window, most_connections())
+            self.room.serve()
+        return self.room.most
+
+    def _evict(self, pool: Pool) -> None:
+        """Close the idle connection of another pool that has been idle longest, so that this one may have its place."""
+        others = [other for other in self._pools.values() if other is not pool]
+        oldest = min(others, key=Pool.idle_since, default=pool)
+        if oldest.idle_since() != math.inf:
+            oldest.evict()
 
     def origins(self) -> list[OriginCounts]:
         """See Engine."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ...._speedups.exchange import Exchange
@@ -26,6 +28,11 @@ from ..decoding import too_large
 if TYPE_CHECKING:
     from .engine import NativeEngine
 
+ANY = sys.maxsize
+
+# Those that wait are not looked through more often than this (seconds).
+RESOLUTION = 0.005
+
 
 class Connection(ConnectionCore, asyncio.BufferedProtocol):
     """A connection that asyncio accepts as a protocol."""
@@ -37,22 +44,20 @@ class Attempt:
     """A connection on its way.
 
     Args:
-        exchange: What it is made for.
+        deadline: When it ends if nobody waits for it then, on the event loop's clock in seconds.
 
     Attributes:
-        exchange: See above; None once that has ended or got another connection.
+        deadline: See above.
         phase: What is under way, "connect" or "tls".
         task: Makes the connection.
-        timer: Goes off at the deadline of the exchange it was begun for.
     """
 
-    __slots__ = ("exchange", "phase", "task", "timer")
+    __slots__ = ("deadline", "phase", "task")
 
-    def __init__(self, exchange: Exchange) -> None:
-        self.exchange: Exchange | None = exchange
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
         self.phase: Phase = "connect"
         self.task: asyncio.Task[None] | None = None
-        self.timer: asyncio.TimerHandle | None = None
 
 
 class Pool(PoolCore):
@@ -63,46 +68,56 @@ class Pool(PoolCore):
         origin: Scheme, host and port.
     """
 
-    __slots__ = ("origin",)
+    __slots__ = ("_watcher", "origin")
 
     def __init__(self, engine: NativeEngine, origin: Origin) -> None:
         options = engine.options
-        most_idle = options.max_connections if options.max_keepalive is None else options.max_keepalive
-        super().__init__(engine, engine.loop, options.max_connections, most_idle, options.keepalive_expiry)
+        super().__init__(
+            engine,
+            engine.loop,
+            engine.room,
+            ANY if options.max_connections_per_origin is None else options.max_connections_per_origin,
+            ANY if options.max_keepalive is None else options.max_keepalive,
+            options.keepalive_expiry,
+        )
         self.origin = origin
+        self._watcher: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         active = len(self._open) - len(self._idle)
         return (
             f"<Pool {self.origin[1]}:{self.origin[2]}: {active} active, {len(self._idle)} idle, "
-            f"{self._connecting} connecting, {len(self._bound) + len(self._queued)} waiting>"
+            f"{len(self._attempts)} connecting, {len(self._waiting)} waiting>"
         )
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is open, on its way, or waiting."""
-        return not (self._open or self._connecting or self._bound or self._queued)
+        return not (self._open or self._attempts or self._waiting)
 
     @property
     def in_use(self) -> int:
         """How many connections carry an exchange or are being made."""
-        return len(self._open) - len(self._idle) + self._connecting
+        return len(self._open) - len(self._idle) + len(self._attempts)
 
     def counts(self) -> OriginCounts:
         """Count connections and requests; any thread may ask."""
         idle = len(self._idle)
         active = len(self._open) - idle
-        return OriginCounts(*self.origin, active, idle, active, len(self._bound) + len(self._queued))
+        return OriginCounts(*self.origin, active, idle, active, len(self._waiting))
+
+    def phase_of_waiting(self) -> Phase:
+        """Say what is under way for an exchange that has no connection yet."""
+        return self._attempts[0].phase if self._attempts else "queue"
 
     # Exchanges
 
     def give_up(self, exchange: Exchange) -> None:
         """End an exchange whose caller does not want its answer any more."""
         connection = exchange.connection
-        if exchange in self._bound:
-            self._relieve(self._bound.pop(exchange))
-        elif connection is None:
-            self._queued.remove(exchange)
+        if connection is None:
+            self._waiting.pop(exchange, None)
+            self._end_attempts()
             self._forget_if_empty()
         else:
             connection.exchange = None
@@ -111,15 +126,11 @@ class Pool(PoolCore):
 
     def close(self) -> None:
         """Close every connection; every exchange fails."""
-        if self._purge_timer is not None:
-            self._purge_timer.cancel()
-            self._purge_timer = None
-        waiting = [*self._bound, *self._queued]
-        ended: list[tuple[Exchange, Phase, Sent]] = [(each, "connect", "none") for each in waiting]
-        for attempt in self._bound.values():
-            attempt.exchange = None
-        self._bound.clear()
-        self._queued.clear()
+        self._stop_timers()
+        phase = self.phase_of_waiting()
+        ended: list[tuple[Exchange, Phase, Sent]] = [(exchange, phase, "none") for exchange in self._waiting]
+        self._waiting.clear()
+        self._end_attempts()
         for connection in self._open:
             exchange = connection.exchange
             if exchange is not None:
@@ -131,6 +142,42 @@ class Pool(PoolCore):
         for exchange, phase, sent in ended:
             said = "the client was closed before the answer came"
             self._engine.failed(exchange, TransportError(said, phase=phase, sent=sent))
+
+    def _stop_timers(self) -> None:
+        for timer in (self._purge_timer, self._watcher):
+            if timer is not None:
+                timer.cancel()
+        self._purge_timer = self._watcher = None
+
+    # Those that wait: one timer for all, set anew when it goes off or a deadline is earlier
+
+    def watch(self, when: float) -> None:
+        """See PoolCore."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+        self._due = when
+        self._watcher = None if when == math.inf else self._loop.call_at(when, self._on_due)
+
+    def _on_due(self) -> None:
+        # A timer may go off by its own resolution too soon.
+        now = self._loop.time() + 0.001
+        phases: list[Phase] = [attempt.phase for attempt in self._attempts]
+        late = [(rank, exchange) for rank, exchange in enumerate(self._waiting) if exchange.deadline <= now]
+        for _, exchange in late:
+            del self._waiting[exchange]
+        self._end_attempts(math.inf if late else now)
+        last = max((exchange.deadline for exchange in self._waiting), default=math.inf)
+        for attempt in self._attempts:
+            if attempt.deadline <= now:
+                attempt.deadline = last
+        deadlines = [waiter.deadline for waiter in (*self._waiting, *self._attempts)]
+        # However the deadlines lie, to look through many is not done all the time.
+        self.watch(max(min(deadlines, default=math.inf), now + RESOLUTION))
+        for rank, exchange in late:
+            phase = phases[rank] if rank < len(phases) else "queue"
+            said = "no connection was free in time" if phase == "queue" else "not connected in time"
+            self._engine.failed(exchange, TimeoutError(said, phase=phase, sent="none"))
+        self._forget_if_empty()
 
     # The connections' calls
 
@@ -158,6 +205,7 @@ class Pool(PoolCore):
         """Take note that a connection is gone, and that its exchange, if any, has no answer."""
         if connection in self._open:
             self._open.discard(connection)
+            self._room.leave()
             self._engine.tell("close", *self.origin[1:])
         if connection in self._idle:
             self._idle.remove(connection)
@@ -176,9 +224,9 @@ class Pool(PoolCore):
                 # not on another kept connection, which may be as dead.
                 exchange.repeatable = False
                 self._engine.send_again(exchange, problem)
-                return
-            self._engine.failed(exchange, problem)
-        self._serve_waiters()
+            else:
+                self._engine.failed(exchange, problem)
+        self.connect()
 
     def part_with(self, connection: ConnectionCore) -> None:
         """See PoolCore."""
@@ -202,73 +250,76 @@ class Pool(PoolCore):
             return
         if is_readable(connection.descriptor):
             connection.transport.abort()
-        elif self._bound or self._queued:
+        elif self._waiting:
             self._give(connection)
         else:
             self._free(connection, server_timeout)
 
+    def send_again(self, exchange: Exchange) -> None:
+        """Give an exchange another connection, before all others."""
+        self.wait(exchange)
+        self._waiting.move_to_end(exchange, False)
+
     # Connections
 
-    def connect(self, exchange: Exchange) -> None:
-        """Make a connection for an exchange; another gets it if this one is served before."""
-        self._connecting += 1
-        attempt = Attempt(exchange)
-        self._bind(exchange, attempt)
-        attempt.task = self._engine.spawn(self._try_to_connect(attempt))
+    def connect(self) -> None:
+        """See PoolCore."""
+        while not self._engine.closed and self.lacks() and self._room.enter(self, not (self._open or self._attempts)):
+            attempt = Attempt(next(reversed(self._waiting)).deadline)
+            self._attempts.append(attempt)
+            if attempt.deadline < self._due:
+                self.watch(attempt.deadline)
+            attempt.task = self._engine.spawn(self._try_to_connect(attempt))
+        self._forget_if_empty()
 
-    def _bind(self, exchange: Exchange, attempt: Attempt) -> None:
-        attempt.exchange = exchange
-        self._bound[exchange] = attempt
-        if attempt.timer is not None:
-            attempt.timer.cancel()
-            attempt.timer = None
-        if exchange.deadline != math.inf:
-            attempt.timer = self._loop.call_at(exchange.deadline, self._on_late, attempt)
-
-    def _relieve(self, attempt: Attempt) -> None:
-        """Give an attempt that nobody waits for any more to somebody who does, or end it."""
-        attempt.exchange = None
-        if self._queued:
-            exchange = self._queued.popleft()
-            self._start_clock(exchange)
-            self._bind(exchange, attempt)
-        elif attempt.task is not None:
-            # At once: a task that has not begun is not told of its end.
-            task = attempt.task
-            self._on_attempt_ended(attempt)
-            task.cancel()
-            self._forget_if_empty()
-
-    def _on_late(self, attempt: Attempt) -> None:
-        attempt.timer = None
-        exchange = attempt.exchange
-        if exchange is not None:
-            del self._bound[exchange]
-        phase = attempt.phase
-        self._relieve(attempt)
-        if exchange is not None:
-            self._engine.failed(exchange, TimeoutError("not connected in time", phase=phase, sent="none"))
+    def _end_attempts(self, before: float = math.inf) -> None:
+        """End the attempts that nobody waits for, those with a deadline up to a time."""
+        for attempt in reversed(self._attempts[len(self._waiting) :]):
+            if attempt.deadline <= before and attempt.task is not None:
+                # At once: a task that has not begun is not told of its end.
+                self._attempts.remove(attempt)
+                attempt.task.cancel()
+                self._room.leave()
 
     async def _try_to_connect(self, attempt: Attempt) -> None:
         try:
             connection = await self._connected(attempt)
         except BaseException as error:
-            self._on_attempt_ended(attempt)
-            self._refuse(attempt, error)
-            self._serve_waiters()
+            if attempt in self._attempts:
+                self._attempts.remove(attempt)
+                self._room.leave()
+                self._on_refused(error)
             if not isinstance(error, Exception):
                 raise
+            return
+        if attempt in self._attempts:
+            self._attempts.remove(attempt)
         else:
-            self._on_attempt_ended(attempt)
-            self._open.add(connection)
-            self._engine.tell("open", *self.origin[1:])
-            self._hand_over(connection, attempt)
+            self._room.taken += 1
+        self._open.add(connection)
+        self._engine.tell("open", *self.origin[1:])
+        if self._waiting:
+            self._give(connection)
+        else:
+            self._free(connection, -1)
+
+    def _on_refused(self, error: BaseException) -> None:
+        """End the exchange that has waited longest with the error of an attempt."""
+        if self._open and _is_out_of_files(error):
+            # The connections that there are carry what waits.
+            return
+        if self._waiting:
+            exchange, _ = self._waiting.popitem(False)
+            problem = error if isinstance(error, PynectorError) else no_connection(error)
+            if problem is not error:
+                problem.__cause__ = error
+            self._engine.failed(exchange, problem)
+        self.connect()
 
     async def _connected(self, attempt: Attempt) -> Connection:
         connection: Connection = await self._engine.connector.connect(self.origin, self._make_connection)
         try:
-            if attempt.exchange is not None and not attempt.exchange.repeatable:
-                await self._look_at_new(connection)
+            await self._look_at_new(connection)
             if connection.transport is None:
                 raise ConnectionLost("the server closed the connection at once", phase="write", sent="none")
         except BaseException:
@@ -278,60 +329,31 @@ class Pool(PoolCore):
         return connection
 
     async def _look_at_new(self, connection: Connection) -> None:
-        """Find out whether the server has ended a new connection before it takes what cannot be repeated."""
+        """Find out whether the server has ended a new connection: what cannot be repeated would be lost on it."""
         if self.origin[0] == "https":
             await _let_the_loop_read()
         elif connection.transport is not None and is_readable(connection.descriptor):
             connection.transport.abort()
             await _let_the_loop_read()
 
-    def _on_attempt_ended(self, attempt: Attempt) -> None:
-        if attempt.task is not None:
-            attempt.task = None
-            self._connecting -= 1
-        if attempt.timer is not None:
-            attempt.timer.cancel()
-            attempt.timer = None
-
-    def _refuse(self, attempt: Attempt, error: BaseException) -> None:
-        exchange, attempt.exchange = attempt.exchange, None
-        if exchange is None:
-            return
-        del self._bound[exchange]
-        problem = error if isinstance(error, PynectorError) else no_connection(error)
-        if problem is not error:
-            problem.__cause__ = error
-        self._engine.failed(exchange, problem)
-
-    def _hand_over(self, connection: Connection, attempt: Attempt) -> None:
-        """Give a new connection to the exchange it was made for, if that one still waits."""
-        exchange = attempt.exchange
-        if exchange is not None:
-            del self._bound[exchange]
-            self._begin(connection, exchange)
-        else:
-            self._free(connection, -1)
-
     def _make_connection(self) -> Connection:
         return Connection(self._engine.make_parser, self._engine.scratch, self)
 
-    def _serve_waiters(self) -> None:
-        """See to it that enough connections are on their way for those that wait."""
-        while self._queued and self._has_room():
-            exchange = self._queued.popleft()
-            self._start_clock(exchange)
-            self.connect(exchange)
-        self._forget_if_empty()
-
     def _forget_if_empty(self) -> None:
+        if not self._waiting:
+            self._room.forget(self)
         if self.is_empty:
-            if self._purge_timer is not None:
-                self._purge_timer.cancel()
-                self._purge_timer = None
+            self._stop_timers()
+            self._due = math.inf
             self._engine.forget(self)
 
-    def _has_room(self) -> bool:
-        return len(self._open) + self._connecting < self._limit
+    def evict(self) -> None:
+        """Close the connection that has been idle longest."""
+        self._idle.pop(0).transport.abort()
+
+    def idle_since(self) -> float:
+        """Return how long its oldest idle connection may be kept, on the event loop's clock; math.inf for none."""
+        return self._idle[0].idle_until if self._idle else math.inf
 
     def _close(self, connection: Connection) -> None:
         if connection.transport is not None:
@@ -358,3 +380,8 @@ async def _let_the_loop_read() -> None:
     """Wait until the loop has polled its sockets and taken what they had: that is over after its second turn."""
     for _ in range(2):
         await asyncio.sleep(0)
+
+
+def _is_out_of_files(error: BaseException) -> bool:
+    cause = error if isinstance(error, OSError) and error.errno is not None else error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE)

@@ -1,0 +1,50 @@
+"""What a transport can do beyond the contract, by what it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..config import at_least
+from ..errors import ConfigurationError
+
+
+def can_exchange(transport: Any) -> bool:
+    """Say whether a transport has one of the capabilities beyond `send` and `receive`."""
+    return callable(getattr(transport, "exchange", None)) or callable(getattr(transport, "submit", None))
+
+
+def check_transport(transport: Any) -> Any:
+    """Give the transport.
+
+    Raises:
+        ConfigurationError: If it lacks a method; the message lists what it lacks.
+    """
+    needed = ["connect", "disconnect"]
+    if not can_exchange(transport):
+        needed += ["send", "receive"]
+    missing = [name for name in needed if not callable(getattr(transport, name, None))]
+    if missing or isinstance(transport, type):
+        problem = "is a class, not an instance" if isinstance(transport, type) else "lacks "
+        raise ConfigurationError(
+            f"transport {transport!r} {problem}{', '.join(missing)}: it needs connect, disconnect, "
+            "and either send and receive, exchange, or submit"
+        )
+    return transport
+
+
+def capacity_of(transport: Any) -> int | None:
+    """Return the most requests that a transport carries at a time, or None for any number.
+
+    Raises:
+        ConfigurationError: If what it says is no such number.
+    """
+    capacity = getattr(transport, "max_concurrency", None)
+    if capacity is not None:
+        at_least(1)(capacity, f"max_concurrency of {type(transport).__name__}")
+    return capacity
+
+
+def counts_of(transport: Any) -> dict[str, int]:
+    """Give what a transport counts itself; nothing where it does not."""
+    counts = getattr(transport, "counts", None)
+    return {} if counts is None else dict(counts())
