@@ -115,7 +115,7 @@ class Session:
         self.capacity = getattr(carrier, "max_concurrency", None)
         self.observable = carrier is transport and bool(getattr(transport, "observable", False))
         if self.capacity is not None:
-            at_least(1)(self.capacity, f"max_concurrency of {type(transport).__name__}")
+            self.capacity = at_least(1)(self.capacity, f"max_concurrency of {type(transport).__name__}")
         if self.submit is None and self.capacity is not None:
             self._gate = anyio.Semaphore(self.capacity, fast_acquire=True)
 
