@@ -126,7 +126,9 @@ def flag(value: Any, where: str) -> bool:
 def text(value: Any, where: str) -> str:
     """Accept a str that is not empty."""
     if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{where} must be a non-empty str, not {value!r}")
+        # Not the value: it may be a URL with a password.
+        given = "an empty one" if value == "" else type(value).__name__
+        raise ConfigurationError(f"{where} must be a non-empty str, not {given}")
     return value
 
 

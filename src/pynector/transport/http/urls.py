@@ -19,6 +19,9 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
 _CLEAN = re.compile(r"(?:[!$&'()*+,\-./0-9:;=?@A-Z_a-z~]|%[0-9A-Fa-f]{2})*")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NAME = re.compile(r"[a-z0-9_\-]{1,63}(?:\.[a-z0-9_\-]{1,63})*\.?")
+# Up to the last "@".
+_USERINFO = re.compile(r"//.*@", re.DOTALL)
+_AUTHORITY = re.compile(r"(?!(?:[^/]*:)?//)|(?:[^/]*:)?//(?:[^/:]*|\[[^/\]]*\])(?::\d*)?(?:/|\Z)", re.DOTALL)
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 _SAFE = "!$%&'()*+,-./:;=?@_~"
 
@@ -59,6 +62,9 @@ class URL(NamedTuple):
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.target}"
 
+    def __repr__(self) -> str:
+        return f"<URL {self.label}>"
+
 
 @lru_cache(maxsize=1024)
 def parse_url(text: str, where: str = "url") -> URL:
@@ -86,6 +92,13 @@ def parse_url(text: str, where: str = "url") -> URL:
     if parts.username is not None:
         userinfo = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return URL(scheme, _host(parts.hostname, where), port or _PORTS[scheme], target, userinfo)
+
+
+def without_secrets(text: str) -> str:
+    """Return a URL or a path, valid or not, without its user, query and fragment."""
+    shown = _USERINFO.sub("//", text.partition("#")[0].partition("?")[0])
+    # What stands in the place of a port may be the start of a password that ought to have been encoded.
+    return shown if _AUTHORITY.match(shown) else "<not a valid URL>"
 
 
 def is_absolute(text: str) -> bool:
