@@ -109,8 +109,15 @@ class PreparedRequest:
 
     @property
     def has_stream(self) -> bool:
-        """Whether its body can be read only once."""
+        """Whether its body comes from an async iterator."""
         return isinstance(self.body, AsyncIterable)
+
+    @property
+    def size(self) -> int | None:
+        """The length of its body in bytes; None if it comes from an async iterator whose length is not declared."""
+        if self.body is None or isinstance(self.body, bytes):
+            return len(self.body or b"")
+        return next((int(value) for name, value in self.headers if name.lower() == "content-length"), None)
 
 
 def _shown(name: str, value: Any) -> str:
