@@ -37,7 +37,9 @@ def to_httpcore(method: str, url: URL, fields: Fields, body: Any, trace: Any) ->
         body: Its body: bytes, or an async iterable of them.
         trace: Told of its events.
     """
-    where = httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target)
+    # A proxy is told no port where it is the scheme's own.
+    port = None if url.port == PORTS.get(url.scheme) else url.port
+    where = httpcore.URL(scheme=url.scheme, host=url.host, port=port, target=url.target)
     return httpcore.Request(method, where, headers=fields, content=body, extensions={"trace": trace})
 
 
