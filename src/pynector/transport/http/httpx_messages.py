@@ -40,7 +40,8 @@ def to_httpcore(method: str, url: URL, fields: Fields, body: Any, trace: Any) ->
     # A proxy is told no port where it is the scheme's own.
     port = None if url.port == PORTS.get(url.scheme) else url.port
     where = httpcore.URL(scheme=url.scheme, host=url.host, port=port, target=url.target)
-    return httpcore.Request(method, where, headers=fields, content=body, extensions={"trace": trace})
+    content = _Whole(body) if isinstance(body, bytes) and body else body
+    return httpcore.Request(method, where, headers=fields, content=content, extensions={"trace": trace})
 
 
 def to_httpx(request: PreparedRequest, upload: Upload | None) -> Any:
@@ -72,7 +73,27 @@ def from_httpx(message: Any, request: PreparedRequest, url: Any, trace: Any) -> 
             message.url.raw_path,
         )
         where = URL(scheme.decode(), host.decode(), port or PORTS.get(scheme.decode(), 0), target.decode())
-    return to_httpcore(message.method, where, message.headers.raw, message.stream, trace), where
+    try:
+        body = message.content
+    except httpx.RequestNotRead:
+        body = message.stream
+    return to_httpcore(message.method, where, message.headers.raw, body, trace), where
+
+
+class _Whole:
+    """A body that is one piece. No async generator: httpcore may leave it in the middle."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __aiter__(self) -> _Whole:
+        return _Whole(self._body)
+
+    async def __anext__(self) -> bytes:
+        body, self._body = self._body, b""
+        if not body:
+            raise StopAsyncIteration
+        return body
 
 
 class _Body(httpx.AsyncByteStream):
