@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pynector import ConfigurationError
 from pynector.config import (
     CLIENT_SETTINGS,
+    MOST,
     Setting,
     at_least,
     flag,
@@ -118,9 +120,14 @@ def test_no_seconds(value: object) -> None:
         seconds(value, "delay")
 
 
-@pytest.mark.parametrize("value", [1, 2, HUGE])
+@pytest.mark.parametrize("value", [1, 2, MOST])
 def test_a_whole_number(value: int) -> None:
     assert at_least(1)(value, "max_concurrency") == value
+
+
+@pytest.mark.parametrize("value", [MOST + 1, sys.maxsize, 2**63, HUGE])
+def test_a_whole_number_beyond_what_can_be_reached_is_as_good_as_the_largest(value: int) -> None:
+    assert at_least(1)(value, "max_concurrency") == MOST
 
 
 @pytest.mark.parametrize("value", [0, -1, True, False, 1.0, 1.5, "1", None])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -47,8 +47,8 @@ class Batch:
         observed: Told of each entry, or None where nobody wants to hear of them.
     """
 
-    requests: Sequence[Request]
-    options: dict[str, Any]
+    requests: Sequence[Request] = field(repr=False)
+    options: dict[str, Any] = field(repr=False)
     timeout: float
     window: int | None
     deadline: float

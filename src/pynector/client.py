@@ -216,7 +216,7 @@ class Pynector:
         entries = checked_requests(requests)
         limit = math.inf if timeout is None else positive_seconds(timeout, "timeout")
         if max_concurrency is not None:
-            at_least(1)(max_concurrency, "max_concurrency")
+            max_concurrency = at_least(1)(max_concurrency, "max_concurrency")
         if not isinstance(raise_on_error, bool):
             raise ConfigurationError(f"raise_on_error must be True or False, not {raise_on_error!r}")
         if not entries:
@@ -255,8 +255,8 @@ class Pynector:
             TimeoutError: If the timeout passed.
             PynectorError: The last failure, when no attempt is left or the next wait would pass the timeout.
         """
-        at_least(1)(max_retries, "max_retries")
-        policy = RetryPolicy(max_retries, seconds(retry_delay, "retry_delay"), self._max_retry_delay)
+        attempts = at_least(1)(max_retries, "max_retries")
+        policy = RetryPolicy(attempts, seconds(retry_delay, "retry_delay"), self._max_retry_delay)
         limit = self._limit(options.pop("timeout", None))
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():

@@ -17,6 +17,9 @@ from .errors import ConfigurationError
 Check = Callable[[Any, str], Any]
 """Takes a value and the words that say where it stood; gives the value to use or raises ConfigurationError."""
 
+# What is counted here fits into C with room for a little arithmetic, and nothing ever comes to more.
+MOST = sys.maxsize // 2
+
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -103,12 +106,12 @@ def _too_long(value: float) -> bool:
 
 
 def at_least(least: int) -> Check:
-    """Accept an int of at least `least`."""
+    """Accept an int of at least `least`; one beyond MOST is as good as MOST."""
 
     def check(value: Any, where: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ConfigurationError(f"{where} must be a whole number of at least {least}, not {value!r}")
-        return value
+        return min(value, MOST)
 
     return check
 
@@ -123,7 +126,9 @@ def flag(value: Any, where: str) -> bool:
 def text(value: Any, where: str) -> str:
     """Accept a str that is not empty."""
     if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{where} must be a non-empty str, not {value!r}")
+        # Not the value: it may be a URL with a password.
+        given = "an empty one" if value == "" else type(value).__name__
+        raise ConfigurationError(f"{where} must be a non-empty str, not {given}")
     return value
 
 

@@ -52,8 +52,6 @@ async def send(client: Pynector, request: dict[str, Any], how: str) -> Any:
     return await client.request(request)
 
 
-# httpx reads no answer before it has sent the whole body.
-@pytest.mark.parametrize("engine", ["native"])
 @pytest.mark.parametrize("how", ["single", "batch", "stream"])
 @pytest.mark.parametrize("length", [None, str(len(b"first") + len(SMUGGLED))])
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other"])
@@ -163,7 +161,6 @@ async def test_a_body_that_cancels_itself_ends_its_request(play: Play, engine: s
             await client.request({"method": "POST", "path": "/", "content": CancelsItself(asyncio.CancelledError)})
 
 
-@pytest.mark.parametrize("engine", ["native"])
 async def test_an_answer_to_half_an_upload_costs_the_connection(play: Play, engine: str) -> None:
     read = threading.Event()
     server = play([[answer(b"enough"), read, "hang"]], [answer(b"next")], early=True)

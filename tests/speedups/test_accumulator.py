@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import array
+import itertools
+import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -107,3 +110,35 @@ def test_limit_of_nothing_takes_only_empty_chunks() -> None:
 
 def test_no_limit_is_the_default() -> None:
     assert Accumulator(NO_LIMIT).append(bytes(1 << 20)) is Accumulator().append(bytes(1 << 20)) is True
+
+
+@pytest.mark.parametrize("pattern", [(1,), (2,), (255,), (256,), (1, 300), (2,) * 255 + (300,)], ids=len)
+def test_what_tiny_chunks_cost_beside_their_bytes_is_bounded(pattern: tuple[int, ...]) -> None:
+    body = bytes(index % 251 for index in range(1 << 18))
+    accumulator = Accumulator()
+    sizes = itertools.cycle(pattern)
+    tracemalloc.start()
+    try:
+        start = 0
+        while start < len(body):
+            end = start + next(sizes)
+            accumulator.append(body[start:end])
+            start = end
+        kept, _ = tracemalloc.get_traced_memory()
+        assert accumulator.finish() == body
+    finally:
+        tracemalloc.stop()
+    assert kept < 1.5 * len(body)
+
+
+def test_tiny_chunks_take_time_in_proportion_to_their_number() -> None:
+    def seconds(count: int) -> float:
+        accumulator = Accumulator()
+        start = time.perf_counter()
+        for _ in range(count):
+            accumulator.append(b"ab")
+        accumulator.finish()
+        return time.perf_counter() - start
+
+    # 16 times as many: were it quadratic, it would take 256 times as long.
+    assert min(seconds(800_000) for _ in range(2)) < 100 * min(seconds(50_000) for _ in range(3))

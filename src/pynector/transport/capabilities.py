@@ -39,9 +39,7 @@ def capacity_of(transport: Any) -> int | None:
         ConfigurationError: If what it says is no such number.
     """
     capacity = getattr(transport, "max_concurrency", None)
-    if capacity is not None:
-        at_least(1)(capacity, f"max_concurrency of {type(transport).__name__}")
-    return capacity
+    return None if capacity is None else at_least(1)(capacity, f"max_concurrency of {type(transport).__name__}")
 
 
 def counts_of(transport: Any) -> dict[str, int]:

@@ -63,16 +63,17 @@ async def checked_pieces(body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, No
     Raises:
         ConfigurationError: If it gives anything but bytes.
     """
+    pieces = aiter(body)
     try:
-        async for piece in body:
+        async for piece in pieces:
             if not isinstance(piece, (bytes, bytearray, memoryview)):
                 raise ConfigurationError(f"content must give bytes, not {type(piece).__name__}")
             if data := bytes(piece):
                 yield data
     finally:
         # What stopped in the middle would wait for the garbage collector otherwise.
-        if hasattr(body, "aclose"):
-            await body.aclose()
+        if hasattr(pieces, "aclose"):
+            await pieces.aclose()
 
 
 def failed_upload(error: BaseException) -> TransportError:

@@ -1,33 +1,45 @@
-"""What goes wrong in httpx, as a TransportError."""
+"""What goes wrong in httpcore, as a TransportError."""
 
 from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Iterator
 from typing import Any
 
 from ...errors import ConnectError, ConnectionLost, ProtocolError, TransportError
-from .httpx_module import httpx
+from .httpx_module import httpcore
 
 # h11 quotes the line it cannot read, which may be a secret header.
 _QUOTED = re.compile(r":? *(?:bytearray\()?b?(?:'.*'|\".*\").*", re.DOTALL)
 
+_THEIRS = frozenset({"anyio", "h11", "h2", "hpack", "httpcore", "httpcore2", "socksio", "trio"})
+
 
 def translated(error: Exception, progress: Any) -> TransportError:
-    """Give the TransportError for an exception of httpx."""
+    """Return the TransportError for an exception of httpcore; its cause quotes nothing and has no frames."""
     phase, sent = progress.phase, progress.sent
-    said = _QUOTED.sub("", str(error)) or type(error).__name__
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
-        problem: TransportError = ConnectError(f"no connection: {said}", phase=phase, sent="none")
-        problem.transient = not _is_refused_certificate(error)
-        return problem
-    if isinstance(error, httpx.RemoteProtocolError) and not _is_early_end(said):
-        return ProtocolError(f"the server broke the protocol: {said}", phase=phase, sent=sent)
-    if isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError, httpx.TimeoutException, OSError)):
-        return ConnectionLost(f"the connection broke: {said}", phase=phase, sent=sent)
-    problem = TransportError(f"httpx failed: {type(error).__name__}: {said}", phase=phase, sent=sent)
-    problem.transient = False
+    said = _said(error)
+    problem: TransportError
+    if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError)):
+        problem = ConnectError(f"no connection: {said}", phase=phase, sent=sent)
+        problem.transient = not any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error))
+    elif isinstance(error, httpcore.RemoteProtocolError) and not _is_early_end(said):
+        problem = ProtocolError(f"the server broke the protocol: {said}", phase=phase, sent=sent)
+    elif isinstance(
+        error, (httpcore.NetworkError, httpcore.RemoteProtocolError, httpcore.TimeoutException, OSError, EOFError)
+    ):
+        problem = ConnectionLost(f"the connection broke: {said}", phase=phase, sent=sent)
+    else:
+        problem = TransportError(f"httpx failed: {type(error).__name__}: {said}", phase=phase, sent=sent)
+        problem.transient = False
+    _strip(error)
+    problem.__cause__ = error
     return problem
+
+
+def _said(error: BaseException) -> str:
+    return _QUOTED.sub("", str(error)) or type(error).__name__
 
 
 def _is_early_end(said: str) -> bool:
@@ -35,10 +47,22 @@ def _is_early_end(said: str) -> bool:
     return "disconnected" in said or "closed connection" in said or "ConnectionTerminated" in said
 
 
-def _is_refused_certificate(error: BaseException) -> bool:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Give an exception, and those it came of."""
+    links, seen = [error], set[int]()
+    while links:
+        link = links.pop()
+        if id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            links += filter(None, (link.__cause__, link.__context__))
+
+
+def _strip(error: BaseException) -> None:
+    # The frames of these libraries hold requests and answers with all their header fields.
+    for link in _chain(error):
+        package = type(link).__module__.partition(".")[0]
+        if package in _THEIRS or isinstance(link, OSError):
+            link.__traceback__ = None
+        if package in _THEIRS:
+            link.args = (_said(link),)

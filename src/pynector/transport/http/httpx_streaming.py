@@ -1,80 +1,126 @@
-"""A response of httpx whose body is read while it comes."""
+"""A response of httpcore whose body is read while it comes."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import anyio
 
-from ...errors import TimeoutError, TransportError
+from ..._speedups.accumulator import NO_LIMIT, Accumulator
+from .answers import raw_limit
+from .decoding import too_large
 from .headers import Pair
-from .request import PreparedRequest
+from .httpx_module import httpx
+from .httpx_run import Run
 
-# A body up to this size is read rather than its connection closed (bytes).
+# A body that nobody wants is read rather than its connection closed up to this size (bytes), and for so long (seconds).
 WORTH_READING = 1 << 16
+PATIENCE = 1.0
 
 
 class HttpxStream:
     """See RawStream.
 
     Args:
-        request: What the response answers.
-        response: httpx's response, its head read.
-        headers: Its header fields.
-        deadline: When its body must have been read, on AnyIO's clock in seconds.
-        progress: How far it has come.
-        translate: Makes a TransportError of an exception of httpx and the progress.
+        run: What the response answers.
+        response: httpcore's response, its head read.
     """
 
-    def __init__(
-        self,
-        request: PreparedRequest,
-        response: Any,
-        headers: list[Pair],
-        deadline: float,
-        progress: Any,
-        translate: Callable[[Exception, Any], TransportError],
-    ) -> None:
-        self.request = request
-        self.status: int = response.status_code
-        self.headers = headers
-        self.http_version: str = response.http_version
+    def __init__(self, run: Run, response: Any) -> None:
+        self.request = run.request
+        self.status: int = response.status
+        self.headers: list[Pair] = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers
+        ]
+        self.http_version: str = response.extensions["http_version"].decode("ascii", "replace")
+        self._run = run
         self._response = response
-        self._pieces: AsyncIterator[bytes] = response.aiter_raw()
-        self._deadline = deadline
-        self._progress = progress
-        self._translate = translate
+        self._pieces: AsyncIterator[bytes] = aiter(response.stream)
         self._ended = False
+        self._kept: Accumulator | None = None
+        self._again = b""
+
+    @property
+    def peer(self) -> Any:
+        """The address and port of the peer, or None if they are not known."""
+        network = self._response.extensions.get("network_stream")
+        return None if network is None else network.get_extra_info("server_addr")
 
     async def receive(self) -> bytes:
         """See RawStream."""
-        try:
-            with within(self._deadline, self.request.label, self._progress):
-                piece = await anext(self._pieces, b"")
-        except (TimeoutError, TransportError):
-            raise
-        except Exception as error:
-            problem = self._translate(error, self._progress)
-            problem.request = self.request.label
-            raise problem from error
-        self._ended = not piece
-        return piece
+        with self._run.in_time():
+            return await self._run.told(self._next)
+
+    async def read(self) -> bytes:
+        """Read the whole body.
+
+        Raises:
+            ResponseTooLarge: If it is longer than the request's settings allow.
+        """
+        body = self._room()
+        while piece := await self._next():
+            self._put(piece, body)
+        return body.finish()
 
     async def drop(self) -> None:
-        """Read a body that nobody wants, so that its connection can be used again, unless it is long."""
+        """Read a body that nobody wants, so that its connection can be used again, unless it is long or slow.
+
+        What is wrong with it is of no concern.
+        """
         size = 0
-        while size < WORTH_READING and (piece := await self.receive()):
-            size += len(piece)
-        await self.aclose()
+        with suppress(Exception), anyio.move_on_after(PATIENCE):
+            while size < WORTH_READING and (piece := await self._next()):
+                size += len(piece)
+        await self._close()
 
     async def aclose(self) -> None:
         """See RawStream."""
+        self._run.over()
+        await self._close()
+
+    def for_flow(self, message: Any) -> Any:
+        """Give it as the httpx.Response to a message of an auth flow, which may read the body."""
+        self._kept = self._room()
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+        extensions = {"http_version": self.http_version.encode("ascii")}
+        body = _ForFlow(self)
+        return httpx.Response(self.status, headers=headers, stream=body, request=message, extensions=extensions)
+
+    def rewind(self) -> None:
+        """Give what a flow has read once more."""
+        if self._kept is not None:
+            self._again, self._kept = self._kept.finish(), None
+
+    async def _next(self) -> bytes:
+        if self._again:
+            piece, self._again = self._again, b""
+            return piece
+        if self._ended:
+            return b""
+        # Over HTTP/2 a piece may be empty.
+        async for piece in self._pieces:
+            if piece:
+                if self._kept is not None:
+                    self._put(piece, self._kept)
+                return piece
+        self._ended = True
+        return b""
+
+    def _room(self) -> Accumulator:
+        limit = raw_limit(self._run.settings)
+        return Accumulator(NO_LIMIT if limit is None else limit)
+
+    def _put(self, piece: bytes, body: Accumulator) -> None:
+        if not body.append(piece):
+            raise too_large(self._run.settings["max_response_bytes"], self.request.label)
+
+    async def _close(self) -> None:
         await self._response.aclose()
         if self._ended:
             return
+        self._ended = True
         try:
             # httpcore's generators are in the middle, of which trio complains; now they end by themselves.
             async for _ in self._pieces:
@@ -84,15 +130,12 @@ class HttpxStream:
             return
 
 
-@contextmanager
-def within(deadline: float, request: str, progress: Any) -> Iterator[None]:
-    """Raise TimeoutError if what is done inside is not over at a deadline, on AnyIO's clock in seconds."""
-    with anyio.CancelScope(deadline=deadline) as scope:
-        yield
-    if scope.cancelled_caught:
-        raise TimeoutError("no whole answer in time", request=request, phase=progress.phase, sent=progress.sent)
+class _ForFlow(httpx.AsyncByteStream):
+    """The body of a response, for an auth flow. It is closed by whoever gave it."""
 
+    def __init__(self, stream: HttpxStream) -> None:
+        self._stream = stream
 
-def deadline_after(timeout: float) -> float:
-    """Give the time on AnyIO's clock that is `timeout` seconds from now."""
-    return math.inf if timeout == math.inf else anyio.current_time() + timeout
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while piece := await self._stream._next():
+            yield piece

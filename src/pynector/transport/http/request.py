@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Mapping, Sized
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from ...errors import ConfigurationError
 from .body import encode_body
 from .headers import Pair, header_pairs, is_token, merged_headers
 from .options import REQUEST_SETTINGS, HTTPOptions
-from .urls import URL, is_absolute, join_path, merged_params, param_pairs, parse_url, with_params
+from .urls import URL, is_absolute, join_path, merged_params, param_pairs, parse_url, with_params, without_secrets
 
 if TYPE_CHECKING:
     from ..protocol import RequestObserver
@@ -43,9 +43,9 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUE
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HTTPRequest:
-    """A request, described; what is None is not given.
+    """A request, described; what is None is not given. As text it shows nothing that may be secret.
 
     Attributes:
         method: The method; default POST with a body, else GET.
@@ -76,8 +76,11 @@ class HTTPRequest:
         given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {name: value for name, value in given.items() if value is not None}
 
+    def __repr__(self) -> str:
+        return f"HTTPRequest({', '.join(f'{name}={_shown(name, value)}' for name, value in self.fields().items())})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class PreparedRequest:
     """A request as it goes on the wire.
 
@@ -96,6 +99,9 @@ class PreparedRequest:
     body: bytes | AsyncIterable[bytes] | None = None
     auth: Any = None
 
+    def __repr__(self) -> str:
+        return f"<PreparedRequest {self.label}, headers {_names(self.headers)}, body {_size(self.body)}>"
+
     @property
     def label(self) -> str:
         """Method and URL without anything secret, for messages."""
@@ -103,8 +109,35 @@ class PreparedRequest:
 
     @property
     def has_stream(self) -> bool:
-        """Whether its body can be read only once."""
+        """Whether its body comes from an async iterator."""
         return isinstance(self.body, AsyncIterable)
+
+    @property
+    def size(self) -> int | None:
+        """The length of its body in bytes; None if it comes from an async iterator whose length is not declared."""
+        if self.body is None or isinstance(self.body, bytes):
+            return len(self.body or b"")
+        return next((int(value) for name, value in self.headers if name.lower() == "content-length"), None)
+
+
+def _shown(name: str, value: Any) -> str:
+    """Show of a field what cannot be secret."""
+    if name in _BODIES:
+        return _size(value)
+    if name in ("headers", "params", "cookies"):
+        return _names(value)
+    return repr(without_secrets(value)) if isinstance(value, str) else f"<{type(value).__name__}>"
+
+
+def _names(pairs: Any) -> str:
+    if isinstance(pairs, (list, tuple)) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+        return f"<{', '.join(str(name) for name, _ in pairs)}>"
+    return f"<{', '.join(map(str, pairs))}>" if isinstance(pairs, Mapping) else f"<{type(pairs).__name__}>"
+
+
+def _size(body: Any) -> str:
+    kind = type(body).__name__
+    return f"<{kind} of {len(body)}>" if isinstance(body, Sized) else f"<{kind}>"
 
 
 def request_fields(data: Any, options: Mapping[str, Any]) -> dict[str, Any]:

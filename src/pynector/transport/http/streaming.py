@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
+from ..._speedups.accumulator import Accumulator
 from ...config import at_least
 from ...errors import HTTPStatusError, PynectorError
 from .decoding import Decoder, decoders_of, too_large
@@ -131,7 +132,10 @@ class StreamedResponse:
     async def read(self) -> bytes:
         """Read the whole body, and give it decoded. It may be called again."""
         if self._content is None:
-            self._content = b"".join([piece async for piece in self.iter_bytes()])
+            content = Accumulator()
+            async for piece in self.iter_bytes():
+                content.append(piece)
+            self._content = content.finish()
         return self._content
 
     async def raise_for_status(self) -> None:
@@ -139,10 +143,11 @@ class StreamedResponse:
         if self.status_code < 400:
             return
         self._begin()
-        content = b""
-        while len(content) < MOST_OF_AN_ERROR and (piece := await self._next_decoded()):
-            content += piece
-        response = Response(self.status_code, self.headers, content[:MOST_OF_AN_ERROR], self.url, self.http_version)
+        start = Accumulator()
+        while start.size < MOST_OF_AN_ERROR and (piece := await self._next_decoded()):
+            start.append(piece)
+        content = start.finish()[:MOST_OF_AN_ERROR]
+        response = Response(self.status_code, self.headers, content, self.url, self.http_version)
         phrase = f"{self.status_code} {self.reason_phrase}".strip()
         raise HTTPStatusError(f"the server answered {phrase}", response=response, request=self._raw.request.label)
 

@@ -14,11 +14,14 @@ import idna
 
 from ...errors import ConfigurationError
 
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
 _CLEAN = re.compile(r"(?:[!$&'()*+,\-./0-9:;=?@A-Z_a-z~]|%[0-9A-Fa-f]{2})*")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NAME = re.compile(r"[a-z0-9_\-]{1,63}(?:\.[a-z0-9_\-]{1,63})*\.?")
+# Up to the last "@".
+_USERINFO = re.compile(r"//.*@", re.DOTALL)
+_AUTHORITY = re.compile(r"(?!(?:[^/]*:)?//)|(?:[^/]*:)?//(?:[^/:]*|\[[^/\]]*\])(?::\d*)?(?:/|\Z)", re.DOTALL)
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 _SAFE = "!$%&'()*+,-./:;=?@_~"
 
@@ -49,7 +52,7 @@ class URL(NamedTuple):
     def authority(self) -> str:
         """Host and, unless it is the scheme's own, port, as the Host header has them."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def label(self) -> str:
@@ -58,6 +61,9 @@ class URL(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.target}"
+
+    def __repr__(self) -> str:
+        return f"<URL {self.label}>"
 
 
 @lru_cache(maxsize=1024)
@@ -74,7 +80,7 @@ def parse_url(text: str, where: str = "url") -> URL:
     except ValueError:
         # The error's own words may hold the user and the password.
         raise ConfigurationError(f"{where} is not a valid URL: see its host and port") from None
-    if parts.scheme.lower() not in _PORTS or not parts.hostname:
+    if parts.scheme.lower() not in PORTS or not parts.hostname:
         raise ConfigurationError(f"{where} must start with http:// or https:// and name a host")
     if port == 0:
         raise ConfigurationError(f"{where} must not name port 0")
@@ -85,7 +91,14 @@ def parse_url(text: str, where: str = "url") -> URL:
     userinfo = None
     if parts.username is not None:
         userinfo = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return URL(scheme, _host(parts.hostname, where), port or _PORTS[scheme], target, userinfo)
+    return URL(scheme, _host(parts.hostname, where), port or PORTS[scheme], target, userinfo)
+
+
+def without_secrets(text: str) -> str:
+    """Return a URL or a path, valid or not, without its user, query and fragment."""
+    shown = _USERINFO.sub("//", text.partition("#")[0].partition("?")[0])
+    # What stands in the place of a port may be the start of a password that ought to have been encoded.
+    return shown if _AUTHORITY.match(shown) else "<not a valid URL>"
 
 
 def is_absolute(text: str) -> bool:

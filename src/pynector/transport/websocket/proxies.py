@@ -30,6 +30,9 @@ class Proxy(NamedTuple):
     user: str | None
     password: str
 
+    def __repr__(self) -> str:
+        return f"<Proxy {self.scheme}://{self.host}:{self.port}>"
+
 
 def checked_proxy(value: Any, where: str) -> Proxy:
     """Accept the URL of a proxy, with a user and a password or without.

@@ -118,11 +118,10 @@ class Subscription:
     """
 
     def __init__(self, audience: Audience, max_queue: int = 1000, overflow: str = "drop_oldest") -> None:
-        at_least(1)(max_queue, "max_queue")
         if overflow not in OVERFLOW:
             raise ConfigurationError(f"overflow must be one of {', '.join(OVERFLOW)}, not {overflow!r}")
         self._audience = audience
-        self._most = max_queue
+        self._most = at_least(1)(max_queue, "max_queue")
         self._overflow = overflow
         self._queue: deque[Message | Gap] = deque()
         # What is missing before the first message of the queue.

@@ -1,0 +1,225 @@
+"""The sockets below httpcore: they are never left open, and while a request is written they are read ahead.
+
+httpcore reads no answer before it has written the whole request, unless writing fails. So where an answer comes before
+that, writing is made to fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import anyio
+
+from .httpx_module import httpcore
+
+Result = TypeVar("Result")
+
+# What may come before a final answer: informational ones (bytes).
+MOST_AHEAD = 1 << 17
+
+READ_AT_ONCE = 1 << 16
+
+
+class Answered(httpcore.WriteError):
+    """The answer has begun before the request was written whole."""
+
+
+class Writing:
+    """A request that is being written, and the answer that is waited for meanwhile.
+
+    Attributes:
+        begun: Whether its first bytes are the next that this task writes.
+        answered: Whether a final answer has begun, or none can come any more.
+    """
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.answered = False
+        self._stream: Stream | None = None
+        self._found = anyio.Event()
+        self._over = anyio.Event()
+        self._watch = anyio.CancelScope()
+        self._work: anyio.CancelScope | None = None
+
+    async def during(self, send: Callable[[], Awaitable[Result]]) -> Result:
+        """Run what writes the request and gives its answer's head, and look out for that answer meanwhile."""
+        token = _writing.set(self)
+        failure: Exception | None = None
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._look_out)
+                try:
+                    result = await send()
+                except Exception as error:
+                    # A task group would make a group of it.
+                    failure = error
+                finally:
+                    self._watch.cancel()
+        finally:
+            _writing.reset(token)
+        if failure is not None:
+            raise failure
+        return result
+
+    async def unless_answered(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Do a part of the writing.
+
+        Raises:
+            Answered: If there is no need any more.
+        """
+        if not self.answered:
+            with anyio.CancelScope() as self._work:
+                try:
+                    return await work()
+                except Exception:
+                    if not self.answered:
+                        raise
+                finally:
+                    self._work = None
+        raise Answered("the answer came before the request was written whole")
+
+    def found(self, stream: Stream) -> None:
+        """Take the stream that the request is written to."""
+        self._stream = stream
+        self.begun = False
+        self._found.set()
+
+    async def end(self) -> None:
+        """Look out no more: whoever calls this reads now."""
+        self._watch.cancel()
+        await self._over.wait()
+
+    async def _look_out(self) -> None:
+        try:
+            with self._watch:
+                await self._found.wait()
+                assert self._stream is not None
+                await self._stream.read_ahead()
+                self.answered = True
+                if self._work is not None:
+                    self._work.cancel()
+        finally:
+            self._over.set()
+
+
+_writing: ContextVar[Writing | None] = ContextVar("writing", default=None)
+
+
+class Stream(httpcore.AsyncNetworkStream):
+    """See httpcore.AsyncNetworkStream.
+
+    Args:
+        inner: What it reads from and writes to.
+        network: Where it is counted among the open ones.
+    """
+
+    def __init__(self, inner: Any, network: Network) -> None:
+        self._inner = inner
+        self._network = network
+        self._writing: Writing | None = None
+        self._ahead = b""
+        self._ended: Exception | bool = False
+        network.open.add(self)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """See httpcore.AsyncNetworkStream."""
+        writing = _writing.get()
+        if writing is not None and writing.begun:
+            self._writing = writing
+            writing.found(self)
+        if self._writing is None or not buffer:
+            await self._inner.write(buffer, timeout)
+        else:
+            await self._writing.unless_answered(lambda: self._inner.write(buffer, timeout))
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """See httpcore.AsyncNetworkStream."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing.end()
+        if self._ahead:
+            piece, self._ahead = self._ahead[:max_bytes], self._ahead[max_bytes:]
+            return piece
+        if isinstance(self._ended, Exception):
+            raise self._ended
+        return b"" if self._ended else await self._inner.read(max_bytes, timeout)
+
+    async def read_ahead(self) -> None:
+        """Read until a final answer has begun, or none can come any more."""
+        while not self._ended and not is_final(self._ahead) and len(self._ahead) < MOST_AHEAD:
+            try:
+                piece = await self._inner.read(READ_AT_ONCE)
+            except Exception as error:
+                self._ended = error
+            else:
+                self._ahead += piece
+                self._ended = not piece
+
+    async def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> Any:
+        """See httpcore.AsyncNetworkStream."""
+        try:
+            inner = await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self.aclose()
+            raise
+        self._network.open.discard(self)
+        return Stream(inner, self._network)
+
+    def get_extra_info(self, info: str) -> Any:
+        """See httpcore.AsyncNetworkStream."""
+        if info == "is_readable" and (self._ahead or self._ended):
+            return True
+        return self._inner.get_extra_info(info)
+
+    async def aclose(self) -> None:
+        """See httpcore.AsyncNetworkStream; it cannot be cancelled."""
+        self._network.open.discard(self)
+        with anyio.CancelScope(shield=True):
+            await self._inner.aclose()
+
+
+class Network(httpcore.AsyncNetworkBackend):
+    """See httpcore.AsyncNetworkBackend.
+
+    Args:
+        backend: Makes the connections.
+
+    Attributes:
+        open: The streams that are not closed.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self.open: set[Stream] = set()
+
+    async def connect_tcp(self, *args: Any, **options: Any) -> Stream:
+        """See httpcore.AsyncNetworkBackend."""
+        return Stream(await self._backend.connect_tcp(*args, **options), self)
+
+    async def connect_unix_socket(self, *args: Any, **options: Any) -> Stream:
+        """See httpcore.AsyncNetworkBackend."""
+        return Stream(await self._backend.connect_unix_socket(*args, **options), self)
+
+    async def sleep(self, seconds: float) -> None:
+        """See httpcore.AsyncNetworkBackend."""
+        await self._backend.sleep(seconds)
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        for stream in list(self.open):
+            await stream.aclose()
+
+
+def is_final(data: bytes) -> bool:
+    """Say whether data begins with an answer that is not informational, or with what is no HTTP/1 at all."""
+    data = data.lstrip(b"\r\n")
+    while data.startswith(b"HTTP/1.") and data[9:10] == b"1" and data[9:12] != b"101":
+        _, blank, data = data.partition(b"\r\n\r\n")
+        if not blank:
+            return False
+        data = data.lstrip(b"\r\n")
+    return len(data) > 9 or not b"HTTP/1.".startswith(data[:7])

@@ -1,0 +1,234 @@
+"""Auth flows of httpx, and cookies that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from scripted import ScriptedServer, answer
+
+from pynector import ConnectError, HTTPStatusError, Pynector, PynectorError, ResponseTooLarge, TransportError
+from pynector.transport.http.httpx_module import httpx
+
+pytestmark = pytest.mark.anyio
+
+Play = Callable[..., ScriptedServer]
+
+SECRET = "hunter2"
+CHALLENGE = answer(
+    b"who are you?", "401 Unauthorized", 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth", algorithm=MD5'
+)
+
+
+class Flow:
+    """An auth flow made of a generator function, whose requests need not be of httpx's own class."""
+
+    def __init__(self, steps: Callable[[Any], AsyncIterator[Any]]) -> None:
+        self.async_auth_flow = steps
+
+
+async def ask(client: Pynector, way: str, data: Any, **options: Any) -> bytes:
+    if way == "request":
+        answered: bytes = await client.request(data, **options)
+        return answered
+    async with client.stream(data, **options) as response:
+        return await response.read()
+
+
+@pytest.mark.parametrize("way", ["request", "stream"])
+@pytest.mark.parametrize("content", [None, b"body", bytes(100_000)], ids=["none", "small", "large"])
+async def test_digest_sends_the_same_again(play: Play, content: bytes | None, way: str) -> None:
+    server = play([CHALLENGE, answer(b"welcome")])
+    async with Pynector(base_url=server.url, auth=httpx.DigestAuth("user", SECRET)) as client:
+        data = {"method": "PUT", "path": "/a/../b?x=%41", "content": content}
+        assert await ask(client, way, data) == b"welcome"
+    first, second = server.requests
+    assert first.split(b"\r\n")[0] == second.split(b"\r\n")[0] == b"PUT /a/../b?x=%41 HTTP/1.1"
+    assert b"authorization" not in first.lower()
+    assert b'digest username="user"' in second.lower()
+    assert first.partition(b"\r\n\r\n")[2] == second.partition(b"\r\n\r\n")[2] == (content or b"")
+
+
+@pytest.mark.parametrize("way", ["request", "stream"])
+async def test_what_can_be_sent_once_is_answered_by_the_first_answer(play: Play, way: str) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"once"
+
+    server = play([CHALLENGE, answer(b"never")])
+    async with Pynector(base_url=server.url, auth=httpx.DigestAuth("user", SECRET)) as client:
+        with pytest.raises(HTTPStatusError) as caught:
+            await ask(client, way, {"method": "PUT", "path": "/", "content": body()})
+        assert caught.value.status_code == 401
+    assert len(server.requests) == 1
+
+
+async def test_what_can_be_read_anew_is_sent_whole_again(play: Play) -> None:
+    class Again:
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"always "
+            yield b"the same"
+
+    server = play([CHALLENGE, answer(b"welcome")])
+    async with Pynector(base_url=server.url, auth=httpx.DigestAuth("user", SECRET)) as client:
+        assert await client.request({"method": "PUT", "path": "/", "content": Again()}) == b"welcome"
+    bodies = [request.partition(b"\r\n\r\n")[2] for request in server.requests]
+    assert bodies == [b"7\r\nalways \r\n8\r\nthe same\r\n0\r\n\r\n"] * 2
+
+
+async def test_a_flow_may_read_the_body_it_is_to_sign(play: Play) -> None:
+    class Signing(httpx.Auth):
+        requires_request_body = True
+
+        def auth_flow(self, request: Any) -> Any:
+            request.headers["X-Signature"] = request.content.decode().upper()
+            yield request
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"on"
+        yield b"ce"
+
+    server = play([answer(b"ok")])
+    async with Pynector(base_url=server.url, auth=Signing()) as client:
+        assert await client.request({"method": "PUT", "path": "/", "content": body()}) == b"ok"
+    assert b"X-Signature: ONCE\r\n" in server.requests[0]
+    assert b"once" in server.requests[0].partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize("way", ["request", "stream"])
+async def test_a_flow_may_read_every_answer(play: Play, way: str) -> None:
+    seen: list[bytes] = []
+
+    class Reading(httpx.Auth):
+        requires_response_body = True
+
+        def auth_flow(self, request: Any) -> Any:
+            first = yield request
+            seen.append(first.content)
+            second = yield request
+            seen.append(second.content)
+
+    server = play([answer(b"first"), answer(b"second")])
+    async with Pynector(base_url=server.url, auth=Reading()) as client:
+        assert await ask(client, way, None) == b"second"
+    assert seen == [b"first", b"second"]
+    server = play([answer(bytes(100_000))])
+    async with Pynector(base_url=server.url, auth=Reading(), max_response_bytes=1000) as client:
+        with pytest.raises(ResponseTooLarge):
+            await client.request(None)
+
+
+@pytest.mark.parametrize("way", ["request", "stream"])
+async def test_a_flow_may_ask_elsewhere_first(play: Play, way: str) -> None:
+    server, tokens = play([answer(b"welcome")]), play([answer(SECRET.encode())])
+
+    async def fetching(request: Any) -> Any:
+        response = yield httpx.Request("POST", f"{tokens.url}/token", content=b"me")
+        request.headers["Authorization"] = (await response.aread()).decode()
+        yield request
+
+    async with Pynector(base_url=server.url, auth=Flow(fetching)) as client:
+        assert await ask(client, way, {"path": "/x"}) == b"welcome"
+    assert tokens.requests[0].startswith(b"POST /token HTTP/1.1\r\n")
+    assert tokens.requests[0].endswith(b"\r\n\r\nme")
+    assert f"Authorization: {SECRET}\r\n".encode() in server.requests[0]
+
+
+@pytest.mark.parametrize("way", ["request", "stream"])
+async def test_a_second_request_that_is_refused_does_not_undo_the_first(play: Play, way: str) -> None:
+    refusing = play(listening=False)
+    server = play([answer(b"1")])
+
+    async def twice(request: Any) -> Any:
+        yield request
+        yield httpx.Request("GET", refusing.url)
+
+    async with Pynector(base_url=server.url, auth=Flow(twice)) as client:
+        with pytest.raises(ConnectError) as caught:
+            await ask(client, way, {"method": "POST", "path": "/"})
+    assert (caught.value.phase, caught.value.sent) == ("connect", "full")
+
+
+def raising(when: str, error: BaseException) -> Any:
+    async def steps(request: Any) -> Any:
+        if when == "before":
+            raise error
+        yield request
+        if when == "after":
+            raise error
+
+    return Flow(steps)
+
+
+@pytest.mark.parametrize("way", ["request", "stream"])
+@pytest.mark.parametrize(("when", "sent"), [("before", "none"), ("after", "full")])
+async def test_what_a_flow_raises_is_one_error_of_the_request(play: Play, when: str, sent: str, way: str) -> None:
+    server = play([answer(b"1"), answer(b"2")])
+    error = LookupError("no token")
+    async with Pynector(base_url=server.url, http_engine="httpx", max_connections=1) as client:
+        with pytest.raises(TransportError, match="LookupError: no token") as caught:
+            await ask(client, way, {"method": "POST", "path": "/"}, auth=raising(when, error))
+        assert (caught.value.sent, caught.value.transient) == (sent, False)
+        assert caught.value.__cause__ is error
+        assert caught.value.request == f"POST {server.url}/"
+        with pytest.raises(TransportError) as caught:
+            await ask(client, way, None, auth=raising(when, ConnectError("of another client", sent="none")))
+        assert caught.value.sent == sent
+        assert await client.request(None) in (b"1", b"2")
+
+
+async def test_a_flow_that_sends_nothing_says_so(play: Play) -> None:
+    async def nothing(request: Any) -> Any:
+        for never in ():
+            yield never
+
+    async with Pynector(base_url=play().url, http_engine="httpx", auth=Flow(nothing)) as client:
+        with pytest.raises(TransportError, match="sent nothing") as caught:
+            await client.request(None)
+    assert caught.value.sent == "none"
+
+
+async def test_a_group_that_a_flow_raises_is_one_error(play: Play) -> None:
+    import anyio
+
+    async def fail() -> None:
+        raise LookupError("no token")
+
+    async def steps(request: Any) -> Any:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fail)
+        yield request
+
+    async with Pynector(base_url=play().url, http_engine="httpx", auth=Flow(steps)) as client:
+        results = await client.batch_request([(None, {})] * 2)
+    assert all(isinstance(error, PynectorError) and not hasattr(error, "exceptions") for error in results)
+
+
+# Cookies
+
+
+async def test_cookies_are_kept_where_that_is_wanted(play: Play) -> None:
+    server = play([answer(b"1", "200 OK", "Set-Cookie: a=1", "Set-Cookie: b=2; Path=/sub"), answer(b"2"), answer(b"3")])
+    async with Pynector(base_url=server.url, persist_cookies=True, cookies={"own": "x"}) as client:
+        await client.request(None)
+        await client.request({"path": "/sub/x", "cookies": {"a": "mine"}})
+        await client.request({"path": "/other"}, cookies={})
+    lines = [[line for line in r.split(b"\r\n") if line.startswith(b"Cookie")] for r in server.requests]
+    assert lines == [[b"Cookie: own=x"], [b"Cookie: own=x; a=mine; b=2"], [b"Cookie: own=x; a=1"]]
+
+
+async def test_cookies_of_a_redirect_stay_with_their_host(play: Play) -> None:
+    server, other = play(), play([answer(b"there")])
+    there = other.url.replace("127.0.0.1", "localhost")
+    server.script([answer(b"", "302 Found", f"Location: {there}", "Set-Cookie: a=1"), answer(b"back")])
+    async with Pynector(base_url=server.url, persist_cookies=True) as client:
+        assert [await client.request(None), await client.request(None)] == [b"there", b"back"]
+    assert b"Cookie" not in other.requests[0]
+    assert b"Cookie: a=1\r\n" in server.requests[1]
+
+
+async def test_no_cookie_is_kept_otherwise(play: Play, engine: str) -> None:
+    server = play([answer(b"1", "200 OK", "Set-Cookie: a=1"), answer(b"2")])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        assert [await client.request(None), await client.request(None)] == [b"1", b"2"]
+    assert b"cookie" not in server.received.lower()

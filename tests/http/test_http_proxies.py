@@ -1,0 +1,225 @@
+"""Proxies: which one, what it is told, and what an error through it says."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+import trustme
+from scripted import ScriptedServer, answer, eventually
+
+from proxyserver import Proxy
+from pynector import ConfigurationError, ConnectError, Pynector, PynectorError, TimeoutError, TransportError
+from pynector.transport.http.httpx_routes import is_local, matches
+from pynector.transport.http.urls import parse_url
+
+Play = Callable[..., ScriptedServer]
+
+SECRET = "hunter2"
+
+
+@pytest.fixture(scope="module")
+def certified() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Contexts of a server on this machine, and of clients that trust it."""
+    ca = trustme.CA()
+    serving, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    ca.issue_cert("127.0.0.1").configure_cert(serving)
+    ca.configure_trust(trusting)
+    return serving, trusting
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with Proxy() as running:
+        yield running
+
+
+def as_proxy(server: ScriptedServer, user: str = "") -> str:
+    return server.url.replace("://", f"://{user}")
+
+
+@pytest.mark.anyio
+async def test_a_proxy_is_asked_for_the_whole_url_as_it_was_written(play: Play) -> None:
+    server = play([answer(b"1"), answer(b"moved", "302 Found", "Location: /b/./c"), answer(b"2")])
+    through = as_proxy(server, f"us%20er:{SECRET}@")
+    async with Pynector(base_url="http://service.example/a/../b?x=%41", proxy=through) as client:
+        assert [await client.request(None), await client.request(b"body")] == [b"1", b"2"]
+    lines = [request.split(b"\r\n")[0] for request in server.requests]
+    assert lines[0] == b"GET http://service.example/a/../b?x=%41 HTTP/1.1"
+    assert [line.split(b" ")[0] for line in lines] == [b"GET", b"POST", b"GET"]
+    for request in server.requests:
+        assert b"proxy-authorization: basic dxmgzxi6ahvudgvymg==" in request.lower()
+        assert b"host: service.example\r\n" in request.lower()
+    assert len(server.connections) == 1
+
+
+@pytest.mark.anyio
+async def test_a_tunnel_carries_tls_and_the_proxy_sees_nothing_of_it(play: Play, proxy: Proxy, certified: Any) -> None:
+    server = play([answer(b"1"), answer(b"2")], tls=certified[0])
+    options: dict[str, Any] = {"proxy": proxy.url("http", f"user:{SECRET}@"), "verify": certified[1]}
+    async with Pynector(base_url=server.url, headers={"X-Key": SECRET}, **options) as client:
+        assert [await client.request(None), await client.request({"path": f"/x?{SECRET}"})] == [b"1", b"2"]
+    assert len(proxy.asked) == 1
+    assert proxy.asked[0].startswith(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n" % server.port)
+    assert b"proxy-authorization" in proxy.asked[0].lower()
+    assert SECRET.encode() not in proxy.asked[0]
+    assert b"proxy-authorization" not in server.received.lower()
+
+
+@pytest.mark.anyio
+async def test_a_proxy_may_speak_tls(play: Play, certified: Any) -> None:
+    server = play([answer(b"1")], tls=certified[0])
+    with Proxy(tls=certified[0]) as proxy:
+        async with Pynector(base_url=server.url, proxy=proxy.url("https"), verify=certified[1]) as client:
+            assert await client.request(None) == b"1"
+        async with Pynector(base_url=server.url, proxy=proxy.url("https")) as client:
+            with pytest.raises(ConnectError) as caught:
+                await client.request(None)
+    assert (caught.value.sent, caught.value.transient) == ("none", False)
+    assert len(proxy.asked) == 1
+
+
+async def failure(client: Pynector, **options: Any) -> Any:
+    with pytest.raises(PynectorError) as caught:
+        await client.request({"method": "POST", "path": f"/x?{SECRET}", "content": b"body"}, **options)
+    assert SECRET not in str(caught.value)
+    return caught.value
+
+
+REFUSALS: dict[str, Any] = {
+    "forbidden": answer(b"no", "403 Forbidden", f"Set-Cookie: a={SECRET}"),
+    "unauthorized": answer(b"no", "407 Proxy Authentication Required"),
+    "garbage": f"SSH-2.0 {SECRET}\r\n\r\n".encode(),
+    "closed": "close",
+    "reset": "reset",
+    "hang": "hang",
+    "closed in TLS": [b"HTTP/1.1 200 Connection established\r\n\r\n", "close"],
+    "hang in TLS": [b"HTTP/1.1 200 Connection established\r\n\r\n", "hang"],
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_what_a_proxy_does_not_pass_on_has_not_been_sent(play: Play, name: str) -> None:
+    through = play([REFUSALS[name]])
+    options: dict[str, Any] = {"proxy": as_proxy(through, f"user:{SECRET}@"), "verify": False}
+    async with Pynector(base_url="https://service.example", **options) as client:
+        error = await failure(client, timeout=0.3 if "hang" in name else 10)
+        assert (error.phase, error.sent) == ("tls" if "TLS" in name else "connect", "none")
+        assert isinstance(error, TimeoutError if "hang" in name else TransportError)
+        assert error.request == "POST https://service.example/x"
+        assert await eventually(through.connections[0].ended.is_set)
+    assert len(through.requests) == 1
+    assert SECRET.encode() not in through.received
+
+
+@pytest.mark.anyio
+async def test_what_a_proxy_has_passed_on_may_have_arrived(play: Play, proxy: Proxy, certified: Any) -> None:
+    server = play(["close"], tls=certified[0])
+    async with Pynector(base_url=server.url, proxy=proxy.url("http"), verify=certified[1]) as client:
+        error = await failure(client)
+    assert (error.phase, error.sent) == ("headers", "full")
+    async with Pynector(base_url="http://service.example", proxy=as_proxy(play(["close"]))) as client:
+        error = await failure(client)
+    assert (error.phase, error.sent) == ("headers", "full")
+
+
+@pytest.mark.anyio
+async def test_a_proxy_that_is_not_there_is_a_connect_error(play: Play) -> None:
+    for scheme in ("http", "https"):
+        through = as_proxy(play(listening=False), f"user:{SECRET}@")
+        async with Pynector(base_url=f"{scheme}://service.example", proxy=through, verify=False) as client:
+            error = await failure(client)
+        assert (type(error), error.phase, error.sent) == (ConnectError, "connect", "none")
+
+
+# The environment
+
+
+@pytest.mark.anyio
+async def test_the_environment_names_proxies_by_scheme(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, direct = play([answer(b"through")]), play([answer(b"direct")])
+    monkeypatch.setenv("http_proxy", as_proxy(server).removeprefix("http://"))
+    monkeypatch.setenv("no_proxy", "other.example, .sub.service.example")
+    async with Pynector(base_url="http://service.example") as client:
+        assert await client.request(None) == b"through"
+        # Never for this machine, and for a redirect's target as for any other.
+        server.script([answer(b"moved", "302 Found", f"Location: {direct.url}/there")])
+        assert await client.request({"url": f"http://localhost:{direct.port}/"}) == b"direct"
+    monkeypatch.delenv("http_proxy")
+    monkeypatch.setenv("all_proxy", as_proxy(server))
+    server.script([answer(b"through")])
+    async with Pynector(base_url="http://service.example") as client:
+        assert await client.request(None) == b"through"
+    async with Pynector(base_url="http://name.invalid", trust_env=False) as client:
+        with pytest.raises(ConnectError):
+            await client.request(None)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "value", [f"ftp://user:{SECRET}@host", f"http://user:{SECRET}@host:x", "http://", "http://[::1"]
+)
+async def test_a_wrong_variable_is_named_and_not_quoted(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("https_proxy", value)
+    client = Pynector(base_url="https://service.example", http_engine="httpx")
+    with pytest.raises(ConfigurationError, match="https_proxy") as caught:
+        await client.request(None)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.anyio
+async def test_socks_needs_its_package() -> None:
+    if find_spec("socksio"):
+        return
+    client = Pynector(base_url="https://service.example", proxy=f"socks5://user:{SECRET}@127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match="socksio") as caught:
+        await client.request(None)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "url", "expected"),
+    [
+        ("*", "http://a.example", True),
+        ("", "http://a.example", False),
+        ("a.example", "http://a.example", True),
+        ("a.example", "http://x.a.example", True),
+        ("a.example", "http://xa.example", False),
+        (".a.example", "http://a.example", False),
+        (".a.example", "http://x.a.example", True),
+        ("*.a.example", "http://x.a.example", True),
+        ("a.example:8080", "http://a.example:8080", True),
+        ("a.example:8080", "http://a.example", False),
+        ("a.example", "http://a.example.:80", True),
+        ("http://a.example", "http://a.example", True),
+        ("https://a.example", "http://a.example", False),
+        ("all://a.example", "https://a.example", True),
+        ("10.0.0.0/8", "http://10.1.2.3", True),
+        ("10.0.0.0/8", "http://11.1.2.3", False),
+        ("10.1.2.3", "http://10.1.2.3:8080", True),
+        ("10.1.2.3:80", "http://10.1.2.3:8080", False),
+        ("fe80::/10", "http://[fe80::1]", True),
+        ("fe80::1", "http://[fe80::1]", True),
+        ("[fe80::1]", "http://[fe80::1]", True),
+        ("[fe80::1]:8080", "http://[fe80::1]:8080", True),
+        ("10.0.0.0/99", "http://10.0.0.1", False),
+        ("://", "http://a.example", False),
+    ],
+)
+def test_what_an_entry_of_no_proxy_means(entry: str, url: str, expected: bool) -> None:
+    assert matches(entry, parse_url(url)) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        *((name, True) for name in ("localhost", "localhost.", "127.0.0.1", "127.9.9.9", "::1")),
+        *((name, False) for name in ("0.0.0.0", "10.0.0.1", "localhost.example", "::2")),
+    ],
+)
+def test_what_is_this_machine(host: str, local: bool) -> None:
+    assert is_local(host) is local
