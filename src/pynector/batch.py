@@ -15,7 +15,9 @@ from ._speedups.scheduler import NEVER, Deadlines, Scheduler
 from .config import positive_seconds
 from .errors import (
     ConfigurationError,
+    Phase,
     PynectorError,
+    Sent,
     TimeoutError,
     TransportError,
     as_pynector_error,
@@ -230,19 +232,12 @@ class ExchangeDriver:
 
     async def _work_until_late(self, slot: int, scope: anyio.CancelScope) -> bool:
         """Run entries until none is left or the scope is cancelled because one is late; say whether to go on."""
-        gate, scheduler = self._gate, self.scheduler
         while not scope.cancel_called:
-            if gate is not None:
-                await gate.acquire()
-            try:
-                now = self._clock()
-                index = scheduler.next(now)
-                if index < 0:
-                    return False
-                await self._one(index, now, slot, scope)
-            finally:
-                if gate is not None:
-                    gate.release()
+            now = self._clock()
+            index = self.scheduler.next(now)
+            if index < 0:
+                return False
+            await self._one(index, now, slot, scope)
             if index % BURST == BURST - 1:
                 await anyio.lowlevel.checkpoint()
         return True
@@ -256,10 +251,10 @@ class ExchangeDriver:
             if deadlines.arm(slot, now + timeout):
                 self._alarm.deadline = deadlines.alarm
             if observed is None:
-                answer = await self._exchange(data, **options)
+                answer = await self._in_turn(data, **options)
             else:
                 completion = entry = observed.entry(index, data, self.collector)
-                answer = await entry.run(self._exchange, data, observed.options(entry, options))
+                answer = await entry.run(self._in_turn, data, observed.options(entry, options))
         except Exception as error:
             completion.fail(index, error)
         except anyio.get_cancelled_exc_class() as cancelled:
@@ -269,6 +264,7 @@ class ExchangeDriver:
             if cancellation_is_asked_for():
                 if entry is not None:
                     entry.give_up()
+                self.collector.attach(index, CutOff(cancelled))
                 raise
             completion.fail(index, escaped())
         else:
@@ -276,17 +272,46 @@ class ExchangeDriver:
         finally:
             deadlines.arm(slot, NEVER)
 
+    async def _in_turn(self, data: Any, /, **options: Any) -> Any:
+        gate = self._gate
+        if gate is None:
+            return await self._exchange(data, **options)
+        try:
+            await gate.acquire()
+        except anyio.get_cancelled_exc_class() as cancelled:
+            cancelled.phase, cancelled.sent = "queue", "none"  # type: ignore[attr-defined]
+            raise
+        try:
+            return await self._exchange(data, **options)
+        finally:
+            gate.release()
+
+
+class CutOff:
+    """What stands for a request whose exchange was cancelled: it says how far that had come.
+
+    Args:
+        cancelled: The exception its exchange was ended with; a transport notes there how far it had come.
+    """
+
+    def __init__(self, cancelled: BaseException) -> None:
+        self._progress = getattr(cancelled, "phase", None), getattr(cancelled, "sent", None)
+
+    def progress(self) -> tuple[Phase | None, Sent | None]:
+        """See Handle."""
+        return self._progress
+
+    def cancel(self) -> None:
+        """See Handle: it has ended."""
+
 
 def late(timeout: float, cancelled: BaseException | None = None) -> TimeoutError:
     """Give the error of a request that had no answer within `timeout` seconds.
 
     `cancelled` is the exception its exchange was ended with; a transport notes there how far it had come.
     """
-    return TimeoutError(
-        f"no whole answer within {timeout:g} s",
-        phase=getattr(cancelled, "phase", None),
-        sent=getattr(cancelled, "sent", None),
-    )
+    phase, sent = (None, None) if cancelled is None else CutOff(cancelled).progress()
+    return TimeoutError(f"no whole answer within {timeout:g} s", phase=phase, sent=sent)
 
 
 def escaped(handle: Handle | None = None) -> TransportError:

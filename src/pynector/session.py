@@ -14,6 +14,7 @@ import anyio.lowlevel
 from ._speedups.answer import Answer
 from .batch import (
     Batch,
+    CutOff,
     Driver,
     Exchange,
     ExchangeDriver,
@@ -292,7 +293,9 @@ class Session:
             finally:
                 if self._gate is not None:
                     self._gate.release()
-        raise _closed() if self._closed else late(timeout, cancelled)
+        if self._closed:
+            raise _closed(None if cancelled is None else CutOff(cancelled))
+        raise late(timeout, cancelled)
 
     async def _turn(self, gate: anyio.Semaphore, timeout: float) -> float:
         """Wait for a request's turn, and return what is left of its time."""

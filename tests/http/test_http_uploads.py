@@ -86,7 +86,7 @@ async def test_the_upload_ends_where_its_request_is_redirected(
 async def test_a_body_that_was_sent_whole_is_not_sent_again(
     play: Play, engine: str, status: str, length: str | None
 ) -> None:
-    server = play([answer(b"", status, "Location: /next"), answer(b"done")])
+    server = play([answer(b"", status, "Location: /next"), answer(b"done")], [answer(b"done")])
     source = Source(b"first", b"later")
     source.go_on.set()
     request: dict[str, Any] = {"method": "POST", "path": "/", "content": source}

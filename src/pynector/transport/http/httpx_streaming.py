@@ -71,7 +71,7 @@ class HttpxStream:
         """
         size = 0
         with suppress(Exception), anyio.move_on_after(PATIENCE):
-            while size < WORTH_READING and (piece := await self._next()):
+            while size <= WORTH_READING and (piece := await self._next()):
                 size += len(piece)
         await self._close()
 
