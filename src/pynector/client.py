@@ -246,18 +246,26 @@ class Pynector:
             data: What to send.
             max_retries: The most attempts in all, 1 or more.
             retry_delay: Scale of the first wait in seconds, 0 or more.
-            **options: As for `request`; `timeout` covers all attempts and waits together.
+            **options: As for `request`; `timeout` covers all attempts and waits together. `attempt_timeout` is the
+                seconds that one attempt may take, more than 0; one that takes longer is repeated, too. None: `timeout`.
 
         Returns:
             The answer.
 
+        What is sent is fixed at the first attempt. A body from an iterator that can be read only once is sent once.
+        With `raise_for_status=False` the statuses above are repeated, too, and the last answer is given.
+
         Raises:
             TimeoutError: If the timeout passed.
-            PynectorError: The last failure, when no attempt is left or the next wait would pass the timeout.
+            PynectorError: The last failure, when no attempt is left or the next wait would pass the timeout; its
+                `attempts` is how many there were.
         """
         attempts = at_least(1)(max_retries, "max_retries")
         policy = RetryPolicy(attempts, seconds(retry_delay, "retry_delay"), self._max_retry_delay)
         limit = self._limit(options.pop("timeout", None))
+        attempt_timeout = options.pop("attempt_timeout", None)
+        if attempt_timeout is not None:
+            policy = replace(policy, attempt_timeout=positive_seconds(attempt_timeout, "attempt_timeout"))
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
             try:
@@ -280,11 +288,17 @@ class Pynector:
 
         # One session for all: a client that is closed meanwhile is not connected again for what was begun before.
         session = self._lifecycle.current()
+        fixed = session.snapshot(data, options)
+        if not fixed.is_repeatable:
+            policy = replace(policy, max_attempts=1)
 
         async def send(left: float) -> Any:
-            return await self._request_in(session, data, options, left, observed)
+            return await self._request_in(session, fixed.data, fixed.options, left, observed)
 
-        return await repeated(send, policy, limit, session.runtime.clock, tell, session.sleep)
+        try:
+            return await repeated(send, policy, limit, session.runtime.clock, tell, session.sleep)
+        except PynectorError as error:
+            return fixed.answer_of(error)
 
     # Numbers
 

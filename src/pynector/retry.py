@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,7 @@ class RetryPolicy:
         delay: The mean scale of the first wait in seconds, 0 or more.
         max_delay: The longest wait in seconds, 0 or more.
         uniform: Draws a number evenly from a range; another source for tests.
+        attempt_timeout: Seconds that one attempt may take; math.inf for no end but that of all.
         wall_clock: Seconds since the epoch, to which a Retry-After date is compared.
     """
 
@@ -30,19 +32,24 @@ class RetryPolicy:
     delay: float = 1.0
     max_delay: float = 60.0
     uniform: Callable[[float, float], float] = random.uniform
+    attempt_timeout: float = math.inf
     wall_clock: Callable[[], float] = time.time
 
     def wait_before_next(self, attempt: int, error: Exception) -> float | None:
         """Give the seconds to wait after `attempt` (1 for the first) ended in `error`, or None: do not try again."""
         if attempt >= self.max_attempts:
             return None
-        if not isinstance(error, TransportError) or not error.transient:
+        if isinstance(error, TimeoutError):
+            may_pass = self.attempt_timeout < math.inf
+        else:
+            may_pass = isinstance(error, TransportError) and error.transient
+        if not may_pass:
             return None
         # 2.0 ** 1024 overflows; by then the cap has long been reached.
         scale = min(self.max_delay, self.delay * 2.0 ** min(attempt - 1, 1000))
         return max(self.uniform(0.0, scale), self._asked_for(error))
 
-    def _asked_for(self, error: TransportError) -> float:
+    def _asked_for(self, error: Exception) -> float:
         response = getattr(error, "response", None)
         headers = getattr(response, "headers", None)
         text = headers.get("retry-after") if headers is not None else None
@@ -83,11 +90,13 @@ async def repeated(
                 await sleep(wait)
             left = end - clock()
             if left <= 0:
-                raise TimeoutError(f"no answer in time in {attempt - 1} attempts", sent="none")
-            answer = await send(left)
+                attempt -= 1
+                raise TimeoutError("no answer in time", sent="none")
+            answer = await send(min(left, policy.attempt_timeout))
         except PynectorError as error:
             if isinstance(error, (TransportError, TimeoutError)):
                 error.after(sent)
+                error.attempts = attempt
                 sent = error.sent
             wait = policy.wait_before_next(attempt, error)
             if wait is None or clock() + wait >= end:

@@ -35,7 +35,7 @@ from .errors import (
 from .runtime import Runtime, cancellation_is_asked_for
 from .stats import Counters, Stats
 from .transport.capabilities import can_exchange, capacity_of, counts_of
-from .transport.protocol import Handle, OriginCounts
+from .transport.protocol import Handle, OriginCounts, Snapshot
 from .transport.serial import SerialExchange
 
 # How long `aclose` waits for a transport that does not disconnect (seconds).
@@ -231,6 +231,23 @@ class Session:
         except Exception:
             # The message is about another failure; that one matters.
             return None
+
+    def snapshot(self, data: Any, options: dict[str, Any]) -> Snapshot:
+        """Fix what a request sends, where the transport can.
+
+        Raises:
+            PynectorError: If the request is not valid.
+        """
+        fix = getattr(self.transport, "snapshot", None)
+        if fix is None:
+            return Snapshot(data, options)
+        try:
+            fixed: Snapshot = fix(data, options)
+            return fixed
+        except Exception as error:
+            problem = self._problem(error, data, options)
+            self._counters.failed(problem)
+            raise problem from _cause(error)
 
     async def request(self, data: Any, options: dict[str, Any], timeout: float) -> Any:
         """Run one request and give its answer.

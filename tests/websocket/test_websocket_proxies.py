@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from proxyserver import Proxy
 
+from proxyserver import Proxy
 from pynector import ConfigurationError, ConnectError
 from pynector.transport.websocket.proxies import proxy_of_environment
 from wsservers import Url, certificate, client, running

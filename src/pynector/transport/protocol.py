@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+from ..errors import PynectorError
+
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+def _raised(error: PynectorError) -> Any:
+    raise error
 
 
 @runtime_checkable
@@ -28,6 +34,9 @@ class TransportProtocol(Protocol):
     anything secret; methods `origins() -> list[OriginCounts]`, which counts its connections, and `counts() -> dict`,
     which gives other numbers of its own by name, both from any thread; and an attribute `on_connection`, which the
     client sets to a function of an event, "open" or "close", a host and a port.
+
+    A transport may have a method `snapshot(data, options) -> Snapshot`, which fixes what a request sends, so that
+    `request_with_retry` sends the same each time, whatever becomes of the caller's objects meanwhile.
 
     A transport with an attribute `observable = True` is given, where somebody listens, the option `observer`: a
     RequestObserver, which it tells of each attempt.
@@ -53,6 +62,22 @@ class TransportProtocol(Protocol):
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> None: ...
+
+
+class Snapshot(NamedTuple):
+    """A request as it is sent, each time that it is.
+
+    Attributes:
+        data: What to send; nothing that the caller can change.
+        options: The options to send it with.
+        is_repeatable: Whether it can be sent more than once.
+        answer_of: Returns the answer that an error of the last attempt stands for, or raises the error.
+    """
+
+    data: Any
+    options: dict[str, Any]
+    is_repeatable: bool = True
+    answer_of: Callable[[PynectorError], Any] = _raised
 
 
 class ExchangeTransport(Protocol):

@@ -77,7 +77,7 @@ class Run:
     def may_repeat(self) -> bool:
         """Say whether it may be sent again, whose connection was lost."""
         progress, request = self.progress, self.request
-        repeatable = {request.method, progress.method} <= IDEMPOTENT and not request.has_stream
+        repeatable = {request.method, progress.method} <= IDEMPOTENT and not request.is_one_shot
         return repeatable and not progress.fresh and progress.phase != "body"
 
     @contextmanager

@@ -57,7 +57,7 @@ def redirected(
     dropped: frozenset[str] = frozenset()
     if (status == 303 and method not in ("GET", "HEAD")) or (status in (301, 302) and method == "POST"):
         method, body, dropped = "GET", None, _ABOUT_THE_BODY
-    if body is not None and request.has_stream:
+    if body is not None and request.is_one_shot:
         raise ProtocolError(
             f"the server redirects with status {status} and wants the body again, which came from an async iterator",
             phase="body",

@@ -113,6 +113,11 @@ class PreparedRequest:
         return isinstance(self.body, AsyncIterable)
 
     @property
+    def is_one_shot(self) -> bool:
+        """Whether its body can be read only once: what gives it is an iterator, and not something that makes one."""
+        return hasattr(self.body, "__anext__")
+
+    @property
     def size(self) -> int | None:
         """The length of its body in bytes; None if it comes from an async iterator whose length is not declared."""
         if self.body is None or isinstance(self.body, bytes):
@@ -213,11 +218,13 @@ def check_option_names(options: Mapping[str, Any]) -> None:
 
 
 def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> PreparedRequest:
-    """Make the request that `data` and `options` describe, with the client's defaults.
+    """Make the request that `data` and `options` describe, with the client's defaults; one that is made stays the same.
 
     Raises:
         ConfigurationError: If it is not valid.
     """
+    if isinstance(data, PreparedRequest):
+        return data
     if options:
         check_option_names(options)
     fields = request_fields(data, options)
@@ -274,6 +281,8 @@ def check_framing(headers: list[Pair], body: bytes | AsyncIterable[bytes] | None
 
 def label(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> str:
     """Name a request, valid or not, by its method and its URL without user, query and fragment."""
+    if isinstance(data, PreparedRequest):
+        return data.label
     fields = request_fields(data, options)
     has_body = not _BODIES.isdisjoint(fields)
     method = str(fields.get("method") or ("POST" if has_body else "GET")).upper()

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from ...errors import ConfigurationError, TransportError
-from ..protocol import OriginCounts
+from ...errors import ConfigurationError, HTTPStatusError, PynectorError, TransportError
+from ..protocol import OriginCounts, Snapshot
 from ..tls import tls_context
 from .engine import Engine
 from .options import LEAST, OPTION_NAMES, HTTPOptions
-from .request import label
+from .request import label, prepare
 from .response import Response
 from .streaming import StreamedResponse
 
@@ -73,6 +73,27 @@ class HTTPTransport:
     def describe(self, data: Any, options: Mapping[str, Any]) -> str:
         """Name a request by its method and its URL without user, query and fragment."""
         return label(data, options, self._options)
+
+    def snapshot(self, data: Any, options: Mapping[str, Any]) -> Snapshot:
+        """Fix what a request sends. A status that is no error for the caller is one until the last attempt.
+
+        Raises:
+            ConfigurationError: If the request is not valid.
+        """
+        request = prepare(data, options, self._options)
+        settings = self._options.for_request(options)
+        own = {**settings, "raise_for_status": True}
+        if settings["raise_for_status"]:
+            return Snapshot(request, own, not request.is_one_shot)
+
+        def answer_of(error: PynectorError) -> Any:
+            response = error.response if isinstance(error, HTTPStatusError) else None
+            if not isinstance(response, Response):
+                raise error
+            response.attempts = getattr(error, "attempts", 1)
+            return response if settings["as_response"] else response.content
+
+        return Snapshot(request, own, not request.is_one_shot, answer_of)
 
     async def connect(self) -> None:
         """Make ready to send. Connections are made when requests need them."""

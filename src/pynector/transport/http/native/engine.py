@@ -33,7 +33,7 @@ from ..streaming import RawStream
 from ..urls import URL
 from .pool import Pool
 from .streaming import IncomingStream, Upload
-from .wire import declared_length, decode_request, encode_fields, encode_request, plain_encoder
+from .wire import decode_request, encode_fields, encode_request, plain_encoder
 
 # What one read takes at the most (bytes).
 SCRATCH = 1 << 18
@@ -91,7 +91,8 @@ class NativeEngine(CarrierCore):
 
     async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
         """See Engine."""
-        if self._make_other is not None and has_flow(options.get("auth", self.options.auth)):
+        auth = data.auth if isinstance(data, PreparedRequest) else options.get("auth", self.options.auth)
+        if self._make_other is not None and has_flow(auth):
             return await self._other_engine().open(data, options, timeout)
         now = self.loop.time()
         exchange = Exchange(self, data, options, now + timeout, None, 0, now)
@@ -125,6 +126,7 @@ class NativeEngine(CarrierCore):
             self.failed(exchange, error)
             return
         if request.auth is not None:
+            exchange.data = request
             exchange.pool = _Errand(self.spawn(self._run_elsewhere(exchange)))
         else:
             pool.dispatch(exchange, now)
@@ -182,14 +184,18 @@ class NativeEngine(CarrierCore):
         exchange.observer = exchange.options.get("observer")
         exchange.payload = encode_request(observed(request, exchange.observer))
         exchange.is_head = request.method == "HEAD"
-        exchange.repeatable = request.method in IDEMPOTENT and not request.has_stream
-        if isinstance(request.body, AsyncIterable):
-            Upload(self, exchange, request.body, declared_length(request))
+        exchange.repeatable = request.method in IDEMPOTENT and not request.is_one_shot
+        self._renew_upload(exchange, request)
         if exchange.sink is not None:
             exchange.plain, exchange.limit = False, NO_LIMIT
         if exchange.observer is not None:
             exchange.plain = False
         return self._pool(request.url.origin)
+
+    def _renew_upload(self, exchange: Exchange, request: PreparedRequest) -> None:
+        self._stop_upload(exchange)
+        if isinstance(request.body, AsyncIterable):
+            exchange.upload = Upload(self, exchange, request.body, request.size)
 
     def request_of(self, exchange: Exchange) -> PreparedRequest:
         """Return the request of an exchange: what was sent, whatever has become of the caller's objects."""
@@ -270,9 +276,11 @@ class NativeEngine(CarrierCore):
     def send_again(self, exchange: Exchange, problem: TransportError) -> None:
         """Send a request again, whose connection was dead before it arrived."""
         exchange.sent = problem.sent
+        request = self.request_of(exchange)
         if exchange.observer is not None:
             exchange.observer.failed(problem)
-            exchange.payload = encode_request(observed(self.request_of(exchange), exchange.observer))
+            exchange.payload = encode_request(observed(request, exchange.observer))
+        self._renew_upload(exchange, request)
         exchange.pool.send_again(exchange)
 
     def follow(self, exchange: Exchange, following: PreparedRequest) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # When this much of a body waits for its reader, the socket is not read until half of it is taken (bytes).
 HIGH_WATER = 1 << 18
 
+# How much of an upload is written before the event loop has its turn (bytes).
+TURN = 1 << 16
+
 # What it costs to keep a chunk, whatever its size (bytes).
 OVERHEAD = 64
 
@@ -187,7 +190,6 @@ class Upload:
         self._writable = asyncio.Event()
         self._writable.set()
         self._task: asyncio.Task[None] | None = None
-        exchange.upload = self
 
     # The connection's calls
 
@@ -224,11 +226,11 @@ class Upload:
                 raise
 
     async def _write(self, transport: Any) -> None:
-        sent = 0
+        sent = told = 0
         async with aclosing(checked_pieces(self._body)) as pieces:
             async for piece in pieces:
                 sent += len(piece)
-                if self._stopped:
+                if self._stopped or transport.is_closing():
                     return
                 if self._length is None:
                     transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
@@ -237,7 +239,11 @@ class Upload:
                 else:
                     break
                 await self._writable.wait()
-        if self._stopped:
+                if sent - told >= TURN:
+                    # An iterator that never waits would keep the loop from seeing that the connection has ended.
+                    told = sent
+                    await asyncio.sleep(0)
+        if self._stopped or transport.is_closing():
             return
         if self._length is None:
             transport.write(b"0\r\n\r\n")

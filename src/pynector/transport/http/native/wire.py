@@ -21,7 +21,7 @@ def encode_request(request: PreparedRequest) -> bytes:
     lines += [f"{name}: {value}" for name, value in request.headers]
     body = request.body
     if isinstance(body, AsyncIterable):
-        if declared_length(request) is None:
+        if request.size is None:
             lines.append("Transfer-Encoding: chunked")
         body = None
     elif body or request.method in WITH_BODY:
@@ -43,11 +43,6 @@ def decode_request(payload: bytes, origin: Origin) -> PreparedRequest:
 def encode_fields(fields: list[Pair]) -> bytes:
     """Encode header fields that have been found valid, each with its end of line."""
     return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode("latin-1")
-
-
-def declared_length(request: PreparedRequest) -> int | None:
-    """Give the length that the caller declared for a body from an async iterator, or None."""
-    return next((int(value) for name, value in request.headers if name.lower() == "content-length"), None)
 
 
 def plain_encoder(options: HTTPOptions) -> RequestEncoder | None:
