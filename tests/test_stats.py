@@ -86,3 +86,18 @@ async def test_failures_are_logged_though_only_errors_are_heard(
             async with client.stream({"path": "/status/404"}):
                 pass
     assert [record.fields["error_type"] for record in caplog.records] == ["500", "404"]  # type: ignore[attr-defined]
+
+
+async def test_what_has_ended_in_a_batch_is_counted_while_the_batch_goes_on(server: LoopbackServer) -> None:
+    async with Pynector(base_url=server.url) as client:
+        requests = [({"path": f"/status/{status}"}, {}) for status in (200, 404, 404, 503)]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.batch_request, [*requests, ({"path": "/delay/30"}, {})])
+            with anyio.fail_after(10):
+                while client.stats().requests < 4:  # noqa: ASYNC110 - the client has no event for it
+                    await anyio.sleep(0.001)
+            counted = client.stats()
+            assert (counted.requests, counted.errors, counted.in_flight) == (4, {"HTTPStatusError": 3}, 1)
+            tasks.cancel_scope.cancel()
+        # What was cancelled has no end that anybody was told of.
+        assert (client.stats().requests, client.stats().errors) == (4, {"HTTPStatusError": 3})

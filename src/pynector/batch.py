@@ -46,6 +46,7 @@ class Batch:
         deadline: When the whole batch ends, on the event loop's clock in seconds; math.inf for no end.
         raise_on_error: Whether the first failure ends the batch.
         describe: Names a request for error messages.
+        failed: Told of each entry that fails, or None.
         observed: Told of each entry, or None where nobody wants to hear of them.
     """
 
@@ -56,6 +57,7 @@ class Batch:
     deadline: float
     raise_on_error: bool
     describe: Describe
+    failed: Callable[[PynectorError], None] | None = None
     observed: ObservedBatch | None = None
 
     def entry(self, index: int) -> tuple[Any, dict[str, Any], float]:
@@ -85,8 +87,13 @@ class Batch:
         return described or f"request {index} of the batch"
 
     def translate(self, error: BaseException, index: int) -> PynectorError:
-        """Give the PynectorError that stands in an entry's place when it failed with `error`."""
-        return as_pynector_error(error, self.name(index))
+        """Return the PynectorError that stands in an entry's place when it failed with `error`, and count it."""
+        problem = as_pynector_error(error)
+        if problem.request is None:
+            problem.request = self.name(index)
+        if self.failed is not None:
+            self.failed(problem)
+        return problem
 
 
 def checked_requests(requests: Iterable[Request]) -> Sequence[Request]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -212,7 +213,7 @@ class Session:
         told = [(count.active, count.idle) for count in origins if count.active is not None]
         connections = {"active": sum(a for a, _ in told), "idle": sum(i or 0 for _, i in told)} if told else {}
         return Stats(
-            requests=counters.requests,
+            requests=counters.requests + sum(scheduler.started - scheduler.in_flight for scheduler in schedulers),
             errors=dict(counters.errors),
             retries=counters.retries,
             in_flight=self._singles + sum(scheduler.in_flight for scheduler in schedulers),
@@ -375,6 +376,7 @@ class Session:
         """
         clock = self.runtime.clock
         window = self._window_for(batch)
+        batch = replace(batch, failed=self._counters.failed_in_batch)
         if batch.observed is not None:
             batch.observed.observable = self.observable
         driver: Driver
@@ -388,17 +390,19 @@ class Session:
             with self._guard(batch.deadline) as scope:
                 await driver.run()
         except BaseException:
-            _abandon(driver, batch, _closed)
-            raise
-        finally:
+            # Nobody is told what becomes of the rest.
             self._batches.discard(driver)
+            self._counters.collected(driver.scheduler.started - driver.scheduler.in_flight)
+            _abandon(driver, replace(batch, failed=None), _closed)
+            raise
+        self._batches.discard(driver)
+        self._counters.collected(len(batch.requests))
         failure = collector.first_error
         if not collector.complete():
             late_now = scope.cancelled_caught or batch.deadline <= clock()
             reason = _closed if self._closed else _batch_late if late_now else escaped
             _abandon(driver, batch, reason)
             failure = failure or reason()
-        self._counters.collected(collector.results, collector.failures)
         if batch.raise_on_error and failure is not None:
             raise failure
         return collector.results

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -46,8 +45,10 @@ class Counters:
         self.requests += count
         self.errors[type(error).__name__] += count
 
-    def collected(self, results: Sequence[object], failures: int) -> None:
-        """Count the requests of a batch."""
-        self.requests += len(results)
-        if failures:
-            self.errors.update(type(result).__name__ for result in results if isinstance(result, BaseException))
+    def collected(self, count: int) -> None:
+        """Count the requests of a batch; those that failed were told of one by one."""
+        self.requests += count
+
+    def failed_in_batch(self, error: BaseException) -> None:
+        """Count the error of a request of a batch that goes on."""
+        self.errors[type(error).__name__] += 1

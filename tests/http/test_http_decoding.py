@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import ScriptedServer, answer, chunked
 
-from pynector import DecodingError, Pynector, ResponseTooLarge
+from pynector import DecodingError, HTTPStatusError, Pynector, ResponseTooLarge
 from pynector.testing import LoopbackServer
 from pynector.transport.http.decoding import ACCEPT_ENCODING, DECODERS, decode
 
@@ -213,3 +213,43 @@ async def test_a_body_too_large_does_not_spoil_its_connection(server: LoopbackSe
 async def test_an_error_s_body_is_bounded_too(client: Pynector) -> None:
     with pytest.raises(ResponseTooLarge):
         await client.request({"path": "/status/500"}, max_response_bytes=3)
+
+
+async def opened(client: Pynector) -> None:
+    async with client.stream({"path": "/"}):
+        pass
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd", "unknown"])
+@pytest.mark.parametrize("how", ["single", "batch", "stream", "response"])
+async def test_a_coding_that_is_not_what_it_says_does_not_hide_an_error_s_status(
+    play: Play, engine: str, coding: str, how: str
+) -> None:
+    page = b"<html>not found, says the proxy</html>"
+    server = play([answer(page, "404 Not Found", f"Content-Encoding: {coding}")])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        if how == "batch":
+            (error,) = await client.batch_request([({"path": "/"}, {})])
+        elif how == "response":
+            response = await client.request({"path": "/"}, raise_for_status=False, as_response=True)
+            assert (response.status_code, response.content) == (404, page)
+            return
+        else:
+            with pytest.raises(HTTPStatusError) as failed:
+                await (client.request({"path": "/"}) if how == "single" else opened(client))
+            error = failed.value
+    assert isinstance(error, HTTPStatusError)
+    assert error.status_code == 404
+    assert error.response is not None
+    assert error.response.content == page  # type: ignore[attr-defined]
+    assert not error.transient
+
+
+@pytest.mark.anyio
+async def test_an_error_whose_body_is_cut_short_keeps_its_status_in_a_stream(play: Play, engine: str) -> None:
+    server = play([[b"HTTP/1.1 502 Bad\r\nContent-Length: 100\r\n\r\nsome", "close"]])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        with pytest.raises(HTTPStatusError) as failed:
+            await opened(client)
+    assert failed.value.status_code == 502

@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
-from scripted import ScriptedServer, eventually
+from scripted import ScriptedServer, chunked, eventually
 
 from pynector import (
     ConfigurationError,
@@ -435,3 +435,47 @@ async def test_a_reader_of_a_body_that_stops_stops_the_iterator(play: Play, engi
             await client.request(None, content=large(), timeout=0.5)
     release.set()
     assert given < BIG
+
+
+# After its end
+
+
+@pytest.mark.parametrize("size", [10, 5_000_000])
+async def test_a_stream_that_is_closed_says_so(client: Pynector, size: int) -> None:
+    async with client.stream({"path": f"/bytes/{size}"}) as response:
+        pass
+    with anyio.fail_after(5):
+        with pytest.raises(PynectorError, match="the stream is closed"):
+            await response.read()
+        for iterate in (response.iter_raw, response.iter_bytes, response.iter_text, response.iter_lines):
+            with pytest.raises(PynectorError, match="the stream is closed"):
+                iterate()
+
+
+async def test_an_iterator_of_a_stream_that_is_closed_says_so(client: Pynector) -> None:
+    async with client.stream({"path": "/bytes/5000000"}) as response:
+        pieces = response.iter_bytes()
+        await anext(pieces)
+    with anyio.fail_after(5), pytest.raises(PynectorError, match="the stream is closed"):
+        await anext(pieces)
+
+
+async def test_what_was_read_whole_may_be_asked_for_again(client: Pynector) -> None:
+    async with client.stream({"path": "/bytes/100"}) as response:
+        content = await response.read()
+    assert await response.read() == content
+    assert len(content) == 100
+
+
+# Long lines
+
+
+async def test_a_long_line_costs_what_its_length_costs(play: Play, engine: str) -> None:
+    line = b"x" * (1 << 23)
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server = play([[head + chunked(*[line[:4096]] * (len(line) // 4096), b"\rsecond\r", b"\nthird\n\nlast")]])
+    async with Pynector(base_url=server.url, http_engine=engine) as client, client.stream({"path": "/"}) as response:
+        # It took 12 s when each piece was joined to all before it.
+        with anyio.fail_after(5):
+            lines = [text async for text in response.iter_lines()]
+    assert [len(lines[0]), *lines[1:]] == [len(line), "second", "third", "", "last"]

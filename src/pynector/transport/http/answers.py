@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import HTTPStatusError, TooManyRedirects, TransportError
+from ...errors import DecodingError, HTTPStatusError, TooManyRedirects, TransportError
 from .decoding import decode, with_room
 from .headers import Headers
 from .redirects import redirected
@@ -48,6 +48,8 @@ def next_hop(
 def answer_of(request: PreparedRequest, raw: RawResponse, settings: dict[str, Any], elapsed: float) -> bytes | Response:
     """Give the answer to a request: the decoded body, or a Response if the settings say so.
 
+    The body of an error's response that cannot be decoded stays as it came.
+
     Raises:
         DecodingError: If the body is not what its coding says.
         ResponseTooLarge: If the body is longer than the settings allow.
@@ -58,6 +60,11 @@ def answer_of(request: PreparedRequest, raw: RawResponse, settings: dict[str, An
     if request.method != "HEAD":
         try:
             content = decode(raw.body, headers.get("content-encoding"), settings["max_response_bytes"])
+        except DecodingError as error:
+            # A proxy's page, say: its status matters more than a coding that is not what it says.
+            if raw.status < 400:
+                error.request = request.label
+                raise
         except TransportError as error:
             error.request = request.label
             raise

@@ -5,11 +5,12 @@ from __future__ import annotations
 import codecs
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from ..._speedups.accumulator import Accumulator
 from ...config import at_least
-from ...errors import HTTPStatusError, PynectorError
+from ...errors import DecodingError, HTTPStatusError, PynectorError, TransportError
 from .decoding import Decoder, decoders_of, too_large
 from .headers import Headers, Pair
 from .request import PreparedRequest
@@ -65,12 +66,12 @@ class StreamedResponse:
         self.http_version = raw.http_version
         self._raw = raw
         self._limit = limit
-        coding = self.headers.get("content-encoding")
-        self._decoders = decoders_of(coding) if coding and raw.request.method != "HEAD" else []
+        self._decoders: list[Decoder] | None = None
         self._decoded: Iterator[bytes] = iter(())
         self._sizes = {"raw": 0, "decoded": 0}
         self._content: bytes | None = None
         self._is_read = False
+        self._is_closed = False
 
     def __repr__(self) -> str:
         return f"<StreamedResponse {self.status_code} {self.reason_phrase}".rstrip() + ">"
@@ -144,19 +145,52 @@ class StreamedResponse:
             return
         self._begin()
         start = Accumulator()
-        while start.size < MOST_OF_AN_ERROR and (piece := await self._next_decoded()):
-            start.append(piece)
-        content = start.finish()[:MOST_OF_AN_ERROR]
+        # Whatever is wrong with the body, the status is what the caller must hear of.
+        with suppress(TransportError):
+            while start.size < MOST_OF_AN_ERROR and (piece := await self._next_raw()):
+                start.append(piece)
+        content = self._decoded_start(start.finish())[:MOST_OF_AN_ERROR]
         response = Response(self.status_code, self.headers, content, self.url, self.http_version)
         phrase = f"{self.status_code} {self.reason_phrase}".strip()
         raise HTTPStatusError(f"the server answered {phrase}", response=response, request=self._raw.request.label)
 
+    def close(self) -> None:
+        """Take note that the exchange has ended: nothing more can be read."""
+        self._is_closed = True
+
     def _begin(self) -> None:
+        self._check_open()
         if self._is_read:
             raise PynectorError("the body of a streamed response can be read once", request=self._raw.request.label)
         self._is_read = True
 
+    def _check_open(self) -> None:
+        if self._is_closed:
+            said = "the stream is closed: its body is read inside of `async with client.stream(...)`"
+            raise PynectorError(said, request=self._raw.request.label)
+
+    def _coding(self) -> list[Decoder]:
+        """Return what undoes the body's codings, made when it is first needed."""
+        if self._decoders is None:
+            coding = self.headers.get("content-encoding")
+            self._decoders = decoders_of(coding) if coding and self._raw.request.method != "HEAD" else []
+        return self._decoders
+
+    def _decoded_start(self, start: bytes) -> bytes:
+        """Decode the start of an error's body; the status matters more than a coding that is not what it says."""
+        decoded, size = [], 0
+        try:
+            for piece in _through(self._coding(), start):
+                decoded.append(piece)
+                size += len(piece)
+                if size >= MOST_OF_AN_ERROR:
+                    break
+        except DecodingError:
+            return start
+        return b"".join(decoded)
+
     async def _next_raw(self) -> bytes:
+        self._check_open()
         piece = await self._raw.receive()
         self._count("raw", piece)
         return piece
@@ -170,10 +204,10 @@ class StreamedResponse:
             raw = await self._next_raw()
             if not raw:
                 if self._sizes["raw"]:
-                    for decoder in self._decoders:
+                    for decoder in self._coding():
                         decoder.finish()
                 return b""
-            self._decoded = _through(self._decoders, raw)
+            self._decoded = _through(self._coding(), raw)
 
     def _text_reader(self) -> Callable[[], Awaitable[str]]:
         decoder = codecs.getincrementaldecoder(charset_of(self.headers))("replace")
@@ -221,7 +255,9 @@ class _Lines:
     def __init__(self, next_text: Callable[[], Awaitable[str]]) -> None:
         self._next_text = next_text
         self._lines: deque[str] = deque()
-        self._rest = ""
+        # The pieces of the line that has not ended yet.
+        self._begun: list[str] = []
+        self._held = ""
         self._ended = False
 
     def __aiter__(self) -> _Lines:
@@ -231,16 +267,18 @@ class _Lines:
         while not self._lines and not self._ended:
             text = await self._next_text()
             self._ended = not text
+            text = self._held + text
             # A "\r" at the end may be half of an end.
-            held = "\r" if text.endswith("\r") else ""
-            whole = self._rest + text[: len(text) - len(held)]
-            if self._ended:
-                whole = whole.removesuffix("\r")
-            *lines, self._rest = whole.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-            self._rest += held
-            self._lines.extend(lines)
-            if self._ended and self._rest:
-                self._lines.append(self._rest)
+            self._held = "\r" if text.endswith("\r") and not self._ended else ""
+            first, *others = text[: len(text) - len(self._held)].replace("\r\n", "\n").replace("\r", "\n").split("\n")
+            self._begun.append(first)
+            if others:
+                self._lines.append("".join(self._begun))
+                *whole, last = others
+                self._lines.extend(whole)
+                self._begun = [last]
+            if self._ended and any(self._begun):
+                self._lines.append("".join(self._begun))
         if not self._lines:
             raise StopAsyncIteration
         return self._lines.popleft()

@@ -164,12 +164,13 @@ class HTTPTransport:
             raise TransportError("the transport is not connected", phase="connect", sent="none")
         settings = self._options.for_request(options)
         raw = await self._engine.open(data, options, timeout)
+        response = StreamedResponse(raw, settings["max_response_bytes"])
         try:
-            response = StreamedResponse(raw, settings["max_response_bytes"])
             if settings["raise_for_status"]:
                 await response.raise_for_status()
             yield response
         finally:
+            response.close()
             with anyio.CancelScope(shield=True):
                 await raw.aclose()
 
