@@ -58,6 +58,8 @@ class Pynector:
         config: dict[str, Any] | None = None,
         **transport_options: Any,
     ) -> None:
+        if isinstance(transport, str):
+            raise ConfigurationError("transport must be a transport, not text; a URL goes into base_url=")
         if config is not None and not isinstance(config, Mapping):
             raise ConfigurationError(f"config must be a dict, not {type(config).__name__}")
         for name in config or ():
@@ -341,6 +343,12 @@ class Pynector:
             self._telemetry.failed(error)
 
     def _limit(self, timeout: float | None) -> float:
+        if isinstance(timeout, str):
+            # As in request("GET", url) of other libraries.
+            raise ConfigurationError(
+                "timeout must be a number of seconds, not text; to send a request with a method to a URL, "
+                "give request({'method': 'GET', 'url': ...})"
+            )
         return self._timeout if timeout is None else positive_seconds(timeout, "timeout")
 
     async def _request(

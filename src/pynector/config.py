@@ -83,6 +83,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known) or 'none'}"
 
 
+def is_near(name: str, known: Iterable[str]) -> bool:
+    """Say whether a name is likely one of the known ones with a mistake in it."""
+    import difflib
+
+    return bool(difflib.get_close_matches(name.lower().replace("-", "_"), list(known), 1, 0.8))
+
+
 # Checks
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, Mapping, Sized
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ...config import nearest
+from ...config import is_near, nearest
 from ...errors import ConfigurationError
 from .body import encode_body
 from .headers import Pair, header_pairs, is_token, merged_headers
@@ -36,6 +36,7 @@ _KNOWN = frozenset(FIELDS)
 _PLACES = frozenset({"method", "path", "url"})
 _BODIES = frozenset({"json", "data", "content", "files"})
 _OPTIONS = frozenset(setting.name for setting in REQUEST_SETTINGS) | {"auth"}
+_NAMES_OF_OPTIONS = _OPTIONS | {"timeout", "attempt_timeout"}
 
 # RFC 9110 section 9.2.2.
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY"})
@@ -158,6 +159,8 @@ def request_fields(data: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     if described is None:
         if data is None:
             return fields
+        if isinstance(data, str) and is_absolute(data) and _PLACES.isdisjoint(fields):
+            raise ConfigurationError("data looks like a URL: give {'url': ...}, or content= to send it as a body")
         given = _BODIES.intersection(fields)
         if given:
             raise ConfigurationError(
@@ -165,6 +168,11 @@ def request_fields(data: Any, options: Mapping[str, Any]) -> dict[str, Any]:
             )
         body = "json" if isinstance(data, (dict, list)) else "content"
         return {**fields, body: data}
+    if "path" in fields and "url" in described and _PLACES.issuperset(described):
+        raise ConfigurationError(
+            "data describes a request to a url, and the option path= another: leave path= out, "
+            "or give data as the option json= to send it as a JSON body"
+        )
     if _BODIES.intersection(fields):
         described = {name: value for name, value in described.items() if name not in _BODIES}
     if "url" in fields or "path" in fields:
@@ -196,16 +204,33 @@ def _described(data: Any) -> dict[str, Any] | None:
         unknown = [name for name in data if name not in _KNOWN]
         if not unknown:
             return {k: v for k, v in data.items() if v is not None or k == "json"}
-        method = data.get("method")
-        if isinstance(method, str) and method.upper() in METHODS and not {"path", "url"}.isdisjoint(data):
-            raise ConfigurationError(
-                f"the request has an unknown key {unknown[0]!r}: {nearest(str(unknown[0]), FIELDS)} "
-                "(to send this dict as a JSON body, give it as the option json=)"
-            )
+        _refuse_doubtful(data, unknown)
         return None
     if data is None or isinstance(data, (list, str, bytes, bytearray, memoryview, AsyncIterable)):
         return None
     raise ConfigurationError(f"data must be a dict, list, str, bytes, HTTPRequest or None, not {type(data).__name__}")
+
+
+def _refuse_doubtful(data: dict[Any, Any], unknown: list[Any]) -> None:
+    """Raise a ConfigurationError for a dict that is more likely a request with a mistake in it than a body."""
+    method, path, url = (data.get(name) for name in ("method", "path", "url"))
+    has_method = isinstance(method, str) and method.upper() in METHODS
+    if has_method and not {"path", "url"}.isdisjoint(data):
+        wrong, hint = unknown[0], nearest(str(unknown[0]), FIELDS)
+    elif (isinstance(path, str) and path.startswith("/")) or (isinstance(url, str) and is_absolute(url)):
+        doubtful = [name for name in unknown if name in _NAMES_OF_OPTIONS or is_near(str(name), FIELDS)]
+        if not doubtful:
+            return
+        wrong = doubtful[0]
+        hint = "it is an option: request(data, ...)"
+        if wrong not in _NAMES_OF_OPTIONS:
+            hint = nearest(str(wrong), FIELDS)
+    else:
+        return
+    raise ConfigurationError(
+        f"the request has an unknown key {wrong!r}: {hint} "
+        "(to send this dict as a JSON body, give it as the option json=)"
+    )
 
 
 def check_option_names(options: Mapping[str, Any]) -> None:
