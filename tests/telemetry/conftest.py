@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_structlog() -> Iterator[None]:
+    """No test leaves structlog configured."""
+    yield
+    if sys.modules.get("structlog") is not None:
+        sys.modules["structlog"].reset_defaults()
 
 
 @pytest.fixture

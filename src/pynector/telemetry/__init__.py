@@ -2,6 +2,7 @@
 
 from .batches import ObservedBatch, ObservedEntry
 from .events import EventLogger
+from .guard import Guard
 from .metering import watch
 from .observe import Telemetry
 from .propagation import parse_propagation, propagation, valid_propagation
@@ -28,8 +29,9 @@ __all__ = [
 def get_telemetry(name: str) -> tuple[Tracer, EventLogger]:
     """Give a tracer and a logger of a name, such as "pynector.core".
 
-    Both always work. The tracer is OpenTelemetry's where a program has set it up, else one whose spans do nothing. The
-    logger takes an event and fields; it writes to structlog where a program has configured it, else to standard
-    logging under the same name.
+    Both always work, and neither raises what a processor or a handler of the program's raises. The tracer is
+    OpenTelemetry's where a program has set it up, else one whose spans do nothing. The logger takes an event and
+    fields; it writes to structlog where a program has configured it, else to standard logging under the same name.
     """
-    return LateTracer(name), EventLogger(name)
+    guard = Guard(name)
+    return LateTracer(name, guard), EventLogger(name, guard)

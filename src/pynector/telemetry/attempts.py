@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib import import_module
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .conventions import error_type, metric_attributes, span_attributes, span_name, version_number
 from .events import EventLogger
-from .metering import Meters
+from .guard import PROPAGATION, SPANS, Guard
+from .metering import Meters, record
 from .opentelemetry import without_http_instrumentation
 from .propagation import Propagation
+from .spans import attached, closed, is_recording, started
 
 if TYPE_CHECKING:
     from ..transport.protocol import Target
@@ -29,6 +29,7 @@ class Listeners(NamedTuple):
         http: Whether to tell of HTTP; False where somebody else does.
         methods: The methods that may stand in names.
         trace: OpenTelemetry's module of that name, or None.
+        guard: Takes what any of them raises.
     """
 
     tracer: Any
@@ -38,6 +39,7 @@ class Listeners(NamedTuple):
     http: bool
     methods: frozenset[str]
     trace: Any
+    guard: Guard
 
 
 class ObservedAttempts:
@@ -96,30 +98,30 @@ class ObservedAttempts:
         try:
             if listeners.meters is not None:
                 self._metric = metric_attributes(method, target, listeners.methods)
-            if self._span is None or not self._span.is_recording():
+            if not is_recording(self._span, listeners.guard):
                 return []
-            trace = listeners.trace
-            self._attempt = listeners.tracer.start_span(
+            self._attempt, self._attempt_context = started(
+                listeners,
                 span_name(method, listeners.methods),
-                context=self._context,
-                kind=trace.SpanKind.CLIENT,
+                self._context,
+                kind=listeners.trace.SpanKind.CLIENT,
                 attributes=span_attributes(method, target, self.attempts - 1, listeners.methods),
             )
-            self._attempt_context = trace.set_span_in_context(self._attempt, self._context)
-            if not self._attempt.is_recording():
+            if not is_recording(self._attempt, listeners.guard):
                 return []
             return listeners.propagation.fields(self._attempt_context, target, headers)
         except Exception as error:
-            # A sampler or a propagator of the program's own failed: that is not the request's fault.
-            listeners.events.error("telemetry.error", error_type=error_type(error))
+            listeners.guard.failed(PROPAGATION, error)
             return []
 
     def inside(self) -> Any:
         """See RequestObserver."""
         listeners = self._listeners
-        if not listeners.http or (listeners.tracer is None and listeners.meters is None):
-            return attached(None)
-        return attached(without_http_instrumentation(self._attempt_context or self._context))
+        context = None
+        if listeners.http and (listeners.tracer is not None or listeners.meters is not None):
+            inner = self._attempt_context or self._context
+            context = listeners.guard.call(SPANS, without_http_instrumentation, inner)
+        return attached(context, listeners.guard)
 
     def connected(self, peer: Any) -> None:
         """See RequestObserver."""
@@ -142,6 +144,18 @@ class ObservedAttempts:
         metric, self._metric = self._metric, None
         if span is None and metric is None:
             return
+        listeners, attributes = self._listeners, self._outcome(error)
+        if metric is not None and not cancelled and listeners.meters is not None:
+            metric.update(attributes)
+            seconds = time.perf_counter() - self._attempt_started
+            record(listeners.meters.duration, seconds, metric, listeners.guard)
+        if span is not None:
+            if isinstance(self._peer, tuple) and len(self._peer) >= 2:
+                attributes["network.peer.address"], attributes["network.peer.port"] = self._peer[:2]
+            closed(span, attributes, listeners.guard)
+
+    def _outcome(self, error: BaseException | None) -> dict[str, Any]:
+        """Give what is known of an attempt after it."""
         attributes: dict[str, Any] = {}
         if self._status:
             attributes["http.response.status_code"] = self._status
@@ -150,35 +164,4 @@ class ObservedAttempts:
             attributes["error.type"] = error_type(error)
         elif self._status >= 400:
             attributes["error.type"] = str(self._status)
-        if metric is not None and not cancelled and self._listeners.meters is not None:
-            metric.update(attributes)
-            self._listeners.meters.duration.record(time.perf_counter() - self._attempt_started, metric)
-        if span is None:
-            return
-        if span.is_recording():
-            if isinstance(self._peer, tuple) and len(self._peer) >= 2:
-                attributes["network.peer.address"], attributes["network.peer.port"] = self._peer[:2]
-            if "error.type" in attributes:
-                span.set_status(error_status())
-            span.set_attributes(attributes)
-        span.end()
-
-
-@contextmanager
-def attached(context: Any) -> Iterator[None]:
-    """Make a context of OpenTelemetry's the current one; None leaves it as it is."""
-    if context is None:
-        yield
-        return
-    contexts = import_module("opentelemetry.context")
-    token = contexts.attach(context)
-    try:
-        yield
-    finally:
-        contexts.detach(token)
-
-
-def error_status() -> Any:
-    """Give the status of a span that ended in an error: without its text, which may hold what is secret."""
-    trace = import_module("opentelemetry.trace")
-    return trace.Status(trace.StatusCode.ERROR)
+        return attributes

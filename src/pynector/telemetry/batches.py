@@ -7,10 +7,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..errors import PynectorError
-from .attempts import Listeners, attached, error_status
+from ..errors import Phase, PynectorError, Sent
+from .attempts import Listeners
 from .conventions import error_type
-from .requests import ObservedRequest, ids_of
+from .metering import record
+from .requests import ObservedRequest
+from .spans import attached, closed, ids_of, is_recording, started
 
 if TYPE_CHECKING:
     from ..transport.protocol import Completion, Handle
@@ -38,19 +40,30 @@ class ObservedEntry(ObservedRequest):
     def succeed(self, token: int, response: Any) -> None:
         """See Completion."""
         self._answer = response
-        self.end(None)
-        self._completion.succeed(token, response)
+        try:
+            self.end(None)
+        finally:
+            self._completion.succeed(token, response)
 
     def fail(self, token: int, error: BaseException) -> None:
         """See Completion."""
-        self.end(error)
-        self._completion.fail(token, error)
+        try:
+            self.end(error)
+        finally:
+            self._completion.fail(token, error)
+
+    def progress(self) -> tuple[Phase | None, Sent | None]:
+        """See Handle: how far it has come is the same, whoever is told of it."""
+        progress = getattr(self.handle, "progress", None)
+        return (None, None) if progress is None else progress()
 
     def cancel(self) -> None:
         """See Handle."""
-        self.give_up()
-        if self.handle is not None:
-            self.handle.cancel()
+        try:
+            self.give_up()
+        finally:
+            if self.handle is not None:
+                self.handle.cancel()
 
 
 class ObservedBatch:
@@ -70,21 +83,22 @@ class ObservedBatch:
 
     def __init__(self, listeners: Listeners, count: int, max_concurrency: int) -> None:
         self._listeners = listeners
+        self._guard = listeners.guard
         self._count = count
         self._span: Any = None
         self._context: Any = None
+        self._attributes: dict[str, Any] = {}
         self.started = time.perf_counter()
         self.failures = 0
         self.observable = False
         if listeners.tracer is not None:
             attributes = {"request.count": count, "max_concurrency": max_concurrency}
-            self._span = listeners.tracer.start_span("pynector.batch_request", attributes=attributes)
-            self._context = listeners.trace.set_span_in_context(self._span)
-            if not self._span.is_recording():
+            self._span, self._context = started(listeners, "pynector.batch_request", None, attributes=attributes)
+            if not is_recording(self._span, self._guard):
                 # A trace that is sampled out is so as a whole, which is what makes it cheap.
                 self._listeners = listeners._replace(tracer=None)
         if listeners.meters is not None:
-            listeners.meters.batch_size.record(count)
+            record(listeners.meters.batch_size, count, None, self._guard)
         self._level = logging.DEBUG if listeners.events.tells(logging.DEBUG) else None
         self.wants_entries = (
             self._listeners.tracer is not None or listeners.meters is not None or self._level is not None
@@ -92,16 +106,16 @@ class ObservedBatch:
 
     def current(self) -> Any:
         """Give a context in which its span is the current one."""
-        return attached(self._context)
+        return attached(self._context, self._guard)
 
     def ids(self) -> dict[str, str]:
         """Give the fields of an event that tell of its span."""
-        return ids_of(self._span)
+        return ids_of(self._span, self._guard)
 
     def entry(self, index: int, data: Any, completion: Completion) -> ObservedEntry:
         """Give one of its requests, which starts now."""
         if self._listeners.meters is not None:
-            self._listeners.meters.queue_time.record(time.perf_counter() - self.started)
+            record(self._listeners.meters.queue_time, time.perf_counter() - self.started, None, self._guard)
         entry = ObservedEntry(self._listeners, self._context, self._level, data, index, completion)
         entry.begin()
         return entry
@@ -129,18 +143,15 @@ class ObservedBatch:
     def collected(self, results: list[Any]) -> list[Any]:
         """Give the results back."""
         self.failures = sum(isinstance(result, PynectorError) for result in results)
-        if self._span is not None and self._span.is_recording():
-            self._span.set_attribute("request.succeeded", self._count - self.failures)
-            self._span.set_attribute("request.failed", self.failures)
+        self._attributes["request.succeeded"] = self._count - self.failures
+        self._attributes["request.failed"] = self.failures
         return results
 
     def end(self, error: PynectorError | None) -> None:
         """Tell of its end."""
+        attributes = {} if error is None else {"error.type": error_type(error)}
         if self._listeners.meters is not None:
-            attributes = {} if error is None else {"error.type": error_type(error)}
-            self._listeners.meters.batch_duration.record(time.perf_counter() - self.started, attributes)
+            seconds = time.perf_counter() - self.started
+            record(self._listeners.meters.batch_duration, seconds, attributes, self._guard)
         if self._span is not None:
-            if error is not None and self._span.is_recording():
-                self._span.set_attribute("error.type", error_type(error))
-                self._span.set_status(error_status())
-            self._span.end()
+            closed(self._span, {**self._attributes, **attributes}, self._guard)

@@ -67,10 +67,14 @@ def version_number(http_version: str) -> str:
 
 def error_type(error: BaseException) -> str:
     """Give the name of an error's class as its users import it: its text may hold what is secret."""
-    status = getattr(error, "status_code", None)
+    kind = type(error)
+    try:
+        status = getattr(error, "status_code", None)
+    except Exception:
+        # A property of somebody's own.
+        status = None
     if isinstance(status, int):
         return str(status)
-    kind = type(error)
     module = kind.__module__
     return f"pynector.{kind.__qualname__}" if module == "pynector.errors" else f"{module}.{kind.__qualname__}"
 

@@ -1,41 +1,36 @@
-"""Events with fields, through structlog where the program configured it, else through standard logging."""
+"""Events with fields."""
 
 from __future__ import annotations
 
 import logging
-import sys
 from typing import Any
 
-logging.getLogger("pynector").addHandler(logging.NullHandler())
+from .guard import EVENTS, Guard
+from .writing import has_handler, structlog_in_use, write
 
 
 class EventLogger:
-    """A logger of events with fields.
+    """A logger of events with fields. Whatever hears them, it never raises an Exception.
 
     Args:
         name: The logger's name.
+        guard: Takes what a handler or a processor raises; None: one of its own.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, guard: Guard | None = None) -> None:
         self._logger = logging.getLogger(name)
-
-    def _has_handler(self) -> bool:
-        logger: logging.Logger | None = self._logger
-        while logger is not None:
-            for handler in logger.handlers:
-                if not isinstance(handler, logging.NullHandler):
-                    return True
-            logger = logger.parent if logger.propagate else None
-        return False
+        self._guard = Guard(name) if guard is None else guard
 
     def tells(self, level: int) -> bool:
         """Say whether an event of a level would be heard."""
-        structlog = _structlog()
-        if structlog is not None:
-            # What it filters out it does not say; but it may write to standard logging, where many events are too many.
-            return level > logging.DEBUG or self._logger.isEnabledFor(level)
-        return self._logger.isEnabledFor(level) and self._has_handler()
+        try:
+            if structlog_in_use() is not None:
+                # What it filters out it does not say; but it may write to standard logging, where many are too many.
+                return level > logging.DEBUG or self._logger.isEnabledFor(level)
+            return self._logger.isEnabledFor(level) and has_handler(self._logger)
+        except Exception as error:
+            self._guard.failed(EVENTS, error)
+            return False
 
     def log(self, level: int, event: str, **fields: Any) -> None:
         """Log at a level of the logging module."""
@@ -58,15 +53,7 @@ class EventLogger:
         self._log(logging.ERROR, event, fields)
 
     def _log(self, level: int, event: str, fields: dict[str, Any]) -> None:
-        structlog = _structlog()
-        if structlog is not None:
-            getattr(structlog.get_logger(self._name), logging.getLevelName(level).lower())(event, **fields)
-        elif self._logger.isEnabledFor(level):
-            text = " ".join([event, *(f"{name}={value}" for name, value in fields.items())])
-            self._logger.log(level, "%s", text, extra={"event": event, "fields": fields})
-
-
-def _structlog() -> Any:
-    # A program that never imported structlog cannot have configured it.
-    structlog = sys.modules.get("structlog")
-    return structlog if structlog is not None and structlog.is_configured() else None
+        try:
+            write(self._logger, level, event, fields)
+        except Exception as error:
+            self._guard.failed(EVENTS, error)

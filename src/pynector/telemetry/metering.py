@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .conventions import DURATION_BUCKETS
+from .guard import METRICS, Guard
 from .opentelemetry import meter_provider
 
 if TYPE_CHECKING:
@@ -67,24 +69,45 @@ class Meters:
 _sources: weakref.WeakSet[Source] = weakref.WeakSet()
 _latest: tuple[Any, Meters | None] = (None, None)
 
+# The exporter's thread goes through the sources while a program makes clients.
+_lock = threading.Lock()
+
+_guard = Guard("pynector.core")
+
+
+def record(instrument: Any, value: float, attributes: Mapping[str, Any] | None, guard: Guard) -> None:
+    """Record a value in a histogram, whatever a view or a reader raises."""
+    try:
+        instrument.record(value, attributes)
+    except Exception as error:
+        guard.failed(METRICS, error)
+
 
 def watch(source: Source) -> None:
     """Count the connections of a client, too, for as long as it lives."""
-    _sources.add(source)
+    with _lock:
+        _sources.add(source)
 
 
-def meters_in_use(name: str) -> Meters | None:
-    """Give the instruments, or None where no program has set up metrics.
+def meters_in_use(name: str, guard: Guard) -> Meters | None:
+    """Give the instruments, or None where no program has set up metrics, or they could not be made.
 
     Args:
         name: The meter's name.
+        guard: Takes what a provider raises.
     """
     global _latest
-    provider = meter_provider()
-    if provider is None:
+    try:
+        provider = meter_provider()
+        if provider is None:
+            return None
+        if provider is not _latest[0]:
+            # Once: to make some of them again and again gives a warning each time.
+            _latest = (provider, None)
+            _latest = (provider, Meters(provider.get_meter(name)))
+    except Exception as error:
+        guard.failed(METRICS, error)
         return None
-    if provider is not _latest[0]:
-        _latest = (provider, Meters(provider.get_meter(name)))
     return _latest[1]
 
 
@@ -107,12 +130,18 @@ def _open_connections(_: Any) -> Iterator[Any]:
 def _sums() -> list[tuple[dict[str, Any], OriginCounts]]:
     """Count by origin over all clients. It runs in the thread of whoever exports."""
     sums: dict[tuple[str, str, int], OriginCounts] = {}
-    for source in list(_sources):
-        for count in source.origins():
-            before = sums.get(count.origin)
-            sums[count.origin] = count if before is None else before.plus(count)
+    with _lock:
+        sources = list(_sources)
+    for source in sources:
+        _guard.call(METRICS, _add, sums, source)
     return [
         ({"server.address": host, "server.port": port, "url.scheme": scheme}, count)
         for (scheme, host, port), count in sums.items()
         if scheme.startswith("http")
     ]
+
+
+def _add(sums: dict[tuple[str, str, int], OriginCounts], source: Source) -> None:
+    for count in source.origins():
+        before = sums.get(count.origin)
+        sums[count.origin] = count if before is None else before.plus(count)

@@ -14,6 +14,7 @@ from .attempts import Listeners
 from .batches import ObservedBatch
 from .conventions import error_type, known_methods
 from .events import EventLogger
+from .guard import METRICS, SPANS, Guard
 from .metering import meters_in_use
 from .opentelemetry import http_is_suppressed
 from .propagation import Propagation
@@ -22,7 +23,7 @@ from .tracing import LateTracer
 
 
 class Telemetry:
-    """Spans, metrics and events of one client.
+    """Spans, metrics and events of one client. Whatever hears them, nothing here raises an Exception.
 
     Args:
         name: The name of its tracer, meter and logger.
@@ -31,23 +32,26 @@ class Telemetry:
 
     def __init__(self, name: str, propagation: Propagation) -> None:
         self._name = name
-        self._tracer = LateTracer(name)
-        self._events = EventLogger(name)
+        self._guard = Guard(name)
+        self._tracer = LateTracer(name, self._guard)
+        self._events = EventLogger(name, self._guard)
         self._propagation = propagation
 
     def listening(self) -> bool:
         """Say whether anybody would see what is told of a request that goes well."""
         return (
-            self._events.tells(logging.INFO) or self._tracer.real() is not None or meters_in_use(self._name) is not None
+            self._events.tells(logging.INFO)
+            or self._tracer.real() is not None
+            or meters_in_use(self._name, self._guard) is not None
         )
 
     @contextmanager
     def request(self, data: Any, *, timeout: float) -> Iterator[ObservedRequest]:
         """Tell of a single request: a span around it, and an event at its start and at its end."""
         observed = ObservedRequest(self._listeners(), None, logging.INFO, data)
-        observed.begin(timeout=timeout)
         with observed.current():
             try:
+                observed.begin(timeout=timeout)
                 yield observed
             except PynectorError as error:
                 observed.end(error)
@@ -63,9 +67,9 @@ class Telemetry:
         """Tell of a batch: a span around it, and an event at its start and at its end."""
         listeners = self._listeners()
         observed = ObservedBatch(listeners, count, max_concurrency)
-        self._events.info("batch.start", count=count, max_concurrency=max_concurrency, **observed.ids())
         with observed.current():
             try:
+                self._events.info("batch.start", count=count, max_concurrency=max_concurrency, **observed.ids())
                 yield observed
             except PynectorError as error:
                 observed.end(error)
@@ -90,9 +94,9 @@ class Telemetry:
 
     def retry(self, error: PynectorError, attempt: int, wait: float) -> None:
         """Tell that an attempt failed and another follows after `wait` seconds."""
-        meters = meters_in_use(self._name)
+        meters = meters_in_use(self._name, self._guard)
         if meters is not None:
-            meters.retries.add(1)
+            self._guard.call(METRICS, meters.retries.add, 1)
         self._events.warning("retry", attempt=attempt, wait=round(wait, 6), error_type=error_type(error))
 
     def connection(self, event: str, host: str, port: int) -> None:
@@ -103,10 +107,11 @@ class Telemetry:
     def _listeners(self) -> Listeners:
         return Listeners(
             self._tracer.real(),
-            meters_in_use(self._name),
+            meters_in_use(self._name, self._guard),
             self._events,
             self._propagation,
-            not http_is_suppressed(),
+            self._guard.call(SPANS, http_is_suppressed) is False,
             known_methods(),
             sys.modules.get("opentelemetry.trace"),
+            self._guard,
         )

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import PynectorError, as_pynector_error
-from .attempts import Listeners, ObservedAttempts, attached, error_status
+from .attempts import Listeners, ObservedAttempts
 from .conventions import error_type
+from .guard import EVENTS, SPANS
+from .spans import attached, closed, ids_of, started
 
 
 class ObservedRequest(ObservedAttempts):
@@ -30,8 +32,7 @@ class ObservedRequest(ObservedAttempts):
     ) -> None:
         span = None
         if listeners.tracer is not None:
-            span = listeners.tracer.start_span("pynector.request", context=context)
-            context = listeners.trace.set_span_in_context(span, context)
+            span, context = started(listeners, "pynector.request", context)
         super().__init__(listeners, context, span, byte_length(data))
         self._level = level
         self._fields: dict[str, Any] = {} if index is None else {"index": index}
@@ -43,9 +44,8 @@ class ObservedRequest(ObservedAttempts):
         """Tell of its start."""
         events = self._listeners.events
         if self._level is not None and events.tells(self._level):
-            events.log(
-                self._level, "request.start", **self._fields, data_size=self._size, **fields, **ids_of(self._span)
-            )
+            ids = ids_of(self._span, self._listeners.guard)
+            events.log(self._level, "request.start", **self._fields, data_size=self._size, **fields, **ids)
 
     def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give the options of a request with which the transport reports to this object."""
@@ -53,7 +53,7 @@ class ObservedRequest(ObservedAttempts):
 
     def current(self) -> Any:
         """Give a context in which its span is the current one."""
-        return attached(self._context)
+        return attached(self._context, self._listeners.guard)
 
     def answered(self, answer: Any) -> Any:
         """Give the answer back."""
@@ -63,48 +63,43 @@ class ObservedRequest(ObservedAttempts):
     def retried(self, error: PynectorError, attempt: int, wait: float) -> None:
         """Take note that it is sent again after `wait` seconds."""
         self.failed(error)
-        if self._span is not None and self._span.is_recording():
-            self._span.add_event("retry", {"attempt": attempt, "wait": wait, "error.type": error_type(error)})
+        if self._span is not None:
+            fields = {"attempt": attempt, "wait": wait, "error.type": error_type(error)}
+            self._listeners.guard.call(SPANS, self._span.add_event, "retry", fields)
 
     def give_up(self) -> None:
         """Tell that nobody wants its answer any more, which is no error."""
         if not self.ended:
             self.ended = True
             self._end_attempt(None, cancelled=True)
-            if self._span is not None:
-                self._span.end()
+            self._end_span({})
 
     def end(self, error: BaseException | None) -> None:
         """Tell of its end: by an answer, or by an error."""
         if self.ended:
             return
         self.ended = True
-        received = None if error is not None else byte_length(getattr(self._answer, "content", self._answer))
-        problem = None if error is None else as_pynector_error(error)
+        guard = self._listeners.guard
+        received = None if error is not None else answer_length(self._answer)
+        problem = None if error is None else guard.call(EVENTS, as_pynector_error, error) or PynectorError()
         self._end_attempt(problem)
-        self._end_span(problem, received)
-        self._tell_end(problem, received)
+        attributes: dict[str, Any] = {}
+        if self._size is not None:
+            attributes["request.size"] = self._size
+        if received is not None:
+            attributes["response.size"] = received
+        if problem is not None:
+            attributes["error.type"] = error_type(problem)
+        self._end_span(attributes)
+        if self._level is not None:
+            self._tell_end(self._level, problem, received)
 
-    def _end_span(self, problem: PynectorError | None, received: int | None) -> None:
-        span = self._span
-        if span is None:
-            return
-        if span.is_recording():
-            attributes: dict[str, Any] = {}
-            if self._size is not None:
-                attributes["request.size"] = self._size
-            if received is not None:
-                attributes["response.size"] = received
-            if problem is not None:
-                attributes["error.type"] = error_type(problem)
-                span.set_status(error_status())
-            span.set_attributes(attributes)
-        span.end()
+    def _end_span(self, attributes: Mapping[str, Any]) -> None:
+        if self._span is not None:
+            closed(self._span, attributes, self._listeners.guard)
 
-    def _tell_end(self, problem: PynectorError | None, received: int | None) -> None:
-        events, level = self._listeners.events, self._level
-        if level is None:
-            return
+    def _tell_end(self, level: int, problem: PynectorError | None, received: int | None) -> None:
+        events = self._listeners.events
         if problem is not None and level != logging.DEBUG:
             level = logging.ERROR
         if not events.tells(level):
@@ -123,23 +118,27 @@ class ObservedRequest(ObservedAttempts):
             fields["status"] = self._status
         fields["duration"] = round(time.perf_counter() - self._started, 6)
         name = "request.complete" if problem is None else "request.error"
-        events.log(level, name, **fields, **ids_of(self._span))
+        events.log(level, name, **fields, **ids_of(self._span, self._listeners.guard))
 
 
 def byte_length(data: Any) -> int | None:
     """Give the size of data in bytes where it can be had without encoding it, else None."""
-    if isinstance(data, (bytes, bytearray)):
-        return len(data)
-    if isinstance(data, memoryview):
-        return data.nbytes
-    if isinstance(data, str) and data.isascii():
-        return len(data)
+    try:
+        if isinstance(data, (bytes, bytearray)):
+            return len(data)
+        if isinstance(data, memoryview):
+            return data.nbytes
+        if isinstance(data, str) and data.isascii():
+            return len(data)
+    except Exception:
+        # A view that was released, or a proxy of nothing: what the transport makes of it is the request's end.
+        return None
     return None
 
 
-def ids_of(span: Any) -> dict[str, str]:
-    """Give the fields of an event that tell of a span."""
-    if span is None:
-        return {}
-    context = span.get_span_context()
-    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+def answer_length(answer: Any) -> int | None:
+    """Give the size of an answer in bytes, or of its `content` if it has one, else None."""
+    try:
+        return byte_length(getattr(answer, "content", answer))
+    except Exception:
+        return None

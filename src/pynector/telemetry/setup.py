@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ConfigurationError
+from .guard import EVENTS, METRICS, SPANS, Guard
 
 
 def configure_telemetry(
@@ -23,7 +24,8 @@ def configure_telemetry(
     there is somebody to read it. Spans go in batches, and metrics from time to time, to an OTLP exporter where that
     package is installed, by the standard OTEL_* variables (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER, ...), and
     to the console if asked for. With structlog it sends structlog's events to standard logging, unless the program has
-    configured it.
+    configured it. What cannot be set up, for a variable with a wrong value, is told of as telemetry's own failure; the
+    rest is set up.
 
     Args:
         service_name: The service's name, not empty.
@@ -39,13 +41,18 @@ def configure_telemetry(
         raise ConfigurationError(f"resource_attributes must be a dict, not {type(resource_attributes).__name__}")
     if not isinstance(console, bool):
         raise ConfigurationError(f"console must be True or False, not {console!r}")
+    guard = Guard("pynector.core")
     if _installed("opentelemetry.sdk.trace"):
-        resources = importlib.import_module("opentelemetry.sdk.resources")
-        resource = resources.Resource.create({"service.name": service_name, **(resource_attributes or {})})
-        _set_up_tracing(resource, console)
-        _set_up_metrics(resource, console)
+        resource = guard.call(SPANS, _resource, service_name, resource_attributes or {})
+        guard.call(SPANS, _set_up_tracing, resource, console)
+        guard.call(METRICS, _set_up_metrics, resource, console)
     if _installed("structlog"):
-        _set_up_structlog()
+        guard.call(EVENTS, _set_up_structlog)
+
+
+def _resource(service_name: str, attributes: Mapping[str, Any]) -> Any:
+    resources = importlib.import_module("opentelemetry.sdk.resources")
+    return resources.Resource.create({"service.name": service_name, **attributes})
 
 
 def _installed(module: str) -> bool:
