@@ -173,3 +173,21 @@ async def test_a_completion_that_comes_twice_counts_once() -> None:
     async with Pynector(Twice()) as client:
         assert await client.batch_request([(n, {}) for n in range(10)], max_concurrency=2) == list(range(10))
         assert await client.request("x") == "x"
+
+
+class Mute(Exception):
+    """An error that cannot be asked what it says."""
+
+    def __str__(self) -> str:
+        raise ValueError("not even this")
+
+
+async def test_an_error_that_cannot_be_asked_ends_its_request(transport: Any) -> None:
+    async with Pynector(transport) as client:
+        with anyio.fail_after(5):
+            failed, answered = await client.batch_request([(Mute(), {}), ("a", {})])
+            assert isinstance(failed, PynectorError)
+            assert "Mute" in str(failed)
+            assert answered is not None
+            with pytest.raises(PynectorError, match="Mute"):
+                await client.request(Mute())

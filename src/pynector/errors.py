@@ -237,8 +237,12 @@ def for_another(error: PynectorError, request: str | None) -> PynectorError:
 
 
 def text_of(error: BaseException) -> str:
-    """Give what an error says; some, as that of a connection that ended, have nothing but their name."""
-    return str(error) or type(error).__name__
+    """Return what an error says; some, as that of a connection that ended, have nothing but their name."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:
+        # Whatever somebody's error does when it is asked, a request must end with it.
+        return type(error).__name__
 
 
 def as_pynector_error(error: BaseException, request: str | None = None) -> PynectorError:
@@ -247,7 +251,8 @@ def as_pynector_error(error: BaseException, request: str | None = None) -> Pynec
         if error.request is None:
             error.request = request
         return error
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    name, text = type(error).__name__, text_of(error)
+    said = name if text == name else f"{name}: {text}"
     wrapped: PynectorError
     # asyncio's is a class of its own up to Python 3.10.
     if isinstance(error, (builtins.TimeoutError, asyncio.TimeoutError)):

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
+
+def warn(logger: logging.Logger, message: str, *args: object) -> None:
+    """Log a warning; what the program's handlers and filters raise harms no request."""
+    try:
+        logger.warning(message, *args)
+    except Exception as error:
+        unraisable(error)
+
 
 def unraisable(error: Exception) -> None:
     """Give an exception to `sys.unraisablehook`, which prints it unless the program has another.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ...errors import ConfigurationError, HTTPStatusError, PynectorError, TransportError
+from ...unraisable import warn
 from ..protocol import OriginCounts, Snapshot
 from ..tls import tls_context
 from .engine import Engine
@@ -64,7 +65,8 @@ class HTTPTransport:
         self._capacity = self._engine.make_room(window)
         if window > self._capacity and not self._was_narrow:
             self._was_narrow = True
-            _log.warning(
+            warn(
+                _log,
                 "max_concurrency=%d, but there are %d connections at the most: see max_connections",
                 window,
                 self._capacity,
