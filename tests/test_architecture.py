@@ -32,8 +32,9 @@ BELOW = {
     "telemetry": {"errors", "transport", "unraisable"},
     "_speedups": set(),
     "transport": {"_speedups", "_version", "config", "errors", "runtime", "unraisable"},
-    "batch": {"_speedups", "config", "errors", "runtime", "telemetry", "transport"},
-    "session": {"_speedups", "batch", "config", "errors", "runtime", "stats", "transport"},
+    "endings": {"errors", "transport"},
+    "batch": {"_speedups", "config", "endings", "errors", "runtime", "telemetry", "transport"},
+    "session": {"_speedups", "batch", "endings", "errors", "runtime", "stats", "transport"},
     "lifecycle": {"config", "errors", "runtime", "session", "stats", "telemetry", "transport"},
     "client": {
         "batch",

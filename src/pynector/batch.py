@@ -13,13 +13,10 @@ from ._speedups.collector import Collector
 from ._speedups.pump import BURST, Pump, first_malformed
 from ._speedups.scheduler import NEVER, Deadlines, Scheduler
 from .config import positive_seconds
+from .endings import CutOff, escaped, late
 from .errors import (
     ConfigurationError,
-    Phase,
     PynectorError,
-    Sent,
-    TimeoutError,
-    TransportError,
     as_pynector_error,
 )
 from .runtime import cancellation_is_asked_for
@@ -292,35 +289,3 @@ class ExchangeDriver:
             return await self._exchange(data, **options)
         finally:
             gate.release()
-
-
-class CutOff:
-    """What stands for a request whose exchange was cancelled: it says how far that had come.
-
-    Args:
-        cancelled: The exception its exchange was ended with; a transport notes there how far it had come.
-    """
-
-    def __init__(self, cancelled: BaseException) -> None:
-        self._progress = getattr(cancelled, "phase", None), getattr(cancelled, "sent", None)
-
-    def progress(self) -> tuple[Phase | None, Sent | None]:
-        """See Handle."""
-        return self._progress
-
-    def cancel(self) -> None:
-        """See Handle: it has ended."""
-
-
-def late(timeout: float, cancelled: BaseException | None = None) -> TimeoutError:
-    """Give the error of a request that had no answer within `timeout` seconds.
-
-    `cancelled` is the exception its exchange was ended with; a transport notes there how far it had come.
-    """
-    phase, sent = (None, None) if cancelled is None else CutOff(cancelled).progress()
-    return TimeoutError(f"no whole answer within {timeout:g} s", phase=phase, sent=sent)
-
-
-def escaped(handle: Handle | None = None) -> TransportError:
-    """Give the error of a request whose transport raised a cancellation that nobody had asked for."""
-    return TransportError("the transport cancelled the request by itself")

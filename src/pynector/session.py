@@ -15,20 +15,16 @@ import anyio.lowlevel
 from ._speedups.answer import Answer
 from .batch import (
     Batch,
-    CutOff,
     Driver,
     Exchange,
     ExchangeDriver,
     Submit,
     SubmitDriver,
-    escaped,
-    late,
 )
+from .endings import CutOff, batch_late, closed, escaped, late, not_connected
 from .errors import (
     ConfigurationError,
-    Phase,
     PynectorError,
-    Sent,
     TimeoutError,
     TransportError,
     as_pynector_error,
@@ -92,7 +88,7 @@ class Session:
         """
         async with self._lock:
             if self._closed:
-                raise _closed()
+                raise closed()
             if self.connected:
                 return
             try:
@@ -101,9 +97,9 @@ class Session:
                     await self.transport.disconnect()
                 await self.transport.connect()
             except Exception as error:
-                raise _not_connected(error) from _cause(error)
+                raise not_connected(error) from _cause(error)
             if self._closed:
-                raise _closed()
+                raise closed()
             self._take_capabilities()
             self.connected = True
 
@@ -143,7 +139,7 @@ class Session:
         with self._guard():
             await anyio.sleep(duration)
         if self._closed:
-            raise _closed()
+            raise closed()
 
     async def connect_within(self, timeout: float) -> None:
         """Connect as `connect` does, or raise TimeoutError after `timeout` seconds."""
@@ -151,7 +147,7 @@ class Session:
             await self.connect()
         if scope.cancelled_caught:
             if self._closed:
-                raise _closed()
+                raise closed()
             raise TimeoutError(f"not connected within {timeout:g} s", phase="connect", sent="none")
 
     async def close(self, disconnect: bool) -> None:
@@ -162,7 +158,7 @@ class Session:
         """
         self._closed = True
         for answer, handle in list(self._awaited.items()):
-            problem = _closed(handle)
+            problem = closed(handle)
             if handle is not None:
                 handle.cancel()
             answer.fail(0, problem)
@@ -257,7 +253,7 @@ class Session:
             PynectorError: If it fails, of the fitting kind.
         """
         if self._closed:
-            raise _closed()
+            raise closed()
         self._singles += 1
         try:
             if self.submit is not None:
@@ -312,7 +308,7 @@ class Session:
                 if self._gate is not None:
                     self._gate.release()
         if self._closed:
-            raise _closed(None if cancelled is None else CutOff(cancelled))
+            raise closed(None if cancelled is None else CutOff(cancelled))
         raise late(timeout, cancelled)
 
     async def _turn(self, gate: anyio.Semaphore, timeout: float) -> float:
@@ -322,7 +318,7 @@ class Session:
             await gate.acquire()
         if scope.cancelled_caught:
             if self._closed:
-                raise _closed()
+                raise closed()
             raise TimeoutError(f"no connection was free within {timeout:g} s", phase="queue", sent="none")
         return timeout - (self.runtime.clock() - started)
 
@@ -393,14 +389,14 @@ class Session:
             # Nobody is told what becomes of the rest.
             self._batches.discard(driver)
             self._counters.collected(driver.scheduler.started - driver.scheduler.in_flight)
-            _abandon(driver, replace(batch, failed=None), _closed)
+            _abandon(driver, replace(batch, failed=None), closed)
             raise
         self._batches.discard(driver)
         self._counters.collected(len(batch.requests))
         failure = collector.first_error
         if not collector.complete():
             late_now = scope.cancelled_caught or batch.deadline <= clock()
-            reason = _closed if self._closed else _batch_late if late_now else escaped
+            reason = closed if self._closed else batch_late if late_now else escaped
             _abandon(driver, batch, reason)
             failure = failure or reason()
         if batch.raise_on_error and failure is not None:
@@ -422,31 +418,6 @@ def _abandon(driver: Driver, batch: Batch, reason: Callable[[Handle | None], Tra
 
 async def _no_exchange(data: Any, /, **options: Any) -> Any:
     raise AssertionError("a transport with submit is not driven by exchange")
-
-
-def _not_connected(error: Exception) -> PynectorError:
-    wrapped = as_pynector_error(error)
-    if wrapped is not error and isinstance(wrapped, (TransportError, TimeoutError)):
-        wrapped.phase, wrapped.sent = "connect", "none"
-    return wrapped
-
-
-def _closed(handle: Handle | None = None) -> TransportError:
-    phase, sent = _progress(handle)
-    problem = TransportError("the client was closed before the answer came", phase=phase, sent=sent)
-    problem.transient = False
-    return problem
-
-
-def _batch_late(handle: Handle | None = None) -> TimeoutError:
-    phase, sent = _progress(handle)
-    return TimeoutError("the batch's timeout passed before the answer came", phase=phase, sent=sent)
-
-
-def _progress(handle: Handle | None) -> tuple[Phase | None, Sent | None]:
-    """Say how far a request has come, if its transport can tell."""
-    progress = getattr(handle, "progress", None)
-    return (None, None) if progress is None else progress()
 
 
 def _cause(error: BaseException) -> BaseException | None:
