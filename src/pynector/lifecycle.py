@@ -76,7 +76,9 @@ class Lifecycle:
             # The last session may not have ended with the transport it had.
             self.transport = self._make_transport(self._factory)
         reused = before is not None and self._factory is None and before.serves()
-        self.session = session = Session(self.transport, self._runtime, self.counters, reused)
+        self.session = session = Session(
+            self.transport, self._runtime, self.counters, self._factory is not None, reused
+        )
         if self._telemetry is not None:
             watch(session)
             if hasattr(self.transport, "on_connection"):
@@ -108,7 +110,7 @@ class Lifecycle:
             self._ending.append(session)
         for ending in list(self._ending):
             if ending.runtime.serves():
-                await ending.close(disconnect=self._factory is not None)
+                await ending.close()
             if ending in self._ending and (ending.runtime.serves() or ending.runtime.is_over()):
                 self._ending.remove(ending)
 

@@ -6,7 +6,10 @@ import asyncio
 import math
 import os
 import sys
-from collections.abc import Callable, Generator
+import warnings
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -110,6 +113,45 @@ class _Signal:
 
     def __await__(self) -> Generator[Any, Any, None]:
         return self._event.wait().__await__()
+
+
+class Forgotten:
+    """Ends what its owner forgets to end: when the owner is no more, or with the event loop.
+
+    Loops call the asynchronous generators that are left when they end, and when nobody has one any more (PEP 525). So
+    `asyncio.run` and the like leave no connection open behind them.
+
+    Args:
+        owner: Whose business it is; where he is no more, a ResourceWarning tells.
+        end: Ends it. It must not hold the owner.
+        what: What it is, for the warning.
+    """
+
+    def __init__(self, owner: object, end: Callable[[], Awaitable[None]], what: str) -> None:
+        self._ends = [end]
+        self._sentinel = _last_words(weakref.ref(owner), self._ends, what)
+
+    async def watch(self) -> None:
+        """Begin."""
+        await anext(self._sentinel)
+
+    async def leave(self) -> None:
+        """Take note that it has been ended."""
+        self._ends.clear()
+        await self._sentinel.aclose()
+
+
+async def _last_words(
+    owner: weakref.ref[Any], ends: list[Callable[[], Awaitable[None]]], what: str
+) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        for end in ends:
+            if owner() is None:
+                warnings.warn(f"{what} was not closed: use `async with`, or aclose()", ResourceWarning, stacklevel=1)
+            with suppress(Exception):
+                await end()
 
 
 def _nothing() -> None:

@@ -29,7 +29,7 @@ from .errors import (
     TransportError,
     as_pynector_error,
 )
-from .runtime import Runtime, cancellation_is_asked_for
+from .runtime import Forgotten, Runtime, cancellation_is_asked_for
 from .stats import Counters, Stats
 from .transport.capabilities import can_exchange, capacity_of, counts_of
 from .transport.protocol import Handle, OriginCounts, Snapshot
@@ -49,6 +49,7 @@ class Session:
         transport: The transport, not connected yet.
         runtime: The event loop it belongs to.
         counters: Counts what has ended.
+        owned: Whether the transport is the client's to disconnect.
         reused: Whether an earlier session on the same loop left the transport connected.
 
     Attributes:
@@ -59,7 +60,7 @@ class Session:
         observable: Whether the transport reports the attempts of its requests.
     """
 
-    def __init__(self, transport: Any, runtime: Runtime, counters: Counters, reused: bool = False) -> None:
+    def __init__(self, transport: Any, runtime: Runtime, counters: Counters, owned: bool, reused: bool = False) -> None:
         self.runtime = runtime
         self.transport = transport
         self.connected = False
@@ -72,7 +73,9 @@ class Session:
         self._batches: set[Driver] = set()
         self._gate: anyio.Semaphore | None = None
         self._lock = anyio.Lock()
+        self._owned = owned
         self._reused = reused
+        self._forgotten: Forgotten | None = None
         self._closed = False
         self._active: set[anyio.CancelScope] = set()
         self._awaited: dict[Answer, Handle | None] = {}
@@ -101,6 +104,9 @@ class Session:
             if self._closed:
                 raise closed()
             self._take_capabilities()
+            if self._owned:
+                self._forgotten = Forgotten(self, self.transport.disconnect, "a Pynector")
+                await self._forgotten.watch()
             self.connected = True
 
     def _take_capabilities(self) -> None:
@@ -150,8 +156,8 @@ class Session:
                 raise closed()
             raise TimeoutError(f"not connected within {timeout:g} s", phase="connect", sent="none")
 
-    async def close(self, disconnect: bool) -> None:
-        """End what is under way, each with a TransportError, and disconnect the transport if told so.
+    async def close(self) -> None:
+        """End what is under way, each with a TransportError, and disconnect the transport if it is the client's.
 
         Raises:
             PynectorError: If it cannot.
@@ -170,12 +176,15 @@ class Session:
                 if self._quiet.is_set():
                     self._quiet = anyio.Event()
                 await self._quiet.wait()
-        if disconnect:
+        if self._owned:
             with anyio.CancelScope(shield=True, deadline=self.runtime.clock() + CLOSE_PATIENCE):
                 try:
                     await self.transport.disconnect()
                 except Exception as error:
                     raise as_pynector_error(error) from _cause(error)
+                finally:
+                    if self._forgotten is not None:
+                        await self._forgotten.leave()
 
     @contextmanager
     def _guard(self, deadline: float = math.inf) -> Iterator[anyio.CancelScope]:
