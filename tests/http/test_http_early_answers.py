@@ -73,7 +73,8 @@ async def test_an_upload_ends_with_the_request_that_is_redirected(
         assert (
             await ask(client, way, {"method": "POST", "path": "/", "content": content, "headers": headers}) == b"there"
         )
-        assert body.ended.is_set()
+        # An answer to the head may come before the body is begun.
+        assert await eventually(lambda: body.ended.is_set() or not body.begun)
         assert await eventually(server.connections[0].ended.is_set)
         assert await client.request(None) == b"next"
     second = server.connections[1]
@@ -83,7 +84,7 @@ async def test_an_upload_ends_with_the_request_that_is_redirected(
     assert b"x-kept: 1" in following
     for name in (b"content-length", b"content-type", b"transfer-encoding"):
         assert name not in following
-    assert body.begun == 1
+    assert body.begun <= 1
 
 
 @pytest.mark.parametrize("way", ["request", "stream"])
@@ -96,7 +97,8 @@ async def test_an_answer_ends_an_upload(play: Play, engine: str, kind: str, way:
         assert (
             await ask(client, way, {"method": "POST", "path": "/", "content": content, "headers": headers}) == b"enough"
         )
-        assert body.ended.is_set()
+        # An answer to the head may come before the body is begun.
+        assert await eventually(lambda: body.ended.is_set() or not body.begun)
         assert await eventually(server.connections[0].ended.is_set)
 
 

@@ -108,7 +108,7 @@ async def test_a_redirect_that_wants_the_body_again_says_that_the_first_hop_had_
     source.go_on.set()
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         with pytest.raises(TransportError, match="wants the body again") as failed:
-            await client.request({"method": "POST", "path": "/", "content": source})
+            await client.request({"method": "POST", "path": "/", "content": aiter(source)})
     assert failed.value.sent == "full"
     assert len(server.requests) == 1
 
