@@ -324,3 +324,17 @@ async def test_a_closed_client_connects_again(play: Play, engine: str) -> None:
     assert await eventually(server.connections[0].ended.is_set)
     assert await client.request(None) == b"2"
     await client.aclose()
+
+
+@pytest.mark.parametrize("value", ["close", "Close", "x-other, close"])
+@pytest.mark.parametrize("where", ["client", "request"])
+async def test_a_request_that_closes_its_connection_does_so(play: Play, engine: str, value: str, where: str) -> None:
+    server = play([answer(), answer()])
+    headers = {"Connection": value}
+    async with Pynector(
+        base_url=server.url, http_engine=engine, headers=headers if where == "client" else {}
+    ) as client:
+        for _ in range(2):
+            request = {"method": "POST", "path": "/", "json": 1, "headers": headers if where == "request" else {}}
+            assert await client.request(request) == b"ok"
+    assert len(server.connections) == 2

@@ -15,6 +15,7 @@ cdef class Exchange:
     cdef public object request
     cdef public object connection
     cdef public object pool
+    cdef public bint closes
     cdef public bint is_head
     cdef public bint repeatable
     cdef public Py_ssize_t limit

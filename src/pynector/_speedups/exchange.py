@@ -17,6 +17,7 @@ class Exchange:
         options: What the caller gave.
         settings: What holds for the answer, by the name of the request's setting.
         request: The PreparedRequest, or None as long as nobody needed it.
+        closes: Whether it says that its connection is not to be used again.
         is_head: Whether its answer has no body, whatever it says.
         repeatable: Whether it may be sent again if the connection was dead before it arrived.
         limit: The most bytes its body may have, or NO_LIMIT.
@@ -33,6 +34,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "closes",
         "completion",
         "connection",
         "data",
@@ -78,6 +80,7 @@ class Exchange:
         self.request: Any = None
         self.connection: Any = None
         self.pool: Any = None
+        self.closes = False
         self.is_head = False
         self.repeatable = True
         self.limit = NO_LIMIT

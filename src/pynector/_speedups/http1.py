@@ -383,6 +383,7 @@ class ConnectionCore:
             keep = keep and exchange.upload.finished
             exchange.upload.stop()
             exchange.upload = None
+        keep = keep and not exchange.closes
         self.exchange = None
         self.used = True
         self._owner.answered(

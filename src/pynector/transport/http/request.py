@@ -119,6 +119,12 @@ class PreparedRequest:
         return hasattr(self.body, "__anext__")
 
     @property
+    def closes(self) -> bool:
+        """Whether it says that its connection is not to be used again (RFC 9112 section 9.6)."""
+        values = [value.lower() for name, value in self.headers if name.lower() == "connection"]
+        return any(option.strip() == "close" for value in values for option in value.split(","))
+
+    @property
     def size(self) -> int | None:
         """The length of its body in bytes; None if it comes from an async iterator whose length is not declared."""
         if self.body is None or isinstance(self.body, bytes):

@@ -184,6 +184,7 @@ class NativeEngine(CarrierCore):
         exchange.observer = exchange.options.get("observer")
         exchange.payload = encode_request(observed(request, exchange.observer))
         exchange.is_head = request.method == "HEAD"
+        exchange.closes = request.closes
         exchange.repeatable = request.method in IDEMPOTENT and not request.is_one_shot
         self._renew_upload(exchange, request)
         if exchange.sink is not None:

@@ -67,7 +67,7 @@ def plain_encoder(options: HTTPOptions) -> RequestEncoder | None:
         [("Content-Type", "application/json")],
         *common,
     )
-    framing = {"content-length", "transfer-encoding"}
+    framing = {"connection", "content-length", "transfer-encoding"}
     if any(name.lower() in framing for name, _ in head):
         return None
     return RequestEncoder(base.target, _block(head), _block(json_head), encode_json)
