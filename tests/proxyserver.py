@@ -20,6 +20,8 @@ class Proxy:
         password: SOCKS 5 asks for `user` and this.
         refuse: SOCKS makes no tunnel.
 
+    Names that end with .test are all this machine.
+
     Attributes:
         asked: Requests of CONNECT, or (version, host, port, user) of SOCKS.
     """
@@ -74,7 +76,8 @@ class Proxy:
             take = {b"\x04": self._socks4, b"\x05": self._socks5}.get(first, self._connect)
             where = await take(reader, writer)
             if where is not None:
-                there_reader, there = await asyncio.open_connection(*where)
+                host = "127.0.0.1" if where[0].rstrip(".").endswith(".test") else where[0]
+                there_reader, there = await asyncio.open_connection(host, where[1])
                 self._writers.append(there)
                 await asyncio.gather(_pass(reader, there), _pass(there_reader, writer))
         writer.close()

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
-import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..errors import ConnectError, text_of
-from .tls import tls_context, tls_problem
+from ..errors import Phase, PynectorError
+from .hosts import server_name
+from .names import Address, Names, no_connection
+from .sockets import SocketOption, set_options
+from .tls import ClientTLS, tls_problem
 
 Origin = tuple[str, str, int]
-Address = tuple[int, Any]
-
-# How long an answer of the resolver is good for (seconds); pools open many connections to one name at a time.
-DNS_LIFE = 5.0
 
 # RFC 8305 section 5: how long one address may take before the next is tried beside it (seconds).
 STAGGER = 0.25
+
+
+class Progress:
+    """How far the making of a connection has come, for whoever ends it.
+
+    Attributes:
+        phase: "connect" or "tls".
+    """
+
+    __slots__ = ("phase",)
+
+    def __init__(self) -> None:
+        self.phase: Phase = "connect"
 
 
 class Connector:
@@ -27,45 +37,62 @@ class Connector:
 
     Args:
         loop: The event loop.
-        verify: See `tls_context`.
-        cert: See `tls_context`.
+        tls: The client's.
         uds: The path of a Unix socket to connect to, whatever the host and port; None for TCP.
+        socket_options: The user's.
+
+    Attributes:
+        names: What is known of names.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        verify: bool | str | ssl.SSLContext,
-        cert: tuple[str, ...] | None,
+        tls: ClientTLS,
         uds: str | None = None,
+        socket_options: Iterable[SocketOption] = (),
     ) -> None:
         self._loop = loop
-        self._verify = verify
-        self._cert = cert
+        self._tls = tls
         self._uds = uds
-        self._names: dict[tuple[str, int], tuple[float, list[Address]]] = {}
+        self._socket_options = tuple(socket_options)
+        self.names = Names(loop)
 
-    async def connect(self, origin: Origin, make_protocol: Callable[[], Any]) -> Any:
-        """Connect to an origin, with TLS where its scheme is "https" or "wss", and give the protocol.
+    async def connect(self, origin: Origin, make_protocol: Callable[[], Any], progress: Progress | None = None) -> Any:
+        """Connect to an origin, with TLS where its scheme is "https" or "wss", and return the protocol.
+
+        Args:
+            origin: Scheme, host and port.
+            make_protocol: Makes the protocol when TCP is connected.
+            progress: Told how far it has come.
 
         Raises:
-            ConnectError: If that cannot be, with the phase "connect" or "tls".
+            ConnectError: If that cannot be, whyever, with the phase "connect" or "tls" and `sent` "none".
+            ConfigurationError: If a file of the TLS options or a socket option of the user's is not valid.
         """
+        progress = progress or Progress()
+        connected = False
+        try:
+            protocol = await self._connect(origin, make_protocol, progress)
+            connected = True
+        except PynectorError:
+            raise
+        except Exception as error:
+            raise (tls_problem if progress.phase == "tls" else no_connection)(error) from error
+        finally:
+            if not connected:
+                self.names.forget(*origin[1:])
+        return protocol
+
+    async def _connect(self, origin: Origin, make_protocol: Callable[[], Any], progress: Progress) -> Any:
         scheme, host, port = origin
-        try:
-            sock = await self._socket(host, port)
-        except (OSError, UnicodeError) as error:
-            # The latter for names that cannot be one.
-            raise no_connection(error) from error
+        sock = await self._socket(host, port)
         arguments: dict[str, Any] = {}
-        if scheme in ("https", "wss"):
-            context = tls_context(self._verify, self._cert, ("http/1.1",))
-            arguments = {"ssl": context, "server_hostname": host}
         try:
+            if scheme in ("https", "wss"):
+                arguments = {"ssl": self._tls.context(), "server_hostname": server_name(host)}
+                progress.phase = "tls"
             _, protocol = await self._loop.create_connection(make_protocol, sock=sock, **arguments)
-        except (OSError, ssl.SSLError, ValueError, asyncio.TimeoutError) as error:
-            sock.close()
-            raise tls_problem(error) from error
         except BaseException:
             sock.close()
             raise
@@ -74,7 +101,7 @@ class Connector:
     async def _socket(self, host: str, port: int) -> socket.socket:
         if self._uds is not None:
             return await self._connected(socket.AF_UNIX, self._uds)
-        addresses = await self._resolve(host, port)
+        addresses = await self.names.addresses(host, port)
         if len(addresses) == 1:
             return await self._connected(*addresses[0])
         return await self._first_connected(addresses)
@@ -83,6 +110,7 @@ class Connector:
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
+            set_options(sock, self._socket_options)
             await self._loop.sock_connect(sock, address)
         except BaseException:
             sock.close()
@@ -90,7 +118,7 @@ class Connector:
         return sock
 
     async def _first_connected(self, addresses: list[Address]) -> socket.socket:
-        """Try addresses in turn, each a little after the one before, and give the first socket that connects."""
+        """Try addresses in turn, each a little after the one before, and return the first socket that connects."""
         waiting = list(addresses)
         attempts: set[asyncio.Task[socket.socket]] = set()
         errors: list[BaseException] = []
@@ -109,44 +137,18 @@ class Connector:
                     extra.close()
                 if connected:
                     return await _kept(connected[0], attempts)
-            raise OSError("; ".join(str(error) for error in errors))
+            for error in errors:
+                if isinstance(error, PynectorError):
+                    raise error
+            said = dict.fromkeys(map(str, errors))
+            # Such as that there is no descriptor left, whatever the address.
+            raise errors[0] if len(said) == 1 else OSError("; ".join(said))
         finally:
             await _give_up(attempts)
 
-    async def _resolve(self, host: str, port: int) -> list[Address]:
-        try:
-            version = ipaddress.ip_address(host).version
-        except ValueError:
-            pass
-        else:
-            return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]
-        known = self._names.get((host, port))
-        if known is not None and known[0] > self._loop.time():
-            return known[1]
-        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = _interleaved([(int(family), address) for family, _, _, _, address in found])
-        self._names[host, port] = (self._loop.time() + DNS_LIFE, addresses)
-        return addresses
-
-
-def no_connection(error: BaseException) -> ConnectError:
-    """Give the error of a connection that cannot be made."""
-    return ConnectError(f"no connection: {text_of(error)}", phase="connect", sent="none")
-
-
-def _interleaved(addresses: list[Address]) -> list[Address]:
-    """Give addresses with the families in turn, the first one's first (RFC 8305 section 4)."""
-    first = [a for a in addresses if a[0] == addresses[0][0]]
-    other = [a for a in addresses if a[0] != addresses[0][0]]
-    mixed: list[Address] = []
-    while first or other:
-        mixed += first[:1] + other[:1]
-        del first[:1], other[:1]
-    return mixed
-
 
 async def _kept(sock: socket.socket, attempts: set[asyncio.Task[socket.socket]]) -> socket.socket:
-    """Give a socket when the other attempts have ended; if that is cancelled, it is closed."""
+    """Return a socket when the other attempts have ended; if that is cancelled, it is closed."""
     try:
         await _give_up(attempts)
     except BaseException:

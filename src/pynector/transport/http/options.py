@@ -23,7 +23,8 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
-from ..tls import checked_cert, checked_verify, parse_verify
+from ..sockets import SocketOption, checked_socket_options
+from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .decoding import ACCEPT_ENCODING
 from .headers import header_pairs, is_token, merged_headers
 from .urls import URL, param_pairs, parse_url, refuse_controls
@@ -86,6 +87,7 @@ CLIENT_SETTINGS = (
     Setting("proxy", optional(_proxy), None),
     Setting("trust_env", flag, True, parse_flag),
     Setting("uds", optional(text), None, parse_text),
+    Setting("socket_options", checked_socket_options, ()),
     Setting("persist_cookies", flag, False, parse_flag),
 )
 """What only the client sets. max_connections and max_keepalive count connections (None: as many as max_connections),
@@ -149,7 +151,10 @@ class HTTPOptions:
         self.proxy: str | None = values["proxy"]
         self.trust_env: bool = values["trust_env"]
         self.uds: str | None = values["uds"]
+        self.socket_options: tuple[SocketOption, ...] = values["socket_options"]
         self.persist_cookies: bool = values["persist_cookies"]
+        alpn = ("h2", "http/1.1") if self.http2 else ("http/1.1",)
+        self.tls = ClientTLS(values["verify"], values["cert"], alpn, self.trust_env)
         if self.uds is not None and self.proxy is not None:
             raise ConfigurationError("uds and proxy exclude each other")
 

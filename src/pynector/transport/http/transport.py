@@ -16,7 +16,6 @@ import anyio
 from ...errors import ConfigurationError, HTTPStatusError, PynectorError, TransportError
 from ...unraisable import warn
 from ..protocol import OriginCounts, Snapshot
-from ..tls import tls_context
 from .engine import Engine
 from .options import LEAST, OPTION_NAMES, HTTPOptions
 from .request import label, prepare
@@ -110,9 +109,9 @@ class HTTPTransport:
         else:
             from .native import NativeEngine
 
-            if self._options.verify is not True or self._options.cert is not None:
+            if not self._options.tls.is_default:
                 # What is wrong with a file is to be known now, not at the first https request.
-                tls_context(self._options.verify, self._options.cert, ("http/1.1",))
+                self._options.tls.context()
             others = None if wanted == "native" else self._httpx_engine
             engine = NativeEngine(self._options, asyncio.get_running_loop(), others, self._tell)
             self._engine = engine
@@ -217,9 +216,10 @@ class HTTPTransportFactory:
                 the largest max_concurrency of a batch, 100 at least, and fewer than three quarters of the descriptors
                 that the process may have), max_connections_per_origin (1 or more; None: any number), max_keepalive
                 (idle connections to an origin, 0 or more; None: any number), keepalive_expiry (seconds), proxy,
-                trust_env, uds (path of a Unix socket), persist_cookies, redirect_headers (names that may go to another
-                origin), and what a request may set anew: as_response, raise_for_status, follow_redirects,
-                max_redirects, max_response_bytes (bytes; None: any number).
+                trust_env, uds (path of a Unix socket), socket_options (a list of (level, name, value)),
+                persist_cookies, redirect_headers (names that may go to another origin), and what a request may set
+                anew: as_response, raise_for_status, follow_redirects, max_redirects, max_response_bytes (bytes; None:
+                any number).
 
         Raises:
             ConfigurationError: If an option is not valid.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -13,6 +12,7 @@ from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 import idna
 
 from ...errors import ConfigurationError
+from ..hosts import in_url, resolvable, without_zone
 
 PORTS = {"http": 80, "https": 443}
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
@@ -31,7 +31,7 @@ class URL(NamedTuple):
 
     Attributes:
         scheme: "http" or "https".
-        host: Name or address, in lower case, ASCII; an IPv6 address without brackets.
+        host: Name or address, in lower case, ASCII; an IPv6 address without brackets, perhaps with a zone.
         port: Port number.
         target: Path and query, percent-encoded, without the fragment.
         userinfo: "user:password", percent-decoded, or None.
@@ -51,8 +51,11 @@ class URL(NamedTuple):
     @property
     def authority(self) -> str:
         """Host and, unless it is the scheme's own, port, as the Host header has them."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+        return in_url(without_zone(self.host)) + self._port
+
+    @property
+    def _port(self) -> str:
+        return "" if self.port == PORTS[self.scheme] else f":{self.port}"
 
     @property
     def label(self) -> str:
@@ -60,7 +63,7 @@ class URL(NamedTuple):
         return f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}"
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}{self.target}"
+        return f"{self.scheme}://{in_url(self.host)}{self._port}{self.target}"
 
     def __repr__(self) -> str:
         return f"<URL {self.label}>"
@@ -210,7 +213,7 @@ def refuse_controls(text: str, where: str) -> None:
 def _host(host: str, where: str) -> str:
     try:
         if ":" in host:
-            return str(ipaddress.IPv6Address(host))
+            return resolvable(host)
         name = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
     except (ValueError, idna.IDNAError) as error:
         raise ConfigurationError(f"{where}: {host!r} is not a valid host name: {error}") from None

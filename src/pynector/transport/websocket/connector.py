@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import anyio
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, SocketAttribute
 
-from ...errors import ConnectError
+from ...errors import PynectorError
 from .. import connect
-from ..tls import tls_context
+from ..connect import Progress
+from ..names import no_connection
+from ..sockets import set_options
 from .loops import AsyncioLoop, Loop
 from .options import WebSocketOptions, origin_of
 from .streams import StreamTransport, secured
@@ -30,35 +33,59 @@ class Connector:
     def __init__(self, options: WebSocketOptions, loop: Loop) -> None:
         self._origin = origin_of(options.url)
         self._proxy = options.proxy
+        self._socket_options = options.socket_options
+        self._tls = options.tls
         self._loop = loop
-        secure, secure_proxy = self._origin[0] == "wss", self._proxy is not None and self._proxy.scheme == "https"
-        context = tls_context(options.verify, options.cert, ("http/1.1",)) if secure or secure_proxy else None
-        self._context = context if secure else None
-        self._proxy_context = context if secure_proxy else None
+        self._secure = self._origin[0] == "wss"
+        self._secure_proxy = self._proxy is not None and self._proxy.scheme == "https"
+        if self._secure or self._secure_proxy:
+            # What is wrong with a file is to be known now.
+            self._tls.context()
         self._direct: connect.Connector | None = None
         if self._proxy is None and isinstance(loop, AsyncioLoop):
-            self._direct = connect.Connector(loop.loop, options.verify, options.cert)
+            self._direct = connect.Connector(loop.loop, self._tls, socket_options=self._socket_options)
 
-    async def connect(self, protocol: asyncio.Protocol) -> None:
+    async def connect(self, protocol: asyncio.Protocol, progress: Progress | None = None) -> None:
         """Connect a protocol.
 
+        Args:
+            protocol: The protocol.
+            progress: Told how far it has come.
+
         Raises:
-            ConnectError: If that cannot be.
+            ConnectError: If that cannot be, whyever.
+            ConfigurationError: If a socket option of the user's is not valid.
         """
+        progress = progress or Progress()
         if self._direct is not None:
-            await self._direct.connect(self._origin, lambda: protocol)
+            await self._direct.connect(self._origin, lambda: protocol, progress)
             return
         try:
-            StreamTransport(self._loop, await self._stream(), protocol)
-        except ConnectError:
+            StreamTransport(self._loop, await self._stream(progress), protocol)
+        except PynectorError:
             raise
-        except (OSError, ValueError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
-            raise connect.no_connection(error) from error
+        except Exception as error:
+            raise no_connection(error) from error
 
-    async def _stream(self) -> ByteStream:
+    async def _stream(self, progress: Progress) -> ByteStream:
         _, host, port = self._origin
         if self._proxy is None:
             stream: ByteStream = await anyio.connect_tcp(host, port)
         else:
-            stream = await tunnel(self._proxy, self._proxy_context, host, port)
-        return stream if self._context is None else await secured(stream, self._context, host)
+            context = self._tls.context() if self._secure_proxy else None
+            stream = await tunnel(self._proxy, context, host, port)
+        try:
+            self._set_options(stream)
+        except BaseException:
+            await anyio.aclose_forcefully(stream)
+            raise
+        if not self._secure:
+            return stream
+        progress.phase = "tls"
+        return await secured(stream, self._tls.context(), host)
+
+    def _set_options(self, stream: ByteStream) -> None:
+        raw = stream.extra(SocketAttribute.raw_socket)
+        # A copy of the descriptor has the same options; uvloop's objects do not let them be set.
+        with socket.fromfd(raw.fileno(), raw.family, raw.type) as sock:
+            set_options(sock, self._socket_options)

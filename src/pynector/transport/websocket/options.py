@@ -21,8 +21,10 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
+from ..hosts import resolvable
 from ..http.headers import header_pairs, is_token
-from ..tls import checked_cert, checked_verify, parse_verify
+from ..sockets import SocketOption, checked_socket_options
+from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .correlation import ByFunctions, ById, Correlation, Fifo
 from .proxies import Proxy, checked_proxy, proxy_of_environment
 
@@ -33,7 +35,7 @@ def _url(value: Any, where: str) -> str:
         raise problem
     try:
         parts = urlsplit(value)
-        fits = parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0
+        fits = parts.scheme in ("ws", "wss") and resolvable(parts.hostname or "") and parts.port != 0
     except ValueError:
         raise problem from None
     if not fits or parts.fragment or "@" in parts.netloc:
@@ -117,6 +119,7 @@ SETTINGS = (
     Setting("verify", checked_verify, True, parse_verify),
     Setting("cert", optional(checked_cert), None, parse_text),
     Setting("proxy", optional(checked_proxy), None),
+    Setting("socket_options", checked_socket_options, ()),
     Setting("trust_env", flag, True, parse_flag),
     Setting("max_reconnects", at_least(0), 5, parse_int),
     Setting("reconnect_delay", seconds, 0.5, parse_float),
@@ -156,8 +159,8 @@ class WebSocketOptions:
         self.subprotocols: tuple[str, ...] = values["subprotocols"]
         self.headers: list[tuple[str, str | None]] = values["headers"]
         self.origin: str | None = values["origin"]
-        self.verify: Any = values["verify"]
-        self.cert: Any = values["cert"]
+        self.tls = ClientTLS(values["verify"], values["cert"], trust_env=values["trust_env"])
+        self.socket_options: tuple[SocketOption, ...] = values["socket_options"]
         self.proxy: Proxy | None = values["proxy"]
         if self.proxy is None and values["trust_env"]:
             self.proxy = proxy_of_environment(*origin_of(self.url))
@@ -188,7 +191,7 @@ class WebSocketOptions:
 def origin_of(url: str) -> tuple[str, str, int]:
     """Give the scheme, host and port of a URL."""
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
+    return parts.scheme, resolvable(parts.hostname or ""), parts.port or (443 if parts.scheme == "wss" else 80)
 
 
 def _made(correlation: Any, id_key: str) -> Correlation:

@@ -10,6 +10,7 @@ import anyio
 from ..._speedups.messages import Pending
 from ..._speedups.switchboard import MOST_OWED, SwitchboardCore
 from ...errors import ConfigurationError, ConnectError, Phase, PynectorError, Sent, TimeoutError, TransportError
+from ..connect import Progress
 from ..protocol import OriginCounts
 from .connection import Connection
 from .connector import Connector
@@ -110,12 +111,15 @@ class ConnectionPool(SwitchboardCore):
         self.pump()
 
     async def _shake_hands(self, connection: Connection) -> None:
-        patience = self._options.open_timeout
+        patience, progress = self._options.open_timeout, Progress()
         with anyio.move_on_after(patience):
-            await self._connector.connect(connection)
+            await self._connector.connect(connection, progress)
+            # The WebSocket's own handshake belongs to connecting.
+            progress.phase = "connect"
             await connection.shaken()
             return
-        raise ConnectError(f"no WebSocket connection within open_timeout, {patience:g} s", phase="connect", sent="none")
+        said = f"no WebSocket connection within open_timeout, {patience:g} s"
+        raise ConnectError(said, phase=progress.phase, sent="none")
 
     async def close(self) -> None:
         """Close every connection. What is in flight or waits fails."""
@@ -272,8 +276,9 @@ class ConnectionPool(SwitchboardCore):
         said = str(problem.args[0] if problem.args else problem)
         if not self._options.max_reconnects:
             said += "; it is not made anew: max_reconnects is 0"
+        phase: Phase = "tls" if getattr(problem, "phase", None) == "tls" else "connect"
         for pending in waiting:
-            error = ConnectError(said, phase="connect", sent=_sent(pending))
+            error = ConnectError(said, phase=phase, sent=_sent(pending))
             error.__cause__ = problem
             error.transient = getattr(problem, "transient", True)
             pending.fail(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import PayloadTooBig
@@ -12,6 +13,7 @@ from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.uri import parse_uri
 
 from ...errors import ConnectError, ProtocolError, PynectorError, ResponseTooLarge, Sent, WebSocketClosed
+from ..hosts import without_zone
 from ..http.headers import merged_headers
 from .options import WebSocketOptions
 
@@ -29,8 +31,10 @@ def opened(options: WebSocketOptions) -> ClientProtocol:
     """Give the protocol of a new connection, which has its handshake request to send."""
     extensions = [ClientPerMessageDeflateFactory(client_max_window_bits=True)] if options.compression else None
     most = options.max_message_bytes
+    uri = parse_uri(options.url)
+    uri = replace(uri, host=without_zone(uri.host))
     protocol = ClientProtocol(
-        parse_uri(options.url),
+        uri,
         origin=options.origin,  # type: ignore[arg-type]
         extensions=extensions,
         subprotocols=list(options.subprotocols) or None,  # type: ignore[arg-type]

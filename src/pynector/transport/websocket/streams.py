@@ -9,6 +9,7 @@ import anyio
 from anyio.abc import ByteStream
 from anyio.streams.tls import TLSStream
 
+from ..hosts import server_name
 from ..tls import tls_problem
 from .loops import Loop
 
@@ -128,15 +129,16 @@ class StreamTransport(asyncio.Transport):
 
 
 async def secured(stream: ByteStream, context: ssl.SSLContext, host: str) -> ByteStream:
-    """Give a stream with TLS on it; if that cannot be, it is closed.
+    """Return a stream with TLS on it; if that cannot be, it is closed.
 
     Raises:
         ConnectError: If it cannot.
     """
     try:
-        return await TLSStream.wrap(stream, hostname=host, ssl_context=context, standard_compatible=False)
+        name = server_name(host)
+        return await TLSStream.wrap(stream, hostname=name, ssl_context=context, standard_compatible=False)
     except BaseException as error:
         await anyio.aclose_forcefully(stream)
-        if isinstance(error, (OSError, ValueError, anyio.BrokenResourceError, anyio.EndOfStream)):
+        if isinstance(error, Exception):
             raise tls_problem(error) from error
         raise

@@ -115,8 +115,9 @@ class WebSocketTransportFactory:
             **options: url; correlation ("fifo", "id", or a pair of functions) and id_key; connections and max_in_flight
                 (1 or more; None: any number); open_timeout, ping_interval and ping_timeout (seconds; None: none);
                 compression ("deflate" or None); max_message_bytes (None: any number); subprotocols, headers, origin;
-                verify and cert (TLS); proxy and trust_env; max_reconnects (0 or more) and reconnect_delay (seconds);
-                on_message; and what a request may set anew: idempotent, as_response. A request may have one_way, too.
+                verify and cert (TLS); proxy and trust_env; socket_options (a list of (level, name, value));
+                max_reconnects (0 or more) and reconnect_delay (seconds); on_message; and what a request may set anew:
+                idempotent, as_response. A request may have one_way, too.
 
         Raises:
             ConfigurationError: If an option is not valid.

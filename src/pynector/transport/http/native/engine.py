@@ -68,7 +68,7 @@ class NativeEngine(CarrierCore):
         self.options = options
         self.loop = loop
         self.tell = tell
-        self.connector = Connector(loop, options.verify, options.cert, options.uds)
+        self.connector = Connector(loop, options.tls, options.uds, options.socket_options)
         # A read and its parsing follow each other at once, so one buffer serves all connections.
         self.scratch = memoryview(bytearray(SCRATCH))
         self._pools: dict[Origin, Pool] = {}

@@ -21,7 +21,8 @@ from ....errors import (
     TransportError,
     text_of,
 )
-from ...connect import Origin, no_connection
+from ...connect import Origin, Progress
+from ...names import no_connection
 from ...protocol import OriginCounts
 from ..decoding import too_large
 
@@ -40,7 +41,7 @@ class Connection(ConnectionCore, asyncio.BufferedProtocol):
     __slots__ = ()
 
 
-class Attempt:
+class Attempt(Progress):
     """A connection on its way.
 
     Args:
@@ -48,15 +49,14 @@ class Attempt:
 
     Attributes:
         deadline: See above.
-        phase: What is under way, "connect" or "tls".
         task: Makes the connection.
     """
 
-    __slots__ = ("deadline", "phase", "task")
+    __slots__ = ("deadline", "task")
 
     def __init__(self, deadline: float) -> None:
+        super().__init__()
         self.deadline = deadline
-        self.phase: Phase = "connect"
         self.task: asyncio.Task[None] | None = None
 
 
@@ -317,7 +317,7 @@ class Pool(PoolCore):
         self.connect()
 
     async def _connected(self, attempt: Attempt) -> Connection:
-        connection: Connection = await self._engine.connector.connect(self.origin, self._make_connection)
+        connection: Connection = await self._engine.connector.connect(self.origin, self._make_connection, attempt)
         try:
             await self._look_at_new(connection)
             if connection.transport is None:

@@ -1,0 +1,55 @@
+"""Stands in for the resolver where the real one cannot be made to answer so."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+Lookup = Callable[[str], Awaitable[list[str]]]
+"""Gives the addresses of a name, or raises."""
+
+
+class Resolver:
+    """Answers for the running event loop of asyncio's kind.
+
+    Args:
+        monkeypatch: Takes it away again.
+        lookup: Gives the IPv4 addresses of a name.
+
+    Attributes:
+        asked: The names that it was asked for.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, lookup: Lookup) -> None:
+        self.asked: list[str] = []
+        self._lookup = lookup
+        self._real = asyncio.get_running_loop().getaddrinfo
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self._getaddrinfo, raising=False)
+
+    async def _getaddrinfo(self, host: str, port: int, **options: Any) -> list[Any]:
+        if _is_address(host):
+            # uvloop's sock_connect asks so.
+            return await self._real(host, port, **options)
+        self.asked.append(host)
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))
+            for address in await self._lookup(host)
+        ]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return "%" not in host
+
+
+async def here(name: str) -> list[str]:
+    """Every name is this machine's."""
+    return ["127.0.0.1"]
