@@ -10,6 +10,7 @@ import struct
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
+from typing import Any
 
 import anyio
 
@@ -50,12 +51,14 @@ class Connection:
         received: All bytes that came.
         requests: The complete requests among them.
         ended: Set when the connection is closed, by whichever side.
+        certificate: What the client showed of itself, as ssl.SSLSocket.getpeercert() has it.
     """
 
     def __init__(self) -> None:
         self.received = b""
         self.requests: list[bytes] = []
         self.ended = threading.Event()
+        self.certificate: Any = None
 
 
 class ScriptedServer:
@@ -164,7 +167,8 @@ class ScriptedServer:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
-                sock = self._tls.wrap_socket(sock, server_side=True)
+                sock = secure = self._tls.wrap_socket(sock, server_side=True)
+                connection.certificate = secure.getpeercert()
                 self._sockets.append(sock)
             sock.sendall(self._greeting)
             for step in script:

@@ -37,6 +37,7 @@ cdef class ConnectionCore:
     cdef public object transport
     cdef public Exchange exchange
     cdef public bint used
+    cdef public bint retired
     cdef public double idle_until
     cdef public double alarm
     cdef public int descriptor

@@ -46,6 +46,7 @@ class ConnectionCore:
         transport: The event loop's transport, or None before it is connected and after it is lost.
         exchange: The exchange on it, or None.
         used: Whether an exchange has ended on it before.
+        retired: Whether it is closed when the exchange on it has ended; the pool's business.
         idle_until: When it is too old to be used again, on the event loop's clock in seconds.
         alarm: When its timer goes off, on the same clock; the pool's business.
         timer: That timer, or None.
@@ -79,6 +80,7 @@ class ConnectionCore:
         "descriptor",
         "exchange",
         "idle_until",
+        "retired",
         "scans",
         "timer",
         "transport",
@@ -96,6 +98,7 @@ class ConnectionCore:
         self.transport: Any = None
         self.exchange: Any = None
         self.used = False
+        self.retired = False
         self.idle_until = 0.0
         self.alarm = float("inf")
         self.timer: Any = None

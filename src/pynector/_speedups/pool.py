@@ -181,6 +181,9 @@ class PoolCore(Owner):
 
     def _free(self, connection: ConnectionCore, server_timeout: int) -> None:
         """Give a connection to the exchange that has waited longest, or keep it."""
+        if connection.retired:
+            connection.transport.close()
+            return
         room = self._room
         if room.starved and (not self._waiting or self._now() - room.since >= YIELD):
             connection.transport.abort()

@@ -32,6 +32,7 @@ from ..response import RawResponse, Response
 from ..streaming import RawStream
 from ..urls import URL
 from .pool import Pool
+from .renewal import Renewal
 from .streaming import IncomingStream, Upload
 from .wire import decode_request, encode_fields, encode_request, plain_encoder
 
@@ -73,6 +74,7 @@ class NativeEngine(CarrierCore):
         self.scratch = memoryview(bytearray(SCRATCH))
         self._pools: dict[Origin, Pool] = {}
         self.room = Room(options.max_connections or LEAST, loop.time, self._evict)
+        self.renewal = Renewal(loop, options.tls, self._pools.values)
         self._tasks: set[asyncio.Task[None]] = set()
         self._make_other = make_other
         self._other: Engine | None = None
@@ -363,6 +365,7 @@ class NativeEngine(CarrierCore):
         """Close every connection; what is in flight fails."""
         self.closed = True
         # First what needs no waiting: this may be cancelled, and it may be one of these tasks that calls it.
+        self.renewal.stop()
         for pool in list(self._pools.values()):
             pool.close()
         tasks = self._tasks - {asyncio.current_task()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import math
+import ssl
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,15 @@ class Pool(PoolCore):
             if timer is not None:
                 timer.cancel()
         self._purge_timer = self._watcher = None
+
+    def retire(self, context: ssl.SSLContext) -> None:
+        """Use no connection again that was made with another TLS context; what is on one ends there."""
+        for connection in self._open:
+            connection.retired = connection.transport.get_extra_info("sslcontext") is not context
+        retired = [connection for connection in self._idle if connection.retired]
+        self._idle[:] = [connection for connection in self._idle if not connection.retired]
+        for connection in retired:
+            self._close(connection)
 
     # Those that wait: one timer for all, set anew when it goes off or a deadline is earlier
 
@@ -322,6 +332,8 @@ class Pool(PoolCore):
             await self._look_at_new(connection)
             if connection.transport is None:
                 raise ConnectionLost("the server closed the connection at once", phase="write", sent="none")
+            if self.origin[0] == "https":
+                self._engine.renewal.admit(connection)
         except BaseException:
             if connection.transport is not None:
                 connection.transport.abort()

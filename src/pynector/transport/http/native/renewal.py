@@ -1,0 +1,65 @@
+"""Retires the connections whose TLS files have been replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from ... import tls
+
+if TYPE_CHECKING:
+    from .pool import Connection, Pool
+
+
+class Renewal:
+    """Looks at the files of a client's TLS while it has connections over TLS.
+
+    Args:
+        loop: The event loop.
+        client_tls: The client's TLS.
+        pools: Gives all pools.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, client_tls: tls.ClientTLS, pools: Callable[[], Iterable[Pool]]
+    ) -> None:
+        self._loop = loop
+        self._tls = client_tls
+        self._pools = pools
+        self._context: ssl.SSLContext | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopped = False
+
+    def admit(self, connection: Connection) -> None:
+        """Take note of a new connection; it is retired if its handshake began before the files were replaced."""
+        if self._tls.follows_files:
+            connection.retired = connection.transport.get_extra_info("sslcontext") is not self._current()
+            if self._timer is None and not self._stopped:
+                self._timer = self._loop.call_later(tls.EVERY, self._look)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _current(self) -> ssl.SSLContext:
+        """Return the context of now; connections with another one are retired."""
+        context = self._tls.context()
+        if context is not self._context:
+            self._context = context
+            for pool in self._secure_pools():
+                pool.retire(context)
+        return context
+
+    def _secure_pools(self) -> list[Pool]:
+        return [pool for pool in self._pools() if pool.origin[0] == "https" and not pool.is_empty]
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._secure_pools():
+            self._timer = self._loop.call_later(tls.EVERY, self._look)
+            self._current()
