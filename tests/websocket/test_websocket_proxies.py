@@ -121,16 +121,16 @@ async def test_no_proxy_there(scheme: str) -> None:
 async def test_the_environment_may_name_a_proxy(
     websockets_port: int, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"ws://127.0.0.1:{websockets_port}/echo"
-    monkeypatch.setenv("ws_proxy", proxy.url("http"))
+    url = f"ws://server.test:{websockets_port}/echo"
+    monkeypatch.setenv("ws_proxy", f"127.0.0.1:{proxy.port}")
     async with client(url) as it:
         await it.request("x")
     assert len(proxy.asked) == 1
-    async with client(url, trust_env=False) as it:
-        await it.request("x")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    async with client(url) as it:
-        await it.request("x")
+    with pytest.raises(ConnectError):
+        await client(url, trust_env=False, max_reconnects=0).request("x")
+    monkeypatch.setenv("no_proxy", ".test")
+    with pytest.raises(ConnectError):
+        await client(url, max_reconnects=0).request("x")
     assert len(proxy.asked) == 1
     monkeypatch.delenv("no_proxy")
     monkeypatch.setenv("ws_proxy", "ftp://user:secret@127.0.0.1:1")
@@ -144,9 +144,21 @@ async def test_the_environment_may_name_socks(
     websockets_port: int, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("socks_proxy", proxy.url("http"))
+    async with client(f"ws://server.test:{websockets_port}/echo") as it:
+        await it.request("x")
+    assert proxy.asked == [(5, "server.test", websockets_port, None)]
+
+
+async def test_the_environments_proxy_is_not_asked_for_this_machine(
+    websockets_port: int, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", proxy.url("http"))
     async with client(f"ws://127.0.0.1:{websockets_port}/echo") as it:
         await it.request("x")
-    assert proxy.asked == [(5, "127.0.0.1", websockets_port, None)]
+    assert proxy.asked == []
+    async with client(f"ws://127.0.0.1:{websockets_port}/echo", proxy=proxy.url("http")) as it:
+        await it.request("x")
+    assert len(proxy.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -179,8 +191,35 @@ def test_without_python_socks_there_is_no_socks(monkeypatch: pytest.MonkeyPatch)
         client("ws://a/", proxy="socks5://proxy")
 
 
-@pytest.mark.parametrize(("named", "through"), [("[::1]", False), ("::1", False), ("[::2]", True)])
-def test_an_ipv6_address_may_go_without_a_proxy(monkeypatch: pytest.MonkeyPatch, named: str, through: bool) -> None:
+@pytest.mark.parametrize(
+    ("host", "excepted", "through"),
+    [
+        ("fd00::1", "[fd00::1]", False),
+        ("fd00::1", "fd00::1", False),
+        ("fd00::1", "[fd00::2]", True),
+        ("fd00::1", "10.0.0.0/8, fd00::/16", False),
+        ("10.9.8.7", "10.0.0.0/8", False),
+        ("11.9.8.7", "10.0.0.0/8", True),
+        ("example.com", "10.0.0.0/8", True),
+        ("a.example.com", "example.com", False),
+        ("example.com", "*", False),
+        ("example.com", "example.com:80", False),
+        ("example.com", "example.com:81", True),
+        ("example.com", ".example.com", True),
+        ("a.example.com", ".example.com", False),
+        ("example.com.", "other, example.com", False),
+        ("example.com", "ws://example.com", False),
+        ("example.com", "wss://example.com", True),
+        ("localhost", "", False),
+        ("LocalHost.", "", False),
+        ("127.1.2.3", "", False),
+        ("::1", "", False),
+        ("::ffff:127.0.0.1", "", False),
+        ("localhost.example.com", "", True),
+        ("128.0.0.1", "", True),
+    ],
+)
+def test_what_goes_without_a_proxy(monkeypatch: pytest.MonkeyPatch, host: str, excepted: str, through: bool) -> None:
     monkeypatch.setenv("ws_proxy", "http://127.0.0.1:1")
-    monkeypatch.setenv("no_proxy", named)
-    assert (proxy_of_environment("ws", "::1", 80) is not None) is through
+    monkeypatch.setenv("no_proxy", excepted)
+    assert (proxy_of_environment("ws", host, 80) is not None) is through

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import urllib.request
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ...errors import ConfigurationError
+from ..environment import NamedProxies
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
@@ -58,18 +58,18 @@ def checked_proxy(value: Any, where: str) -> Proxy:
 
 
 def proxy_of_environment(scheme: str, host: str, port: int) -> Proxy | None:
-    """Give the proxy that the environment names for a server, or None.
+    """Return the proxy that the environment names for a server, or None; there is none for this machine itself.
 
     Raises:
         ConfigurationError: As checked_proxy.
     """
-    named = urllib.request.getproxies()
-    for kind in ("wss", "https", "socks", "all") if scheme == "wss" else ("ws", "http", "socks", "all"):
-        # An IPv6 address stands in no_proxy with brackets or without.
-        if kind in named and not any(map(urllib.request.proxy_bypass, (f"{host}:{port}", f"[{host}]:{port}"))):
-            url = named[kind]
-            if kind == "socks" and url.startswith("http://"):
-                # So some systems' settings say it.
-                url = "socks5h" + url[4:]
-            return checked_proxy(url, f"the environment variable {kind}_proxy (trust_env=False goes without)")
-    return None
+    named = NamedProxies()
+    kinds = ("wss", "https", "socks", "all") if scheme == "wss" else ("ws", "http", "socks", "all")
+    found = named.first(kinds)
+    if found is None or named.are_bypassed(scheme, host, port):
+        return None
+    kind, url = found
+    if kind == "socks" and url.startswith("http://"):
+        # So some systems' settings say it.
+        url = "socks5h" + url[4:]
+    return checked_proxy(url, f"the environment variable {kind}_proxy (trust_env=False goes without)")
