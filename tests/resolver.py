@@ -15,7 +15,7 @@ Lookup = Callable[[str], Awaitable[list[str]]]
 
 
 class Resolver:
-    """Answers for the running event loop of asyncio's kind.
+    """Answers for the running event loop.
 
     Args:
         monkeypatch: Takes it away again.
@@ -28,10 +28,24 @@ class Resolver:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, lookup: Lookup) -> None:
         self.asked: list[str] = []
         self._lookup = lookup
-        self._real = asyncio.get_running_loop().getaddrinfo
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self._getaddrinfo, raising=False)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            import trio
 
-    async def _getaddrinfo(self, host: str, port: int, **options: Any) -> list[Any]:
+            # For this run.
+            trio.socket.set_custom_hostname_resolver(self)
+        else:
+            self._real = loop.getaddrinfo
+            monkeypatch.setattr(loop, "getaddrinfo", self.getaddrinfo, raising=False)
+
+    async def getnameinfo(self, sockaddr: Any, flags: int) -> Any:
+        """For trio; nobody asks."""
+        raise NotImplementedError
+
+    async def getaddrinfo(self, host: str | bytes, port: int, *_: Any, **options: Any) -> list[Any]:
+        """See socket.getaddrinfo."""
+        host = host.decode("ascii") if isinstance(host, bytes) else host
         if _is_address(host):
             # uvloop's sock_connect asks so.
             return await self._real(host, port, **options)

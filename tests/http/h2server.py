@@ -23,6 +23,7 @@ class Session:
         h2: Its state; what is done to it is sent after each step.
         heads: The fields of each request, by its stream.
         bodies: What came of its body.
+        ended: Whether the connection has ended.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class Session:
         self.heads: dict[int, dict[str, str]] = {}
         self.bodies: dict[int, bytes] = {}
         self.closes = False
+        self.ended = False
 
     def answer(self, stream: int, body: bytes = b"ok", status: int = 200, **fields: str) -> None:
         """Answer a request as a whole."""
@@ -96,6 +98,7 @@ class Http2Server:
                     self._take(session, event, script)
                 writer.write(session.h2.data_to_send())
                 await writer.drain()
+        session.ended = True
         writer.transport.abort()
 
     def _take(self, session: Session, event: Any, script: Play) -> None:

@@ -240,6 +240,6 @@ def test_the_environment_sets_what_arguments_do_not(monkeypatch: pytest.MonkeyPa
     for name, value in {"VERIFY": "off", "CERT": "c.pem", "UDS": "/socket", "MAX_KEEPALIVE": "3"}.items():
         monkeypatch.setenv(f"PYNECTOR_{name}", value)
     options = Pynector(max_keepalive=4)._lifecycle.transport._options
-    assert (options.verify, options.cert, options.uds, options.max_keepalive) == (False, ("c.pem",), "/socket", 4)
+    assert (options.tls._recipe[:2], options.uds, options.max_keepalive) == ((False, ("c.pem",)), "/socket", 4)
     monkeypatch.setenv("PYNECTOR_VERIFY", str(tmp_path))
-    assert Pynector()._lifecycle.transport._options.verify == str(tmp_path)
+    assert Pynector()._lifecycle.transport._options.tls._recipe.verify == str(tmp_path)

@@ -31,7 +31,6 @@ native = pytest.mark.parametrize("engine", ["native"])
 # Whatever goes wrong
 
 
-@native
 @pytest.mark.parametrize(
     "problem",
     [
@@ -124,7 +123,6 @@ async def test_requests_to_a_new_name_at_a_time_look_it_up_once(
     assert resolver.asked == ["server.test"]
 
 
-@native
 async def test_after_a_failed_connection_the_name_is_looked_up_again(
     play: Play, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +163,6 @@ async def test_a_lookup_that_nobody_waits_for_is_ended(engine: str, monkeypatch:
     assert asyncio.all_tasks() == before
 
 
-@native
 async def test_the_name_in_tls_has_no_dot_at_its_end(
     play: Play, engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -184,7 +181,6 @@ async def test_the_name_in_tls_has_no_dot_at_its_end(
     assert f"Host: server.test.:{server.port}\r\n".encode() in server.requests[0]
 
 
-@native
 @pytest.mark.parametrize("zone", ["%251", "%1"])
 async def test_the_zone_of_an_address_is_for_the_lookup_only(engine: str, zone: str) -> None:
     with LoopbackServer(host="::1") as server:
@@ -211,7 +207,6 @@ def test_what_is_no_zone_is_refused(host: str) -> None:
 # Sockets
 
 
-@native
 @pytest.mark.parametrize("host", ["127.0.0.1", "server.test"])
 async def test_every_socket_sends_at_once_and_is_kept_alive(
     play: Play, engine: str, host: str, monkeypatch: pytest.MonkeyPatch
@@ -230,7 +225,6 @@ async def test_every_socket_sends_at_once_and_is_kept_alive(
                 assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) in (8192, 16384)
 
 
-@native
 @pytest.mark.parametrize("host", ["127.0.0.1", "server.test"])
 async def test_a_socket_option_that_cannot_be_set_is_told(
     play: Play, engine: str, host: str, monkeypatch: pytest.MonkeyPatch
@@ -259,7 +253,6 @@ def test_socket_options_are_a_list_of_level_name_and_value(value: Any) -> None:
 # What TLS says of itself
 
 
-@native
 async def test_a_client_that_verifies_nothing_says_so_once(
     play: Play, engine: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -276,7 +269,6 @@ async def test_a_client_that_verifies_nothing_says_so_once(
     ]
 
 
-@native
 async def test_the_keys_of_connections_go_where_the_environment_says(
     play: Play, engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -299,7 +291,6 @@ async def test_the_keys_of_connections_go_where_the_environment_says(
         await Pynector(base_url=server.url, **options).request(None)
 
 
-@native
 async def test_a_server_that_says_nothing_in_tls_is_late_in_tls(play: Play, engine: str) -> None:
     server = play(["hang"])
     async with Pynector(base_url=server.url.replace("http", "https"), http_engine=engine, verify=False) as client:

@@ -13,7 +13,8 @@ from scripted import ScriptedServer, answer, eventually
 
 from proxyserver import Proxy
 from pynector import ConfigurationError, ConnectError, Pynector, PynectorError, TimeoutError, TransportError
-from pynector.transport.http.httpx_routes import is_local, matches
+from pynector.transport.environment import is_meant
+from pynector.transport.hosts import is_local
 from pynector.transport.http.urls import parse_url
 
 Play = Callable[..., ScriptedServer]
@@ -211,7 +212,7 @@ async def test_socks_needs_its_package() -> None:
     ],
 )
 def test_what_an_entry_of_no_proxy_means(entry: str, url: str, expected: bool) -> None:
-    assert matches(entry, parse_url(url)) is expected
+    assert is_meant(entry, *parse_url(url).origin) is expected
 
 
 @pytest.mark.parametrize(

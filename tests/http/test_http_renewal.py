@@ -14,14 +14,13 @@ from typing import Any
 import anyio
 import pytest
 import trustme
+from h2server import Http2Server, Session
 from scripted import ScriptedServer, answer, eventually
 
 from pynector import ConfigurationError, ConnectError, Pynector
 from pynector.transport import tls
 
 Play = Callable[..., ScriptedServer]
-
-native = pytest.mark.parametrize("engine", ["native"])
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +119,6 @@ async def test_a_new_client_takes_new_files(
 
 
 @pytest.mark.anyio
-@native
 async def test_a_running_client_shows_the_new_certificate_and_drops_idle_connections(
     play: Play, engine: str, files: Files, authorities: list[trustme.CA]
 ) -> None:
@@ -149,7 +147,6 @@ async def test_a_running_client_shows_the_new_certificate_and_drops_idle_connect
 
 
 @pytest.mark.anyio
-@native
 async def test_what_is_in_flight_ends_on_its_connection(
     play: Play, engine: str, files: Files, authorities: list[trustme.CA]
 ) -> None:
@@ -180,7 +177,6 @@ async def test_what_is_in_flight_ends_on_its_connection(
 
 
 @pytest.mark.anyio
-@native
 async def test_a_handshake_that_began_with_the_old_files_makes_no_connection_to_keep(
     play: Play, engine: str, files: Files, authorities: list[trustme.CA], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,14 +201,33 @@ async def test_a_handshake_that_began_with_the_old_files_makes_no_connection_to_
             # The next look after this connection's own is far away.
             monkeypatch.setattr(tls, "EVERY", 60.0)
             go_on.set()
-        assert await eventually(server.connections[0].ended.is_set)
         for _ in range(2):
             await client.request(None)
+        assert await eventually(server.connections[0].ended.is_set)
     assert [len(used.requests) for used in server.connections] == [1, 2]
 
 
 @pytest.mark.anyio
-@native
+async def test_a_connection_of_http2_is_left_when_its_last_stream_ends(
+    files: Files, authorities: list[trustme.CA]
+) -> None:
+    files.trust(authorities[0])
+    with Http2Server(serving(authorities[0]), Session.answer) as server:
+        async with Pynector(base_url=server.url, http2=True, verify=files.ca) as client:
+            async with client.stream({"path": "/"}) as response:
+                await client.request({"path": "/"})
+                files.trust(authorities[0])
+                await anyio.sleep(0.1)
+                for _ in range(2):
+                    await client.request({"path": "/"})
+                assert not server.sessions[0].ended
+                assert await response.read() == b"ok"
+            assert await eventually(lambda: server.sessions[0].ended)
+            await client.request({"path": "/"})
+            assert [len(session.heads) for session in server.sessions] == [2, 3]
+
+
+@pytest.mark.anyio
 async def test_a_running_client_trusts_the_new_authority_only(
     play: Play, engine: str, files: Files, authorities: list[trustme.CA]
 ) -> None:
@@ -236,7 +251,6 @@ async def test_a_running_client_trusts_the_new_authority_only(
 
 
 @pytest.mark.anyio
-@native
 @pytest.mark.parametrize("fault", ["half a pair", "torn", "missing", "empty"])
 async def test_files_that_do_not_load_leave_the_old_ones_in_use(
     play: Play,
@@ -278,7 +292,6 @@ async def test_files_that_do_not_load_leave_the_old_ones_in_use(
 
 
 @pytest.mark.anyio
-@native
 async def test_files_that_are_the_same_retire_nothing(
     play: Play, engine: str, files: Files, authorities: list[trustme.CA]
 ) -> None:

@@ -14,7 +14,7 @@ from scripted import ScriptedServer, answer
 
 from pynector import ConfigurationError, ConnectError, Pynector, TimeoutError
 from pynector.testing import LoopbackServer
-from pynector.transport.tls import tls_context
+from pynector.transport.tls import ClientTLS
 
 Play = Callable[..., ScriptedServer]
 
@@ -157,7 +157,7 @@ async def test_a_handshake_that_hangs_ends_at_the_deadline(play: Play, engine: s
         with pytest.raises(TimeoutError) as caught:
             await client.request(None, timeout=0.5)
     assert caught.value.sent == "none"
-    assert caught.value.phase in ("connect", "tls")
+    assert caught.value.phase == "tls"
     assert server.requests == []
 
 
@@ -184,26 +184,26 @@ async def test_a_truncated_body_over_tls_is_lost(
 
 
 def test_a_context_is_built_once_for_each_set_of_options(files: dict[str, str]) -> None:
-    first = tls_context(files["ca"], None, ("http/1.1",))
-    assert tls_context(files["ca"], None, ("http/1.1",)) is first
-    assert tls_context(files["ca"], None, ("h2", "http/1.1")) is not first
-    assert tls_context(True, None, ("http/1.1",)) is not first
+    first = ClientTLS(files["ca"], None, ("http/1.1",)).context()
+    assert ClientTLS(files["ca"], None, ("http/1.1",)).context() is first
+    assert ClientTLS(files["ca"], None, ("h2", "http/1.1")).context() is not first
+    assert ClientTLS(True, None, ("http/1.1",)).context() is not first
     own = ssl.create_default_context()
-    assert tls_context(own, None, ("http/1.1",)) is own
+    assert ClientTLS(own, None, ("http/1.1",)).context() is own
 
 
 def test_a_context_verifies_and_wants_tls_1_2() -> None:
-    context = tls_context(True, None, ("http/1.1",))
+    context = ClientTLS(True, None, ("http/1.1",)).context()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
     assert context.cert_store_stats()["x509_ca"] > 0
-    unverified = tls_context(False, None, ("http/1.1",))
+    unverified = ClientTLS(False, None, ("http/1.1",)).context()
     assert (unverified.verify_mode, unverified.check_hostname) == (ssl.CERT_NONE, False)
 
 
 def test_ssl_cert_file_replaces_the_authorities(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", files["ca"])
-    context = tls_context(True, None, ("only-in-this-test",))
+    context = ClientTLS(True, None, ("only-in-this-test",)).context()
     assert context.cert_store_stats()["x509_ca"] == 1
 
 
@@ -224,6 +224,6 @@ def test_a_key_that_needs_a_password_is_refused_without_asking_for_it(
     cert = (files["client.crt"], str(locked))
     for given in (cert, (*cert, "wrong")):
         with pytest.raises(ConfigurationError, match="cannot be loaded"):
-            tls_context(True, given, ("http/1.1",))
-    assert tls_context(True, (*cert, "sesame"), ("http/1.1",)) is not None
+            ClientTLS(True, given, ("http/1.1",)).context()
+    assert ClientTLS(True, (*cert, "sesame"), ("http/1.1",)).context() is not None
     assert "PEM pass phrase" not in "".join(capfd.readouterr())

@@ -35,6 +35,17 @@ def _is_option(option: Any) -> bool:
     )
 
 
+def set_options_of(raw: Any, options: Iterable[SocketOption]) -> None:
+    """Set options as `set_options` does on a socket that a library has made and connected.
+
+    Raises:
+        ConfigurationError: If one of the user's cannot be set.
+    """
+    # A copy of the descriptor has the same options; uvloop's objects do not let them be set.
+    with socket.fromfd(raw.fileno(), raw.family, raw.type) as sock:
+        set_options(sock, options)
+
+
 def set_options(sock: socket.socket, options: Iterable[SocketOption]) -> None:
     """Set what all our sockets have, and then the user's options.
 

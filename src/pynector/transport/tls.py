@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import ssl
@@ -135,6 +136,14 @@ class ClientTLS:
         assert self._context is not None
         return self._context
 
+    def for_proxy(self) -> ClientTLS:
+        """Return that of connections to a proxy: it has the same authorities, and shows no certificate."""
+        other = copy.copy(self)
+        if self._recipe is not None:
+            other._recipe = self._recipe._replace(cert=None, alpn=("http/1.1",))
+            other._context = other._loaded = other._failed = None
+        return other
+
     def _follow(self, recipe: _Recipe, look: Look) -> None:
         """Take other files in use where there are any."""
         loaded, failed = self._loaded, self._failed
@@ -157,13 +166,6 @@ class ClientTLS:
         else:
             self._loaded, self._failed = look, None
             _logger.info("TLS files were replaced: new connections use the new ones")
-
-
-def tls_context(
-    verify: bool | str | ssl.SSLContext, cert: tuple[str, ...] | None, alpn: tuple[str, ...]
-) -> ssl.SSLContext:
-    """Return the context that a new client has; see ClientTLS."""
-    return ClientTLS(verify, cert, alpn).context()
 
 
 # Building one takes 20 to 50 ms.

@@ -49,7 +49,8 @@ class HttpxEngine:
         self._options = options
         self._tell = tell
         self._under_way: Counter[tuple[str, str, int]] = Counter()
-        self._network = Network(httpcore.AnyIOBackend() if Runtime.current().is_asyncio else httpcore.TrioBackend())
+        backend = httpcore.AnyIOBackend() if Runtime.current().is_asyncio else httpcore.TrioBackend()
+        self._network = Network(backend, options.socket_options)
         self._routes = Routes(options, self._network)
         self._cookies = KeptCookies() if options.persist_cookies else None
 
@@ -181,7 +182,7 @@ class HttpxEngine:
 
     async def _transmit(self, run: Run, message: Any, url: URL) -> HttpxStream:
         """Send one message, and give its response."""
-        pool = self._routes.pool(url)
+        pool = await self._routes.pool(url)
         writing = Writing() if run.upload is not None or _is_long(run.request.body) else None
         run.progress.begin(message.method, writing)
         try:

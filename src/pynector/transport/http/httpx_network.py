@@ -6,12 +6,17 @@ that, writing is made to fail.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import anyio
 
+from ...errors import ConfigurationError, PynectorError
+from ..hosts import server_name
+from ..names import no_connection
+from ..sockets import SocketOption, set_options_of
+from ..tls import tls_problem
 from .httpx_module import httpcore
 
 Result = TypeVar("Result")
@@ -21,9 +26,28 @@ MOST_AHEAD = 1 << 17
 
 READ_AT_ONCE = 1 << 16
 
+# What httpcore's networks raise: its own, and where they have no word for it, the operating system's.
+EXPECTED = (httpcore.NetworkError, httpcore.TimeoutException, OSError)
+
 
 class Answered(httpcore.WriteError):
     """The answer has begun before the request was written whole."""
+
+
+class NotConnected(Exception):
+    """A connection could not be made, for a reason that httpcore has no word for.
+
+    It is no PynectorError itself, for httpcore takes the cause from what comes through it.
+
+    Args:
+        problem: What is to be told.
+        cause: Its cause.
+    """
+
+    def __init__(self, problem: PynectorError, cause: BaseException | None) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+        self.problem.__cause__ = cause
 
 
 class Writing:
@@ -161,10 +185,13 @@ class Stream(httpcore.AsyncNetworkStream):
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> Any:
         """See httpcore.AsyncNetworkStream."""
+        name = None if server_hostname is None else server_name(server_hostname)
         try:
-            inner = await self._inner.start_tls(ssl_context, server_hostname, timeout)
-        except BaseException:
+            inner = await self._inner.start_tls(ssl_context, name, timeout)
+        except BaseException as error:
             await self.aclose()
+            if isinstance(error, Exception) and not isinstance(error, EXPECTED):
+                raise NotConnected(tls_problem(error), error) from None
             raise
         self._network.open.discard(self)
         return Stream(inner, self._network)
@@ -187,22 +214,40 @@ class Network(httpcore.AsyncNetworkBackend):
 
     Args:
         backend: Makes the connections.
+        socket_options: The user's.
 
     Attributes:
         open: The streams that are not closed.
     """
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: Any, socket_options: Iterable[SocketOption] = ()) -> None:
         self._backend = backend
+        self._socket_options = tuple(socket_options)
         self.open: set[Stream] = set()
 
     async def connect_tcp(self, *args: Any, **options: Any) -> Stream:
         """See httpcore.AsyncNetworkBackend."""
-        return Stream(await self._backend.connect_tcp(*args, **options), self)
+        return await self._connected(self._backend.connect_tcp(*args, **options))
 
     async def connect_unix_socket(self, *args: Any, **options: Any) -> Stream:
         """See httpcore.AsyncNetworkBackend."""
-        return Stream(await self._backend.connect_unix_socket(*args, **options), self)
+        return await self._connected(self._backend.connect_unix_socket(*args, **options))
+
+    async def _connected(self, connecting: Awaitable[Any]) -> Stream:
+        try:
+            stream = Stream(await connecting, self)
+        except EXPECTED:
+            raise
+        except Exception as error:
+            raise NotConnected(no_connection(error), error) from None
+        try:
+            set_options_of(stream.get_extra_info("socket"), self._socket_options)
+        except Exception as error:
+            await stream.aclose()
+            if isinstance(error, ConfigurationError):
+                raise NotConnected(error, error.__cause__) from None
+            raise NotConnected(no_connection(error), error) from None
+        return stream
 
     async def sleep(self, seconds: float) -> None:
         """See httpcore.AsyncNetworkBackend."""

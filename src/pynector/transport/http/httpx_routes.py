@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
-import urllib.request
-from collections.abc import Callable
+import ssl
+from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import anyio
+
 from ...errors import ConfigurationError
-from ..tls import tls_context
+from ..environment import NamedProxies
 from .httpx_module import httpcore
 from .httpx_network import Network
 from .options import LEAST, PROXY_SCHEMES, HTTPOptions
@@ -19,53 +20,128 @@ from .urls import URL
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
+class Pool:
+    """A pool of httpcore's that ends with the TLS files it was made with.
+
+    Args:
+        inner: httpcore's pool.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self._active = 0
+        self._retired = False
+
+    async def handle_async_request(self, message: Any) -> Any:
+        """Send a message, and return its response, whose stream must be closed."""
+        self._active += 1
+        try:
+            response = await self._inner.handle_async_request(message)
+        except BaseException:
+            await self.leave()
+            raise
+        response.stream = _Counted(response.stream, self)
+        return response
+
+    async def leave(self) -> None:
+        """Take note that a response has ended."""
+        self._active -= 1
+        await self._end()
+
+    async def retire(self) -> None:
+        """Take no more messages. Idle connections are closed, the others with the last response."""
+        self._retired = True
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._retired and not self._active:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        with anyio.CancelScope(shield=True):
+            await self._inner.aclose()
+
+
+class _Counted:
+    """The stream of a response.
+
+    Args:
+        inner: httpcore's stream.
+        pool: Told when it is closed.
+    """
+
+    def __init__(self, inner: Any, pool: Pool) -> None:
+        self._inner = inner
+        self._pool: Pool | None = pool
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces: AsyncIterator[bytes] = aiter(self._inner)
+        return pieces
+
+    async def aclose(self) -> None:
+        """See httpcore.Response."""
+        pool, self._pool = self._pool, None
+        try:
+            await self._inner.aclose()
+        finally:
+            if pool is not None:
+                await pool.leave()
+
+
 class Routes:
     """The pools of connections: one for those that go straight, and one for each proxy.
+
+    When the files of the client's TLS are replaced, there are others.
 
     Args:
         options: The transport's options.
         network: Makes the connections.
 
     Raises:
-        ConfigurationError: If http2 or a SOCKS proxy lacks its package, or a proxy of the environment is no URL.
+        ConfigurationError: If http2 or a SOCKS proxy lacks its package, a proxy of the environment is no URL, or a file
+            of TLS cannot be read.
     """
 
     def __init__(self, options: HTTPOptions, network: Network) -> None:
         if options.http2 and not find_spec("h2"):
             raise ConfigurationError("http2=True needs the package h2: pip install 'httpx[http2]'")
-        alpn = ("h2", "http/1.1") if options.http2 else ("http/1.1",)
         self._arguments: dict[str, Any] = {
-            "ssl_context": tls_context(options.verify, options.cert, alpn),
             "http2": options.http2,
             "max_connections": options.max_connections or LEAST,
             "max_keepalive_connections": options.max_keepalive,
             "keepalive_expiry": options.keepalive_expiry,
             "network_backend": network,
         }
-        self._verify = options.verify
-        self._straight = httpcore.AsyncConnectionPool(uds=options.uds, **self._arguments)
-        self._proxies: dict[str, Any] = {}
-        self._bypassed: Callable[[URL], bool] = lambda url: False
+        self._uds = options.uds
+        self._tls = options.tls
+        self._proxy_tls = options.tls.for_proxy()
+        self._proxies: dict[str, tuple[str, str]] = {}
+        self._named: NamedProxies | None = None
         if options.proxy is not None:
-            pool = self._through(options.proxy, "proxy")
-            self._proxies = dict.fromkeys(("http", "https"), pool)
+            self._proxies = dict.fromkeys(("http", "https"), (options.proxy, "proxy"))
         elif options.trust_env and options.uds is None:
-            self._follow_environment(urllib.request.getproxies())
+            self._named = NamedProxies()
+            for scheme in ("http", "https"):
+                if found := self._named.first((scheme, "all")):
+                    where = f"the variable {found[0]}_proxy (trust_env=False goes without)"
+                    self._proxies[scheme] = found[1], where
+        self._context = self._tls.context()
+        self._pools = self._made(self._context)
 
-    def _follow_environment(self, named: dict[str, str]) -> None:
-        pools: dict[str, Any] = {}
-        for scheme in ("http", "https"):
-            kind = scheme if named.get(scheme) else "all"
-            if address := named.get(kind):
-                if kind not in pools:
-                    where = f"the variable {kind}_proxy (trust_env=False goes without)"
-                    pools[kind] = self._through(address if "://" in address else f"http://{address}", where)
-                self._proxies[scheme] = pools[kind]
-        excepted = [entry.strip().lower() for entry in named.get("no", "").split(",")]
-        self._bypassed = lambda url: is_local(url.host) or any(matches(entry, url) for entry in excepted)
+    def _made(self, context: ssl.SSLContext) -> dict[str, Pool]:
+        """Return the pool for each scheme that has a proxy, and for "" the one without."""
+        pool = httpcore.AsyncConnectionPool(uds=self._uds, ssl_context=context, **self._arguments)
+        pools = {"": Pool(pool)}
+        by_proxy: dict[str, Pool] = {}
+        for scheme, (address, where) in self._proxies.items():
+            if address not in by_proxy:
+                by_proxy[address] = Pool(self._through(address, where, context))
+            pools[scheme] = by_proxy[address]
+        return pools
 
-    def _through(self, address: str, where: str) -> Any:
-        """Give a pool of connections through a proxy."""
+    def _through(self, address: str, where: str, context: ssl.SSLContext) -> Any:
+        """Return httpcore's pool of connections through a proxy."""
         try:
             parts = urlsplit(address)
             scheme, host, port = parts.scheme, parts.hostname, parts.port
@@ -78,54 +154,28 @@ class Routes:
         if parts.username is not None:
             auth = unquote(parts.username).encode(), unquote(parts.password or "").encode()
         url = httpcore.URL(scheme=scheme, host=host, port=port or _PORTS[scheme], target="/")
+        arguments = {"ssl_context": context, **self._arguments}
         if scheme == "http":
-            return httpcore.AsyncHTTPProxy(url, auth, **self._arguments)
+            return httpcore.AsyncHTTPProxy(url, auth, **arguments)
         if scheme == "https":
-            context = tls_context(self._verify, None, ("http/1.1",))
-            return httpcore.AsyncHTTPProxy(url, auth, proxy_ssl_context=context, **self._arguments)
+            return httpcore.AsyncHTTPProxy(url, auth, proxy_ssl_context=self._proxy_tls.context(), **arguments)
         if not find_spec("socksio"):
             raise ConfigurationError(f"{where} is a SOCKS proxy, which needs the package socksio")
-        return httpcore.AsyncSOCKSProxy(url, auth, **self._arguments)
+        return httpcore.AsyncSOCKSProxy(url, auth, **arguments)
 
-    def pool(self, url: URL) -> Any:
-        """Give the pool for a URL."""
-        pool = self._proxies.get(url.scheme)
-        return self._straight if pool is None or self._bypassed(url) else pool
+    async def pool(self, url: URL) -> Pool:
+        """Return the pool for a URL."""
+        context = self._tls.context()
+        if context is not self._context:
+            retired = self._pools.values()
+            self._context, self._pools = context, self._made(context)
+            for pool in retired:
+                await pool.retire()
+        if url.scheme not in self._pools or (self._named and self._named.are_bypassed(*url.origin)):
+            return self._pools[""]
+        return self._pools[url.scheme]
 
     async def aclose(self) -> None:
         """Close every pool."""
-        for pool in {id(pool): pool for pool in (self._straight, *self._proxies.values())}.values():
+        for pool in self._pools.values():
             await pool.aclose()
-
-
-def is_local(host: str) -> bool:
-    """Say whether a host is this machine, to which no proxy of the environment leads."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".") == "localhost"
-
-
-def matches(entry: str, url: URL) -> bool:
-    """Say whether an entry of no_proxy means a URL's host.
-
-    It is "*", an address, a network, or a name, which means its subdomains, too; with a leading dot, only those. It may
-    have a scheme or a port.
-    """
-    scheme, mark, rest = entry.rpartition("://")
-    if (mark and scheme not in ("all", url.scheme)) or not rest:
-        return False
-    if rest == "*":
-        return True
-    try:
-        return ipaddress.ip_address(url.host) in ipaddress.ip_network(rest.strip("[]"), strict=False)
-    except ValueError:
-        pass
-    name, mark, port = rest.rpartition(":")
-    if mark and port.isdigit():
-        if int(port) != url.port:
-            return False
-        rest = name.strip("[]")
-    host = url.host.rstrip(".")
-    bare = rest.removeprefix("*").rstrip(".")
-    return host.endswith(f".{bare.removeprefix('.')}") or host == bare

@@ -15,6 +15,7 @@ from ...errors import ConnectionLost, PynectorError, TimeoutError, TransportErro
 from ..protocol import RequestObserver
 from .body import failed_upload
 from .httpx_errors import translated
+from .httpx_network import NotConnected
 from .httpx_progress import Progress
 from .httpx_upload import Gone, Upload
 from .request import IDEMPOTENT, PreparedRequest
@@ -116,6 +117,8 @@ class Run:
         progress = self.progress
         if isinstance(error, PynectorError):
             problem: PynectorError = error
+        elif isinstance(error, NotConnected):
+            problem = error.problem
         elif self.upload is not None and self.upload.failure is not None:
             problem = failed_upload(self.upload.failure)
         elif isinstance(error, Gone):

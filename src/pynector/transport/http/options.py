@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -141,8 +140,6 @@ class HTTPOptions:
         self.auth: Any = values["auth"]
         self.http_engine: str = values["http_engine"]
         self.http2: bool = values["http2"]
-        self.verify: bool | str | ssl.SSLContext = values["verify"]
-        self.cert: tuple[str, ...] | None = values["cert"]
         self.max_connections: int | None = values["max_connections"]
         self.max_connections_per_origin: int | None = values["max_connections_per_origin"]
         self.max_keepalive: int | None = values["max_keepalive"]

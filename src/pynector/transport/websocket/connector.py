@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute
@@ -12,7 +11,7 @@ from ...errors import PynectorError
 from .. import connect
 from ..connect import Progress
 from ..names import no_connection
-from ..sockets import set_options
+from ..sockets import set_options_of
 from .loops import AsyncioLoop, Loop
 from .options import WebSocketOptions, origin_of
 from .streams import StreamTransport, secured
@@ -75,7 +74,7 @@ class Connector:
             context = self._tls.context() if self._secure_proxy else None
             stream = await tunnel(self._proxy, context, host, port)
         try:
-            self._set_options(stream)
+            set_options_of(stream.extra(SocketAttribute.raw_socket), self._socket_options)
         except BaseException:
             await anyio.aclose_forcefully(stream)
             raise
@@ -83,9 +82,3 @@ class Connector:
             return stream
         progress.phase = "tls"
         return await secured(stream, self._tls.context(), host)
-
-    def _set_options(self, stream: ByteStream) -> None:
-        raw = stream.extra(SocketAttribute.raw_socket)
-        # A copy of the descriptor has the same options; uvloop's objects do not let them be set.
-        with socket.fromfd(raw.fileno(), raw.family, raw.type) as sock:
-            set_options(sock, self._socket_options)
