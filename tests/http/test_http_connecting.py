@@ -109,6 +109,27 @@ async def test_whatever_the_tls_raises_ends_the_request(
             assert isinstance(failed.value.__cause__, RuntimeError)
 
 
+@native
+async def test_what_is_wrong_at_every_address_is_the_cause_itself(
+    play: Play, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = ["127.0.0.2", "127.0.0.2"]
+
+    async def lookup(name: str) -> list[str]:
+        return addresses
+
+    # The server is on 127.0.0.1 only.
+    server = play([answer()])
+    Resolver(monkeypatch, lookup)
+    async with Pynector(base_url=f"http://server.test:{server.port}", http_engine=engine) as client:
+        with pytest.raises(ConnectError) as failed:
+            await client.request(None)
+        assert isinstance(failed.value.__cause__, ConnectionRefusedError)
+        addresses[1] = "127.0.0.3"
+        with pytest.raises(ConnectError, match=r"127\.0\.0\.2.*; .*127\.0\.0\.3"):
+            await client.request(None)
+
+
 # Names
 
 

@@ -16,7 +16,7 @@ from ..config import parse_flag
 from ..errors import ConfigurationError, ConnectError, text_of
 from .watched_files import Look, WatchedFiles
 
-# How often files are looked at while they are in use (seconds). A folder with 150 certificates takes 0.3 ms.
+# How often files are looked at while they are in use (seconds). Three files take 0.01 ms, a system's folder 1 ms.
 EVERY = 1.0
 
 # What was written less than this ago may not be whole yet, or its key may be to follow (seconds).
