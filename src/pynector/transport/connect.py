@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from ..errors import Phase, PynectorError
@@ -17,6 +18,8 @@ Origin = tuple[str, str, int]
 
 # RFC 8305 section 5: how long one address may take before the next is tried beside it (seconds).
 STAGGER = 0.25
+
+FEW_TURNS = 4
 
 
 class Progress:
@@ -92,8 +95,28 @@ class Connector:
             if scheme in ("https", "wss"):
                 arguments = {"ssl": self._tls.context(), "server_hostname": server_name(host)}
                 progress.phase = "tls"
-            _, protocol = await self._loop.create_connection(make_protocol, sock=sock, **arguments)
         except BaseException:
+            sock.close()
+            raise
+        return await self._handed_over(sock, make_protocol, arguments)
+
+    async def _handed_over(
+        self, sock: socket.socket, make_protocol: Callable[[], Any], arguments: dict[str, Any]
+    ) -> Any:
+        """Give a connected socket to the loop, and return the protocol."""
+        made = self._loop.create_task(self._loop.create_connection(make_protocol, sock=sock, **arguments))
+        try:
+            _, protocol = await asyncio.shield(made)
+        except BaseException:
+            # The socket is the loop's: to close it, or to cancel what makes the connection, would leave the loop with a
+            # descriptor or a timer of what is no more. The end of the connection ends both.
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            made.add_done_callback(_discard)
+            await asyncio.wait({made})
+            # A transport that was made lets go of it within a few turns.
+            for _ in range(FEW_TURNS):
+                await asyncio.sleep(0)
             sock.close()
             raise
         return protocol
@@ -145,6 +168,11 @@ class Connector:
             raise errors[0] if len(said) == 1 else OSError("; ".join(said))
         finally:
             await _give_up(attempts)
+
+
+def _discard(made: asyncio.Task[tuple[asyncio.Transport, Any]]) -> None:
+    if not made.cancelled() and made.exception() is None:
+        made.result()[0].abort()
 
 
 async def _kept(sock: socket.socket, attempts: set[asyncio.Task[socket.socket]]) -> socket.socket:
