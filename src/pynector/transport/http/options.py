@@ -155,6 +155,10 @@ class HTTPOptions:
         if self.uds is not None and self.proxy is not None:
             raise ConfigurationError("uds and proxy exclude each other")
 
+    def auth_for(self, url: URL) -> Any:
+        """Return the client's `auth` for a URL: where there is a base URL, it belongs to that one's origin."""
+        return self.auth if self.base is None or url.origin == self.base.origin else None
+
     def for_request(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give the settings that hold for a request with these options.
 

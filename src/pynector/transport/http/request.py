@@ -242,10 +242,15 @@ def _refuse_doubtful(data: dict[Any, Any], unknown: list[Any]) -> None:
 def check_option_names(options: Mapping[str, Any]) -> None:
     """Raise a ConfigurationError if an option of a request is unknown."""
     for name in options:
-        if name not in _KNOWN and name not in _OPTIONS and name != "observer":
+        if name not in _KNOWN and name not in _OPTIONS and not (name == "observer" and is_observer(options[name])):
             raise ConfigurationError(
                 f"a request has no option {name!r}: {nearest(name, {'timeout', *_KNOWN, *_OPTIONS})}"
             )
+
+
+def is_observer(value: Any) -> bool:
+    """Say whether the option `observer` is the client's own, and not a user's mistake."""
+    return callable(getattr(value, "attempt", None))
 
 
 def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> PreparedRequest:
@@ -262,7 +267,7 @@ def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> Prepa
     body, content_type = encode_body(fields)
     method = _method(fields.get("method"), body)
     url = _url(fields, client)
-    auth = options.get("auth", client.auth)
+    auth = options["auth"] if "auth" in options else client.auth_for(url)
     if url.userinfo is not None and auth is None:
         auth = tuple(url.userinfo.split(":", 1))
     credentials, flow = split_auth(auth)

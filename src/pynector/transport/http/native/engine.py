@@ -27,7 +27,7 @@ from ..answers import answer_of, next_hop, raw_limit
 from ..engine import Engine
 from ..headers import Headers, header_pairs_of
 from ..options import LEAST, REQUEST_SETTINGS, HTTPOptions, most_connections
-from ..request import IDEMPOTENT, PreparedRequest, has_flow, observed, prepare
+from ..request import IDEMPOTENT, PreparedRequest, has_flow, is_observer, observed, prepare
 from ..response import RawResponse, Response
 from ..streaming import RawStream
 from ..urls import URL
@@ -138,6 +138,8 @@ class NativeEngine(CarrierCore):
         data, options = exchange.data, exchange.options
         observer = options.get("observer")
         if self._encoder is None or not ENCODABLE.issuperset(options) or type(data) is not dict:
+            return False
+        if "observer" in options and not is_observer(observer):
             return False
         if observer is not None and ("headers" in options or "headers" in data):
             # It is to see them all.
