@@ -178,6 +178,17 @@ async def test_a_connection_is_kept_after_an_upload_that_was_whole(play: Play, e
     assert len(server.connections) == 1
 
 
+async def test_a_body_of_a_known_length_is_whole_when_its_last_byte_is_sent(play: Play, engine: str) -> None:
+    server = play([answer(), answer()])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        for _ in range(2):
+            # Its iterator goes on waiting, and the answer is there.
+            request = {"method": "PUT", "path": "/", "content": Body(b"all"), "headers": {"Content-Length": "3"}}
+            assert await client.request(request) == b"ok"
+    if engine == "httpx":
+        assert len(server.connections) == 1
+
+
 # What the iterator does wrong
 
 
