@@ -14,7 +14,7 @@ import pytest
 
 import pynector
 from pynector import errors
-from pynector.errors import HTTPStatusError, PynectorError, TimeoutError, TransportError, as_pynector_error
+from pynector.errors import HTTPStatusError, PynectorError, TimeoutError, TransportError, as_pynector_error, text_of
 
 PUBLIC = [
     getattr(errors, name)
@@ -190,3 +190,12 @@ def test_tries_of_one_request_have_sent_what_the_most_of_them_has(earlier: Any, 
     error = TransportError("it failed", sent=later)
     error.after(earlier)
     assert error.sent == most
+
+
+def test_an_error_that_fails_at_saying_what_it_is_has_its_name() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError("mute")
+
+    assert text_of(Mute()) == "Mute"
+    assert str(as_pynector_error(Mute())) == "unexpected error in the transport: Mute"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -338,3 +339,32 @@ async def test_a_request_that_closes_its_connection_does_so(play: Play, engine: 
             request = {"method": "POST", "path": "/", "json": 1, "headers": headers if where == "request" else {}}
             assert await client.request(request) == b"ok"
     assert len(server.connections) == 2
+
+
+async def test_a_connection_that_is_reset_at_once_is_lost_and_no_riddle(engine: str) -> None:
+    # What a loop says of a socket that is gone before anything is asked of it differs.
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(100)
+        stop = threading.Event()
+
+        def slam() -> None:
+            while True:
+                connection, _ = listener.accept()
+                if stop.is_set():
+                    connection.close()
+                    return
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+
+        slamming = threading.Thread(target=slam)
+        slamming.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            async with Pynector(base_url=url, http_engine=engine) as client:
+                errors = await client.batch_request([({"method": "POST", "path": "/"}, {})] * 300)
+        finally:
+            stop.set()
+            with socket.create_connection(listener.getsockname()):
+                slamming.join(10)
+    assert {(type(error), error.transient) for error in errors} <= {(ConnectionLost, True), (ConnectError, True)}

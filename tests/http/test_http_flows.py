@@ -177,6 +177,16 @@ async def test_what_a_flow_raises_is_one_error_of_the_request(play: Play, when: 
         assert await client.request(None) in (b"1", b"2")
 
 
+async def test_an_error_that_cannot_say_what_it_is_is_an_error_all_the_same(play: Play) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError("mute")
+
+    async with Pynector(base_url=play().url, http_engine="httpx", auth=raising("before", Mute())) as client:
+        with pytest.raises(TransportError, match="Mute"):
+            await client.request(None)
+
+
 async def test_a_flow_that_sends_nothing_says_so(play: Play) -> None:
     async def nothing(request: Any) -> Any:
         for never in ():

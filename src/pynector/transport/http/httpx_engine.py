@@ -56,6 +56,7 @@ class HttpxEngine:
 
     async def disconnect(self) -> None:
         """See Engine."""
+        self._network.closed = True
         await self._routes.aclose()
         await self._network.aclose()
 
@@ -84,7 +85,7 @@ class HttpxEngine:
     def _run(self, data: Any, options: Mapping[str, Any]) -> Run:
         settings = self._options.for_request(options)
         request = prepare(data, options, self._options)
-        return Run(request, settings, options.get("observer"), self._under_way, self._tell)
+        return Run(request, settings, options.get("observer"), self._network, self._under_way, self._tell)
 
     async def _whole(self, run: Run) -> RawResponse:
         stream = await self._answer(run)

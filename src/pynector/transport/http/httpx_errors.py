@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Any
 
-from ...errors import ConnectError, ConnectionLost, ProtocolError, TransportError
+from ...errors import ConnectError, ConnectionLost, ProtocolError, TransportError, text_of
 from .httpx_module import httpcore
 
 # h11 quotes the line it cannot read, which may be a secret header.
@@ -39,7 +39,7 @@ def translated(error: Exception, progress: Any) -> TransportError:
 
 
 def _said(error: BaseException) -> str:
-    return _QUOTED.sub("", str(error)) or type(error).__name__
+    return _QUOTED.sub("", text_of(error)) or type(error).__name__
 
 
 def _is_early_end(said: str) -> bool:

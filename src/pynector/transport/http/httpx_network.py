@@ -6,13 +6,16 @@ that, writing is made to fail.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import anyio
 
 from ...errors import ConfigurationError, PynectorError
+from ...runtime import Runtime
 from ..hosts import server_name
 from ..names import no_connection
 from ..sockets import SocketOption, set_options_of
@@ -70,22 +73,14 @@ class Writing:
     async def during(self, send: Callable[[], Awaitable[Result]]) -> Result:
         """Run what writes the request and gives its answer's head, and look out for that answer meanwhile."""
         token = _writing.set(self)
-        failure: Exception | None = None
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._look_out)
+            async with _beside(self._look_out):
                 try:
-                    result = await send()
-                except Exception as error:
-                    # A task group would make a group of it.
-                    failure = error
+                    return await send()
                 finally:
                     self._watch.cancel()
         finally:
             _writing.reset(token)
-        if failure is not None:
-            raise failure
-        return result
 
     async def unless_answered(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do a part of the writing.
@@ -126,6 +121,35 @@ class Writing:
                     self._work.cancel()
         finally:
             self._over.set()
+
+
+@asynccontextmanager
+async def _beside(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run what raises nothing and ends by itself in a task of its own."""
+    if not Runtime.current().is_asyncio:
+        async with _on_trio(work):
+            yield
+        return
+    # No task group: one of AnyIO's forgets that its own task was cancelled by asyncio's means.
+    task = asyncio.get_running_loop().create_task(work())
+    try:
+        yield
+    finally:
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def _on_trio(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    failure: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work)
+        try:
+            yield
+        except Exception as error:
+            # The task group would make a group of it.
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 _writing: ContextVar[Writing | None] = ContextVar("writing", default=None)
@@ -200,7 +224,11 @@ class Stream(httpcore.AsyncNetworkStream):
         """See httpcore.AsyncNetworkStream."""
         if info == "is_readable" and (self._ahead or self._ended):
             return True
-        return self._inner.get_extra_info(info)
+        try:
+            return self._inner.get_extra_info(info)
+        except Exception:
+            # Of a connection that is gone nothing is known, not even by AnyIO. Whoever writes to it is told.
+            return True if info == "is_readable" else None
 
     async def aclose(self) -> None:
         """See httpcore.AsyncNetworkStream; it cannot be cancelled."""
@@ -218,12 +246,14 @@ class Network(httpcore.AsyncNetworkBackend):
 
     Attributes:
         open: The streams that are not closed.
+        closed: Whether there is to be no more of them.
     """
 
     def __init__(self, backend: Any, socket_options: Iterable[SocketOption] = ()) -> None:
         self._backend = backend
         self._socket_options = tuple(socket_options)
         self.open: set[Stream] = set()
+        self.closed = False
 
     async def connect_tcp(self, *args: Any, **options: Any) -> Stream:
         """See httpcore.AsyncNetworkBackend."""
@@ -247,6 +277,10 @@ class Network(httpcore.AsyncNetworkBackend):
             if isinstance(error, ConfigurationError):
                 raise NotConnected(error, error.__cause__) from None
             raise NotConnected(no_connection(error), error) from None
+        if self.closed:
+            # It was on its way when the others were closed.
+            await stream.aclose()
+            raise httpcore.ConnectError("the client is closed")
         return stream
 
     async def sleep(self, seconds: float) -> None:

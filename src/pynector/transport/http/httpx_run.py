@@ -15,7 +15,7 @@ from ...errors import ConnectionLost, PynectorError, TimeoutError, TransportErro
 from ..protocol import RequestObserver
 from .body import failed_upload
 from .httpx_errors import translated
-from .httpx_network import NotConnected
+from .httpx_network import Network, NotConnected
 from .httpx_progress import Progress
 from .httpx_upload import Gone, Upload
 from .request import IDEMPOTENT, PreparedRequest
@@ -31,6 +31,7 @@ class Run:
         request: What is sent first.
         settings: Its settings.
         observer: Told of its attempts, or None.
+        network: Where it is sent.
         under_way: Where it is counted by its origin.
         tell: Told of connections: "open", host and port.
 
@@ -47,6 +48,7 @@ class Run:
         request: PreparedRequest,
         settings: dict[str, Any],
         observer: RequestObserver | None,
+        network: Network,
         under_way: Counter[Origin],
         tell: Callable[[str, str, int], None],
     ) -> None:
@@ -56,6 +58,7 @@ class Run:
         self.progress = Progress(lambda: tell("open", self.request.url.host, self.request.url.port))
         self.upload: Upload | None = None
         self.deadline = math.inf
+        self._network = network
         self._under_way = under_way
         self._origin: Origin | None = None
         self.go_to(request)
@@ -121,6 +124,10 @@ class Run:
             problem = error.problem
         elif self.upload is not None and self.upload.failure is not None:
             problem = failed_upload(self.upload.failure)
+        elif self._network.closed:
+            said = "the client was closed before the answer came"
+            problem = TransportError(said, phase=progress.phase, sent=progress.sent)
+            problem.transient = False
         elif isinstance(error, Gone):
             said = "the connection broke, and the body came from an async iterator, which cannot be read again"
             problem = ConnectionLost(said, phase=progress.phase, sent=progress.sent)

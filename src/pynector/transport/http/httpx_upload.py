@@ -73,10 +73,20 @@ class Upload:
     async def _checked(self) -> AsyncGenerator[bytes, None]:
         size = 0
         async with aclosing(checked_pieces(self._body)) as pieces:
-            while piece := await self.writing.unless_answered(lambda: anext(pieces, b"")):
+            while piece := await self._next(pieces, size):
                 size += len(piece)
                 if self._length is not None and size > self._length:
                     break
                 yield piece
         if self._length not in (None, size):
             raise ConfigurationError(f"content has not the length that Content-Length says, {self._length} bytes")
+
+    async def _next(self, pieces: AsyncGenerator[bytes, None], size: int) -> bytes:
+        """Give the next piece after `size` bytes, b"" at the end."""
+        try:
+            return await self.writing.unless_answered(lambda: anext(pieces, b""))
+        except Answered:
+            if size == self._length:
+                # It was whole, though its iterator has not said so yet: the answer came in time.
+                return b""
+            raise

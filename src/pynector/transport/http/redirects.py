@@ -6,7 +6,7 @@ from ..._speedups.head import is_redirect
 from ...errors import ConfigurationError, ProtocolError
 from .headers import Headers, Pair
 from .request import PreparedRequest
-from .urls import resolve_location
+from .urls import URL, resolve_location
 
 # Anything else may be a credential, whatever its name: Authorization, Cookie, api-key, x-auth-token, ...
 _HARMLESS = frozenset(
@@ -45,14 +45,15 @@ def redirected(
     location = headers.get("location")
     if not is_redirect(status) or not location:
         return None
-    try:
-        url = resolve_location(request.url, location)
-    except ConfigurationError as error:
+    url = _where(request, location)
+    if isinstance(url, str):
+        # It may hold a password, and the locals of frames end in reports.
+        del location
         raise ProtocolError(
-            f"the server redirects to what is no http or https URL: {error}",
+            f"the server redirects to what is no http or https URL: {url}",
             phase="body",
             sent="full",
-        ) from error
+        )
     method, body = request.method, request.body
     dropped: frozenset[str] = frozenset()
     if (status == 303 and method not in ("GET", "HEAD")) or (status in (301, 302) and method == "POST"):
@@ -70,3 +71,11 @@ def redirected(
         if name.lower() not in dropped and (same_origin or name.lower() in _HARMLESS or name.lower() in allowed)
     ]
     return PreparedRequest(method, url, kept, body, request.auth if same_origin else None)
+
+
+def _where(request: PreparedRequest, location: str) -> URL | str:
+    """Return the URL that a Location means, or what is wrong with it."""
+    try:
+        return resolve_location(request.url, location)
+    except ConfigurationError as error:
+        return str(error)

@@ -12,7 +12,7 @@ from typing import Any
 from .headers import Headers, Pair
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RawResponse:
     """A response as an engine gives it: its body is not decoded.
 
@@ -27,6 +27,9 @@ class RawResponse:
     headers: list[Pair]
     body: bytes
     http_version: str
+
+    def __repr__(self) -> str:
+        return f"<RawResponse {self.status}, {len(self.headers)} header fields, {len(self.body)} bytes>"
 
 
 class Response:

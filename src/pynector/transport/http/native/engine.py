@@ -93,8 +93,7 @@ class NativeEngine(CarrierCore):
 
     async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
         """See Engine."""
-        auth = data.auth if isinstance(data, PreparedRequest) else options.get("auth", self.options.auth)
-        if self._make_other is not None and has_flow(auth):
+        if self._make_other is not None and self._has_flow(data, options):
             return await self._other_engine().open(data, options, timeout)
         now = self.loop.time()
         exchange = Exchange(self, data, options, now + timeout, None, 0, now)
@@ -106,6 +105,11 @@ class NativeEngine(CarrierCore):
             await stream.aclose()
             raise
         return stream
+
+    def _has_flow(self, data: Any, options: Mapping[str, Any]) -> bool:
+        # A method of its own: `auth` is not to stand in a frame that errors come through.
+        auth = data.auth if isinstance(data, PreparedRequest) else options.get("auth", self.options.auth)
+        return has_flow(auth)
 
     def submit_other(self, exchange: Exchange, now: float) -> None:
         """See CarrierCore."""
@@ -307,6 +311,9 @@ class NativeEngine(CarrierCore):
             return
         exchange.completion = None
         problem = as_pynector_error(error)
+        if problem is error:
+            # The frames that it comes from hold header fields, and say nothing to the caller.
+            problem.__traceback__ = None
         if isinstance(problem, (TransportError, TimeoutError)):
             problem.after(exchange.sent)
         if problem.request is None and exchange.payload:
