@@ -6,6 +6,6 @@ from pathlib import Path
 # As pytest does it: the tests' modules find each other.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ledger.command import main  # noqa: E402
+from ledger.command import main
 
 raise SystemExit(main())

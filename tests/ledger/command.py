@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for case in CASES:
         if given.engine not in ("all", case.engine) or given.loop not in ("all", case.loop):
             continue
-        verdict = tried(case, keys, given.seed)
+        verdict = tried(case, keys, case.trial(given.seed))
         for problem in verdict.problems[:MOST_TOLD]:
             print(problem, end="\n\n")
         print(f"{case.engine} on {case.loop}: {verdict}", flush=True)

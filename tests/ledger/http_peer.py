@@ -167,6 +167,8 @@ class HTTPPeer:
             await self._break(wire, act, "answer")
         arrival.answered = "whole"
         extra = Random(act.salt).choice(EXTRA) if act.after == "extra" else b""
+        if act.after == "fin":
+            wire.cork()
         await wire.write(pieces(act, data + extra), act.pace)
         if act.after == "fin" or (act.framing == "close" and not act.is_early):
             wire.close()

@@ -14,7 +14,7 @@ from .outcome import Outcome
 
 # Seconds that a request may take which never has to wait, and one that may be left without an answer.
 PATIENT = 30.0
-HASTY = 0.4
+HASTY = 0.25
 
 # Those of request_with_retry.
 MOST_ATTEMPTS = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
 from abc import ABC, abstractmethod
@@ -16,11 +17,11 @@ from leaks import open_files, pending
 from pynector import ConnectError, Pynector
 
 from .book import Ledger
+from .noise import noise
 from .outcome import Outcome
 from .server import LedgerServer
 
-# The requests of a round and of the first one, and how many of them are in flight.
-ROUND = 1_000
+# The requests of the first round, and how many of any are in flight.
 WARM_UP = 20
 WINDOW = 60
 
@@ -40,7 +41,7 @@ class Verdict:
         counts: How many requests ended how.
         problems: What was wrong, in words.
         seconds: What it took.
-        latencies: What each request took that was sent singly, in seconds.
+        latencies: What each request took that was sent singly and always answered, in seconds.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -62,21 +63,26 @@ class Trial(ABC):
 
     Attributes:
         verdict: What the rounds so far came to.
+        window: How many requests are in flight.
     """
 
     def __init__(self, seed: int, replay: str) -> None:
         self.seed = seed
         self.verdict = Verdict()
+        self.window = WINDOW
         self._replay = replay
         self.ledger = Ledger()
         self.server = LedgerServer(self.ledger, self.scheme)
 
     def __enter__(self) -> Trial:
-        self.server.__enter__()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(noise(self._blame))
+            stack.enter_context(self.server)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.server.__exit__(*exc_info)
+        self._stack.close()
 
     # The protocol's
 
@@ -84,7 +90,7 @@ class Trial(ABC):
 
     @abstractmethod
     def client(self, number: int) -> Pynector:
-        """Return the client of a round."""
+        """Return the client of a round: every other one has fewer places than there are requests."""
 
     @abstractmethod
     def call(self, key: int) -> Any:
@@ -98,15 +104,19 @@ class Trial(ABC):
     def judge(self, call: Any, outcome: Outcome) -> tuple[str, Iterator[str]]:
         """Return what became of a request in a word, and what is wrong with it."""
 
+    def listens(self, number: int) -> bool:
+        """Say whether the client of a round has telemetry."""
+        return number % 4 in (0, 3)
+
     # Rounds
 
-    async def run(self, keys: range) -> None:
-        """Send requests in rounds, each with a client of its own."""
+    async def run(self, keys: range, size: int) -> None:
+        """Send requests in rounds of a size, each with a client of its own."""
         # What is made once in a process is no leak: that is made now.
         async with await self.opened(0) as client:
             await self.round(client, keys[:WARM_UP])
-        for number, start in enumerate(range(keys.start + WARM_UP, keys.stop, ROUND)):
-            await self.round_of_its_own(number, range(start, min(keys.stop, start + ROUND)))
+        for number, start in enumerate(range(keys.start + WARM_UP, keys.stop, size)):
+            await self.round_of_its_own(number, range(start, min(keys.stop, start + size)))
 
     async def round_of_its_own(self, number: int, keys: range) -> None:
         """Open a client, send a round, close the client, and see what stays."""
@@ -165,7 +175,7 @@ class Trial(ABC):
     def _judge(self, call: Any, outcome: Outcome) -> None:
         kind, wrong = self.judge(call, outcome)
         self.verdict.counts[kind] += 1
-        if outcome.elapsed is not None and not outcome.cancelled:
+        if outcome.elapsed is not None and not outcome.cancelled and not call.is_hasty:
             self.verdict.latencies.append(outcome.elapsed)
         for said in wrong:
             row = self.ledger.row(call.key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable, Coroutine, Iterable
@@ -141,6 +142,11 @@ class Wire(asyncio.Protocol):
                 return
             self._transport.write(piece)
 
+    def cork(self) -> None:
+        """Hold back what is written until the connection is closed, so that the FIN comes with it (on Linux)."""
+        if hasattr(socket, "TCP_CORK") and not self._transport.is_closing():
+            self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+
     # Ending
 
     async def stop(self, how: str) -> None:
@@ -169,7 +175,9 @@ class Wire(asyncio.Protocol):
         """Send a FIN, and go on reading."""
         if not self._transport.is_closing():
             self._is_half = True
-            self._transport.write_eof()
+            # The client may have reset it, and the event loop has not heard of it.
+            with contextlib.suppress(OSError):
+                self._transport.write_eof()
 
     def reset(self) -> None:
         """End the connection with an RST."""

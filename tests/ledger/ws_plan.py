@@ -21,7 +21,7 @@ HANDSHAKES = {"fine": 84, "slow": 6, "503": 2, "reset": 2, "close": 2, "farewell
 CUTS = {"whole": 75, "random": 15, "bytes": 10}
 
 # For how long an answer is held back that a hasty request does not wait for (seconds).
-LATE = 0.7
+LATE = 0.4
 
 
 @dataclass(frozen=True, repr=False)

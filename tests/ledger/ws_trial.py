@@ -8,7 +8,7 @@ from pynector import Pynector
 
 from .load import PATIENT
 from .outcome import Outcome
-from .trial import WINDOW, Trial
+from .trial import Trial
 from .ws_load import WebSocketLoad
 from .ws_peer import WebSocketPeer
 from .ws_plan import Message, WebSocketPlan
@@ -20,20 +20,20 @@ class WebSocketTrial(Trial):
 
     Args:
         correlation: "fifo" or "id".
-        seed: See Trial.
+        plan: What is sent, and what the server does.
         replay: See Trial.
     """
 
     scheme = "ws"
 
-    def __init__(self, correlation: str, seed: int, replay: str) -> None:
-        super().__init__(seed, replay)
+    def __init__(self, correlation: str, plan: WebSocketPlan, replay: str) -> None:
+        super().__init__(plan.seed, replay)
         self._correlation = correlation
-        self._plan = WebSocketPlan(seed, correlation == "id")
+        self._plan = plan
         self.server.add("main", WebSocketPeer(self._plan, self.ledger).serve)
 
     def client(self, number: int) -> Pynector:
-        """See Trial. Every other one has few in flight on a connection."""
+        """See Trial."""
         return Pynector(
             transport_type="websocket",
             url=self.server.address("main"),
@@ -46,6 +46,7 @@ class WebSocketTrial(Trial):
             ping_interval=1.0,
             timeout=PATIENT,
             trust_env=False,
+            enable_telemetry=self.listens(number),
         )
 
     def call(self, key: int) -> Message:
@@ -54,7 +55,7 @@ class WebSocketTrial(Trial):
 
     async def send(self, client: Pynector, calls: list[Message], outcomes: dict[int, Outcome]) -> None:
         """See Trial."""
-        await WebSocketLoad(client, self._plan.by_id, outcomes).send(calls, WINDOW)
+        await WebSocketLoad(client, self._plan.by_id, outcomes).send(calls, self.window)
 
     def judge(self, call: Message, outcome: Outcome) -> tuple[str, Iterator[str]]:
         """See Trial."""
