@@ -94,7 +94,7 @@ class HTTPPeer:
         body = await self._head(wire, arrival)
         await self._break(wire, act, "head")
         await self._receive(wire, arrival, body)
-        if not act.is_early:
+        if not arrival.answered:
             await self._answer(wire, arrival)
         await self._part(wire, arrival)
         return act

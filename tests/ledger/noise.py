@@ -12,7 +12,7 @@ from typing import Any
 
 
 class _Handler(logging.Handler):
-    """Tells of what asyncio and Pynector itself complain of; the events of Pynector's telemetry are heard, and dropped."""
+    """Tells of what asyncio and Pynector complain of; the events of Pynector's telemetry are heard, and dropped."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""Batches, singles, streams, retries and uploads to a server that breaks off wherever it can, on every loop and engine."""
+"""Batches, singles, streams, retries and uploads to a server that breaks off wherever it can: all loops and engines."""
 
 from __future__ import annotations
 

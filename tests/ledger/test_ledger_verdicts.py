@@ -1,4 +1,4 @@
-"""The ledger finds what it is there to find: a false claim, another's answer, and what comes or is executed too often."""
+"""The ledger finds what it is there to find: false claims, another's answer, what comes or is executed too often."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ class Fair(HTTPPlan):
 
 @contextlib.contextmanager
 def fair() -> Iterator[HTTPTrial]:
-    with HTTPTrial("httpx", Fair(0), "") as trial:
+    trial = HTTPTrial("httpx", Fair(0), "")
+    with trial:
         yield trial
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 
 from leaks import open_files, pending
-from pynector import ConnectError, Pynector
+from pynector import Pynector, TransportError
 
 from .book import Ledger
 from .noise import noise
@@ -138,7 +138,7 @@ class Trial(ABC):
             client = self.client(number)
             try:
                 return await client.__aenter__()
-            except ConnectError:
+            except TransportError:
                 await client.aclose()
         raise AssertionError("no client could be opened")
 
