@@ -78,12 +78,12 @@ class Call(Terse):
 
     def may_repeat(self, method: str) -> bool:
         """Say whether it may be sent again where it goes as `method`."""
-        return method in IDEMPOTENT and not (self.is_streamed and self.has_body(method))
+        return method in IDEMPOTENT and not (self.is_once and self.has_body(method))
 
     @property
-    def is_streamed(self) -> bool:
-        """Whether its body comes from an async iterator, which is sent once."""
-        return self.body in ("chunked", "sized", "again")
+    def is_once(self) -> bool:
+        """Whether its body comes from an async iterator, which can be read once."""
+        return self.body in ("chunked", "sized")
 
 
 @dataclass(frozen=True, repr=False)

@@ -83,4 +83,4 @@ def _answers(arrival: Arrival, status: int | None, content: bytes, whole: bool) 
 
 def _lacks_body(call: Call, row: Row) -> bool:
     """Say whether a redirect wanted a body again that can be sent once."""
-    return call.is_streamed and any(arrival.act.leads and call.has_body(arrival.method) for arrival in row.arrivals)
+    return call.is_once and any(arrival.act.leads and call.has_body(arrival.method) for arrival in row.arrivals)
