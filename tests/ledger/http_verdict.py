@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pynector import (
-    ConfigurationError,
     ConnectError,
     ConnectionLost,
     HTTPStatusError,
     ProtocolError,
     TimeoutError,
-    TransportError,
 )
 
 from .book import Arrival, Row
@@ -23,7 +21,7 @@ from .verdict import ended_wrong
 # What a stream's error has of the body at the most (bytes); docs/http.md.
 MOST_OF_AN_ERROR = 1 << 16
 
-EXPECTED = (ConnectError, ConnectionLost, HTTPStatusError, ProtocolError, TimeoutError, TransportError)
+EXPECTED = (ConnectError, ConnectionLost, HTTPStatusError, ProtocolError, TimeoutError)
 
 
 def problems(call: Call, outcome: Outcome, row: Row) -> Iterator[str]:
@@ -48,7 +46,7 @@ def too_often(call: Call, row: Row) -> Iterator[str]:
 
 def wrong_error(call: Call, error: BaseException, row: Row) -> Iterator[str]:
     """Say what is wrong with an error."""
-    if not isinstance(error, EXPECTED) or isinstance(error, ConfigurationError):
+    if not isinstance(error, EXPECTED):
         yield f"no such error may be: {told(error)}"
         return
     if error.sent == "none" and row.arrivals:
