@@ -82,6 +82,8 @@ def cut(data: bytes, places: set[int]) -> list[bytes]:
 
 
 def _places(act: Act, data: bytes) -> set[int]:
+    if not data:
+        return set()
     chance = Random(act.salt + 1)
     if act.cuts == "lines":
         ends = [found.start() + 1 for found in re.finditer(rb"\r\n", data)]
@@ -90,6 +92,6 @@ def _places(act: Act, data: bytes) -> set[int]:
         near = min(len(data), 200)
         return {chance.randrange(near) for _ in range(3)} | {chance.randrange(len(data)) for _ in range(5)}
     if act.cuts == "bytes":
-        start = chance.randrange(max(1, min(150, len(data))))
+        start = chance.randrange(min(150, len(data)))
         return {*range(start, start + MOST_CUTS // 2), *range(len(data) - MOST_CUTS // 2, len(data))}
     return set()

@@ -22,7 +22,7 @@ class Wire(asyncio.Protocol):
 
     Args:
         serve: What serves it.
-        wires: Where it is as long as it is open.
+        wires: Where it is as long as it is open or served.
         number: Tells it from others.
 
     Attributes:
@@ -39,6 +39,7 @@ class Wire(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._is_over = False
+        self._is_lost = False
         self._is_half = False
         self.number = number
         self.buffer = bytearray()
@@ -52,6 +53,7 @@ class Wire(asyncio.Protocol):
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._wires.add(self)
         self._task = asyncio.get_running_loop().create_task(self._serve(self))
+        self._task.add_done_callback(lambda _: self._forget())
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
@@ -62,9 +64,13 @@ class Wire(asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._is_over = True
-        self._wires.discard(self)
+        self._is_over = self._is_lost = True
         self._wake()
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._is_lost and self._task is not None and self._task.done():
+            self._wires.discard(self)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

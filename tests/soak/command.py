@@ -24,12 +24,15 @@ from .samples import Sample, growth, problems
 # So many problems are told in full.
 MOST_TOLD = 10
 
+# Seconds between two lines.
+EACH = 8.0
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     given = parsed(arguments)
     engine = given.engine or ("httpx" if given.loop == "trio" else "native")
-    soak = Soak(given.loop, [engine, "fifo", "id"], given.seed, given.concurrency, tell)
+    soak = Soak(given.loop, [engine, "fifo", "id"], given.seed, given.concurrency, Printer())
     about = {
         "engine": engine,
         "loop": given.loop,
@@ -72,13 +75,21 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return given
 
 
-def tell(sample: Sample) -> None:
-    """Print a sample."""
-    print(
-        f"{sample.time:7.0f} s {sample.rate:7.0f}/s {sample.memory / 2**20:7.1f} MiB {sample.files:5} descriptors "
-        f"p50 {sample.p50 * 1000:6.1f} ms p99 {sample.p99 * 1000:6.1f} ms",
-        flush=True,
-    )
+class Printer:
+    """Prints samples, one in a while."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, sample: Sample) -> None:
+        if sample.time < self._next:
+            return
+        self._next = sample.time + EACH
+        print(
+            f"{sample.time:7.0f} s {sample.rate:7.0f}/s {sample.memory / 2**20:7.1f} MiB {sample.files:5} descriptors "
+            f"p50 {sample.p50 * 1000:6.1f} ms p99 {sample.p99 * 1000:6.1f} ms",
+            flush=True,
+        )
 
 
 def write(plot: Path, soak: Soak, about: dict[str, object], wrong: list[str]) -> None:

@@ -13,13 +13,11 @@ import anyio
 from leaks import open_files
 from ledger.cases import Case
 from ledger.trial import Trial, became
+from pynector import Pynector
 
 from .samples import Sample, percentile, resident
 
 ROUND = 400
-
-# After so many rounds one is sent through a client of its own, which is opened and closed.
-OWN_CLIENT = 5
 
 # Seconds between two samples.
 INTERVAL = 5.0
@@ -52,6 +50,7 @@ class Soak:
         self._window = window
         self._tell = tell
         self._trials: list[Trial] = []
+        self._opened = 0
         self.samples: list[Sample] = []
         self.problems: list[str] = []
         self.counts: dict[str, Counter[str]] = {}
@@ -72,60 +71,54 @@ class Soak:
         # What is made once in a process is no leak: that is made now.
         for trial in self._trials:
             async with await trial.opened(0) as client:
-                await trial.round(client, range(20))
+                await trial.round(client, self._keys(trial, 20))
         await self._at_rest()
         before = open_files()
-        end = time.monotonic() + seconds
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._measure, end)
-            for trial in self._trials:
-                tasks.start_soon(self._send, trial, end)
+        async with contextlib.AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(await trial.opened(0)) for trial in self._trials]
+            await self._load(clients, time.monotonic() + seconds)
         await self._at_rest()
         if not await became(lambda: open_files() == before):
             self.problems.append(f"{before} descriptors were open before, and {open_files()} are after the clients")
+
+    async def _load(self, clients: list[Pynector], end: float) -> None:
+        """Send rounds, and measure in between, when none is under way: what is in flight would hide a little growth."""
+        begin = time.monotonic()
+        while time.monotonic() < end and sum(len(trial.verdict.problems) for trial in self._trials) < ENOUGH:
+            then, done = time.monotonic(), self._done()
+            async with anyio.create_task_group() as tasks:
+                for trial, client in zip(self._trials, clients, strict=True):
+                    tasks.start_soon(self._send, trial, client, min(end, then + INTERVAL))
+            now = time.monotonic()
+            self._measure(now - begin, (self._done() - done) / (now - then))
+
+    async def _send(self, trial: Trial, client: Pynector, end: float) -> None:
+        """Send rounds: one through a client of its own, which is opened and closed, and others through the old one."""
+        self._opened += 1
+        async with await trial.opened(self._opened) as other:
+            await trial.round(other, self._keys(trial, ROUND))
+        while time.monotonic() < end:
+            await trial.round(client, self._keys(trial, ROUND))
+
+    def _keys(self, trial: Trial, count: int) -> range:
+        """Return the next keys of a trial."""
+        start = trial.verdict.counts.total()
+        return range(start, start + count)
+
+    def _done(self) -> int:
+        return sum(trial.verdict.counts.total() for trial in self._trials)
+
+    def _measure(self, at: float, rate: float) -> None:
+        latencies = [latency for trial in self._trials for latency in trial.verdict.latencies]
+        for trial in self._trials:
+            trial.verdict.latencies.clear()
+        p50, p99 = percentile(latencies, 0.5), percentile(latencies, 0.99)
+        sample = Sample(at, rate, resident(), open_files() or 0, p50, p99)
+        self.samples.append(sample)
+        self._tell(sample)
 
     async def _at_rest(self) -> None:
         for trial in self._trials:
             if not await trial.server.quiet(closed=True):
                 self.problems.append(f"the clients are closed, and a server has {trial.server.under_way()}")
         gc.collect()
-
-    async def _send(self, trial: Trial, end: float) -> None:
-        number = 0
-        async with await trial.opened(0) as client:
-            while self._goes_on(end):
-                start = 20 + number * ROUND
-                number += 1
-                keys = range(start, start + ROUND)
-                if number % OWN_CLIENT:
-                    await trial.round(client, keys)
-                else:
-                    async with await trial.opened(number // OWN_CLIENT) as other:
-                        await trial.round(other, keys)
-
-    def _goes_on(self, end: float) -> bool:
-        wrong = sum(len(trial.verdict.problems) for trial in self._trials)
-        return time.monotonic() < end and wrong < ENOUGH
-
-    async def _measure(self, end: float) -> None:
-        begin = then = time.monotonic()
-        done = 0
-        while self._goes_on(end):
-            await anyio.sleep(min(INTERVAL, max(0.1, end - time.monotonic())))
-            now = time.monotonic()
-            total = sum(trial.verdict.counts.total() for trial in self._trials)
-            latencies: list[float] = []
-            for trial in self._trials:
-                latencies += trial.verdict.latencies
-                trial.verdict.latencies.clear()
-            sample = Sample(
-                time=now - begin,
-                rate=(total - done) / (now - then),
-                memory=resident(),
-                files=open_files() or 0,
-                p50=percentile(latencies, 0.5),
-                p99=percentile(latencies, 0.99),
-            )
-            then, done = now, total
-            self.samples.append(sample)
-            self._tell(sample)
