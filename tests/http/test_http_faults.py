@@ -368,3 +368,14 @@ async def test_a_connection_that_is_reset_at_once_is_lost_and_no_riddle(engine: 
             with socket.create_connection(listener.getsockname()):
                 slamming.join(10)
     assert {(type(error), error.transient) for error in errors} <= {(ConnectionLost, True), (ConnectError, True)}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_connection_is_not_used_past_the_time_its_server_keeps_it(play: Play, engine: str, method: str) -> None:
+    server = play(
+        [answer(b"first", "200 OK", "Keep-Alive: timeout=1, max=100"), answer(b"too late")], [answer(b"next")]
+    )
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        assert await client.request({"path": "/"}) == b"first"
+        assert await client.request({"method": method, "path": "/"}) == b"next"
+    assert len(server.connections) == 2

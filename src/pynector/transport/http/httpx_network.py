@@ -7,6 +7,7 @@ that, writing is made to fail.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -28,6 +29,9 @@ Result = TypeVar("Result")
 MOST_AHEAD = 1 << 17
 
 READ_AT_ONCE = 1 << 16
+
+# A server closes a kept connection at the time it named; a request must not cross that on the way (seconds).
+MARGIN = 1.0
 
 # What httpcore's networks raise: its own, and where they have no word for it, the operating system's.
 EXPECTED = (httpcore.NetworkError, httpcore.TimeoutException, OSError)
@@ -169,6 +173,7 @@ class Stream(httpcore.AsyncNetworkStream):
         self._writing: Writing | None = None
         self._ahead = b""
         self._ended: Exception | bool = False
+        self._until = math.inf
         network.open.add(self)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -193,6 +198,10 @@ class Stream(httpcore.AsyncNetworkStream):
         if isinstance(self._ended, Exception):
             raise self._ended
         return b"" if self._ended else await self._inner.read(max_bytes, timeout)
+
+    def keep_for(self, seconds: float) -> None:
+        """Take note of how long the server keeps it open from now on, when nothing is under way."""
+        self._until = anyio.current_time() + seconds - MARGIN
 
     async def read_ahead(self) -> None:
         """Read until a final answer has begun, or none can come any more."""
@@ -222,7 +231,8 @@ class Stream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """See httpcore.AsyncNetworkStream."""
-        if info == "is_readable" and (self._ahead or self._ended):
+        if info == "is_readable" and (self._ahead or self._ended or anyio.current_time() >= self._until):
+            # What httpcore closes rather than send on it.
             return True
         try:
             return self._inner.get_extra_info(info)

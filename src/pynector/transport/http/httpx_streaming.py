@@ -11,7 +11,7 @@ import anyio
 from ..._speedups.accumulator import NO_LIMIT, Accumulator
 from .answers import raw_limit
 from .decoding import too_large
-from .headers import Pair
+from .headers import Headers, Pair
 from .httpx_module import httpx
 from .httpx_run import Run
 
@@ -38,9 +38,18 @@ class HttpxStream:
         self._run = run
         self._response = response
         self._pieces: AsyncIterator[bytes] = aiter(response.stream)
+        self._note_keep_alive()
         self._ended = False
         self._kept: Accumulator | None = None
         self._again = b""
+
+    def _note_keep_alive(self) -> None:
+        told = Headers(self.headers).get("keep-alive", "")
+        for part in told.split(","):
+            name, _, seconds = part.strip().partition("=")
+            stream = self._response.extensions.get("network_stream")
+            if name.strip().lower() == "timeout" and seconds.strip().isdigit() and hasattr(stream, "keep_for"):
+                stream.keep_for(float(seconds[:9]))
 
     @property
     def peer(self) -> Any:
