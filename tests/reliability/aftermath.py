@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -118,10 +118,3 @@ def what_is_busy(client: Any) -> dict[str, int]:
     stats = client.stats()
     numbers = {"in_flight": stats.in_flight, "queued": stats.queued, "active": stats.connections.get("active", 0)}
     return {name: number for name, number in numbers.items() if number}
-
-
-async def ended(work: Callable[[], Awaitable[Any]], patience: float) -> bool:
-    """Run a coroutine function to its end, or give it up after `patience` seconds; say whether it ended."""
-    with anyio.move_on_after(patience) as scope:
-        await work()
-    return not scope.cancelled_caught

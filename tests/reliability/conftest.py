@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scenarios import Servers
+from stage import Servers
 
 from pynector.testing import LoopbackServer
 from wsservers import certificate, running

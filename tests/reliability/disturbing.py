@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import anyio
-from aftermath import Complaints, Inventory, ended, until, what_is_busy
+from aftermath import Complaints, Inventory, until, what_is_busy
 from disturbances import Disturbance
 from endings import Endings
-from scenarios import PROBES, Scenario, Servers, Stage
+from stage import PROBES, Scenario, Servers, Stage
 from stepping import SteppedLoop
 
 # How long anything may take (seconds): more is to hang.
@@ -49,14 +49,12 @@ class Run:
         self.steps = 0
         self.closing = anyio.Event()
         self._how = how
-        self._ended = anyio.Event()
 
     async def disturbed(self, at: int) -> None:
         """Run it, disturbed before step `at`, until it has ended."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._close)
-            tasks.start_soon(self._act, at)
-            if not await ended(self._ended.wait, PATIENCE + self._how.forward):
+            if not await self.loop.ends(lambda: self._act(at), PATIENCE + self._how.forward):
                 self.faults.append("it hangs")
             tasks.cancel_scope.cancel()
 
@@ -74,7 +72,6 @@ class Run:
             finally:
                 steps.end()
                 self.steps = steps.count
-                self._ended.set()
 
     def _wrong(self, got: Any, wanted: Any) -> Iterator[str]:
         for one, right in zip(got, wanted, strict=True) if isinstance(wanted, list) else [(got, wanted)]:
@@ -89,7 +86,7 @@ class Run:
     async def closed(self) -> None:
         """Close the client."""
         try:
-            if not await ended(self.stage.client.aclose, PATIENCE):
+            if not await self.loop.ends(self.stage.client.aclose, PATIENCE):
                 self.faults.append("aclose hangs")
         except Exception as error:
             self.faults.append(f"aclose failed: {error!r}")
@@ -107,7 +104,7 @@ class Run:
             got.extend(await probe(self.stage))
 
         try:
-            if not await ended(ask, PATIENCE):
+            if not await self.loop.ends(ask, PATIENCE):
                 self.faults.append("the next request hangs")
             elif got[0] != got[1]:
                 self.faults.append(f"the next answer {got[0]!r} is not {got[1]!r}")

@@ -210,6 +210,24 @@ class SteppedLoop:
         assert task is not None
         return scope, task.cancel
 
+    async def ends(self, work: Callable[[], Awaitable[Any]], patience: float) -> bool:
+        """Run a coroutine function, or give it up after `patience` seconds; say whether it ended."""
+        if self.name == "trio":
+            with anyio.move_on_after(patience) as scope:
+                await work()
+            return not scope.cancelled_caught
+        # A task of its own: what hangs may be shielded from scopes, but not from this.
+        task = asyncio.ensure_future(work())
+        done, _ = await asyncio.wait([task], timeout=patience)
+        if done:
+            # One that was cancelled in its last step has nothing to tell.
+            if not task.cancelled():
+                task.result()
+            return True
+        task.cancel()
+        await asyncio.wait([task], timeout=patience)
+        return False
+
     def tasks(self) -> set[Any]:
         """Return the tasks that live, or as many numbers."""
         if self.name == "trio":

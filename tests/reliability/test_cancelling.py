@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from disturbances import DISTURBANCES, Disturbance, Time
 from disturbing import Sweep
-from scenarios import SCENARIOS, Scenario, Servers
+from scenarios import SCENARIOS
+from stage import Scenario, Servers
 from stepping import SteppedLoop
 
 LOOPS = [name for name in ("asyncio", "uvloop", "trio") if find_spec(name)]
