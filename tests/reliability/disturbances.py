@@ -24,11 +24,15 @@ class Disturbance:
 
     Attributes:
         name: Its name.
+        first: The first step at which it can be done; 0 is before there was any.
         forward: By how much the clock may have been moved (seconds).
+        heard: What may be told where no caller listens, if it has this in it.
     """
 
     name = ""
+    first = 0
     forward = 0.0
+    heard: str | None = None
 
     def counted(self, loop: SteppedLoop) -> Steps:
         """Return what counts the steps at which it may be done."""

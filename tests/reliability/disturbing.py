@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import anyio
+import pytest
 from aftermath import Complaints, Inventory, until, what_is_busy
 from disturbances import Disturbance
 from endings import Endings
@@ -147,7 +148,7 @@ class Sweep:
         try:
             with self._complaints.listening(), self._endings.counted():
                 self._loop.run(lambda: self._sweep(most))
-                self.faults += [f"{self._scenario.name}, at last: {told}" for told in self._complaints.take()]
+                self.faults += [f"{self._scenario.name}, at last: {told}" for told in self._heard()]
         finally:
             gc.unfreeze()
 
@@ -156,11 +157,16 @@ class Sweep:
         with self._how.installed(self._loop):
             # It makes what is made once for all, too: uvloop keeps a descriptor of its own.
             run = await self._undisturbed()
-            points = itertools.count() if most is None else spread(run.steps, most)
+            first = self._how.first
+            points = itertools.count(first) if most is None else spread(first, run.steps, most)
             for at in points:
                 if await self._one(at) < at or len(self.faults) >= MOST_FAULTS:
                     break
                 self.points += 1
+
+    def _heard(self) -> list[str]:
+        heard = self._complaints.take()
+        return [told for told in heard if self._how.heard is None or self._how.heard not in told]
 
     def _begin(self) -> Run:
         stage = Stage(self._servers, next(_marks), self._how.counted(self._loop).tick)
@@ -192,14 +198,30 @@ class Sweep:
         await run.idle()
         await run.closed()
         run.faults += [f"left: {thing}" for thing in await before.left_at_last()]
-        run.faults += self._endings.take() + self._complaints.take()
+        run.faults += self._endings.take() + self._heard()
         where = f"{self._scenario.name} {self._carrier} {self._loop.name} {self._how.name} at {at} of {run.steps}"
         self.faults += [f"{where}: {fault}" for fault in run.faults]
         return run.steps
 
 
-def spread(steps: int, most: int) -> list[int]:
-    """Return at most so many steps, the first and last ones among them, evenly spread from 0 to `steps`."""
-    if steps < most:
-        return list(range(steps + 1))
-    return sorted({round(place * steps / (most - 1)) for place in range(most)})
+def spread(first: int, last: int, most: int) -> list[int]:
+    """Return at most so many steps, evenly spread; the first and the last one are among them."""
+    places = range(min(most, last - first + 1))
+    return [first + round(place * (last - first) / max(1, places.stop - 1)) for place in places]
+
+
+def sized(cases: Iterable[tuple[str, tuple[Any, ...]]], most: int, every: int) -> list[Any]:
+    """Return the parameters of a test for cases with their ids, and how many steps are tried of each.
+
+    Args:
+        cases: The cases.
+        most: How many steps the short form tries of a case.
+        every: How many cases there are to one that the short form tries; with a number that divides none of the cycles
+            in which cases follow one another, it is each of everything.
+    """
+    sized = []
+    for number, (name, case) in enumerate(cases):
+        if number % every == 0:
+            sized.append(pytest.param(*case, most, id=f"few-{name}"))
+        sized.append(pytest.param(*case, None, id=f"all-{name}", marks=pytest.mark.exhaustive))
+    return sized

@@ -135,6 +135,12 @@ async def stream_left(stage: Stage) -> tuple[Any, Any]:
 
 
 @scenario(*HTTP)
+async def stream_compressed(stage: Stage) -> tuple[Any, Any]:
+    async with stage.client.stream({"path": "/compressed/gzip?size=20000"}) as response:
+        return await response.read(), gzip.decompress(compressed_body("gzip", 20_000))
+
+
+@scenario(*HTTP)
 async def stream_redirected(stage: Stage) -> tuple[Any, Any]:
     async with stage.client.stream({"path": f"/redirect/1?to={stage.path}"}) as response:
         return await response.read(), str(stage.mark).encode()

@@ -97,7 +97,10 @@ async def odd_request(stage: Stage) -> tuple[Any, Any]:
 
 @scenario(*HTTP)
 async def odd_options(stage: Stage) -> tuple[Any, Any]:
-    options: dict[str, Any] = {"params": _Object(stage.trip, n=_text(stage)), "headers": _Object(stage.trip, a=_text(stage))}
+    options: dict[str, Any] = {
+        "params": _Object(stage.trip, n=_text(stage)),
+        "headers": _Object(stage.trip, a=_text(stage)),
+    }
     answer = json.loads(await stage.client.request({"path": "/inspect"}, **options))
     return answer["query"], [["n", str(stage.mark)]]
 

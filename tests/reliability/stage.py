@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 from own import Exchanging, Serial, Submitting
@@ -149,3 +150,8 @@ PROBES: dict[str, Act] = {
     "exchange": answers_object,
     "submit": answers_object,
 }
+
+
+def runs(carrier: str, loop: str) -> bool:
+    """Say whether there is such a carrier on a loop."""
+    return carrier != "native" or (loop != "trio" and find_spec("httptools") is not None)

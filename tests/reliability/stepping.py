@@ -10,11 +10,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import anyio
 import trio
 import trio.testing
+
+LOOPS = [name for name in ("asyncio", "uvloop", "trio") if find_spec(name)]
 
 # What a protocol may be told.
 TOLD = (
