@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 from stepping import SteppedLoop
 
 # How often the loop may turn, and how long it may take then (turns of 5 ms), until what was ended is gone.
@@ -93,12 +94,19 @@ class Inventory:
         return self.left()
 
 
+async def settle() -> None:
+    """Let the loop do what is to be done now."""
+    for _ in range(TURNS):
+        await anyio.lowlevel.checkpoint()
+
+
 async def until(condition: Callable[[], object]) -> bool:
-    """Wait for a condition, some turns of the loop and a while; say whether it has come to hold."""
-    for turn in range(TURNS + WAITS):
+    """Wait for a condition, some turns of the loop and a while if need be; say whether it has come to hold."""
+    await settle()
+    for _ in range(WAITS):
         if condition():
             return True
-        await anyio.sleep(0 if turn < TURNS else 0.005)
+        await anyio.sleep(0.005)
     return bool(condition())
 
 

@@ -12,11 +12,11 @@ import pytest
 from aftermath import Complaints, Inventory, until, what_is_busy
 from disturbances import Disturbance
 from endings import Endings
-from stage import PROBES, Scenario, Servers, Stage
+from stage import PROBES, TIMEOUT, Scenario, Servers, Stage
 from stepping import SteppedLoop
 
-# How long anything may take (seconds): more is to hang.
-PATIENCE = 10.0
+# How long anything may take (seconds): more is to hang, for any request has a timeout.
+PATIENCE = TIMEOUT + 5.0
 
 # After so many faults one more tells nothing new.
 MOST_FAULTS = 8

@@ -98,6 +98,10 @@ class _Submit:
         ending = self._endings.begin(completion)
         try:
             return ending.attach(self._submit(data, options, deadline, ending, token))
-        except BaseException as error:
+        except Exception as error:
             self._endings.raised(error)
+            raise
+        except BaseException:
+            # What is no error goes to the caller as it is.
+            ending.given_up = True
             raise

@@ -158,7 +158,7 @@ def _by_functions(stage: Stage) -> Mapping[str, Any]:
     return {"correlation": (of_request, of_message), "timeout": 0.2}
 
 
-@scenario(*WEBSOCKET, options=_by_functions)
+@scenario(*WEBSOCKET, options=_by_functions, ends_late=True)
 async def by_functions(stage: Stage) -> tuple[Any, Any]:
     texts = [f"{stage.mark} {number}" for number in range(3)]
     answers = await stage.client.batch_request([(text, {}) for text in texts], max_concurrency=2)

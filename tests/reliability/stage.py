@@ -19,6 +19,10 @@ WEBSOCKET = ("websocket",)
 OWN = ("serial", "exchange", "submit")
 
 
+# How long a request may take (seconds): on any machine longer than it needs.
+TIMEOUT = 8.0
+
+
 @dataclass(frozen=True)
 class Servers:
     """The servers' URLs: HTTP and WebSocket, in clear text and over TLS, and the file of the authority to trust."""
@@ -77,6 +81,7 @@ class Scenario:
         probe: The next request.
         late: Errors beside a TimeoutError that it may end with when the time is over.
         closes: Whether it closes the client.
+        ends_late: Whether there are failures that only its timeout can end it for.
     """
 
     name: str
@@ -87,10 +92,11 @@ class Scenario:
     probe: Act | None = None
     late: tuple[type[BaseException], ...] = ()
     closes: bool = False
+    ends_late: bool = False
 
     def make_client(self, carrier: str, stage: Stage) -> Pynector:
         """Return a client for it, not connected."""
-        return Pynector(**{**CARRIERS[carrier](stage), **self.options(stage)})
+        return Pynector(**{"timeout": TIMEOUT, **CARRIERS[carrier](stage), **self.options(stage)})
 
 
 CARRIERS: dict[str, Options] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+import zlib
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -9,12 +11,13 @@ from typing import Any
 import pytest
 from disturbing import Sweep, sized
 from failing import (
-    ERRORS,
     TELEMETRY,
     Fails,
     Install,
+    OddEnd,
     OddError,
     connecting,
+    context,
     decoder,
     nothing,
     parser,
@@ -29,19 +32,29 @@ from stepping import LOOPS, SteppedLoop
 REQUESTS = ("new_connection", "kept_connection", "batch", "stream_read", "retry", "redirect_307", "upload_chunked")
 MESSAGES = ("message", "messages", "subscription", "reconnect")
 
-# What fails, and in which scenarios.
-CALLS: dict[str, tuple[Install, tuple[str, ...]]] = {
-    "resolver": (resolver, ("by_name",)),
-    "connecting": (connecting, ("new_connection", "by_name", "batch", "stream_read", "retry", *MESSAGES)),
-    "tls": (tls, ("tls", "stream_half", "message_over_tls")),
-    "parser": (parser, (*REQUESTS, "compressed", "long_body", *MESSAGES)),
-    "decoder": (decoder, ("compressed", "stream_compressed")),
-    "transport": (writing, (*REQUESTS, "stream_half", *MESSAGES)),
-    "caller": (
-        nothing,
-        tuple(scenario.name for scenario in SCENARIOS if scenario.name.startswith(("odd_", "own_", "upload_"))),
+OVER_TLS = ("tls", "stream_half", "message_over_tls")
+BY_CALLER = tuple(
+    scenario.name
+    for scenario in SCENARIOS
+    if scenario.name.startswith(("odd_", "own_", "upload_")) or scenario.name in ("on_message", "by_functions")
+)
+
+# What fails, with what, and in which scenarios.
+CALLS: list[tuple[str, Install, tuple[type[BaseException], ...], tuple[str, ...]]] = [
+    ("resolver", resolver, (OSError, OddError, OddEnd), ("by_name",)),
+    (
+        "connecting",
+        connecting,
+        (OSError, OddError, OddEnd),
+        ("new_connection", "by_name", "batch", "stream_read", "retry", *MESSAGES),
     ),
-}
+    ("context", context, (OddError,), OVER_TLS),
+    ("tls", tls, (ssl.SSLError,), OVER_TLS),
+    ("parser", parser, (OddError,), (*REQUESTS, "compressed", "long_body", *MESSAGES)),
+    ("decoder", decoder, (zlib.error, OddError), ("compressed", "stream_compressed")),
+    ("transport", writing, (OSError, OddError), (*REQUESTS, "stream_half", *MESSAGES)),
+    ("caller", nothing, (OddError, OddEnd), BY_CALLER),
+]
 
 # Telemetry fails, which is nobody's business.
 TOLD = (*REQUESTS, "stream_refused", "batch_that_fails", *MESSAGES, "own_batch")
@@ -49,9 +62,9 @@ TOLD = (*REQUESTS, "stream_refused", "batch_that_fails", *MESSAGES, "own_batch")
 
 def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Give each scenario, on whatever it runs on, and what fails in it."""
-    table = [(name, *row, ERRORS, True) for name, row in CALLS.items()]
-    table += [(name, install, TOLD, (OddError,), False) for name, install in TELEMETRY.items()]
-    for called, install, names, errors, matters in table:
+    table = [(*row, True) for row in CALLS]
+    table += [(name, install, (OddError,), TOLD, False) for name, install in TELEMETRY.items()]
+    for called, install, errors, names, matters in table:
         for scenario in SCENARIOS:
             carriers = scenario.carriers if scenario.name in names else ()
             for carrier, loop, error in product(carriers, LOOPS, errors):
