@@ -185,7 +185,7 @@ def writing(loop: SteppedLoop, trip: Trip) -> Any:
         return _all(*(called(trio.SocketStream, name, trip) for name in ("send_all", "receive_some")))
     selector = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
     secure = asyncio.sslproto._SSLProtocolTransport  # type: ignore[attr-defined]
-    names = ("write", "writelines", "pause_reading", "resume_reading", "get_write_buffer_size")
+    names = ("write", "writelines")
     return _all(*(called(kind, name, trip) for kind in (selector, secure) for name in names))
 
 
