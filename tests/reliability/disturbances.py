@@ -1,0 +1,99 @@
+"""What is done to a scenario: it is cancelled, its time is over, its client is closed, or what it calls fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+from stepping import SteppedLoop, Steps
+
+from pynector import TimeoutError, TransportError
+
+if TYPE_CHECKING:
+    from disturbing import Run
+
+# By how much the clock is moved (seconds): further than any timeout.
+JUMP = 3600.0
+
+
+class Disturbance:
+    """One way.
+
+    Attributes:
+        name: Its name.
+        first: The first step at which it can be done; 0 is before there was any.
+        forward: By how much the clock may have been moved (seconds).
+        heard: What may be told where no caller listens, if it has this in it.
+    """
+
+    name = ""
+    first = 0
+    forward = 0.0
+    heard: str | None = None
+
+    def counted(self, loop: SteppedLoop) -> Steps:
+        """Return what counts the steps at which it may be done."""
+        return loop.steps
+
+    @contextmanager
+    def installed(self, loop: SteppedLoop) -> Iterator[None]:
+        """Make ready for it, before anything is made that it is done to."""
+        yield
+
+    @contextmanager
+    def around(self, run: Run) -> Iterator[Callable[[], object]]:
+        """Return what does it, in the task of the scenario."""
+        raise NotImplementedError
+        yield
+
+    def allows(self, outcome: object, run: Run) -> bool:
+        """Say whether a scenario, or an entry of a batch in it, may end so beside its own answer."""
+        return False
+
+
+class Cancel(Disturbance):
+    """The scenario's task is cancelled, as the loop itself does it."""
+
+    name = "cancel"
+
+    @contextmanager
+    def around(self, run: Run) -> Iterator[Callable[[], object]]:
+        scope, cancel = run.loop.canceller()
+        with scope:
+            yield cancel
+
+    def allows(self, outcome: object, run: Run) -> bool:
+        return isinstance(outcome, anyio.get_cancelled_exc_class())
+
+
+class Time(Disturbance):
+    """All of its time passes at once."""
+
+    name = "time"
+    forward = JUMP
+
+    @contextmanager
+    def around(self, run: Run) -> Iterator[Callable[[], object]]:
+        yield partial(run.loop.jump, JUMP)
+
+    def allows(self, outcome: object, run: Run) -> bool:
+        return isinstance(outcome, (TimeoutError, *run.scenario.late))
+
+
+class Close(Disturbance):
+    """Another task closes the client."""
+
+    name = "close"
+
+    @contextmanager
+    def around(self, run: Run) -> Iterator[Callable[[], object]]:
+        yield run.closing.set
+
+    def allows(self, outcome: object, run: Run) -> bool:
+        return isinstance(outcome, TransportError)
+
+
+DISTURBANCES: tuple[Disturbance, ...] = (Cancel(), Time(), Close())

@@ -1,0 +1,290 @@
+"""Calls that leave the client's code, and what makes each of them fail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import wraps
+from typing import Any
+from unittest.mock import patch
+
+import h11
+import trio
+import trio._socket
+from disturbances import Disturbance
+from stepping import SteppedLoop, Steps
+from websockets.protocol import Protocol
+
+from pynector import PynectorError, TimeoutError
+
+Trip = Callable[[], object]
+Install = Callable[[SteppedLoop, Trip], AbstractContextManager[None]]
+
+
+class OddError(Exception):
+    """An error of a kind that nobody expects."""
+
+
+class OddEnd(BaseException):
+    """What is no error, and no cancellation."""
+
+
+SAID = "injected"
+
+
+def _is_odd_end(outcome: object) -> bool:
+    """Say whether it is one, or a task group's way to tell of some."""
+    inner = getattr(outcome, "exceptions", ())
+    return isinstance(outcome, OddEnd) or (bool(inner) and all(map(_is_odd_end, inner)))
+
+
+class Fails(Disturbance):
+    """A call fails: the n-th one, from 1 on.
+
+    Args:
+        name: What is called.
+        install: Has each call of it call another function before, on the running loop.
+        error: What is raised.
+        matters: Whether the request may fail for it.
+    """
+
+    first = 1
+    # Loops tell of what is raised in their callbacks; of telemetry nobody else is told.
+    heard = SAID
+
+    def __init__(self, name: str, install: Install, error: type[BaseException], matters: bool = True) -> None:
+        self.name = f"{name}: {error.__name__}"
+        self._install = install
+        self._error = error
+        self._matters = matters
+        self._steps = Steps()
+
+    def counted(self, loop: SteppedLoop) -> Steps:
+        return self._steps
+
+    @contextmanager
+    def installed(self, loop: SteppedLoop) -> Iterator[None]:
+        with self._install(loop, self._steps.tick):
+            yield
+
+    @contextmanager
+    def around(self, run: Any) -> Iterator[Callable[[], object]]:
+        yield self._fail
+
+    def _fail(self) -> None:
+        raise self._error(SAID)
+
+    def allows(self, outcome: object, run: Any) -> bool:
+        if isinstance(outcome, TimeoutError):
+            # The failure was lost, and only the clock ended the request.
+            return bool(run.scenario.ends_late)
+        return self._matters and (isinstance(outcome, PynectorError) or _is_odd_end(outcome))
+
+
+def called(owner: Any, name: str, trip: Trip) -> AbstractContextManager[Any]:
+    """Have a function of a class or module call `trip` before."""
+    call = getattr(owner, name)
+
+    @wraps(call)
+    def tripping(*args: Any, **options: Any) -> Any:
+        trip()
+        return call(*args, **options)
+
+    return patch.object(owner, name, tripping)
+
+
+class _Tripping:
+    """Stands before an object: each method that is called calls `trip` before."""
+
+    def __init__(self, inner: Any, trip: Trip) -> None:
+        self._inner = inner
+        self._trip = trip
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not callable(found):
+            return found
+
+        def tripping(*args: Any, **options: Any) -> Any:
+            self._trip()
+            return found(*args, **options)
+
+        return tripping
+
+
+def nothing(loop: SteppedLoop, trip: Trip) -> Any:
+    """What the scenario calls fails by itself."""
+    return ExitStack()
+
+
+def _all(*patches: AbstractContextManager[Any]) -> ExitStack:
+    stack = ExitStack()
+    for one in patches:
+        stack.enter_context(one)
+    return stack
+
+
+def resolver(loop: SteppedLoop, trip: Trip) -> Any:
+    if loop.name == "trio":
+        return _all(
+            called(trio._highlevel_open_tcp_stream, "getaddrinfo", trip), called(trio.socket, "getaddrinfo", trip)
+        )
+    return called(type(asyncio.get_running_loop()), "getaddrinfo", trip)
+
+
+def connecting(loop: SteppedLoop, trip: Trip) -> Any:
+    if loop.name == "trio":
+        return called(trio._socket._SocketType, "connect", trip)
+    kind = type(asyncio.get_running_loop())
+    return _all(called(kind, "sock_connect", trip), called(kind, "create_connection", trip))
+
+
+def context(loop: SteppedLoop, trip: Trip) -> Any:
+    return called(ssl.SSLContext, "wrap_bio", trip)
+
+
+def tls(loop: SteppedLoop, trip: Trip) -> Any:
+    return _all(*(called(ssl.SSLObject, name, trip) for name in ("do_handshake", "read", "write")))
+
+
+def parser(loop: SteppedLoop, trip: Trip) -> Any:
+    stack = _all(
+        *(called(h11.Connection, name, trip) for name in ("receive_data", "next_event")),
+        *(called(Protocol, name, trip) for name in ("receive_data", "receive_eof", "events_received")),
+    )
+    if loop.name != "trio":
+        from pynector.transport.http.native import NativeEngine
+
+        make = NativeEngine.make_parser
+
+        def make_tripping(protocol: Any) -> Any:
+            trip()
+            return _Tripping(make(protocol), trip)
+
+        stack.enter_context(patch.object(NativeEngine, "make_parser", staticmethod(make_tripping)))
+    return stack
+
+
+def decoder(loop: SteppedLoop, trip: Trip) -> Any:
+    make = zlib.decompressobj
+
+    def make_tripping(*args: Any, **options: Any) -> Any:
+        trip()
+        return _Tripping(make(*args, **options), trip)
+
+    return patch.object(zlib, "decompressobj", make_tripping)
+
+
+def writing(loop: SteppedLoop, trip: Trip) -> Any:
+    """Those of a transport; the class of uvloop's cannot be changed."""
+    if loop.name == "trio":
+        return _all(*(called(trio.SocketStream, name, trip) for name in ("send_all", "receive_some")))
+    selector = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+    secure = asyncio.sslproto._SSLProtocolTransport  # type: ignore[attr-defined]
+    names = ("write", "writelines")
+    return _all(*(called(kind, name, trip) for kind in (selector, secure) for name in names))
+
+
+# Telemetry
+
+
+class _Handler(logging.Handler):
+    def __init__(self, trip: Trip) -> None:
+        super().__init__(logging.DEBUG)
+        self._trip = trip
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._trip()
+
+
+@contextmanager
+def logged(loop: SteppedLoop, trip: Trip) -> Iterator[None]:
+    """A log handler of the program's own."""
+    logger, handler = logging.getLogger("pynector"), _Handler(trip)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@contextmanager
+def structlogged(loop: SteppedLoop, trip: Trip) -> Iterator[None]:
+    """A processor of structlog."""
+    import structlog
+
+    def process(_: Any, method: str, event: Any) -> Any:
+        trip()
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[process])
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+
+
+@contextmanager
+def traced(loop: SteppedLoop, trip: Trip) -> Iterator[None]:
+    """A span processor, a sampler and a propagator of OpenTelemetry."""
+    from opentelemetry import propagate, trace
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
+
+    class Processor(SpanProcessor):
+        def on_start(self, span: Any, parent_context: Any = None) -> None:
+            trip()
+
+        def on_end(self, span: Any) -> None:
+            trip()
+
+    class Sometimes(Sampler):
+        def should_sample(self, *args: Any, **options: Any) -> Any:
+            trip()
+            return ALWAYS_ON.should_sample(*args, **options)
+
+        def get_description(self) -> str:
+            return "sometimes"
+
+    provider = TracerProvider(sampler=Sometimes(), shutdown_on_exit=False)
+    provider.add_span_processor(Processor())
+    propagator = propagate.get_global_textmap()
+    with patch.object(trace, "_TRACER_PROVIDER", provider):
+        propagate.set_global_textmap(_Tripping(propagator, trip))  # type: ignore[arg-type]
+        try:
+            yield
+        finally:
+            propagate.set_global_textmap(propagator)
+            provider.shutdown()
+
+
+@contextmanager
+def metered(loop: SteppedLoop, trip: Trip) -> Iterator[None]:
+    """The instruments of OpenTelemetry."""
+    from opentelemetry.metrics import _internal as metrics
+    from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+    provider = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+    with (
+        patch.object(metrics, "_METER_PROVIDER", provider),
+        called(Counter, "add", trip),
+        called(Histogram, "record", trip),
+    ):
+        yield
+    provider.shutdown()
+
+
+TELEMETRY: dict[str, Install] = {
+    "log handler": logged,
+    "structlog": structlogged,
+    "spans": traced,
+    "metrics": metered,
+}

@@ -1,0 +1,33 @@
+"""Whatever is cancelled, late or closed, at whichever step: it ends as it should, and nothing of it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+from disturbances import DISTURBANCES, Disturbance, Time
+from disturbing import Sweep, sized
+from scenarios import SCENARIOS
+from stage import Scenario, Servers, runs
+from stepping import LOOPS, SteppedLoop
+
+
+def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Give each scenario, on whatever it runs on, and how it is disturbed there."""
+    for scenario in SCENARIOS:
+        for carrier, loop, how in product(scenario.carriers, LOOPS, DISTURBANCES):
+            # uvloop's timers do not ask its clock, so it cannot be moved.
+            if runs(carrier, loop) and not (isinstance(how, Time) and loop == "uvloop"):
+                yield f"{how.name}-{scenario.name}-{carrier}-{loop}", (scenario, carrier, loop, how)
+
+
+@pytest.mark.parametrize(("scenario", "carrier", "loop", "how", "most"), sized(cases(), most=5, every=3))
+def test_what_is_disturbed_at_a_step_leaves_nothing(
+    scenario: Scenario, carrier: str, loop: str, how: Disturbance, most: int | None, servers: Servers
+) -> None:
+    sweep = Sweep(SteppedLoop(loop), scenario, carrier, how, servers)
+    sweep.run(most)
+    print(f"{how.name}, {scenario.name} on {carrier}, {loop}: {sweep.points} points")
+    assert not sweep.faults, "\n".join(sweep.faults)
