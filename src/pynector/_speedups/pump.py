@@ -66,13 +66,15 @@ class Pump:
         self._collector.busy = True
         now = self._clock()
         count = 0
-        while count < BURST:
-            index = self._scheduler.next(now)
-            if index < 0:
-                break
-            self._start(index, now)
-            count += 1
-        self._collector.busy = False
+        try:
+            while count < BURST:
+                index = self._scheduler.next(now)
+                if index < 0:
+                    break
+                self._start(index, now)
+                count += 1
+        finally:
+            self._collector.busy = False
         if count == BURST or self._scheduler.stopped or self._scheduler.in_flight == 0:
             self._notify()
 
@@ -85,9 +87,11 @@ class Pump:
             else:
                 options = self._options
             handle = self._submit(data, options, now + timeout, self._collector, index)
-        except Exception as error:
-            # `submit` must not raise; if it does, the batch must go on all the same.
+        except BaseException as error:
+            # `submit` must not raise; if it does, or an object of the caller's, the batch must go on all the same.
             self._collector.fail(index, error)
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
             return
         if handle is not None:
             self._collector.attach(index, handle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -20,6 +21,9 @@ Origin = tuple[str, str, int]
 STAGGER = 0.25
 
 FEW_TURNS = 4
+
+# Whether the system tells one socket from another by its descriptor.
+KNOWS_SOCKETS = os.name == "posix"
 
 
 class Progress:
@@ -104,20 +108,19 @@ class Connector:
         self, sock: socket.socket, make_protocol: Callable[[], Any], arguments: dict[str, Any]
     ) -> Any:
         """Give a connected socket to the loop, and return the protocol."""
-        made = self._loop.create_task(self._loop.create_connection(make_protocol, sock=sock, **arguments))
+        made: asyncio.Task[Any] | None = None
+        inode = os.fstat(sock.fileno()).st_ino if KNOWS_SOCKETS else 0
         try:
+            made = self._loop.create_task(self._loop.create_connection(make_protocol, sock=sock, **arguments))
             _, protocol = await asyncio.shield(made)
         except BaseException:
-            # The socket is the loop's: to close it, or to cancel what makes the connection, would leave the loop with a
-            # descriptor or a timer of what is no more. The end of the connection ends both.
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            made.add_done_callback(_discard)
-            await asyncio.wait({made})
-            # A transport that was made lets go of it within a few turns.
-            for _ in range(FEW_TURNS):
-                await asyncio.sleep(0)
-            sock.close()
+            # The socket is the loop's now: to close it, or to cancel what makes the connection, would leave the loop
+            # with a descriptor or a timer of what is no more. The end of the connection ends both.
+            try:
+                if made is not None:
+                    await _undone(made, sock)
+            finally:
+                _let_go(sock, inode)
             raise
         return protocol
 
@@ -170,9 +173,33 @@ class Connector:
             await _give_up(attempts)
 
 
-def _discard(made: asyncio.Task[tuple[asyncio.Transport, Any]]) -> None:
+async def _undone(made: asyncio.Task[Any], sock: socket.socket) -> None:
+    """Wait until a connection that nobody wants any more is made or not, and its transport, if any, is gone."""
+    if not made.done():
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+    made.add_done_callback(_discard)
+    await asyncio.wait({made})
+    for _ in range(FEW_TURNS):
+        await asyncio.sleep(0)
+
+
+def _discard(made: asyncio.Task[Any]) -> None:
     if not made.cancelled() and made.exception() is None:
         made.result()[0].abort()
+
+
+def _let_go(sock: socket.socket, inode: int) -> None:
+    """Close a socket unless its loop has: uvloop does so without a word, and the number may be another's by now."""
+    descriptor = sock.fileno()
+    if descriptor >= 0 and KNOWS_SOCKETS:
+        try:
+            is_ours = os.fstat(descriptor).st_ino == inode
+        except OSError:
+            is_ours = False
+        if not is_ours:
+            sock.detach()
+    sock.close()
 
 
 async def _kept(sock: socket.socket, attempts: set[asyncio.Task[socket.socket]]) -> socket.socket:
