@@ -11,7 +11,7 @@ from pynector.transport.http import HTTPTransport
 from pynector.transport.websocket import WebSocketTransport
 
 
-class _Ending:
+class Ending:
     """Stands before a request's completion, and before its handle."""
 
     def __init__(self, completion: Any) -> None:
@@ -32,10 +32,15 @@ class _Ending:
     def succeed(self, token: int, response: Any) -> None:
         self._end()
         self._completion.succeed(token, response)
+        self.told()
 
     def fail(self, token: int, error: BaseException) -> None:
         self._end()
         self._completion.fail(token, error)
+        self.told()
+
+    def told(self) -> None:
+        """Do what else its caller does; that may fail."""
 
     def _end(self) -> None:
         self.times += 1
@@ -53,7 +58,7 @@ class Endings:
     """Those of all requests since the last time that somebody asked."""
 
     def __init__(self) -> None:
-        self._all: list[_Ending] = []
+        self._all: list[Ending] = []
         self._raised: list[str] = []
 
     @contextmanager
@@ -72,9 +77,9 @@ class Endings:
 
         return patch.object(kind, "connect", connect_counted)
 
-    def begin(self, completion: Any) -> _Ending:
+    def begin(self, completion: Any) -> Ending:
         """Count those of one more request."""
-        ending = _Ending(completion)
+        ending = Ending(completion)
         self._all.append(ending)
         return ending
 

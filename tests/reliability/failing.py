@@ -16,6 +16,7 @@ import h11
 import trio
 import trio._socket
 from disturbances import Disturbance
+from endings import Ending
 from stepping import SteppedLoop, Steps
 from websockets.protocol import Protocol
 
@@ -144,7 +145,7 @@ def connecting(loop: SteppedLoop, trip: Trip) -> Any:
 
 
 def context(loop: SteppedLoop, trip: Trip) -> Any:
-    return called(ssl.SSLContext, "wrap_bio", trip)
+    return _all(*(called(ssl.SSLContext, name, trip) for name in ("load_verify_locations", "wrap_bio")))
 
 
 def tls(loop: SteppedLoop, trip: Trip) -> Any:
@@ -187,6 +188,11 @@ def writing(loop: SteppedLoop, trip: Trip) -> Any:
     secure = asyncio.sslproto._SSLProtocolTransport  # type: ignore[attr-defined]
     names = ("write", "writelines")
     return _all(*(called(kind, name, trip) for kind in (selector, secure) for name in names))
+
+
+def completion(loop: SteppedLoop, trip: Trip) -> Any:
+    """Whoever is told of a request's end."""
+    return called(Ending, "told", trip)
 
 
 # Telemetry

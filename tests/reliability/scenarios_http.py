@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-from stage import HTTP, Stage, answers_path, scenario
+from stage import HTTP, Stage, answers_path, over_tls, scenario
 
 from pynector import HTTPStatusError, PynectorError
 from pynector.testing.compression import compressed_body
@@ -20,7 +20,7 @@ LONG = 200_000
 
 
 def _over_tls(stage: Stage) -> Mapping[str, Any]:
-    return {"base_url": stage.servers.https, "verify": stage.servers.authority}
+    return {"base_url": stage.servers.https, **over_tls(stage)}
 
 
 @scenario(*HTTP)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scenarios_http import close_while
-from stage import WEBSOCKET, Stage, answers_call, answers_message, scenario
+from stage import WEBSOCKET, Stage, answers_call, answers_message, over_tls, scenario
 
 
 @scenario(*WEBSOCKET)
@@ -21,7 +21,7 @@ async def message_on_a_kept_connection(stage: Stage) -> tuple[Any, Any]:
 
 
 def _messages_over_tls(stage: Stage) -> Mapping[str, Any]:
-    return {"url": f"{stage.servers.wss}/echo", "verify": stage.servers.authority}
+    return {"url": f"{stage.servers.wss}/echo", **over_tls(stage)}
 
 
 @scenario(*WEBSOCKET, options=_messages_over_tls)

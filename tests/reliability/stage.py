@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -54,6 +55,12 @@ class Stage:
     def path(self) -> str:
         """A path whose answer is the mark."""
         return f"/id/{self.mark}"
+
+
+def over_tls(stage: Stage) -> Mapping[str, Any]:
+    """Return the options of a client over TLS whose authority is read anew."""
+    os.utime(stage.servers.authority)
+    return {"verify": stage.servers.authority}
 
 
 Act = Callable[[Stage], Awaitable[tuple[Any, Any]]]

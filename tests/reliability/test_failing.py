@@ -16,6 +16,7 @@ from failing import (
     Install,
     OddEnd,
     OddError,
+    completion,
     connecting,
     context,
     decoder,
@@ -53,6 +54,7 @@ CALLS: list[tuple[str, Install, tuple[type[BaseException], ...], tuple[str, ...]
     ("parser", parser, (OddError,), (*REQUESTS, "compressed", "long_body", *MESSAGES)),
     ("decoder", decoder, (zlib.error, OddError), ("compressed", "stream_compressed")),
     ("transport", writing, (OSError, OddError), (*REQUESTS, "stream_half", *MESSAGES)),
+    ("completion", completion, (OddError,), (*REQUESTS, "batch_that_fails", *MESSAGES)),
     ("caller", nothing, (OddError, OddEnd), BY_CALLER),
 ]
 
