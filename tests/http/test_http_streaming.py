@@ -367,9 +367,20 @@ async def test_a_length_that_is_wrong_is_an_error(client: Pynector, length: str)
     assert await client.request({"path": "/id/1"}) == b"1"
 
 
-async def test_a_length_that_is_no_number_is_refused(client: Pynector) -> None:
+LENGTHS: list[Any] = ["x", "", "+1", "\u00b2", "9" * 19, "9" * 5000]
+
+
+@pytest.mark.parametrize("length", LENGTHS, ids=len)
+async def test_a_length_that_is_no_number_is_refused(client: Pynector, length: str) -> None:
     with pytest.raises(ConfigurationError, match="Content-Length"):
-        await client.request({"path": "/echo", "content": pieces_of(b"a"), "headers": {"Content-Length": "x"}})
+        await client.request({"path": "/echo", "content": pieces_of(b"a"), "headers": {"Content-Length": length}})
+
+
+@pytest.mark.parametrize("second", ["1", "2"])
+async def test_two_lengths_are_refused(client: Pynector, second: str) -> None:
+    headers = [("Content-Length", "1"), ("content-length", second)]
+    with pytest.raises(ConfigurationError, match="Content-Length twice"):
+        await client.request({"path": "/echo", "content": pieces_of(b"a"), "headers": headers})
 
 
 @pytest.mark.parametrize("wrong", ["text", 7, None])
