@@ -195,6 +195,11 @@ RESPONSES: dict[str, tuple[bytes, dict[str, Any], tuple[int, bytes, bool]]] = {
     "with its head": (with_length(b"body"), {"plain": False}, (200, b"body", True)),
     "HTTP/1.0": (with_length(b"old", b"HTTP/1.0 200 OK\r\n"), {}, (200, b"old", False)),
     "the last": (with_length(b"bye", OK + b"Connection: close\r\n"), {}, (200, b"bye", False)),
+    "within the limit, with zeros": (
+        OK + b"Content-Length: %b5\r\n\r\n12345" % (b"0" * 40),
+        {"limit": 5},
+        (200, b"12345", True),
+    ),
     "just within the limit": (with_length(b"12345"), {"limit": 5}, (200, b"12345", True)),
 }
 PLACES = st.lists(st.integers(0, 400_000), max_size=12)

@@ -161,8 +161,8 @@ class Head:
         name, _, value = line.partition(b":")
         name = name.strip().lower()
         if name == CONTENT_LENGTH:
-            digits = value.strip()
-            self.length = int(digits) if len(digits) < 18 else UNREACHABLE
+            digits = value.strip().lstrip(b"0")
+            self.length = int(digits or b"0") if len(digits) < 18 else UNREACHABLE
         elif name == b"transfer-encoding":
             if self.chunked or value.strip().lower() != b"chunked":
                 self.problem = "the transfer coding is not chunked"
