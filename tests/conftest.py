@@ -35,6 +35,8 @@ ABOUT = {
     "http/test_http_secrets.py": SDK,
     "http/test_http_spans.py": SDK,
     "http/test_http_engines_agree.py": ("httptools",),
+    "fuzz/test_fuzz_command.py": ("httptools",),
+    "fuzz/test_fuzz_targets.py": ("httptools",),
     "speedups/test_head.py": ("httptools",),
     "speedups/test_http1.py": ("httptools",),
 }

@@ -135,6 +135,28 @@ def test_without_retry_after_the_range_holds(response: Any) -> None:
     assert policy().wait_before_next(1, error) == 1.0
 
 
+# RFC 9110 section 5.6.7: the three forms of a date, and what servers make of them.
+DATES = [
+    "Sun, 06 Nov 1994 08:49:37 GMT",
+    "Sunday, 06-Nov-94 08:49:37 GMT",
+    "Sun Nov  6 08:49:37 1994",
+    "Sun, 06 Nov 1994 08:49:37",
+    "Sun, 06 Nov 1994 08:49:37 -0000",
+]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="its time zone cannot be changed")
+@pytest.mark.parametrize("text", DATES)
+def test_a_date_is_in_utc_wherever_this_machine_is(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    for zone in ("UTC0", "EAST-9", "WEST5"):
+        with monkeypatch.context() as patched:
+            patched.setenv("TZ", zone)
+            time.tzset()
+            asked = retry_after_seconds(text, 784111777.0 - 5)
+        time.tzset()
+        assert asked == 5.0
+
+
 @given(st.text())
 def test_any_text_is_some_number_of_seconds(text: str) -> None:
     assert not math.isnan(retry_after_seconds(text, NOW))

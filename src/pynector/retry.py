@@ -115,9 +115,14 @@ def retry_after_seconds(text: str, now: float) -> float:
     if text.isascii() and text.isdigit():
         return float(text)
     # Only for the rare peer that gives a date.
+    from datetime import timezone
     from email.utils import parsedate_to_datetime
 
     try:
-        return parsedate_to_datetime(text).timestamp() - now
+        date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return 0.0
+    if date.tzinfo is None:
+        # RFC 9110 section 5.6.7: it is in UTC, also in the form that does not say so.
+        date = date.replace(tzinfo=timezone.utc)
+    return date.timestamp() - now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from scripted import ScriptedServer, answer, chunked
 
 from pynector import DecodingError, HTTPStatusError, Pynector, ResponseTooLarge
 from pynector.testing import LoopbackServer
-from pynector.transport.http.decoding import ACCEPT_ENCODING, DECODERS, decode
+from pynector.transport.http.decoding import ACCEPT_ENCODING, DECODERS, decode, decoders_of
 
 Play = Callable[..., ScriptedServer]
 
@@ -96,8 +97,38 @@ def test_a_bomb_ends_at_the_limit(name: str) -> None:
     coding, encode = ENCODERS[name]
     bomb = encode(bytes(50_000_000))
     assert len(bomb) < 500_000
-    with pytest.raises(ResponseTooLarge, match="max_response_bytes=1000"):
-        decode(bomb, coding, 1000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ResponseTooLarge, match="max_response_bytes=1000"):
+            decode(bomb, coding, 1000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000 or (name == "br" and not hasattr(brotli.Decompressor, "can_accept_more_data"))
+
+
+@pytest.mark.parametrize("extra", [1, 1000])
+def test_more_codings_than_anybody_applies_are_refused(extra: int) -> None:
+    codings = ["gzip"] * 5
+    body = b"text"
+    for _ in codings:
+        body = gzip.compress(body)
+    assert decode(body, ", ".join(codings), None) == b"text"
+    with pytest.raises(DecodingError, match=f"{5 + extra} codings"):
+        decode(body, ", ".join(codings + ["gzip"] * extra), None)
+
+
+@pytest.mark.skipif("zstd" not in DECODERS, reason="needs zstandard")
+@pytest.mark.parametrize("size", [1, 224])
+def test_a_frame_shorter_than_it_says_is_refused_however_it_is_cut(size: int) -> None:
+    # Its header says the size, and a last block of no bytes follows.
+    frame = b"\x28\xb5\x2f\xfd\x20" + bytes([size]) + b"\x01\x00\x00"
+    whole = zstandard.compress(b"before")
+    for cut in range(len(whole + frame)):
+        (decoder,) = decoders_of("zstd")
+        pieces = [(whole + frame)[:cut], (whole + frame)[cut:]]
+        with pytest.raises(DecodingError):
+            [list(decoder.feed(piece)) for piece in pieces]
 
 
 def test_what_is_accepted_is_what_can_be_decoded() -> None:

@@ -191,6 +191,8 @@ WIRES: dict[str, str] = {
     "without a reason": f"HTTP/1.1 200\r\n{AFTER_LENGTH}",
     "with an empty reason": f"HTTP/1.1 200 \r\n{AFTER_LENGTH}",
     "with a reason in Latin-1": f"HTTP/1.1 200 \xe9\r\n{AFTER_LENGTH}",
+    "NUL in the reason": f"HTTP/1.1 200 O\x00K\r\n{AFTER_LENGTH}",
+    "a form feed in the reason": f"HTTP/1.1 200 O\x0cK\r\n{AFTER_LENGTH}",
     "HTTP/0.9": "ok",
     "HTTP/1.0 until the close": "HTTP/1.0 200 OK\r\n\r\nok",
     "HTTP/1.0 with a length": f"HTTP/1.0 200 OK\r\n{AFTER_LENGTH}",
@@ -250,6 +252,7 @@ WIRES: dict[str, str] = {
     # Chunks
     "an extension": f"{CHUNKED}2;a=b\r\nok\r\n0;x\r\n\r\n",
     "a quoted extension": f'{CHUNKED}2;a="b c"\r\nok\r\n{END}',
+    "an empty extension": f"{CHUNKED}2;\r\nok\r\n{END}",
     "spaces around an extension": f"{CHUNKED}2 ; a\r\nok\r\n{END}",
     "a space after the size": f"{CHUNKED}2 \r\nok\r\n{END}",
     "a space before the size": f"{CHUNKED} 2\r\nok\r\n{END}",
@@ -313,6 +316,7 @@ WIRES: dict[str, str] = {
     "100 fifty times": "HTTP/1.1 100 Continue\r\n\r\n" * 50 + f"{LENGTH}2\r\n\r\nok",
     "100 with a length": f"HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\n{LENGTH}2\r\n\r\nok",
     "103 in chunks": f"HTTP/1.1 103 X\r\nTransfer-Encoding: chunked\r\n\r\n{LENGTH}2\r\n\r\nok",
+    "100 in a transfer coding": f"HTTP/1.1 100 X\r\nTransfer-Encoding: gzip\r\n\r\n{LENGTH}2\r\n\r\nok",
     "100 and no more": "HTTP/1.1 100 Continue\r\n\r\n",
     "101": "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nhello",
     "101 without Upgrade": f"HTTP/1.1 101 Switching Protocols\r\n\r\n{LENGTH}2\r\n\r\nok",
@@ -345,6 +349,7 @@ BOTH = (
 TOO_BIG = "RFC 9110 section 8.6: a recipient anticipates large numbers; httpx waits for the bytes"
 NEVER_ENDS = "httpx waits for more, and sees only that the server closes"
 LF = "RFC 9112 section 2.2: a recipient may take a bare LF for the end of a line"
+REASON = "RFC 9112 section 4: a client ignores what the reason says"
 FOLDED = "RFC 9112 section 5.2: folding is obsolete, a user agent makes spaces of it; httptools refuses it"
 
 DIFFERENCES: dict[str, tuple[str, str, str]] = {
@@ -356,6 +361,10 @@ DIFFERENCES: dict[str, tuple[str, str, str]] = {
     "chunked, then a length": (ANSWER, BROKEN, BOTH),
     "a length, then chunked": (ANSWER, BROKEN, BOTH),
     "a space after the size": (ANSWER, BROKEN, "RFC 9112 section 7.1: there is no space after a size"),
+    "an empty extension": (ANSWER, BROKEN, "RFC 9112 section 7.1.1: an extension has a name"),
+    "NUL in the reason": (BROKEN, ANSWER, REASON),
+    "a form feed in the reason": (BROKEN, ANSWER, REASON),
+    "100 in a transfer coding": (BROKEN, ANSWER, "RFC 9112 section 6.1: must not be sent; it frames nothing there"),
     "a size of 17 digits": (LOST, BROKEN, TOO_BIG),
     "bare LF in chunks": (LOST, BROKEN, NEVER_ENDS),
     "a length as trailer": (ANSWER, BROKEN, "RFC 9110 section 6.5.1: a sender must not send it there"),
@@ -368,7 +377,13 @@ DIFFERENCES: dict[str, tuple[str, str, str]] = {
 }
 
 # What both see alike only because an answer to HEAD has no body.
-IN_BODIES = {"a space after the size", "a size of 17 digits", "bare LF in chunks", "a length as trailer"}
+IN_BODIES = {
+    "a space after the size",
+    "an empty extension",
+    "a size of 17 digits",
+    "bare LF in chunks",
+    "a length as trailer",
+}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -385,7 +400,8 @@ async def test_they_make_the_same_of_a_response(play: Play, name: str, method: s
     if method == "HEAD" and name == "a length of 20 digits":
         expected[0] = ANSWER
     assert kinds == expected
-    assert native[2:] == ("full", f"{method} /")
+    if kinds[1] is not ANSWER:
+        assert native[2:] == ("full", f"{method} /")
 
 
 async def test_only_httpx_takes_bytes_after_an_answer_for_the_next_one(play: Play) -> None:

@@ -133,6 +133,15 @@ async def test_a_line_end_may_come_in_two_pieces(play: Play, engine: str) -> Non
         assert [line async for line in response.iter_lines()] == ["a", "b", "c", "\u20ac"]
 
 
+async def test_a_stream_with_more_codings_than_anybody_applies_is_refused(play: Play, engine: str) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Encoding: %b\r\n\r\n" % b", ".join([b"gzip"] * 2000)
+    server = play([head + b"abc"])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        with pytest.raises(DecodingError, match="2000 codings"):
+            async with client.stream(None) as response:
+                await response.read()
+
+
 @pytest.mark.parametrize("coding", ["gzip", "gzip, gzip"])
 async def test_a_coded_body_is_decoded_as_it_comes(play: Play, engine: str, coding: str) -> None:
     body = random.Random(7).randbytes(300_000) * 2
@@ -367,9 +376,20 @@ async def test_a_length_that_is_wrong_is_an_error(client: Pynector, length: str)
     assert await client.request({"path": "/id/1"}) == b"1"
 
 
-async def test_a_length_that_is_no_number_is_refused(client: Pynector) -> None:
+LENGTHS: list[Any] = ["x", "", "+1", "\u00b2", "9" * 19, "9" * 5000]
+
+
+@pytest.mark.parametrize("length", LENGTHS, ids=len)
+async def test_a_length_that_is_no_number_is_refused(client: Pynector, length: str) -> None:
     with pytest.raises(ConfigurationError, match="Content-Length"):
-        await client.request({"path": "/echo", "content": pieces_of(b"a"), "headers": {"Content-Length": "x"}})
+        await client.request({"path": "/echo", "content": pieces_of(b"a"), "headers": {"Content-Length": length}})
+
+
+@pytest.mark.parametrize("second", ["1", "2"])
+async def test_two_lengths_are_refused(client: Pynector, second: str) -> None:
+    headers = [("Content-Length", "1"), ("content-length", second)]
+    with pytest.raises(ConfigurationError, match="Content-Length twice"):
+        await client.request({"path": "/echo", "content": pieces_of(b"a"), "headers": headers})
 
 
 @pytest.mark.parametrize("wrong", ["text", 7, None])

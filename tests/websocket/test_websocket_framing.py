@@ -2,147 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from websockets.frames import Frame, Opcode
-from websockets.protocol import Protocol, Side, State
+from websockets.frames import Opcode
 
 from pynector import ProtocolError, PynectorError, ResponseTooLarge
 from pynector.transport.websocket import Message
-from pynector.transport.websocket.connection import Connection
-from pynector.transport.websocket.loops import Loop
-from pynector.transport.websocket.options import WebSocketOptions
-from pynector.transport.websocket.pool import ConnectionPool
+from wslines import Answers, Line, frame
 
 quick = settings(deadline=None, database=None, max_examples=150)
-
-
-class StillLoop(Loop):
-    """Its clock stands still, and what it is to call later is called by the test."""
-
-    def __init__(self) -> None:
-        self.calls: list[Any] = []
-        self.timers = 0
-        self.may_spawn = False
-        self.call_soon = self.calls.append
-        self.time = lambda: 0.0
-
-    def call_at(self, when: float, call: Any, *args: Any) -> Any:
-        self.timers += 1
-        return StillTimer()
-
-    def spawn(self, job: Any) -> None:
-        assert self.may_spawn
-
-    def complain(self, said: str, error: BaseException) -> None:
-        raise error
-
-
-class StillTimer:
-    def cancel(self) -> None:
-        pass
-
-    def when(self) -> float:
-        return 0.0
-
-
-class Flag:
-    """An event that is never waited for; here there is no loop that one of AnyIO's could belong to."""
-
-    def __init__(self) -> None:
-        self._set = False
-
-    def set(self) -> None:
-        self._set = True
-
-    def is_set(self) -> bool:
-        return self._set
-
-
-class Wire:
-    """An asyncio transport that keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-        self.writes = 0
-        self.aborted = False
-        self.reading = True
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-        self.writes += 1
-
-    def is_closing(self) -> bool:
-        return self.aborted
-
-    def abort(self) -> None:
-        self.aborted = True
-
-    close = abort
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-
-class Line:
-    """A connection, a wire, and what came of it."""
-
-    def __init__(self, **options: Any) -> None:
-        self.loop = StillLoop()
-        self.heard: list[Message] = []
-        known = WebSocketOptions({"url": "ws://a/", "on_message": self.heard.append, "trust_env": False, **options})
-        self.pool = ConnectionPool(known, self.loop, lambda event, host, port: None)
-        self.connection = Connection(self.pool, known, self.loop, known.correlation.matcher())
-        self.connection.ended = self.connection._ready = Flag()  # type: ignore[assignment]
-        self.wire = Wire()
-        self.connection.connection_made(self.wire)  # type: ignore[arg-type]
-        self.pool.channels.append(self.connection)
-
-    def welcome(self) -> bytes:
-        """What a server answers the handshake with."""
-        key = self.wire.written.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
-        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-        self.wire.written = b""
-        return (
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-        )
-
-    def opened(self) -> Line:
-        self.connection.data_received(self.welcome())
-        return self
-
-    def frames(self) -> list[tuple[Opcode, bytes]]:
-        """What a server makes of what was written."""
-        server = Protocol(side=Side.SERVER, state=State.OPEN, max_size=None)
-        server.receive_data(self.wire.written)
-        assert server.parser_exc is None
-        return [(event.opcode, bytes(event.data)) for event in server.events_received() if isinstance(event, Frame)]
-
-
-class Answers:
-    """A completion that keeps what it is called with."""
-
-    def __init__(self) -> None:
-        self.got: dict[int, Any] = {}
-
-    def succeed(self, token: int, answer: Any) -> None:
-        assert token not in self.got
-        self.got[token] = answer
-
-    fail = succeed
-
-
-def frame(opcode: Opcode, data: bytes, fin: bool = True) -> bytes:
-    return Frame(opcode, data, fin).serialize(mask=False)
 
 
 STREAM = b"".join(
@@ -303,6 +174,8 @@ def test_a_ping_that_is_too_long_is_wrong_even_then() -> None:
         (b"\x82\x7f\x80" + b"\x00" * 7, None, 1002),
         (b"\x82\x7f\x7f" + b"\xff" * 7, None, 1009),
         (b"\x8a\x7e\x00\x7e", None, 1002),
+        (b"\x8a\x7e\xff\xff", 1, 1002),
+        (b"\x82\x7f\x80" + b"\x00" * 7, 1, 1002),
         (b"\x83\x10", None, 1002),
         (b"\x81\x80", None, 1002),
         (b"\x81\x7d", 1, 1009),

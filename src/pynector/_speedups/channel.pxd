@@ -10,7 +10,7 @@ cdef int OTHER
 cdef Py_ssize_t FLUSH
 cdef int PING
 cdef Py_ssize_t LONGEST_PING
-cdef Py_ssize_t LONGEST_HEAD
+cdef Py_ssize_t START
 
 
 cdef class ChannelCore

@@ -23,8 +23,8 @@ FLUSH = 1 << 16
 PING = 0x89
 LONGEST_PING = 127
 
-# The most bytes of a frame before its payload, from a server (RFC 6455 section 5.2).
-LONGEST_HEAD = 10
+# What the protocol needs of a frame that is wrong to see why, unless that is the frame's length (bytes).
+START = 2
 
 
 class Hub:
@@ -257,7 +257,7 @@ class ChannelCore:
 
     def _leave_broken(self, data: bytes) -> None:
         # What follows the frame's head is nothing to anybody.
-        self.leave(data[:LONGEST_HEAD])
+        self.leave(data[:START])
         if self.is_open:
             # What is wrong would be seen when all of the frame has come, which it may never.
             self.refuse_frame(data)

@@ -50,6 +50,10 @@ cdef class Head:
 
 
 cpdef bint is_redirect(int status) except -1
+@cython.locals(start=Py_ssize_t)
+cpdef Py_ssize_t final_start(bytes data, Py_ssize_t interim) except -1
+@cython.locals(options=list, line=bytes, name=bytes, value=bytes)
+cpdef bint persists(bytes head) except -1
 
 @cython.locals(size=Py_ssize_t, at=Py_ssize_t, fold=int, wanted="const unsigned char*")
 cdef bint matches(

@@ -142,6 +142,7 @@ class Head:
             head: The status line and header fields, without the empty line.
             status: The status code that the parser has found.
         """
+        self.clear()
         self.status = status
         if head[:5] != b"HTTP/" or head[9:12] != b"%d" % status:
             # The parser skips empty lines, after which the head is cut in the wrong place, and takes a status below
@@ -160,8 +161,8 @@ class Head:
         name, _, value = line.partition(b":")
         name = name.strip().lower()
         if name == CONTENT_LENGTH:
-            digits = value.strip()
-            self.length = int(digits) if len(digits) < 18 else UNREACHABLE
+            digits = value.strip().lstrip(b"0")
+            self.length = int(digits or b"0") if len(digits) < 18 else UNREACHABLE
         elif name == b"transfer-encoding":
             if self.chunked or value.strip().lower() != b"chunked":
                 self.problem = "the transfer coding is not chunked"
@@ -181,6 +182,26 @@ class Head:
 def is_redirect(status: int) -> bool:
     """Say whether a status is one of a redirect, if there is a Location."""
     return status == 301 or status == 302 or status == 303 or status == 307 or status == 308
+
+
+def final_start(data: bytes, interim: int) -> int:
+    """Give where the head of the final response starts, which comes after so many interim ones."""
+    start = 0
+    for _ in range(interim):
+        # An empty line before one of them is refused as it is before the final one, by `read`.
+        if data[start : start + 5] == b"HTTP/":
+            start = data.find(b"\r\n\r\n", start) + 4
+    return start
+
+
+def persists(head: bytes) -> bool:
+    """Say whether the connection stays open after a response whose body needs no end (RFC 9112 section 9.3)."""
+    options: list[bytes] = []
+    for line in head.lower().split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name == CONNECTION:
+            options += [option.strip() for option in value.split(b",")]
+    return CLOSE not in options and (head[:8] == b"HTTP/1.1" or KEEP_ALIVE in options)
 
 
 def matches(data: Any, start: int, end: int, expected: bytes, folded: bool) -> bool:

@@ -2,7 +2,7 @@ cimport cython
 
 from pynector._speedups.cbytes cimport seal, uninitialised, writable
 from pynector._speedups.exchange cimport Exchange, Owner
-from pynector._speedups.head cimport Head, is_redirect
+from pynector._speedups.head cimport Head, final_start, is_redirect, persists
 
 cdef bint COMPILED
 cdef Py_ssize_t NO_LENGTH
@@ -50,6 +50,7 @@ cdef class ConnectionCore:
     cpdef object start(self, Exchange exchange)
     cpdef str phase(self)
     cpdef object on_message_begin(self)
+    @cython.locals(fields=Head, data=bytes, start=Py_ssize_t, end=Py_ssize_t, status=int)
     cpdef object on_headers_complete(self)
     cpdef object on_body(self, bytes chunk)
     cpdef object on_message_complete(self)
@@ -62,8 +63,6 @@ cdef class ConnectionCore:
     @cython.locals(data=bytes)
     cdef object _parse(self, Py_ssize_t count)
     cdef object _feed(self, object data)
-    @cython.locals(head=bytes, start=Py_ssize_t)
-    cdef object _cut_head(self)
     cdef object _allocate(self)
     @cython.locals(chunks=list, head=bytes, keep=bint)
     cdef object _answer(self)

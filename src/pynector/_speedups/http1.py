@@ -6,7 +6,7 @@ It is driven by an event loop's BufferedProtocol calls, and knows neither pools 
 from typing import Any
 
 from .exchange import Exchange, Owner
-from .head import Head, is_redirect
+from .head import Head, final_start, is_redirect, persists
 
 COMPILED = not __file__.endswith(".py")
 
@@ -211,17 +211,19 @@ class ConnectionCore:
 
     def on_headers_complete(self) -> None:
         """The header fields are complete: what follows is known now."""
-        if self._complete:
+        if self._complete or self._problem is not None:
             return
         status = self._parser.get_status_code()
         if 100 <= status < 200:
             self._interim += 1
             return
-        fields = self._fields
-        fields.clear()
-        self._cut_head()
+        fields, data = self._fields, self._head
+        start = final_start(data, self._interim)
+        end = data.find(b"\r\n\r\n", start)
+        self._head = data[start:end]
         fields.read(self._head, status)
-        fields.keep = self._parser.should_keep_alive()
+        # The parser does not know HEAD, whose answer needs no length.
+        fields.keep = persists(self._head) if self.exchange.is_head else self._parser.should_keep_alive()
         self._problem = TOO_LONG if len(self._head) > MOST_HEADERS else fields.problem
         if self._problem is not None:
             return
@@ -235,6 +237,7 @@ class ConnectionCore:
             self._complete = True
             # The parser does not know that a body does not follow.
             self._stale = True
+            self._excess = end + 4 < len(data)
         elif not fields.chunked and fields.length >= 0:
             self._length = fields.length
             if self._is_unwanted and self._length > UNWANTED:
@@ -275,7 +278,9 @@ class ConnectionCore:
 
     def on_message_complete(self) -> None:
         """The message is complete, unless it was an interim one."""
-        if self._final:
+        if self._final and not self._complete:
+            # A trailer may say that the connection will be closed.
+            self._fields.keep = self._parser.should_keep_alive()
             self._complete = True
 
     # Inside
@@ -332,6 +337,11 @@ class ConnectionCore:
 
     def _feed(self, data: Any) -> None:
         try:
+            if data[-1] == 10 or data[-1] == 13:
+                # The parser skips empty lines after the end, which nobody asked for either.
+                self._parser.feed_data(data[:-1])
+                self._excess = self._complete
+                data = data[-1:]
             self._parser.feed_data(data)
         except Exception as error:
             if self._complete:
@@ -340,14 +350,6 @@ class ConnectionCore:
                 # The parser's exception for a switch of protocols holds nothing but an offset.
                 said = str(error)
                 self._problem = "the server switched to another protocol" if said.isdigit() else said
-
-    def _cut_head(self) -> None:
-        """Leave of the bytes so far the head of the final response."""
-        head, start = self._head, 0
-        while self._interim:
-            start = head.find(b"\r\n\r\n", start) + 4
-            self._interim -= 1
-        self._head = head[start : head.find(b"\r\n\r\n", start)]
 
     def _allocate(self) -> None:
         # One byte more than the body has shows what comes after its end.

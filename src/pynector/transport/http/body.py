@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -104,7 +104,22 @@ def encode_multipart(data: Any, files: Any, headers: Any = None) -> Body:
     for name, value in param_pairs(data, "data"):
         fields.setdefault(name, []).append(value)
     try:
+        files = _checked_files(files)
         request = httpx.Request("POST", "http://localhost", data=fields, files=files, headers=kinds)
         return request.read(), request.headers["content-type"]
+    except ConfigurationError:
+        raise
     except (TypeError, ValueError, AttributeError, OSError, RuntimeError) as error:
         raise ConfigurationError(f"files cannot be encoded: {error}") from error
+
+
+def _checked_files(files: Any) -> list[tuple[Any, Any]]:
+    """Give the files by name; httpx writes their own header fields as they are, whatever is in them."""
+    pairs = list(files.items() if isinstance(files, Mapping) else files)
+    for _, file in pairs:
+        if isinstance(file, tuple):
+            for kind in file[2:3]:
+                header_pairs({"Content-Type": kind}, "files")
+            for own in file[3:4]:
+                header_pairs(own, "files")
+    return pairs

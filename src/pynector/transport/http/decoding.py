@@ -18,6 +18,12 @@ STEP = 1 << 18
 # What a decoder without a bound on its output is fed at a time (bytes): a bomb gains less than a million-fold.
 SIP = 64
 
+# The most bytes of a Zstandard frame's header (RFC 8878 section 3.1.1).
+LONGEST_HEAD = 18
+
+# The most codings of one body: each costs as much as the body is long, and senders apply one or two.
+MOST_CODINGS = 5
+
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -77,12 +83,20 @@ class _Inflater:
 class _Brotli:
     def __init__(self, module: Any) -> None:
         self._decoder = module.Decompressor()
+        # Before brotli 1.2 there is no bound: sixty bytes may give as many megabytes.
+        self._is_bounded = hasattr(self._decoder, "can_accept_more_data")
         self._fed = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        for start in range(0, len(data), SIP):
-            self._fed = True
-            yield self._decoder.process(data[start : start + SIP])
+        self._fed = True
+        if not self._is_bounded:
+            for start in range(0, len(data), SIP):
+                yield self._decoder.process(data[start : start + SIP])
+            return
+        piece = self._decoder.process(data, output_buffer_limit=STEP)
+        while piece:
+            yield piece
+            piece = self._decoder.process(b"", output_buffer_limit=STEP)
 
     def finish(self) -> None:
         if self._fed and not self._decoder.is_finished():
@@ -93,14 +107,24 @@ class _Zstandard:
     def __init__(self, module: Any) -> None:
         self._module = module
         self._frame: Any = None
+        # The first bytes of the frame, its length as a whole among them, and how much it has given.
+        self._head = b""
+        self._given = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         rest = data
         while rest:
             if self._frame is None:
                 self._frame = self._module.ZstdDecompressor().decompressobj()
-            yield self._frame.decompress(rest[:SIP])
+                self._head, self._given = b"", 0
+            self._head += rest[: LONGEST_HEAD - len(self._head)]
+            piece = self._frame.decompress(rest[:SIP])
+            self._given += len(piece)
+            yield piece
             if self._frame.eof:
+                # The library does not look where an empty block is the last one.
+                if self._module.frame_content_size(self._head) not in (-1, self._given):
+                    raise _cut_short()
                 rest = self._frame.unused_data + rest[SIP:]
                 self._frame = None
             else:
@@ -188,6 +212,8 @@ def decoders_of(content_encoding: str) -> list[Decoder]:
     """
     names = [name.strip().lower() for name in content_encoding.split(",")]
     names = [name for name in reversed(names) if name not in ("identity", "")]
+    if len(names) > MOST_CODINGS:
+        raise DecodingError(f"the body has {len(names)} codings, more than {MOST_CODINGS}", phase="body", sent="full")
     for name in names:
         if name not in DECODERS:
             raise DecodingError(f"the body has a coding that is not known here: {name!r}", phase="body", sent="full")

@@ -26,7 +26,7 @@ from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .decoding import ACCEPT_ENCODING
 from .headers import header_pairs, is_token, merged_headers
-from .urls import URL, param_pairs, parse_url, refuse_controls
+from .urls import URL, names_host, param_pairs, parse_url, refuse_controls
 
 ENGINES = ("auto", "native", "httpx")
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -49,9 +49,10 @@ def _proxy(value: Any, where: str) -> str:
     # No message shows the value: it may hold a password.
     try:
         parts = urlsplit(value) if isinstance(value, str) else None
-        if parts is not None and parts.scheme in PROXY_SCHEMES and parts.hostname and parts.port != 0:
+        if parts is not None and parts.scheme in PROXY_SCHEMES:
             refuse_controls(parts.geturl(), where)
-            return parts.geturl()
+            if names_host(parts.netloc):
+                return parts.geturl()
     except ValueError as error:
         if isinstance(error, ConfigurationError):
             raise

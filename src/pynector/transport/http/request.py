@@ -41,6 +41,9 @@ _NAMES_OF_OPTIONS = _OPTIONS | {"timeout", "attempt_timeout"}
 # RFC 9110 section 9.2.2.
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY"})
 
+# The most digits of a Content-Length.
+MOST_DIGITS = 18
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
 
 
@@ -300,7 +303,8 @@ def check_framing(headers: list[Pair], body: bytes | AsyncIterable[bytes] | None
             raise ConfigurationError("headers must not hold Transfer-Encoding: Pynector frames the body")
         if lower == "content-length":
             if isinstance(body, AsyncIterable):
-                if not (value.isascii() and value.isdigit()):
+                # More digits than any body has bytes; Python reads only so many.
+                if not (value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS):
                     raise ConfigurationError(f"headers: Content-Length must be a number of bytes, not {value!r}")
                 kept.append((name, value))
                 continue
@@ -310,8 +314,9 @@ def check_framing(headers: list[Pair], body: bytes | AsyncIterable[bytes] | None
                 )
             continue
         kept.append((name, value))
-    if sum(name.lower() == "host" for name, _ in kept) > 1:
-        raise ConfigurationError("headers must not hold Host twice")
+    for single in ("Host", "Content-Length"):
+        if sum(name.lower() == single.lower() for name, _ in kept) > 1:
+            raise ConfigurationError(f"headers must not hold {single} twice")
     return kept
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
-import email.message
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from .headers import Headers, Pair
+from .text import TextDecoder
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,7 +75,7 @@ class Response:
     @property
     def text(self) -> str:
         """The body as text, by the Content-Type's charset, else UTF-8; what is not valid becomes U+FFFD."""
-        return self.content.decode(charset_of(self.headers), "replace")
+        return TextDecoder(self.headers).decode(self.content, True)
 
     def json(self) -> Any:
         """Parse the body as JSON.
@@ -93,17 +92,3 @@ def reason_phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
-
-
-def charset_of(headers: Headers) -> str:
-    """Give the charset that a Content-Type names, or UTF-8 where it names none that Python can decode text by."""
-    message = email.message.Message()
-    message["content-type"] = headers.get("content-type", "")
-    charset = message.get_content_charset("utf-8")
-    try:
-        # Some that Python knows are not for this: "idna", "undefined", "base64", ...
-        b"a".decode(charset, "replace")
-        codecs.getincrementaldecoder(charset)("replace").decode(b"a")
-    except (LookupError, ValueError):
-        return "utf-8"
-    return charset

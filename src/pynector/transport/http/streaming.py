@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -14,7 +13,8 @@ from ...errors import DecodingError, HTTPStatusError, PynectorError, TransportEr
 from .decoding import Decoder, decoders_of, too_large
 from .headers import Headers, Pair
 from .request import PreparedRequest
-from .response import Response, charset_of, reason_phrase
+from .response import Response, reason_phrase
+from .text import TextDecoder
 
 # How much of the body of an error's response is kept for HTTPStatusError (bytes).
 MOST_OF_AN_ERROR = 1 << 16
@@ -210,7 +210,7 @@ class StreamedResponse:
             self._decoded = _through(self._coding(), raw)
 
     def _text_reader(self) -> Callable[[], Awaitable[str]]:
-        decoder = codecs.getincrementaldecoder(charset_of(self.headers))("replace")
+        decoder = TextDecoder(self.headers)
 
         async def next_text() -> str:
             while True:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import idna
 
@@ -15,6 +15,7 @@ from ...errors import ConfigurationError
 from ..hosts import in_url, resolvable, without_zone
 
 PORTS = {"http": 80, "https": 443}
+MOST_PORT = 65535
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
 _CLEAN = re.compile(r"(?:[!$&'()*+,\-./0-9:;=?@A-Z_a-z~]|%[0-9A-Fa-f]{2})*")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -22,6 +23,10 @@ _NAME = re.compile(r"[a-z0-9_\-]{1,63}(?:\.[a-z0-9_\-]{1,63})*\.?")
 # Up to the last "@".
 _USERINFO = re.compile(r"//.*@", re.DOTALL)
 _AUTHORITY = re.compile(r"(?!(?:[^/]*:)?//)|(?:[^/]*:)?//(?:[^/:]*|\[[^/\]]*\])(?::\d*)?(?:/|\Z)", re.DOTALL)
+# RFC 3986 section 3.2 without the user: an address in brackets, or a name; and a port.
+_HOST_AND_PORT = re.compile(r"(?:\[([^\[\]]*:[^\[\]]*)\]|([^\[\]:]*))(?::([0-9]{0,9}))?")
+# RFC 3986 appendix B: scheme, authority, path, query.
+_REFERENCE = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 _SAFE = "!$%&'()*+,-./:;=?@_~"
 
@@ -79,22 +84,48 @@ def parse_url(text: str, where: str = "url") -> URL:
     refuse_controls(text, where)
     try:
         parts = urlsplit(text)
-        port = parts.port
     except ValueError:
         # The error's own words may hold the user and the password.
         raise ConfigurationError(f"{where} is not a valid URL: see its host and port") from None
-    if parts.scheme.lower() not in PORTS or not parts.hostname:
+    host, port = host_and_port(parts.netloc, where)
+    scheme = parts.scheme.lower()
+    if scheme not in PORTS or not host:
         raise ConfigurationError(f"{where} must start with http:// or https:// and name a host")
     if port == 0:
         raise ConfigurationError(f"{where} must not name port 0")
-    scheme = parts.scheme.lower()
     target = encode_target(parts.path or "/", where)
-    if parts.query:
+    if "?" in text.partition("#")[0]:
+        # An empty query is another URL than none (RFC 3986 section 6.2.3).
         target += "?" + encode_target(parts.query, where)
     userinfo = None
-    if parts.username is not None:
-        userinfo = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return URL(scheme, _host(parts.hostname, where), port or PORTS[scheme], target, userinfo)
+    if parts.username or parts.password:
+        userinfo = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return URL(scheme, host, port or PORTS[scheme], target, userinfo)
+
+
+def host_and_port(authority: str, where: str) -> tuple[str, int | None]:
+    """Give the host and the port that an authority has (RFC 3986 section 3.2), its user left aside.
+
+    Returns:
+        The host as URL has it, "" for none; the port, None for none.
+
+    Raises:
+        ConfigurationError: If it is not valid.
+    """
+    found = _HOST_AND_PORT.fullmatch(authority.rpartition("@")[2])
+    if found is None or int(found[3] or 0) > MOST_PORT:
+        # It may hold a password where it is no authority.
+        raise ConfigurationError(f"{where} is not a valid URL: see its host and port")
+    return _host(found[1] or found[2].lower(), where), int(found[3]) if found[3] else None
+
+
+def names_host(authority: str) -> bool:
+    """Say whether an authority is a host, perhaps with a user before it and a port behind it."""
+    try:
+        host, port = host_and_port(authority, "")
+    except ConfigurationError:
+        return False
+    return host != "" and port != 0
 
 
 def without_secrets(text: str) -> str:
@@ -120,7 +151,6 @@ def join_path(base: URL, path: str, where: str = "path") -> URL:
     stem, _, base_query = base.target.partition("?")
     joined = stem.rstrip("/") + "/" + own.removeprefix("/") if own else stem
     queries = "&".join(part for part in (base_query, encode_target(query, where)) if part)
-    # An empty query is another URL than none (RFC 3986 section 6.2.3).
     target = encode_target(joined, where) + (f"?{queries}" if queries or mark else "")
     return base._replace(target=target)
 
@@ -170,19 +200,43 @@ def merged_params(*sources: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def resolve_location(base: URL, location: str) -> URL:
-    """Give the URL that a Location header means.
+    """Give the URL that a Location header means (RFC 3986 section 5.2).
 
     Raises:
         ConfigurationError: If it is not an http or https URL.
     """
     # Servers do send spaces and raw UTF-8 here, and every browser encodes them.
-    with contextlib.suppress(UnicodeDecodeError):
+    with contextlib.suppress(UnicodeError):
         location = location.encode("latin-1").decode()
-    try:
-        absolute = urljoin(str(base), location.strip(" \t")).replace(" ", "%20")
-    except ValueError:
-        raise ConfigurationError("Location is not a valid URL") from None
-    return parse_url(absolute, "Location")
+    location = location.strip(" \t").replace("\t", "").replace(" ", "%20")
+    found = _REFERENCE.match(location)
+    scheme, authority, path, query = found.groups() if found is not None else (None, None, location, None)
+    if authority is None and scheme is not None and scheme.lower() != base.scheme:
+        raise ConfigurationError("Location must be an http or https URL, or relative to one")
+    if authority is None:
+        stem, mark, own = base.target.partition("?")
+        if not path:
+            path, query = stem, own if query is None and mark else query
+        elif not path.startswith("/"):
+            path = stem[: stem.rindex("/") + 1] + path
+        start = str(base._replace(target=""))
+    else:
+        start = f"{scheme or base.scheme}://{authority}"
+    return parse_url(start + _without_dots(path) + ("" if query is None else f"?{query}"), "Location")
+
+
+def _without_dots(path: str) -> str:
+    """Take out the segments "." and ".." of a path that is empty or begins with a slash (RFC 3986 section 5.2.4)."""
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            kept[-1:] = []
+        elif segment != ".":
+            kept.append(segment)
+    if segments and segments[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
 
 
 def encode_target(text: str, where: str) -> str:
@@ -212,7 +266,7 @@ def refuse_controls(text: str, where: str) -> None:
 
 def _host(host: str, where: str) -> str:
     try:
-        if ":" in host:
+        if not host or ":" in host:
             return resolvable(host)
         name = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
     except (ValueError, idna.IDNAError) as error:

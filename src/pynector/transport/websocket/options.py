@@ -23,6 +23,7 @@ from ...config import (
 from ...errors import ConfigurationError
 from ..hosts import resolvable
 from ..http.headers import header_pairs, is_token
+from ..http.urls import names_host
 from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .correlation import ByFunctions, ById, Correlation, Fifo
@@ -35,7 +36,7 @@ def _url(value: Any, where: str) -> str:
         raise problem
     try:
         parts = urlsplit(value)
-        fits = parts.scheme in ("ws", "wss") and resolvable(parts.hostname or "") and parts.port != 0
+        fits = parts.scheme in ("ws", "wss") and names_host(parts.netloc)
     except ValueError:
         raise problem from None
     if not fits or parts.fragment or "@" in parts.netloc:

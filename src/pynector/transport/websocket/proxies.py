@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...errors import ConfigurationError
 from ..environment import NamedProxies
+from ..http.urls import names_host
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
@@ -43,7 +44,7 @@ def checked_proxy(value: Any, where: str) -> Proxy:
     """
     try:
         parts = urlsplit(value)
-        scheme, host, port = parts.scheme, parts.hostname, parts.port
+        scheme, host, port = parts.scheme, parts.hostname if names_host(parts.netloc) else None, parts.port
     except (AttributeError, TypeError, ValueError):
         scheme, host, port, parts = "", None, None, None
     if scheme not in DEFAULT_PORTS or not host or parts.path.strip("/") or parts.query or parts.fragment:
