@@ -155,6 +155,34 @@ async def test_an_interim_answer_ends_no_upload(play: Play, engine: str) -> None
     assert server.received.endswith(b"0\r\n\r\n")
 
 
+async def test_a_server_may_answer_while_it_reads(play: Play, engine: str) -> None:
+    told = threading.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"first"
+        # The answer has begun, and is not whole.
+        assert await eventually(told.is_set)
+        await anyio.sleep(0.1)
+        yield b"second"
+
+    begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"
+    server = play([[begun, told.set], b"3\r\nall\r\n0\r\n\r\n", answer(b"next")], early=True)
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        assert await client.request({"method": "POST", "path": "/", "content": body()}) == b"halfall"
+        assert await client.request(None) == b"next"
+    assert b"second" in server.received
+    assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize("status", ["200 OK", "413 Too Large"])
+async def test_an_answer_that_ends_with_its_connection_is_whole_then(play: Play, engine: str, status: str) -> None:
+    body = Body(b"first")
+    server = play([[answer(b"enough", status, length=False), "close"]], early=True)
+    async with Pynector(base_url=server.url, http_engine=engine, raise_for_status=False) as client:
+        assert await client.request({"method": "POST", "path": "/", "content": body}) == b"enough"
+    assert await eventually(lambda: body.ended.is_set() or not body.begun)
+
+
 @pytest.mark.parametrize("end", ["close", "reset"])
 async def test_a_server_that_goes_away_ends_an_upload(play: Play, engine: str, end: str) -> None:
     body = Body(b"first")

@@ -135,7 +135,9 @@ class HttpxEngine:
         if self._cookies is not None:
             request = self._cookies.added_to(request)
         body = request.body
-        run.upload = None if body is None or isinstance(body, bytes) else Upload(body, request.size)
+        run.upload = None
+        if body is not None and not isinstance(body, bytes):
+            run.upload = Upload(body, request.size, Writing(request.method))
         if request.auth is None:
             content = body if run.upload is None else run.upload
             message = to_httpcore(request.method, request.url, fields_of(request), content, run.progress.trace)
@@ -184,7 +186,7 @@ class HttpxEngine:
     async def _transmit(self, run: Run, message: Any, url: URL) -> HttpxStream:
         """Send one message, and give its response."""
         pool = await self._routes.pool(url)
-        writing = Writing() if run.upload is not None or _is_long(run.request.body) else None
+        writing = Writing(message.method.decode()) if run.upload is not None or _is_long(run.request.body) else None
         run.progress.begin(message.method, writing)
         try:
             if writing is None:

@@ -1,7 +1,7 @@
 """The sockets below httpcore: they are never left open, and while a request is written they are read ahead.
 
-httpcore reads no answer before it has written the whole request, unless writing fails. So where an answer comes before
-that, writing is made to fail.
+httpcore reads no answer before it has written the whole request, unless writing fails. So where the answer is there
+before that, writing is made to fail.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ from ..hosts import server_name
 from ..names import no_connection
 from ..sockets import SocketOption, set_options_of
 from ..tls import tls_problem
+from .httpx_early import MOST_AHEAD, EarlyAnswer
 from .httpx_module import httpcore
 
 Result = TypeVar("Result")
-
-# What may come before a final answer: informational ones (bytes).
-MOST_AHEAD = 1 << 17
 
 READ_AT_ONCE = 1 << 16
 
@@ -38,7 +36,7 @@ EXPECTED = (httpcore.NetworkError, httpcore.TimeoutException, OSError)
 
 
 class Answered(httpcore.WriteError):
-    """The answer has begun before the request was written whole."""
+    """The answer was there before the request was written whole."""
 
 
 class NotConnected(Exception):
@@ -60,12 +58,16 @@ class NotConnected(Exception):
 class Writing:
     """A request that is being written, and the answer that is waited for meanwhile.
 
+    Args:
+        method: The request's method.
+
     Attributes:
         begun: Whether its first bytes are the next that this task writes.
-        answered: Whether a final answer has begun, or none can come any more.
+        answered: Whether nothing more of it needs to be sent: its answer is there, or none can come any more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, method: str) -> None:
+        self._answer = EarlyAnswer(method)
         self.begun = False
         self.answered = False
         self._stream: Stream | None = None
@@ -119,9 +121,8 @@ class Writing:
             with self._watch:
                 await self._found.wait()
                 assert self._stream is not None
-                await self._stream.read_ahead()
-                self.answered = True
-                if self._work is not None:
+                self.answered = await self._stream.read_ahead(self._answer.take)
+                if self.answered and self._work is not None:
                     self._work.cancel()
         finally:
             self._over.set()
@@ -171,7 +172,7 @@ class Stream(httpcore.AsyncNetworkStream):
         self._inner = inner
         self._network = network
         self._writing: Writing | None = None
-        self._ahead = b""
+        self._ahead = bytearray()
         self._ended: Exception | bool = False
         self._until = math.inf
         network.open.add(self)
@@ -193,7 +194,8 @@ class Stream(httpcore.AsyncNetworkStream):
             writing, self._writing = self._writing, None
             await writing.end()
         if self._ahead:
-            piece, self._ahead = self._ahead[:max_bytes], self._ahead[max_bytes:]
+            piece = bytes(self._ahead[:max_bytes])
+            del self._ahead[:max_bytes]
             return piece
         if isinstance(self._ended, Exception):
             raise self._ended
@@ -203,16 +205,19 @@ class Stream(httpcore.AsyncNetworkStream):
         """Take note of how long the server keeps it open from now on, when nothing is under way."""
         self._until = anyio.current_time() + seconds - MARGIN
 
-    async def read_ahead(self) -> None:
-        """Read until a final answer has begun, or none can come any more."""
-        while not self._ended and not is_final(self._ahead) and len(self._ahead) < MOST_AHEAD:
+    async def read_ahead(self, is_enough: Callable[[bytes], bool]) -> bool:
+        """Read until a function that is given each piece, b"" at the end, says it is enough; say whether it did."""
+        while len(self._ahead) < MOST_AHEAD:
             try:
                 piece = await self._inner.read(READ_AT_ONCE)
             except Exception as error:
                 self._ended = error
-            else:
-                self._ahead += piece
-                self._ended = not piece
+                return True
+            self._ahead += piece
+            self._ended = not piece
+            if is_enough(piece) or self._ended:
+                return True
+        return False
 
     async def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
@@ -301,14 +306,3 @@ class Network(httpcore.AsyncNetworkBackend):
         """Close what is open."""
         for stream in list(self.open):
             await stream.aclose()
-
-
-def is_final(data: bytes) -> bool:
-    """Say whether data begins with an answer that is not informational, or with what is no HTTP/1 at all."""
-    data = data.lstrip(b"\r\n")
-    while data.startswith(b"HTTP/1.") and data[9:10] == b"1" and data[9:12] != b"101":
-        _, blank, data = data.partition(b"\r\n\r\n")
-        if not blank:
-            return False
-        data = data.lstrip(b"\r\n")
-    return len(data) > 9 or not b"HTTP/1.".startswith(data[:7])

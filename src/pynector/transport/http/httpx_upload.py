@@ -24,15 +24,16 @@ class Upload:
     Args:
         body: Gives bytes.
         length: How many bytes there must be, or None for any number.
+        writing: The writing that it is part of.
 
     Attributes:
         failure: What the iterator raised.
-        writing: The writing that it is part of.
+        writing: See above; another one each time that it is sent.
     """
 
-    def __init__(self, body: AsyncIterable[bytes], length: int | None) -> None:
+    def __init__(self, body: AsyncIterable[bytes], length: int | None, writing: Writing) -> None:
         self.failure: Exception | None = None
-        self.writing = Writing()
+        self.writing = writing
         self._body = body
         self._length = length
         self._pieces: AsyncGenerator[bytes, None] | None = None
