@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ class Arrival:
         is_whole: Whether all of it came.
         executed: Whether it was executed.
         answered: How much of the answer was written: "", "part" or "whole".
+        time: When it came, in seconds on the clock that `time.monotonic` reads.
     """
 
     key: int
@@ -36,6 +38,7 @@ class Arrival:
     is_whole: bool = False
     executed: bool = False
     answered: str = ""
+    time: float = field(default_factory=time.monotonic)
 
     def __str__(self) -> str:
         came = "all" if self.is_whole else f"{self.head} head, {len(self.body)} bytes of the body"
@@ -43,7 +46,7 @@ class Arrival:
         answered = f"answered {self.answered}" if self.answered else "not answered"
         return (
             f"hop {self.hop} attempt {self.attempt} {self.method} on connection {self.connection}: "
-            f"{came}; {done}; {answered}; {self.act}"
+            f"{came}; {done}; {answered}; at {self.time:.3f} s; {self.act}"
         )
 
 

@@ -27,6 +27,11 @@ WINDOW = 60
 
 # A round that has not ended by then never does; what is left of one goes away by then (seconds).
 ROUND_PATIENCE = 120.0
+
+# Nothing that a server does makes a round of no requests take longer than this (seconds), and a busy machine sends
+# that many a second.
+STALL = 10.0
+SLOWEST = 20.0
 PATIENCE = 10.0
 
 # Who opens a client of a server that refuses some connections tries that often.
@@ -149,7 +154,10 @@ class Trial(ABC):
         outcomes: dict[int, Outcome] = {}
         with anyio.move_on_after(ROUND_PATIENCE) as scope:
             await self.send(client, calls, outcomes)
-        self.verdict.seconds += time.monotonic() - started
+        took = time.monotonic() - started
+        self.verdict.seconds += took
+        if took > STALL + len(calls) / SLOWEST:
+            self._blame(f"a round took {took:.1f} s; what came last:\n{self._latest(calls)}")
         if scope.cancelled_caught:
             self._blame(f"a round did not end in {ROUND_PATIENCE:g} s: {client.stats()}")
         if not await self.server.quiet():
@@ -161,6 +169,11 @@ class Trial(ABC):
         self.ledger.complaints.clear()
         self.server.errors.clear()
         self.ledger.settle(keys[-1])
+
+    def _latest(self, calls: list[Any]) -> str:
+        arrivals = [arrival for call in calls for arrival in self.ledger.row(call.key).arrivals]
+        arrivals.sort(key=lambda arrival: arrival.time)
+        return "\n".join(f"  {arrival.key}: {arrival}" for arrival in arrivals[-5:])
 
     async def _see_pool(self, client: Pynector) -> None:
         """See that no connection is busy and nothing waits."""

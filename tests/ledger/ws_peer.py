@@ -192,8 +192,7 @@ class Conversation:
         if act.breaks == "answer":
             part = data[: int(act.at * len(data))]
             arrival.answered = "whole" if part == data else "part"
-            await self._write(part, act)
-            await self._stop(act)
+            await self._stop(act, part)
             return
         arrival.answered = "whole"
         if act.is_twice:
@@ -213,12 +212,13 @@ class Conversation:
             if not self._is_over:
                 await self._wire.write(cut(data, _places(act, data)), act.pace if act else 0.0)
 
-    async def _stop(self, act: Reply) -> None:
-        """End the connection."""
+    async def _stop(self, act: Reply, part: bytes = b"") -> None:
+        """End the connection, after a part of a message: nothing may come between them."""
         async with self._writing:
             if self._is_over:
                 return
             self._is_over = True
+            await self._wire.write(cut(part, _places(act, part)), act.pace)
             if act.how == "farewell":
                 await self._wire.write([farewell(act.code, "enough")])
             elif act.how == "garbage":

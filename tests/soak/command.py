@@ -1,4 +1,4 @@
-"""Sends HTTP and WebSocket requests through servers that break off wherever they can, and looks for lines not flat.
+"""Sends HTTP and WebSocket requests through servers that break off wherever they can, for as long as one likes.
 
 The exit status is 1 if memory grows by more than 1% after the first two minutes, descriptors grow, or a request does
 not end as it should; what the ledger server saw of that is told.
