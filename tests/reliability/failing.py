@@ -98,6 +98,18 @@ def called(owner: Any, name: str, trip: Trip) -> AbstractContextManager[Any]:
     return patch.object(owner, name, tripping)
 
 
+def awaited(owner: Any, name: str, trip: Trip) -> AbstractContextManager[Any]:
+    """Have a coroutine function call `trip` before; as any, it fails when it is awaited."""
+    call = getattr(owner, name)
+
+    @wraps(call)
+    async def tripping(*args: Any, **options: Any) -> Any:
+        trip()
+        return await call(*args, **options)
+
+    return patch.object(owner, name, tripping)
+
+
 class _Tripping:
     """Stands before an object: each method that is called calls `trip` before."""
 
@@ -132,16 +144,16 @@ def _all(*patches: AbstractContextManager[Any]) -> ExitStack:
 def resolver(loop: SteppedLoop, trip: Trip) -> Any:
     if loop.name == "trio":
         return _all(
-            called(trio._highlevel_open_tcp_stream, "getaddrinfo", trip), called(trio.socket, "getaddrinfo", trip)
+            awaited(trio._highlevel_open_tcp_stream, "getaddrinfo", trip), awaited(trio.socket, "getaddrinfo", trip)
         )
-    return called(type(asyncio.get_running_loop()), "getaddrinfo", trip)
+    return awaited(type(asyncio.get_running_loop()), "getaddrinfo", trip)
 
 
 def connecting(loop: SteppedLoop, trip: Trip) -> Any:
     if loop.name == "trio":
-        return called(trio._socket._SocketType, "connect", trip)
+        return awaited(trio._socket._SocketType, "connect", trip)
     kind = type(asyncio.get_running_loop())
-    return _all(called(kind, "sock_connect", trip), called(kind, "create_connection", trip))
+    return _all(awaited(kind, "sock_connect", trip), awaited(kind, "create_connection", trip))
 
 
 def context(loop: SteppedLoop, trip: Trip) -> Any:
@@ -183,7 +195,7 @@ def decoder(loop: SteppedLoop, trip: Trip) -> Any:
 def writing(loop: SteppedLoop, trip: Trip) -> Any:
     """Those of a transport; the class of uvloop's cannot be changed."""
     if loop.name == "trio":
-        return _all(*(called(trio.SocketStream, name, trip) for name in ("send_all", "receive_some")))
+        return _all(*(awaited(trio.SocketStream, name, trip) for name in ("send_all", "receive_some")))
     selector = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
     secure = asyncio.sslproto._SSLProtocolTransport  # type: ignore[attr-defined]
     names = ("write", "writelines")
