@@ -67,6 +67,9 @@ class Fails(Disturbance):
     def counted(self, loop: SteppedLoop) -> Steps:
         return self._steps
 
+    def tripping(self, loop: SteppedLoop) -> Callable[[], object]:
+        return self._steps.tick if self._install is nothing else lambda: None
+
     @contextmanager
     def installed(self, loop: SteppedLoop) -> Iterator[None]:
         with self._install(loop, self._steps.tick):
@@ -193,13 +196,17 @@ def decoder(loop: SteppedLoop, trip: Trip) -> Any:
 
 
 def writing(loop: SteppedLoop, trip: Trip) -> Any:
-    """Those of a transport; the class of uvloop's cannot be changed."""
+    """Give bytes to a transport; the class of uvloop's cannot be changed."""
     if loop.name == "trio":
-        return _all(*(awaited(trio.SocketStream, name, trip) for name in ("send_all", "receive_some")))
-    selector = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
-    secure = asyncio.sslproto._SSLProtocolTransport  # type: ignore[attr-defined]
-    names = ("write", "writelines")
-    return _all(*(called(kind, name, trip) for kind in (selector, secure) for name in names))
+        return awaited(trio.SocketStream, "send_all", trip)
+    transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+    return _all(*(called(transport, name, trip) for name in ("write", "writelines")))
+
+
+def writing_over_tls(loop: SteppedLoop, trip: Trip) -> Any:
+    """Give bytes to a transport of asyncio's over TLS."""
+    transport = asyncio.sslproto._SSLProtocolTransport  # type: ignore[attr-defined]
+    return _all(*(called(transport, name, trip) for name in ("write", "writelines")))
 
 
 def completion(loop: SteppedLoop, trip: Trip) -> Any:
