@@ -38,6 +38,10 @@ class Disturbance:
         """Return what counts the steps at which it may be done."""
         return loop.steps
 
+    def tripping(self, loop: SteppedLoop) -> Callable[[], object]:
+        """Return what the caller's own code calls in a scenario."""
+        return self.counted(loop).tick
+
     @contextmanager
     def installed(self, loop: SteppedLoop) -> Iterator[None]:
         """Make ready for it, before anything is made that it is done to."""

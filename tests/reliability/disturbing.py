@@ -169,7 +169,7 @@ class Sweep:
         return [told for told in heard if self._how.heard is None or self._how.heard not in told]
 
     def _begin(self) -> Run:
-        stage = Stage(self._servers, next(_marks), self._how.counted(self._loop).tick)
+        stage = Stage(self._servers, next(_marks), self._how.tripping(self._loop))
         stage.client = self._scenario.make_client(self._carrier, stage)
         return Run(self._loop, self._scenario, stage, self._how)
 

@@ -67,6 +67,9 @@ class Fails(Disturbance):
     def counted(self, loop: SteppedLoop) -> Steps:
         return self._steps
 
+    def tripping(self, loop: SteppedLoop) -> Callable[[], object]:
+        return self._steps.tick if self._install is nothing else lambda: None
+
     @contextmanager
     def installed(self, loop: SteppedLoop) -> Iterator[None]:
         with self._install(loop, self._steps.tick):
@@ -94,6 +97,18 @@ def called(owner: Any, name: str, trip: Trip) -> AbstractContextManager[Any]:
     def tripping(*args: Any, **options: Any) -> Any:
         trip()
         return call(*args, **options)
+
+    return patch.object(owner, name, tripping)
+
+
+def awaited(owner: Any, name: str, trip: Trip) -> AbstractContextManager[Any]:
+    """Have a coroutine function call `trip` before; as any, it fails when it is awaited."""
+    call = getattr(owner, name)
+
+    @wraps(call)
+    async def tripping(*args: Any, **options: Any) -> Any:
+        trip()
+        return await call(*args, **options)
 
     return patch.object(owner, name, tripping)
 
@@ -132,16 +147,16 @@ def _all(*patches: AbstractContextManager[Any]) -> ExitStack:
 def resolver(loop: SteppedLoop, trip: Trip) -> Any:
     if loop.name == "trio":
         return _all(
-            called(trio._highlevel_open_tcp_stream, "getaddrinfo", trip), called(trio.socket, "getaddrinfo", trip)
+            awaited(trio._highlevel_open_tcp_stream, "getaddrinfo", trip), awaited(trio.socket, "getaddrinfo", trip)
         )
-    return called(type(asyncio.get_running_loop()), "getaddrinfo", trip)
+    return awaited(type(asyncio.get_running_loop()), "getaddrinfo", trip)
 
 
 def connecting(loop: SteppedLoop, trip: Trip) -> Any:
     if loop.name == "trio":
-        return called(trio._socket._SocketType, "connect", trip)
+        return awaited(trio._socket._SocketType, "connect", trip)
     kind = type(asyncio.get_running_loop())
-    return _all(called(kind, "sock_connect", trip), called(kind, "create_connection", trip))
+    return _all(awaited(kind, "sock_connect", trip), awaited(kind, "create_connection", trip))
 
 
 def context(loop: SteppedLoop, trip: Trip) -> Any:
@@ -181,13 +196,17 @@ def decoder(loop: SteppedLoop, trip: Trip) -> Any:
 
 
 def writing(loop: SteppedLoop, trip: Trip) -> Any:
-    """Those of a transport; the class of uvloop's cannot be changed."""
+    """Give bytes to a transport; the class of uvloop's cannot be changed."""
     if loop.name == "trio":
-        return _all(*(called(trio.SocketStream, name, trip) for name in ("send_all", "receive_some")))
-    selector = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
-    secure = asyncio.sslproto._SSLProtocolTransport  # type: ignore[attr-defined]
-    names = ("write", "writelines")
-    return _all(*(called(kind, name, trip) for kind in (selector, secure) for name in names))
+        return awaited(trio.SocketStream, "send_all", trip)
+    transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+    return _all(*(called(transport, name, trip) for name in ("write", "writelines")))
+
+
+def writing_over_tls(loop: SteppedLoop, trip: Trip) -> Any:
+    """Give bytes to a transport of asyncio's over TLS."""
+    transport = asyncio.sslproto._SSLProtocolTransport  # type: ignore[attr-defined]
+    return _all(*(called(transport, name, trip) for name in ("write", "writelines")))
 
 
 def completion(loop: SteppedLoop, trip: Trip) -> Any:

@@ -25,6 +25,7 @@ from failing import (
     resolver,
     tls,
     writing,
+    writing_over_tls,
 )
 from scenarios import SCENARIOS
 from stage import Scenario, Servers, runs
@@ -53,7 +54,8 @@ CALLS: list[tuple[str, Install, tuple[type[BaseException], ...], tuple[str, ...]
     ("tls", tls, (ssl.SSLError,), OVER_TLS),
     ("parser", parser, (OddError,), (*REQUESTS, "compressed", "long_body", *MESSAGES)),
     ("decoder", decoder, (zlib.error, OddError), ("compressed", "stream_compressed")),
-    ("transport", writing, (OSError, OddError), (*REQUESTS, "stream_half", *MESSAGES)),
+    ("transport", writing, (OSError, OddError), (*REQUESTS, *MESSAGES)),
+    ("transport over TLS", writing_over_tls, (OSError, OddError), OVER_TLS),
     ("completion", completion, (OddError,), (*REQUESTS, "batch_that_fails", *MESSAGES)),
     ("caller", nothing, (OddError, OddEnd), BY_CALLER),
 ]
@@ -71,7 +73,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
             carriers = scenario.carriers if scenario.name in names else ()
             for carrier, loop, error in product(carriers, LOOPS, errors):
                 # The class of uvloop's transports cannot be changed.
-                if runs(carrier, loop) and not (called == "transport" and loop == "uvloop"):
+                if runs(carrier, loop) and not (called.startswith("transport") and loop == "uvloop"):
                     how = Fails(called, install, error, matters)
                     name = f"{called}-{error.__name__}-{scenario.name}-{carrier}-{loop}"
                     yield name.replace(" ", "_"), (scenario, carrier, loop, how)
