@@ -158,6 +158,8 @@ class Connection(ChannelCore):
         if not self._leaving:
             self._leaving = True
             self.link.keep()
+            # What has come of a message is nobody's.
+            self._assembler = Assembler(self._options.max_message_bytes)
             self._set_timer(CLOSE_PATIENCE, self.abort)
             self._pool.retire(self)
             # Or its end would not be seen.
@@ -297,7 +299,8 @@ class Connection(ChannelCore):
 
     def _refuse(self, problem: ConnectError) -> None:
         if not self._ready.is_set():
-            self._refused = problem
+            # The frames that it was raised in hold the server's answer.
+            self._refused = problem.with_traceback(None)
             self._ready.set()
             self.transport.abort()
 
