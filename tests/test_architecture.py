@@ -31,7 +31,7 @@ BELOW = {
     "unraisable": set(),
     "telemetry": {"errors", "transport", "unraisable"},
     "_speedups": set(),
-    "transport": {"_speedups", "_version", "config", "errors", "runtime", "unraisable"},
+    "transport": {"_speedups", "_version", "config", "errors", "retry", "runtime", "unraisable"},
     "endings": {"errors", "transport"},
     "batch": {"_speedups", "config", "endings", "errors", "runtime", "telemetry", "transport"},
     "session": {"_speedups", "batch", "endings", "errors", "runtime", "stats", "transport"},

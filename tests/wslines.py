@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import partial
 from typing import Any
 
 from websockets.frames import Frame, Opcode
@@ -11,6 +12,7 @@ from websockets.protocol import Protocol, Side, State
 
 from pynector.transport.websocket import Message
 from pynector.transport.websocket.connection import Connection
+from pynector.transport.websocket.credentials import Fields
 from pynector.transport.websocket.loops import Loop
 from pynector.transport.websocket.options import WebSocketOptions
 from pynector.transport.websocket.pool import ConnectionPool
@@ -32,6 +34,17 @@ class StillLoop(Loop):
 
     def spawn(self, job: Any) -> None:
         assert self.may_spawn
+
+    def call_from_anywhere(self, call: Any, *args: Any) -> None:
+        self.calls.append(partial(call, *args))
+
+    def keep(self, kept: Any) -> Any:
+        return StillTimer()
+
+    def is_over(self) -> bool:
+        return True
+
+    def _complain(self, said: str, error: BaseException) -> None: ...
 
     def complain(self, said: str, error: BaseException) -> None:
         raise error
@@ -94,7 +107,7 @@ class Line:
         self.heard: list[Message] = []
         known = WebSocketOptions({"url": "ws://a/", "on_message": self.heard.append, "trust_env": False, **options})
         self.pool = ConnectionPool(known, self.loop, lambda event, host, port: None)
-        self.connection = Connection(self.pool, known, self.loop, known.correlation.matcher())
+        self.connection = Connection(self.pool, known, self.loop, known.correlation.matcher(), Fields([]))
         self.connection.ended = self.connection._ready = Flag()  # type: ignore[assignment]
         self.wire = Wire()
         self.connection.connection_made(self.wire)  # type: ignore[arg-type]

@@ -115,7 +115,14 @@ class TransportError(_Progress):
 
 
 class ConnectError(TransportError, ConnectionError):
-    """No connection could be made: name not found, refused, unreachable, TLS handshake failed."""
+    """No connection could be made: name not found, refused, unreachable, TLS handshake failed.
+
+    Attributes:
+        response: What the server answered a WebSocket handshake with that it refused, else None. It has `status_code`
+            and `headers`.
+    """
+
+    response: StatusResponse | None = None
 
 
 class ConnectionLost(TransportError, ConnectionError):

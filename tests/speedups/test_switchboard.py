@@ -78,7 +78,10 @@ class Board(SwitchboardCore):
     def pushed(self, payload: bytes, is_text: bool) -> None:
         self.news.append(payload)
 
-    def confused(self, error: Exception) -> None:
+    def unwanted(self) -> None:
+        pass
+
+    def complain(self, said: str, error: Exception) -> None:
         self.news.append(str(error).encode())
 
     def response(self, payload: bytes, is_text: bool) -> Any:

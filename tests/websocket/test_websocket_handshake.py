@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pynector import ConfigurationError, ConnectError
+from pynector.transport.http.headers import header_pairs
 from pynector.transport.websocket.options import WebSocketOptions
 from pynector.transport.websocket.protocol import opened
 from wsservers import Url, client, listening
@@ -21,7 +22,8 @@ WRONG = (
 
 
 def request(**options: Any) -> list[bytes]:
-    protocol = opened(WebSocketOptions({"url": "ws://example.com/", "trust_env": False, **options}))
+    known = WebSocketOptions({"url": "ws://example.com/", "trust_env": False, **options})
+    protocol = opened(known, header_pairs(options.get("headers"), "headers"))
     return b"".join(protocol.data_to_send()).split(b"\r\n")
 
 

@@ -8,6 +8,7 @@ cdef Py_ssize_t FEW
 
 @cython.final
 cdef class Alarm:
+    cdef object __weakref__
     cdef object _clock
     cdef object _call_at
     cdef object _late

@@ -20,7 +20,7 @@ class Alarm:
         late: Gets each request that has not ended at its deadline.
     """
 
-    __slots__ = ("_call_at", "_clock", "_entries", "_late", "_most", "_number", "_timer", "_when")
+    __slots__ = ("__weakref__", "_call_at", "_clock", "_entries", "_late", "_most", "_number", "_timer", "_when")
 
     def __init__(self, clock: Any, call_at: Any, late: Any) -> None:
         self._clock = clock

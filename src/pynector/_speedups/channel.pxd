@@ -19,6 +19,7 @@ cdef class ChannelCore
 cdef class Hub:
     cpdef object message(self, ChannelCore channel, bytes payload, bint is_text)
     cpdef object pump(self)
+    cpdef object complain(self, str said, object error)
 
 
 cdef class ChannelCore:
@@ -37,6 +38,7 @@ cdef class ChannelCore:
     cdef public bint is_within
     cdef public bint writable
     cdef public double heard
+    cdef public double written
     cdef FrameScanner _scanner
     cdef bytes _keys
     cdef Py_ssize_t _next_key
@@ -53,7 +55,7 @@ cdef class ChannelCore:
     cpdef object send(self, Pending pending)
     cdef object _queue(self, bytes data)
     cpdef object say(self, bytes data)
-    @cython.locals(out=list)
+    @cython.locals(out=list, data=bytes)
     cpdef object write_out(self)
     @cython.locals(parts=list)
     cdef bytes _joined(self)
@@ -63,6 +65,7 @@ cdef class ChannelCore:
     cdef object _read_frames(self, bytes data)
     cdef object _leave_broken(self, bytes data)
     cpdef object take(self, bytes payload, bint is_text)
+    cpdef object broken(self, object error)
     cpdef object leave(self, bytes data)
     cpdef object refuse_text(self, bytes payload)
     cpdef object refuse_frame(self, bytes begin)

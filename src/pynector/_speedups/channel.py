@@ -40,6 +40,10 @@ class Hub:
         """Take note that a channel may take requests again."""
         raise NotImplementedError
 
+    def complain(self, said: str, error: Any) -> None:
+        """Take what was raised where nobody can be told of it."""
+        raise NotImplementedError
+
 
 class ChannelCore:
     """The plain messages of one connection.
@@ -62,6 +66,7 @@ class ChannelCore:
         is_within: Whether a message in fragments has begun and not ended.
         writable: Whether the peer takes what is sent.
         heard: When something came last, on the event loop's clock in seconds.
+        written: How many bytes the transport was given.
     """
 
     __slots__ = (
@@ -88,6 +93,7 @@ class ChannelCore:
         "matcher",
         "transport",
         "writable",
+        "written",
     )
 
     def __init__(
@@ -107,6 +113,7 @@ class ChannelCore:
         self.is_within = False
         self.writable = True
         self.heard = 0.0
+        self.written = 0
         self._scanner = FrameScanner()
         self._keys = b""
         self._next_key = 0
@@ -130,6 +137,7 @@ class ChannelCore:
 
         Raises:
             ConfigurationError: If its answer could not be told from another's. Nothing was sent.
+            Exception: If an extension cannot say it; then it is the subclass's to end the connection.
         """
         frame: Any = None
         if self.is_plain:
@@ -142,6 +150,7 @@ class ChannelCore:
         if not pending.one_way:
             self.matcher.add(pending)
         pending.connection = self
+        pending.was_sent = True
         if frame is not None:
             self._queue(frame)
         else:
@@ -180,7 +189,13 @@ class ChannelCore:
         self._out = []
         self._out_size = 0
         if not self.transport.is_closing():
-            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+            try:
+                data = out[0] if len(out) == 1 else b"".join(out)
+                self.written += len(data)
+                self.transport.write(data)
+            except Exception as error:
+                # Or the next answer would be taken for that of a message that has not left.
+                self.broken(error)
 
     def pause_writing(self) -> None:
         """See asyncio.BaseProtocol."""
@@ -273,6 +288,10 @@ class ChannelCore:
 
     def framed(self, pending: Pending) -> list[bytes]:
         """Give the frames of a request where an extension has its part in them."""
+        raise NotImplementedError
+
+    def broken(self, error: Any) -> None:
+        """End the connection, for what was to be sent on it may have gone in part."""
         raise NotImplementedError
 
     def leave(self, data: bytes) -> None:

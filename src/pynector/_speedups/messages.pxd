@@ -11,16 +11,19 @@ cdef class Pending:
     cdef public bytes payload
     cdef public bint is_text
     cdef public object key
+    cdef public object taken
     cdef public bint as_response
     cdef public bint idempotent
     cdef public bint one_way
     cdef public Py_ssize_t repeats
     cdef public object connection
+    cdef public bint was_sent
     cdef public object error
 
     cpdef object cancel(self)
     cpdef object fail(self, object error)
     cpdef object succeed(self, object answer)
+    cdef object _end(self)
 
 
 cdef class Matcher:
@@ -30,6 +33,7 @@ cdef class Matcher:
     cpdef bint is_stuck(self) except -1
     cpdef list drain(self)
     cpdef Py_ssize_t size(self) except -1
+    cpdef object held(self)
 
 
 cdef class FifoMatcher(Matcher):

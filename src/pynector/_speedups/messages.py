@@ -1,7 +1,7 @@
 """Requests that are messages, and which of them an answer belongs to."""
 
 from collections import deque
-from typing import Any
+from typing import Any, Literal
 
 
 class Pending:
@@ -14,16 +14,19 @@ class Pending:
         token: What to call the completion with.
 
     Attributes:
-        hub, deadline, token: See above.
+        deadline, token: See above.
+        hub: See above; None once it has ended, for what the peer still owes an answer to keeps no client alive.
         completion: See above; None once it has ended or was given up.
         payload: Its message.
         is_text: Whether that is text.
         key: What its answer is found by, or None.
+        taken: The keys that nobody else may use, its own among them until it ends; None if that is not taken yet.
         as_response: Whether the answer is a Message.
         idempotent: Whether it may be sent again on another connection.
         one_way: Whether it ends when it is sent, for nothing answers it.
         repeats: How often it was sent again.
-        connection: What it was sent on, or None.
+        connection: What it was sent on, or None; None, too, once it has ended.
+        was_sent: Whether it was sent, on whatever connection.
         error: What its answer says that went wrong, or None.
     """
 
@@ -40,7 +43,9 @@ class Pending:
         "one_way",
         "payload",
         "repeats",
+        "taken",
         "token",
+        "was_sent",
     )
 
     def __init__(self, hub: Any, deadline: float, completion: Any, token: int) -> None:
@@ -51,36 +56,69 @@ class Pending:
         self.payload = b""
         self.is_text = False
         self.key: Any = None
+        self.taken: Any = None
         self.as_response = False
         self.idempotent = False
         self.one_way = False
         self.repeats = 0
         self.connection: Any = None
+        self.was_sent = False
         self.error: Any = None
+
+    @property
+    def sent(self) -> Literal["none", "full"]:
+        """How much of it may have left, over all connections it was sent on: "none" or "full"."""
+        return "full" if self.was_sent else "none"
 
     def cancel(self) -> None:
         """See Handle."""
         if self.completion is not None:
             self.completion = None
-            self.hub.given_up(self)
+            hub = self.hub
+            try:
+                hub.given_up(self)
+            except Exception as error:
+                hub.complain("a request could not be given up", error)
+            self._end()
 
     def fail(self, error: Any) -> None:
         """End it with an error, unless it has ended."""
         completion = self.completion
-        self.completion = None
-        # It may still be in a place of its own, or have a deadline.
-        self.payload = b""
+        hub = self.hub
+        self._end()
         if completion is not None:
-            completion.fail(self.token, error)
+            try:
+                completion.fail(self.token, error)
+            except Exception as problem:
+                # Those that come after it have their own answers.
+                hub.complain("a request's end was not taken", problem)
 
     def succeed(self, answer: Any) -> None:
         """End it with its answer, unless it has ended."""
         completion = self.completion
-        self.completion = None
-        # It may still be in a place of its own, or have a deadline.
-        self.payload = b""
+        hub = self.hub
+        self._end()
         if completion is not None:
-            completion.succeed(self.token, answer)
+            try:
+                completion.succeed(self.token, answer)
+            except Exception as problem:
+                hub.complain("an answer was not taken", problem)
+
+    def _end(self) -> None:
+        # It may still be in a place of its own, or have a deadline.
+        self.completion = None
+        self.payload = b""
+        self.connection = None
+        taken = self.taken
+        self.taken = None
+        hub = self.hub
+        self.hub = None
+        if taken is not None:
+            try:
+                taken.discard(self.key)
+            except Exception as error:
+                # A key of the user's own may do anything when it is compared.
+                hub.complain("a key could not be compared", error)
 
 
 class Matcher:
@@ -118,6 +156,10 @@ class Matcher:
 
     def size(self) -> int:
         """Say how many answers the peer owes."""
+        raise NotImplementedError
+
+    def held(self) -> Any:
+        """Give the collection that holds the requests, always the same one; it holds nothing else."""
         raise NotImplementedError
 
 
@@ -162,3 +204,7 @@ class FifoMatcher(Matcher):
     def size(self) -> int:
         """See Matcher."""
         return len(self._places)
+
+    def held(self) -> Any:
+        """See Matcher."""
+        return self._places

@@ -71,10 +71,10 @@ class SwitchboardCore(Hub):
                 self.prepare(pending, data, options)
             if self.closed:
                 raise self.closed_error(pending)
+            self._alarm.add(pending)
         except Exception as error:
             pending.fail(error)
             return None
-        self._alarm.add(pending)
         channel = None if self._waiting else self._free()
         if channel is None:
             self._waiting[pending] = None
@@ -102,6 +102,8 @@ class SwitchboardCore(Hub):
         try:
             channel.send(pending)
         except Exception as error:
+            if pending.connection is not None:
+                channel.broken(error)
             pending.fail(error)
             return
         if pending.one_way:
@@ -121,6 +123,8 @@ class SwitchboardCore(Hub):
         channel: ChannelCore = pending.connection
         if channel is None:
             self._waiting.pop(pending, None)
+            if not self._waiting:
+                self.unwanted()
         else:
             channel.matcher.give_up(pending)
             if self._waiting or channel.matcher.size() >= MOST_OWED:
@@ -131,10 +135,13 @@ class SwitchboardCore(Hub):
         """End a request whose deadline has passed."""
         completion = pending.completion
         pending.completion = None
+        error = self.late_error(pending)
         try:
             self.given_up(pending)
-        finally:
-            completion.fail(pending.token, self.late_error(pending))
+        except Exception as problem:
+            self.complain("a request could not be given up", problem)
+        pending.completion = completion
+        pending.fail(error)
 
     # What comes
 
@@ -147,12 +154,12 @@ class SwitchboardCore(Hub):
         try:
             pending = matcher.match(payload, is_text)
         except Exception as error:
-            self.confused(error)
+            self.complain("the correlation failed", error)
         if pending is None:
             self.pushed(payload, is_text)
         else:
             # Not so if it is an answer that nobody asked for.
-            channel.is_proven = channel.is_proven or pending.connection is channel
+            channel.is_proven = channel.is_proven or pending.was_sent
             self._answer(pending, payload, is_text)
         if self._waiting:
             self.pump()
@@ -181,12 +188,12 @@ class SwitchboardCore(Hub):
         """Take note that there are fewer connections than there should be, or that requests wait for one."""
         raise NotImplementedError
 
-    def pushed(self, payload: bytes, is_text: bool) -> None:
-        """Take a message of the peer's own."""
+    def unwanted(self) -> None:
+        """Take note that no request waits for a connection any more."""
         raise NotImplementedError
 
-    def confused(self, error: Exception) -> None:
-        """Take what a function of the user's own raised, which was to say whose answer a message is."""
+    def pushed(self, payload: bytes, is_text: bool) -> None:
+        """Take a message of the peer's own."""
         raise NotImplementedError
 
     def response(self, payload: bytes, is_text: bool) -> Any:

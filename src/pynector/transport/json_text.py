@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,3 +20,36 @@ def _encoder() -> Callable[[Any], str]:
 
 to_json = _encoder()
 """Give a value as JSON, without spaces; it raises TypeError, ValueError or RecursionError for what JSON cannot say."""
+
+
+# A string, brackets in a row, a colon, or anything else that is not a space or a comma.
+_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_PIECE = re.compile(rb"[\s,]*(" + _STRING + rb"|[\[\]{}]+|:|[^\s,:\"\[\]{}]+)", re.DOTALL)
+_SCALAR = re.compile(rb"\s*(" + _STRING + rb"|-?\d{1,18}(?=[\s,}]))", re.DOTALL)
+
+# The most bytes of a text that is looked through, for it is slow.
+_MOST = 1 << 20
+
+
+def scalar_of(text: bytes, name: str) -> str | int | None:
+    """Return a member of an object that as a whole cannot be read, if it is a str or an int; else None."""
+    name_in_json = json.dumps(name, ensure_ascii=False).encode()
+    depth, place, before = 0, 0, b""
+    while (found := _PIECE.match(text, place, _MOST)) is not None:
+        piece, place = found[1], found.end()
+        if piece == b":":
+            if depth == 1 and before == name_in_json:
+                return _scalar_at(text, place)
+        elif piece[0] in b"[]{}":
+            depth += piece.count(b"[") + piece.count(b"{") - piece.count(b"]") - piece.count(b"}")
+        before = piece
+    return None
+
+
+def _scalar_at(text: bytes, place: int) -> str | int | None:
+    found = _SCALAR.match(text, place)
+    try:
+        value: str | int | None = None if found is None else json.loads(found[1])
+    except ValueError:
+        return None
+    return value

@@ -22,19 +22,13 @@ from websockets.protocol import State
 from ..._speedups.channel import ChannelCore
 from ..._speedups.messages import Matcher, Pending
 from ...errors import ConnectError, PynectorError, Sent, WebSocketClosed
-from .loops import Loop, Timer
+from .credentials import Fields
+from .handshake import AnswerHead, no_handshake
+from .link import Link
+from .loops import Loop, Timer, weakly
 from .options import WebSocketOptions
-from .protocol import (
-    Assembler,
-    Problem,
-    broken,
-    closed,
-    no_handshake,
-    opened,
-    refusal,
-    too_long,
-    violation,
-)
+from .progress import upload
+from .protocol import Assembler, Problem, broken, closed, opened, too_long, violation
 
 if TYPE_CHECKING:
     from .pool import ConnectionPool
@@ -51,10 +45,8 @@ GRACE = 0.1
 # How long a connection that answered no request must have lasted not to be one that was lost at once (seconds).
 STEADY = 5.0
 
-END_OF_HEAD = b"\r\n\r\n"
 
-
-class Connection(ChannelCore, asyncio.Protocol):
+class Connection(ChannelCore):
     """A connection, from its handshake to its end.
 
     Args:
@@ -62,16 +54,24 @@ class Connection(ChannelCore, asyncio.Protocol):
         options: The transport's options.
         loop: The event loop.
         matcher: Knows whose answer a message is.
+        fields: Header fields of the handshake.
         attempt: Which attempt in a row to make a connection anew this is, from 1 on; 0 if it is none.
 
     Attributes:
         attempt: See above.
+        link: The protocol for the event loop's transport.
         since: When its handshake was made, on the event loop's clock in seconds.
         ended: Set when it has ended.
     """
 
     def __init__(
-        self, pool: ConnectionPool, options: WebSocketOptions, loop: Loop, matcher: Matcher, attempt: int = 0
+        self,
+        pool: ConnectionPool,
+        options: WebSocketOptions,
+        loop: Loop,
+        matcher: Matcher,
+        fields: Fields,
+        attempt: int = 0,
     ) -> None:
         most, in_flight = options.max_message_bytes, options.max_in_flight
         super().__init__(
@@ -87,18 +87,18 @@ class Connection(ChannelCore, asyncio.Protocol):
         self._options = options
         self._loop = loop
         self.attempt = attempt
+        self.link = Link(self, matcher.held(), *pool.awaited())
         self.since = 0.0
         self.ended = anyio.Event()
         self._ready = anyio.Event()
         self._refused: ConnectError | None = None
-        self._protocol = opened(options)
-        # The first bytes of the response, its status among them.
-        self._status = b""
-        # The end of what came of the response's head; None when all of it has come.
-        self._head: bytes | None = b""
+        self._protocol = opened(options, fields.pairs)
+        # That of the answer to the handshake, until all of it has come.
+        self._head: AnswerHead | None = AnswerHead()
         self._assembler = Assembler(most)
         self._timer: Timer | None = None
-        self._paused = False
+        # Set while nothing is read: then the event loop might not hold the transport, nor so what somebody waits for.
+        self._kept: Timer | None = None
         self._leaving = False
         self._aborted = False
         self._replaced = False
@@ -121,9 +121,20 @@ class Connection(ChannelCore, asyncio.Protocol):
     def _set_timer(self, delay: float, call: Callable[..., None], *args: Any) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._loop.time() + delay, call, *args)
+        self._timer = self._loop.call_at(self._loop.time() + delay, weakly(call), *args)
+
+    def __del__(self) -> None:
+        if self.transport is not None and not self.ended.is_set():
+            # A garbage collector may run in any thread.
+            self._loop.call_from_anywhere(_abandon, self.transport, self._timer, self._kept)
 
     # Sending
+
+    def broken(self, error: Exception) -> None:
+        """See ChannelCore."""
+        self._loop.complain("a message could not be written", error)
+        said = f"a message could not be written: {type(error).__name__}"
+        self._end_by(lambda sent: WebSocketClosed(said, code=1006, phase="write", sent=sent))
 
     def framed(self, pending: Pending) -> list[bytes]:
         """See ChannelCore."""
@@ -146,7 +157,10 @@ class Connection(ChannelCore, asyncio.Protocol):
         self.write_out()
         if not self._leaving:
             self._leaving = True
-            self._set_timer(CLOSE_PATIENCE, self.transport.abort)
+            self.link.keep()
+            # What has come of a message is nobody's.
+            self._assembler = Assembler(self._options.max_message_bytes)
+            self._set_timer(CLOSE_PATIENCE, self.abort)
             self._pool.retire(self)
             # Or its end would not be seen.
             self.resume()
@@ -164,37 +178,45 @@ class Connection(ChannelCore, asyncio.Protocol):
         """End the connection at once; what comes yet is nobody's."""
         self.is_open = False
         self._aborted = True
+        self.link.keep()
         if self.transport is not None:
             self.transport.abort()
 
     def replace(self) -> None:
         """End the connection, for it owes too many answers, and none that anybody waits for."""
         said = f"a connection was replaced that owed {self.matcher.size()} answers, none of them waited for"
-        self._problem = lambda sent: WebSocketClosed(said, code=1006, phase="headers", sent=sent)
         self._replaced = True
+        self._end_by(lambda sent: WebSocketClosed(said, code=1006, phase="headers", sent=sent))
+
+    def _end_by(self, problem: Problem) -> None:
+        self._problem = self._problem or problem
         self.abort()
         self._pool.retire(self)
 
     def pause(self) -> None:
         """Read no more: whoever takes the messages is behind."""
-        if not self._paused and not self.transport.is_closing():
-            self._paused = True
+        if self._kept is None and not self.transport.is_closing():
+            self._kept = self._loop.keep(self.transport)
             self.transport.pause_reading()
 
     def resume(self) -> None:
         """Read again."""
-        if self._paused:
-            self._paused = False
+        if self._kept is not None:
+            self._kept.cancel()
+            self._kept = None
             # The peer was not silent; nobody listened.
             self.heard = self._loop.time()
             if not self.transport.is_closing():
                 self.transport.resume_reading()
 
-    # asyncio's protocol
+    # asyncio's protocol, as far as the link calls it; the rest is ChannelCore's
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         self.transport = transport
+        if self._aborted:
+            self.transport.abort()
+            return
         for data in self._protocol.data_to_send():
             self.transport.write(data)
 
@@ -209,10 +231,9 @@ class Connection(ChannelCore, asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
         self.is_open = False
-        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
-        self.transport.close()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._kept):
+            if timer is not None:
+                timer.cancel()
         if self._protocol.state is not State.CLOSED:
             self._protocol.receive_eof()
         self._refuse(no_handshake(self._protocol, error))
@@ -227,10 +248,9 @@ class Connection(ChannelCore, asyncio.Protocol):
             return
         rest = b""
         if self._head is not None:
-            data, rest = self._split(self._head, data)
-            problem = None if self._head is not None else refusal(self._status)
-            if problem is not None:
-                # A body may follow, which may never end, and does not matter.
+            try:
+                data, rest = self._take_head(self._head, data)
+            except ConnectError as problem:
                 self._refuse(problem)
                 return
         self._protocol.receive_data(data)
@@ -238,17 +258,16 @@ class Connection(ChannelCore, asyncio.Protocol):
         if rest:
             (self.read if self.is_open else self.leave)(rest)
 
-    def _split(self, before: bytes, data: bytes) -> tuple[bytes, bytes]:
-        """Divide what comes during the handshake where the response's head ends: frames follow it."""
-        self._status = (self._status + data)[:12]
-        seen = before + data
-        end = seen.find(END_OF_HEAD)
-        if end < 0:
-            self._head = seen[1 - len(END_OF_HEAD) :]
-            return data, b""
-        self._head = None
-        end += len(END_OF_HEAD) - len(before)
-        return data[:end], data[end:]
+    def _take_head(self, head: AnswerHead, data: bytes) -> tuple[bytes, bytes]:
+        """Divide what comes during the handshake where the answer's head ends: frames follow it."""
+        data, rest = head.take(data)
+        if head.is_whole:
+            self._head = None
+            # If it is refused a body may follow, which may never end, and does not matter.
+            refusal = head.refusal(self._options.url)
+            if refusal is not None:
+                raise refusal
+        return data, rest
 
     def _events(self) -> None:
         for event in self._protocol.events_received():
@@ -280,7 +299,8 @@ class Connection(ChannelCore, asyncio.Protocol):
 
     def _refuse(self, problem: ConnectError) -> None:
         if not self._ready.is_set():
-            self._refused = problem
+            # The frames that it was raised in hold the server's answer.
+            self._refused = problem.with_traceback(None)
             self._ready.set()
             self.transport.abort()
 
@@ -310,8 +330,8 @@ class Connection(ChannelCore, asyncio.Protocol):
         self._protocol.fail(code)
         self._flush_protocol()
 
-    def loss(self, sent: Sent) -> PynectorError:
-        """Give the error of a request that this connection's end leaves without an answer."""
+    def loss(self, sent: Sent | None) -> PynectorError:
+        """Give the error of a request that this connection's end leaves without an answer, or with None its own."""
         if self._problem is not None:
             return self._problem(sent)
         return closed(self._protocol, sent)
@@ -323,29 +343,38 @@ class Connection(ChannelCore, asyncio.Protocol):
         if interval is None or not self.is_open:
             return
         silent = self._loop.time() - self.heard
-        if self._paused or silent < interval:
-            self._set_timer(interval if self._paused else interval - silent, self._keep_alive)
+        if self._kept is not None or silent < interval:
+            self._set_timer(interval if self._kept is not None else interval - silent, self._keep_alive)
             return
+        gone, is_waiting = upload(self.transport, self.written)
         self._protocol.send_ping(b"")
         self._flush_protocol()
         if patience is None:
             self._set_timer(interval, self._keep_alive)
         else:
-            self._set_timer(patience, self._listen_for_pong, self.heard, self.transport.get_write_buffer_size())
+            self._set_timer(patience, self._listen_for_pong, self.heard, gone, is_waiting)
 
-    def _listen_for_pong(self, heard: float, unsent: int, again: bool = False) -> None:
-        left = self.transport.get_write_buffer_size()
-        if self.heard > heard or self._paused:
+    def _listen_for_pong(self, heard: float, before: float, was_waiting: bool, again: bool = False) -> None:
+        if self.heard > heard or self._kept is not None:
             self._keep_alive()
             return
-        if left < unsent:
-            # The ping waits, or waited, behind a long message, which the peer takes.
-            self._set_timer(self._options.ping_timeout or 0.0, self._listen_for_pong, heard, left)
+        gone, is_waiting = upload(self.transport, self.written)
+        if was_waiting and gone > before:
+            # The ping waits, or waited, behind messages that the peer takes.
+            self._set_timer(self._options.ping_timeout or 0.0, self._listen_for_pong, heard, gone, is_waiting)
             return
         if not again:
             # Where this program was busy itself, the pong may be there and not be read yet.
-            self._set_timer(GRACE, self._listen_for_pong, heard, left, True)
+            self._set_timer(GRACE, self._listen_for_pong, heard, gone, is_waiting, True)
             return
         said = f"the peer did not answer a ping within {self._options.ping_timeout:g} s"
         self._problem = lambda sent: WebSocketClosed(said, code=1011, phase="headers", sent=sent)
         self.abort()
+
+
+def _abandon(transport: asyncio.Transport, *timers: Timer | None) -> None:
+    """End what belonged to a connection that was forgotten."""
+    for timer in timers:
+        if timer is not None:
+            timer.cancel()
+    transport.abort()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..._speedups.messages import FifoMatcher, Matcher, Pending
-from ...errors import ConfigurationError, PynectorError, RemoteError
+from ...errors import ConfigurationError, ProtocolError, PynectorError, RemoteError
+from ..json_text import scalar_of
 from .messages import Message, json_payload, payload_of
 
 KeyOf = Callable[[Any], Hashable]
@@ -44,39 +46,65 @@ class Fifo:
         return FifoMatcher()
 
 
+class Reading(NamedTuple):
+    """What a message says of whose answer it is.
+
+    Attributes:
+        key: The key of its request, or None.
+        error: The error it stands for, or None.
+        is_own: Whether it is the peer's own if nobody waits for its key.
+        is_anyones: Whether it answers the one request in flight, if there is just one, though it has no key.
+    """
+
+    key: Hashable
+    error: PynectorError | None = None
+    is_own: bool = False
+    is_anyones: bool = False
+
+
+OWN = Reading(None)
+"""What no request asked for."""
+
+
 class KeyMatcher(Matcher):
     """Requests by key.
 
     Args:
-        read: Gives the key of a message, None where it has none; the error it stands for, or None; and whether it is
-            the peer's own if nobody waits for its key.
+        read: Reads a message: its payload, and whether it is text.
         taken: The keys of what is in flight, on this connection and the client's others: what is sent again may come
             to be on another one.
     """
 
-    def __init__(
-        self, read: Callable[[bytes, bool], tuple[Hashable, PynectorError | None, bool]], taken: set[Hashable]
-    ) -> None:
+    def __init__(self, read: Callable[[bytes, bool], Reading], taken: set[Hashable]) -> None:
         self._read = read
         self._taken = taken
         self._by_key: dict[Hashable, Pending] = {}
+        # Requests that nobody waits for any more, and whose answer has not come.
+        self._given_up = 0
 
     def size(self) -> int:
         """See Matcher."""
         return len(self._by_key)
 
+    def held(self) -> dict[Hashable, Pending]:
+        """See Matcher."""
+        return self._by_key
+
     def add(self, pending: Pending) -> None:
         """See Matcher."""
-        if pending.key in self._taken:
-            raise ConfigurationError(f"a request with the key {pending.key!r} is in flight already")
-        self._taken.add(pending.key)
+        # What is sent again has its key since it was sent first.
+        if pending.taken is None:
+            if pending.key in self._taken:
+                raise ConfigurationError(f"a request with the key {pending.key!r} is in flight already")
+            self._taken.add(pending.key)
+            pending.taken = self._taken
         self._by_key[pending.key] = pending
 
     def give_up(self, pending: Pending) -> None:
         """See Matcher."""
         if self._by_key.get(pending.key) is pending:
             del self._by_key[pending.key]
-            self._taken.discard(pending.key)
+            self._given_up += 1
 
     def is_stuck(self) -> bool:
         """See Matcher."""
@@ -84,21 +112,25 @@ class KeyMatcher(Matcher):
 
     def match(self, payload: bytes, is_text: bool) -> Pending | None:
         """See Matcher."""
-        key, error, own = self._read(payload, is_text)
+        key, error, is_own, is_anyones = self._read(payload, is_text)
+        if key is None and is_anyones and len(self._by_key) == 1 and not self._given_up:
+            (key,) = self._by_key
         if key is None:
             return None
         pending = self._by_key.pop(key, None)
-        if pending is None:
-            return None if own else LATE
-        self._taken.discard(key)
-        pending.error = error
-        return pending
+        if pending is not None:
+            pending.error = error
+            return pending
+        if is_own:
+            return None
+        self._given_up = max(0, self._given_up - 1)
+        return LATE
 
     def drain(self) -> list[Pending]:
         """See Matcher."""
         pending = list(self._by_key.values())
-        self._taken.difference_update(self._by_key)
         self._by_key.clear()
+        self._given_up = 0
         return pending
 
 
@@ -140,23 +172,32 @@ class ById:
         """See Correlation."""
         return KeyMatcher(self._read, self._taken)
 
-    def _read(self, payload: bytes, is_text: bool) -> tuple[Hashable, PynectorError | None, bool]:
+    def _read(self, payload: bytes, is_text: bool) -> Reading:
         try:
             message = json.loads(payload)
-        except (ValueError, RecursionError):
-            return None, None, True
+        except (ValueError, RecursionError) as error:
+            return self._read_in_part(payload, error)
         if not isinstance(message, dict):
-            return None, None, True
+            return OWN
         key = message.get(self._id_key)
-        if isinstance(key, bool) or not (isinstance(key, (str, int)) or (isinstance(key, float) and key.is_integer())):
-            return None, None, True
-        error = message.get("error")
+        problem = remote_problem(message)
         asks = "method" in message
-        if asks and "jsonrpc" in message and "result" not in message and error is None:
+        if isinstance(key, bool) or not (isinstance(key, (str, int)) or (isinstance(key, float) and key.is_integer())):
+            return OWN if asks or key is not None or problem is None else Reading(None, problem, is_anyones=True)
+        if asks and problem is None and "jsonrpc" in message and "result" not in message:
             # In JSON-RPC a request of the peer's own, whose ids are its own, too.
-            return None, None, True
-        problem = remote_error(error) if error is not None and "result" not in message else None
-        return key, problem, asks
+            return OWN
+        return Reading(key, problem, asks)
+
+    def _read_in_part(self, payload: bytes, error: Exception) -> Reading:
+        """Read what Python's JSON refuses: it may have a number that is too long, be too deep, or be no JSON."""
+        said = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        problem = ProtocolError(f"the answer is JSON that cannot be read: {said}", phase="body", sent="full")
+        key = scalar_of(payload, self._id_key)
+        if key is not None:
+            return OWN if scalar_of(payload, "method") is not None else Reading(key, problem, is_own=True)
+        is_no_json = isinstance(error, (json.JSONDecodeError, UnicodeDecodeError))
+        return OWN if is_no_json else Reading(None, problem, is_anyones=True)
 
 
 class ByFunctions:
@@ -177,18 +218,41 @@ class ByFunctions:
         payload, is_text = payload_of(data)
         if one_way:
             return payload, is_text, None
-        key = self._of_request(data)
+        try:
+            key = called(self._of_request, data)
+            hash(key)
+        except Exception as error:
+            raise ConfigurationError(f"the correlation's functions failed: {type(error).__name__}") from error
         if key is None:
             raise ConfigurationError("the correlation's first function must give a key, not None")
-        hash(key)
         return payload, is_text, key
 
     def matcher(self) -> Matcher:
         """See Correlation."""
         return KeyMatcher(self._read, self._taken)
 
-    def _read(self, payload: bytes, is_text: bool) -> tuple[Hashable, PynectorError | None, bool]:
-        return self._of_message(Message(payload, is_text)), None, False
+    def _read(self, payload: bytes, is_text: bool) -> Reading:
+        return Reading(called(self._of_message, Message(payload, is_text)))
+
+
+def called(function: Callable[[Any], Any], argument: Any) -> Any:
+    """Call a function of the user's own. A cancellation out of it is nobody's but its own failure.
+
+    Raises:
+        Exception: What it raises.
+    """
+    try:
+        return function(argument)
+    except asyncio.CancelledError as error:
+        raise RuntimeError("it was cancelled") from error
+
+
+def remote_problem(message: dict[str, Any]) -> RemoteError | None:
+    """Give the error that an answer stands for, or None if it is a success."""
+    error = message.get("error")
+    if error is None or ("result" in message and (message["result"] is not None or not error)):
+        return None
+    return remote_error(error)
 
 
 def remote_error(error: Any) -> RemoteError:
@@ -199,6 +263,6 @@ def remote_error(error: Any) -> RemoteError:
     said = error.get("message")
     return RemoteError(
         f"the peer answered with error {code}: {said}" if isinstance(said, str) else "the peer answered with an error",
-        code=code if isinstance(code, int) else None,
+        code=code if isinstance(code, int) and not isinstance(code, bool) else None,
         data=error.get("data"),
     )

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import anyio
+
+from ...runtime import Runtime, cancellation_is_asked_for
+from ...unraisable import unraisable
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 
@@ -34,6 +40,18 @@ class Loop(ABC):
     time: Callable[[], float]
     call_soon: Callable[..., object]
 
+    def __init__(self) -> None:
+        self._runtime = Runtime.current()
+
+    def is_over(self) -> bool:
+        """Say whether nothing can run on it any more."""
+        return self._runtime.is_over()
+
+    @abstractmethod
+    def call_from_anywhere(self, call: Callable[..., Any], *args: Any) -> None:
+        """Call a function soon, in the loop's own thread; any thread may ask, and a garbage collector. Or, if the loop
+        is over, not at all."""
+
     @abstractmethod
     def call_at(self, when: float, call: Callable[..., Any], *args: Any) -> Timer:
         """Call a function at a time on its clock."""
@@ -43,22 +61,70 @@ class Loop(ABC):
         """Run a coroutine function. What it raises is told as `complain` tells it."""
 
     @abstractmethod
+    def keep(self, kept: Any) -> Timer:
+        """Keep an object alive until this timer is cancelled or the loop is closed."""
+
     def complain(self, said: str, error: BaseException) -> None:
-        """Tell of an error that no caller can be told of."""
+        """Tell of an error that no caller can be told of. It never raises."""
+        try:
+            self._complain(said, error)
+        except Exception as failure:
+            unraisable(failure)
+
+    @abstractmethod
+    def _complain(self, said: str, error: BaseException) -> None: ...
+
+
+def weakly(method: Callable[..., Any]) -> Callable[..., None]:
+    """Give a function that calls a method as long as its object lives, and does not keep that alive."""
+    target, name = weakref.ref(method.__self__), method.__name__  # type: ignore[attr-defined]
+
+    def call(*args: Any) -> None:
+        alive = target()
+        if alive is not None:
+            getattr(alive, name)(*args)
+
+    return call
+
+
+def cancellations() -> tuple[type[BaseException], ...]:
+    """Give the classes of cancellations: the running loop's, and asyncio's, which futures may raise anywhere."""
+    return anyio.get_cancelled_exc_class(), asyncio.CancelledError
+
+
+def failures() -> tuple[type[BaseException], ...]:
+    """Give the classes of what a function of somebody else's may raise that is its own failure."""
+    return Exception, *cancellations()
+
+
+def was_cancelled(error: BaseException) -> bool:
+    """Say whether an exception that was raised in this task is its own cancellation, which somebody asked for."""
+    return isinstance(error, anyio.get_cancelled_exc_class()) and cancellation_is_asked_for()
 
 
 class AsyncioLoop(Loop):
     """asyncio's loop, or one like it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
         self.loop = loop
         self.time = loop.time
         self.call_soon = loop.call_soon
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def call_from_anywhere(self, call: Callable[..., Any], *args: Any) -> None:
+        """See Loop."""
+        # It is closed, or was closed meanwhile.
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(call, *args)
+
     def call_at(self, when: float, call: Callable[..., Any], *args: Any) -> Timer:
         """See Loop."""
         return self.loop.call_at(when, call, *args)
+
+    def keep(self, kept: Any) -> Timer:
+        """See Loop."""
+        return self.loop.call_at(math.inf, _nothing, kept)
 
     def spawn(self, job: Job) -> None:
         """See Loop."""
@@ -67,8 +133,7 @@ class AsyncioLoop(Loop):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def complain(self, said: str, error: BaseException) -> None:
-        """See Loop."""
+    def _complain(self, said: str, error: BaseException) -> None:
         self.loop.call_exception_handler({"message": f"pynector: {said}", "exception": error})
 
 
@@ -78,9 +143,21 @@ class TrioLoop(Loop):
     def __init__(self) -> None:
         import trio
 
+        super().__init__()
         self._spawn: Any = trio.lowlevel.spawn_system_task
+        self._run_soon: Any = trio.lowlevel.current_trio_token().run_sync_soon
+        self._over: Any = trio.RunFinishedError
         self.time = trio.current_time
-        self.call_soon = trio.lowlevel.current_trio_token().run_sync_soon
+        self.call_soon = self._call_soon
+
+    def _call_soon(self, call: Callable[..., Any], *args: Any) -> None:
+        # trio keeps what it called last until it calls the next.
+        self._run_soon(_call_once, [(call, args)])
+
+    def call_from_anywhere(self, call: Callable[..., Any], *args: Any) -> None:
+        """See Loop."""
+        with contextlib.suppress(self._over):
+            self._call_soon(call, *args)
 
     def call_at(self, when: float, call: Callable[..., Any], *args: Any) -> Timer:
         """See Loop."""
@@ -94,12 +171,15 @@ class TrioLoop(Loop):
         self.spawn(ring)
         return timer
 
+    def keep(self, kept: Any) -> Timer:
+        """See Loop. What is to be kept are system tasks' own things, which trio keeps."""
+        return _TrioTimer(math.inf)
+
     def spawn(self, job: Job) -> None:
         """See Loop."""
         self._spawn(_told, job, self)
 
-    def complain(self, said: str, error: BaseException) -> None:
-        """See Loop."""
+    def _complain(self, said: str, error: BaseException) -> None:
         logging.getLogger("pynector").error(said, exc_info=error)
 
 
@@ -115,10 +195,21 @@ class _TrioTimer:
         return self._when
 
 
+def _nothing(kept: Any) -> None:
+    pass
+
+
+def _call_once(calls: list[tuple[Callable[..., Any], tuple[Any, ...]]]) -> None:
+    call, args = calls.pop()
+    call(*args)
+
+
 async def _told(job: Job, loop: Loop) -> None:
     try:
         await job()
-    except Exception as error:
+    except failures() as error:
+        if was_cancelled(error):
+            raise
         loop.complain("a task of the WebSocket transport failed", error)
 
 

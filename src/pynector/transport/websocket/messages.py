@@ -62,11 +62,14 @@ def payload_of(data: Any) -> tuple[bytes, bool]:
     """
     if isinstance(data, str):
         try:
-            return data.encode(), True
+            # Whatever a subclass makes of it.
+            return str.encode(data), True
         except UnicodeEncodeError as error:
             raise ConfigurationError(f"the message has characters that UTF-8 cannot say: {error.reason}") from error
+    if type(data) is bytes:
+        return data, False
     if isinstance(data, (bytes, bytearray, memoryview)):
-        return bytes(data), False
+        return _bytes_of(data), False
     if isinstance(data, (Mapping, list, tuple)):
         return json_payload(data), True
     raise ConfigurationError(f"a message must be str, bytes, a dict or a list, not {type(data).__name__}")
@@ -82,3 +85,13 @@ def json_payload(data: Any) -> bytes:
         return to_json(data).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"the message cannot be said in JSON: {error}") from error
+    except Exception as error:
+        # Out of an object of the user's own, or of a dict that another thread changes meanwhile.
+        raise ConfigurationError(f"the message cannot be said in JSON: {type(error).__name__}") from error
+
+
+def _bytes_of(data: bytes | bytearray | memoryview) -> bytes:
+    try:
+        return memoryview(data).tobytes()
+    except ValueError as error:
+        raise ConfigurationError(f"the message cannot be read: {error}") from error

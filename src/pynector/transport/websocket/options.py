@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,12 +23,16 @@ from ...config import (
 )
 from ...errors import ConfigurationError
 from ..hosts import resolvable
-from ..http.headers import header_pairs, is_token
+from ..http.headers import is_token
 from ..http.urls import names_host
 from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .correlation import ByFunctions, ById, Correlation, Fifo
+from .credentials import Credentials, checked_auth, checked_headers
 from .proxies import Proxy, checked_proxy, proxy_of_environment
+
+# From one address to one port of another.
+MOST_CONNECTIONS = 65535
 
 
 def _url(value: Any, where: str) -> str:
@@ -67,6 +72,8 @@ def _compression(value: Any, where: str) -> Any:
 
 def _correlation(value: Any, where: str) -> Any:
     pair = isinstance(value, tuple) and len(value) == 2 and all(map(callable, value))
+    if pair and any(map(inspect.iscoroutinefunction, value)):
+        raise ConfigurationError(f"{where} must be functions, and none of async def")
     if not pair and value not in ("fifo", "id"):
         raise ConfigurationError(
             f"{where} must be 'fifo', 'id', or a pair of functions (key of a request, key of a message), not {value!r}"
@@ -75,39 +82,23 @@ def _correlation(value: Any, where: str) -> Any:
 
 
 def _callable(value: Any, where: str) -> Any:
-    if not callable(value):
-        raise ConfigurationError(f"{where} must be a function, not {value!r}")
+    if not callable(value) or inspect.iscoroutinefunction(value):
+        raise ConfigurationError(f"{where} must be a function, and none of async def, not {value!r}")
     return value
 
 
-# What the handshake says of itself (RFC 6455 section 4.1), and the option that says it where there is one.
-OWN_HEADERS = {
-    "connection": None,
-    "upgrade": None,
-    "sec-websocket-key": None,
-    "sec-websocket-version": None,
-    "sec-websocket-accept": None,
-    "sec-websocket-extensions": "compression",
-    "sec-websocket-protocol": "subprotocols",
-}
-
-
-def _headers(value: Any, where: str) -> list[tuple[str, str | None]]:
-    pairs = header_pairs(value, where)
-    for name, _ in pairs:
-        if name.lower() in OWN_HEADERS:
-            option = OWN_HEADERS[name.lower()]
-            raise ConfigurationError(
-                f"{where}: {name} is the handshake's own" + ("" if option is None else f"; use {option}")
-            )
-    return pairs
+def _connections(value: Any, where: str) -> int:
+    number: int = at_least(1)(value, where)
+    if number > MOST_CONNECTIONS:
+        raise ConfigurationError(f"{where} must be at most {MOST_CONNECTIONS}, which is all the ports of an address")
+    return number
 
 
 SETTINGS = (
     Setting("url", optional(_url), None, parse_text),
     Setting("correlation", _correlation, "fifo", parse_text),
     Setting("id_key", text, "id", parse_text),
-    Setting("connections", at_least(1), 1, parse_int),
+    Setting("connections", _connections, 1, parse_int),
     Setting("max_in_flight", optional(at_least(1)), None, parse_int),
     Setting("open_timeout", optional(positive_seconds), 10.0, parse_float),
     Setting("ping_interval", optional(positive_seconds), 20.0, parse_float),
@@ -115,7 +106,8 @@ SETTINGS = (
     Setting("compression", _compression, None, parse_text),
     Setting("max_message_bytes", optional(at_least(1)), 64 * 1024 * 1024, parse_int),
     Setting("subprotocols", _names, ()),
-    Setting("headers", _headers, ()),
+    Setting("headers", checked_headers, ()),
+    Setting("auth", checked_auth),
     Setting("origin", optional(_origin), None, parse_text),
     Setting("verify", checked_verify, True, parse_verify),
     Setting("cert", optional(checked_cert), None, parse_text),
@@ -158,7 +150,7 @@ class WebSocketOptions:
         self.compression: str | None = values["compression"]
         self.max_message_bytes: int | None = values["max_message_bytes"]
         self.subprotocols: tuple[str, ...] = values["subprotocols"]
-        self.headers: list[tuple[str, str | None]] = values["headers"]
+        self.credentials = Credentials(values["headers"], values["auth"], self.url)
         self.origin: str | None = values["origin"]
         self.tls = ClientTLS(values["verify"], values["cert"], trust_env=values["trust_env"])
         self.socket_options: tuple[SocketOption, ...] = values["socket_options"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +17,8 @@ from ..protocol import OriginCounts
 from .connection import Connection
 from .connector import Connector
 from .correlation import Fifo
-from .loops import Loop
+from .credentials import Fields
+from .loops import Loop, Timer, cancellations, was_cancelled, weakly
 from .messages import Message
 from .options import WebSocketOptions, origin_of
 from .reconnecting import Reconnecting
@@ -39,17 +42,26 @@ class ConnectionPool(SwitchboardCore):
     """
 
     def __init__(self, options: WebSocketOptions, loop: Loop, tell: Callable[[str, str, int], None]) -> None:
-        super().__init__(loop.time, loop.call_at, options.connections)
+        super().__init__(loop.time, self._call_at, options.connections)
         takes_text = isinstance(options.correlation, Fifo)
         self.set_plain(takes_text, options.as_response, options.idempotent)
         self._options = options
         self._origin = origin_of(options.url)
-        self._tell = tell
+        self._tell_of = tell
         self._loop = loop
-        self._connector = Connector(options, loop)
+        self._timer: Timer | None = None
         self._closing: set[Connection] = set()
-        self.audience = Audience(options.on_message, loop.complain, self._pause, self._resume)
-        self.reconnecting = Reconnecting(options, loop, self._connect, self._despair, self._rested)
+        self._connector = Connector(options, loop)
+        self.audience = Audience(options.on_message, loop.complain, self._pause, self._resume, self._listener_left)
+        self.reconnecting = Reconnecting(options, loop, self._connect, self._is_wanted, self._despair, self._rested)
+
+    def _call_at(self, when: float, call: Callable[..., None]) -> Timer:
+        self._timer = self._loop.call_at(when, weakly(call))
+        return self._timer
+
+    def awaited(self) -> tuple[Any, Any]:
+        """Give the collections of the requests and of the subscriptions that somebody waits for."""
+        return self._waiting, self.audience.awaited
 
     def counts(self) -> OriginCounts:
         """Count connections and requests; any thread may ask."""
@@ -62,6 +74,10 @@ class ConnectionPool(SwitchboardCore):
         return {"late": self.late, "unclaimed": self.audience.unclaimed, "reconnects": self.reconnecting.count}
 
     # Life
+
+    def is_over(self) -> bool:
+        """Say whether its event loop is over, and its connections with it."""
+        return self._loop.is_over()
 
     async def open(self) -> None:
         """Make all connections.
@@ -89,9 +105,44 @@ class ConnectionPool(SwitchboardCore):
             raise problems[0]
 
     async def _connect(self, attempt: int = 0) -> None:
-        connection = Connection(self, self._options, self._loop, self._options.correlation.matcher(), attempt)
+        patience, progress = self._options.open_timeout, Progress()
+        made: list[Connection] = []
+
+        async def make(fields: Fields) -> None:
+            made.append(await self._made(fields, attempt, progress))
+
+        is_done = False
         try:
-            await self._shake_hands(connection)
+            with anyio.move_on_after(patience):
+                await self._options.credentials.used(make)
+                is_done = True
+        except cancellations() as error:
+            if was_cancelled(error):
+                raise
+            raise ConnectError(
+                "no connection: it was cancelled by itself", phase=progress.phase, sent="none"
+            ) from error
+        finally:
+            for connection in made:
+                self._closing.add(connection)
+                if not is_done or self.closed:
+                    connection.abort()
+        if not is_done:
+            said = f"no WebSocket connection within open_timeout, {patience:g} s"
+            raise ConnectError(said, phase=progress.phase, sent="none")
+        if self.closed:
+            raise self.closed_error(None)
+        self._admit(*made)
+
+    async def _made(self, fields: Fields, attempt: int, progress: Progress) -> Connection:
+        """Make a connection, which is open then."""
+        matcher = self._options.correlation.matcher()
+        connection = Connection(self, self._options, self._loop, matcher, fields, attempt)
+        try:
+            await self._connector.connect(connection.link, progress)
+            # The WebSocket's own handshake belongs to connecting.
+            progress.phase = "connect"
+            await connection.shaken()
         except BaseException:
             connection.abort()
             raise
@@ -99,57 +150,72 @@ class ConnectionPool(SwitchboardCore):
             # Its end came with the handshake, or before this task had its turn.
             connection.abort()
             await connection.ended.wait()
-            raise connection.loss("none")
-        self._tell("open", *self._origin[1:])
-        if self.closed:
-            connection.close()
-            self._closing.add(connection)
-            raise self.closed_error(None)
+            raise connection.loss(None)
+        self._tell("open")
+        return connection
+
+    def _admit(self, connection: Connection) -> None:
+        self._closing.discard(connection)
+        connection.link.let_go()
         self.channels.append(connection)
         if self.audience.is_full:
             connection.pause()
         self.pump()
 
-    async def _shake_hands(self, connection: Connection) -> None:
-        patience, progress = self._options.open_timeout, Progress()
-        with anyio.move_on_after(patience):
-            await self._connector.connect(connection, progress)
-            # The WebSocket's own handshake belongs to connecting.
-            progress.phase = "connect"
-            await connection.shaken()
-            return
-        said = f"no WebSocket connection within open_timeout, {patience:g} s"
-        raise ConnectError(said, phase=progress.phase, sent="none")
+    def _tell(self, event: str) -> None:
+        try:
+            self._tell_of(event, *self._origin[1:])
+        except (Exception, asyncio.CancelledError) as error:
+            self.complain("on_connection failed", error)
 
-    async def close(self) -> None:
-        """Close every connection. What is in flight or waits fails."""
+    def end(self) -> None:
+        """Close all that can be closed without waiting. What is in flight or waits fails."""
         self.closed = True
         self._alarm.stop()
+        self.reconnecting.end()
         ended = list(self._waiting)
         self._waiting.clear()
         connections = list(self.channels)
         self.channels.clear()
         for connection in connections:
             ended += connection.matcher.drain()
-            connection.close()
             self._closing.add(connection)
+            try:
+                connection.close()
+            except Exception as error:
+                self.complain("a connection could not be closed", error)
+                connection.abort()
         for pending in ended:
             pending.fail(self.closed_error(pending))
         self.audience.end(None)
+
+    async def close(self) -> None:
+        """End, and return when no connection and no task is left. It may be called more than once, at a time, too."""
+        self.end()
         try:
             # First, or one that is just made would miss the farewell.
-            await self.reconnecting.stop()
+            await self.reconnecting.ended()
             with anyio.move_on_after(GOODBYE):
                 for connection in list(self._closing):
                     await connection.ended.wait()
         finally:
-            with anyio.CancelScope(shield=True):
-                await self.reconnecting.stop()
-                closing = list(self._closing)
-                for connection in closing:
+            # Before anything is awaited, for that may be cancelled again.
+            for connection in list(self._closing):
+                connection.abort()
+            with anyio.move_on_after(GOODBYE, shield=True):
+                await self.reconnecting.ended()
+                for connection in list(self._closing):
                     connection.abort()
-                for connection in closing:
                     await connection.ended.wait()
+
+    def __del__(self) -> None:
+        connections = [*self.channels, *self._closing]
+        if self.closed or not connections or self._loop.is_over():
+            return
+        # The connections' own come to their end by themselves.
+        self._loop.call_from_anywhere(_cancel, self._timer, self.reconnecting.rest)
+        said = f"unclosed WebSocket client of {'://'.join(self._origin[:2])}: {len(connections)} connections were open"
+        warnings.warn(said, ResourceWarning, source=self, stacklevel=2)
 
     # Requests
 
@@ -161,14 +227,13 @@ class ConnectionPool(SwitchboardCore):
             payload, is_text, key = self._options.correlation.encode(data, pending.one_way)
         except ConfigurationError:
             raise
-        except Exception as error:
-            said = f"the correlation's functions failed: {type(error).__name__}"
-            raise ConfigurationError(said) from error
+        except (Exception, asyncio.CancelledError) as error:
+            raise ConfigurationError(f"the message cannot be sent: {type(error).__name__}") from error
         pending.payload, pending.is_text, pending.key = payload, is_text, key
 
     def closed_error(self, pending: Pending | None) -> TransportError:
         """See SwitchboardCore."""
-        sent: Sent = "none" if pending is None else _sent(pending)
+        sent: Sent = "none" if pending is None else pending.sent
         phase: Phase = "connect" if pending is None or pending.connection is None else "headers"
         return TransportError("the transport was closed before the answer came", phase=phase, sent=sent)
 
@@ -176,7 +241,7 @@ class ConnectionPool(SwitchboardCore):
         """See SwitchboardCore."""
         if pending.connection is None:
             said = "no connection could take the message in time"
-            return TimeoutError(said, phase="connect", sent=_sent(pending))
+            return TimeoutError(said, phase="connect", sent=pending.sent)
         return TimeoutError("no answer in time", phase="headers", sent="full")
 
     # What comes
@@ -185,9 +250,9 @@ class ConnectionPool(SwitchboardCore):
         """See SwitchboardCore."""
         self.audience.take(Message(payload, is_text))
 
-    def confused(self, error: Exception) -> None:
-        """See SwitchboardCore."""
-        self._loop.complain("the correlation failed", error)
+    def complain(self, said: str, error: BaseException) -> None:
+        """See Hub."""
+        self._loop.complain(said, error)
 
     def response(self, payload: bytes, is_text: bool) -> Message:
         """See SwitchboardCore."""
@@ -208,7 +273,7 @@ class ConnectionPool(SwitchboardCore):
         self.retire(connection)
         if connection in self._closing:
             self._closing.remove(connection)
-            self._tell("close", *self._origin[1:])
+            self._tell("close")
 
     def retire(self, connection: Connection) -> None:
         """Use a connection no more, for nothing more will come: what is in flight on it fails, or is sent again."""
@@ -216,7 +281,7 @@ class ConnectionPool(SwitchboardCore):
             return
         self.channels.remove(connection)
         self._closing.add(connection)
-        self.reconnecting.lost(0 if connection.was_good() else connection.attempt, connection.loss("none"))
+        self.reconnecting.lost(0 if connection.was_good() else connection.attempt, connection.loss(None))
         unanswered = [pending for pending in connection.matcher.drain() if pending.completion is not None]
         # Before any of them ends: whoever is told of that may give up others, or send more.
         for pending in reversed(unanswered):
@@ -227,8 +292,8 @@ class ConnectionPool(SwitchboardCore):
                 self._waiting.move_to_end(pending, last=False)
         for pending in unanswered:
             if pending.connection is connection:
-                pending.fail(connection.loss("full"))
-        if self._waiting or self.audience.has_subscriptions:
+                pending.fail(connection.loss(pending.sent))
+        if self._is_missed():
             self._replace()
         self.pump()
 
@@ -245,14 +310,36 @@ class ConnectionPool(SwitchboardCore):
                 connection.replace()
         self._replace()
 
+    def unwanted(self) -> None:
+        """See SwitchboardCore."""
+        # While there are others, what is under way may come to its end: the next request may want it.
+        if not self.channels and not self._is_missed():
+            self.reconnecting.end_unwanted()
+
+    def _is_missed(self) -> bool:
+        """Say whether somebody waits for a connection."""
+        return bool(self._waiting) or self.audience.has_subscriptions
+
+    def _is_wanted(self) -> bool:
+        """Say whether somebody would use one more connection."""
+        return self._is_missed() or any(connection.matcher.size() for connection in self.channels)
+
     def _replace(self) -> None:
         missing = self._options.connections - len(self.channels)
         if missing and not self.closed:
             self.reconnecting.begin(missing)
 
     def _rested(self) -> None:
-        if self._waiting or self.audience.has_subscriptions:
+        if self._is_missed():
             self._replace()
+
+    def _listener_left(self) -> None:
+        # Where it was forgotten this may be any thread.
+        self._loop.call_from_anywhere(weakly(self._without_listener))
+
+    def _without_listener(self) -> None:
+        self.audience.tidy()
+        self.unwanted()
 
     def subscribe(self, **options: Any) -> Subscription:
         """Give a subscription, and see to it that there is a connection to hear something on.
@@ -278,13 +365,14 @@ class ConnectionPool(SwitchboardCore):
             said += "; it is not made anew: max_reconnects is 0"
         phase: Phase = "tls" if getattr(problem, "phase", None) == "tls" else "connect"
         for pending in waiting:
-            error = ConnectError(said, phase=phase, sent=_sent(pending))
+            error = ConnectError(said, phase=phase, sent=pending.sent)
             error.__cause__ = problem
             error.transient = getattr(problem, "transient", True)
             pending.fail(error)
         self.audience.end(problem)
 
 
-def _sent(pending: Pending) -> Sent:
-    """Say how much of a request has left on this connection, or on one before."""
-    return "none" if pending.connection is None and not pending.repeats else "full"
+def _cancel(*timers: Timer | None) -> None:
+    for timer in timers:
+        if timer is not None:
+            timer.cancel()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+import logging
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import PayloadTooBig
+from websockets.exceptions import ProtocolError as WebSocketError
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.uri import parse_uri
 
-from ...errors import ConnectError, ProtocolError, PynectorError, ResponseTooLarge, Sent, WebSocketClosed
+from ...errors import ProtocolError, PynectorError, ResponseTooLarge, Sent, WebSocketClosed
 from ..hosts import without_zone
 from ..http.headers import merged_headers
 from .options import WebSocketOptions
@@ -20,15 +22,23 @@ from .options import WebSocketOptions
 # The most bytes of a control frame's payload (RFC 6455 section 5.5).
 LONGEST_CONTROL = 125
 
-# RFC 9112 section 4.
-_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d)")
+# The most bytes of a message that websockets' extensions can be told of.
+MOST = sys.maxsize - LONGEST_CONTROL
 
-Problem = Callable[[Sent], PynectorError]
-"""Gives the error of a request of which so much had been sent."""
+# websockets logs header fields and messages, which may be secret, where somebody listens to all that is logged.
+_SILENT = logging.Logger("websockets", logging.CRITICAL + 1)
+
+Problem = Callable[["Sent | None"], PynectorError]
+"""Gives the error of a request of which so much had been sent, or of a connection: None."""
 
 
-def opened(options: WebSocketOptions) -> ClientProtocol:
-    """Give the protocol of a new connection, which has its handshake request to send."""
+def opened(options: WebSocketOptions, fields: Iterable[tuple[str, str | None]]) -> ClientProtocol:
+    """Give the protocol of a new connection, which has its handshake request to send.
+
+    Args:
+        options: The transport's options.
+        fields: Header fields in the place of the default ones; a value of None takes one away.
+    """
     extensions = [ClientPerMessageDeflateFactory(client_max_window_bits=True)] if options.compression else None
     most = options.max_message_bytes
     uri = parse_uri(options.url)
@@ -39,10 +49,11 @@ def opened(options: WebSocketOptions) -> ClientProtocol:
         extensions=extensions,
         subprotocols=list(options.subprotocols) or None,  # type: ignore[arg-type]
         # What is left of it for a message holds for a control frame in the middle, too; Assembler knows the limit.
-        max_size=None if most is None else most + LONGEST_CONTROL,
+        max_size=None if most is None else min(most, MOST) + LONGEST_CONTROL,
+        logger=_SILENT,
     )
     request = protocol.connect()
-    pairs = merged_headers(request.headers.raw_items(), options.headers)
+    pairs = merged_headers(request.headers.raw_items(), fields)
     request.headers.clear()
     for name, value in pairs:
         request.headers[name] = value
@@ -62,8 +73,8 @@ class Assembler:
 
     def __init__(self, most: int | None) -> None:
         self._most = most
-        self._parts: list[bytes] = []
-        self._size = 0
+        # Fragments may be tiny, and an object for each would be many times as large.
+        self._begun = bytearray()
         self._opcode: Opcode | None = None
         self.is_too_long = False
 
@@ -78,40 +89,18 @@ class Assembler:
             return None
         if frame.opcode is not Opcode.CONT:
             self._opcode = frame.opcode
-        if frame.data:
-            self._parts.append(bytes(frame.data))
-        self._size += len(frame.data)
-        if self._most is not None and self._size > self._most:
+        if self._most is not None and len(self._begun) + len(frame.data) > self._most:
             self.is_too_long = True
+            self._begun = bytearray()
             return None
+        if self._begun or not frame.fin:
+            self._begun += frame.data
         if not frame.fin:
             return None
-        payload = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        payload = bytes(self._begun or frame.data)
         is_text = self._opcode is Opcode.TEXT
-        self._parts, self._size, self._opcode = [], 0, None
+        self._begun, self._opcode = bytearray(), None
         return payload, is_text
-
-
-def refusal(status_line: bytes) -> ConnectError | None:
-    """Give the error of a handshake whose answer begins so, if it has another status than 101."""
-    found = _STATUS.match(status_line)
-    if found is None or found[1] == b"101":
-        return None
-    status = int(found[1])
-    said = f"no WebSocket connection: the server answered the handshake with status {status}"
-    error = ConnectError(said, phase="connect", sent="none")
-    error.transient = status == 429 or status >= 500
-    return error
-
-
-def no_handshake(protocol: ClientProtocol, error: BaseException | None) -> ConnectError:
-    """Give the error of a handshake that went wrong, or of a connection that ended before it."""
-    problem = protocol.handshake_exc
-    if problem is not None and isinstance(problem.__cause__ or problem, EOFError):
-        # There was no response that could be wrong.
-        problem = None
-    said = problem or error or "the peer closed the connection"
-    return ConnectError(f"no WebSocket connection: {said}", phase="connect", sent="none")
 
 
 def violation(protocol: ClientProtocol, most: int | None) -> Problem | None:
@@ -119,7 +108,10 @@ def violation(protocol: ClientProtocol, most: int | None) -> Problem | None:
     problem = protocol.parser_exc
     if problem is None or isinstance(problem, EOFError):
         return None
-    return too_long(most) if isinstance(problem, PayloadTooBig) else broken(str(problem))
+    if isinstance(problem, PayloadTooBig):
+        return too_long(most)
+    known = isinstance(problem, (WebSocketError, UnicodeDecodeError))
+    return broken(str(problem) if known else type(problem).__name__)
 
 
 def too_long(most: int | None) -> Problem:
@@ -132,7 +124,7 @@ def broken(said: str) -> Problem:
     return lambda sent: ProtocolError(f"the peer broke the WebSocket protocol: {said}", phase="body", sent=sent)
 
 
-def closed(protocol: ClientProtocol, sent: Sent) -> WebSocketClosed:
+def closed(protocol: ClientProtocol, sent: Sent | None) -> WebSocketClosed:
     """Give the error of a request that the connection's end leaves without an answer."""
     # The peer's word counts from when it came, not only when the connection has ended.
     said = protocol.close_rcvd

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 
 import anyio
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSStream
 
 from ..hosts import server_name
@@ -27,7 +27,7 @@ class StreamTransport(asyncio.Transport):
     """
 
     def __init__(self, loop: Loop, stream: ByteStream, protocol: asyncio.Protocol) -> None:
-        super().__init__()
+        super().__init__({"socket": stream.extra(SocketAttribute.raw_socket, None)})
         self._loop = loop
         self._stream = stream
         self._protocol = protocol
@@ -53,7 +53,7 @@ class StreamTransport(asyncio.Transport):
             self._protocol.pause_writing()
 
     def get_write_buffer_size(self) -> int:
-        """See asyncio.WriteTransport; without what is being sent."""
+        """See asyncio.WriteTransport; without the piece that is being sent."""
         return self._size
 
     def is_closing(self) -> bool:
@@ -107,18 +107,25 @@ class StreamTransport(asyncio.Transport):
     async def _write(self) -> None:
         try:
             while self._out or not self._closing:
-                out, self._out, self._size = self._out, [], 0
+                out, self._out = self._out, []
                 if out:
-                    await self._stream.send(b"".join(out))
+                    await self._send(b"".join(out))
                 else:
                     await self._written.wait()
                     self._written = anyio.Event()
-                if self._full and self._size <= LOW:
-                    self._full = False
-                    self._protocol.resume_writing()
             self._scope.cancel()
         except Exception as error:
             self._fail(error)
+
+    async def _send(self, data: bytes) -> None:
+        # In pieces, or nobody could see that a long message moves.
+        for start in range(0, len(data), HIGH):
+            piece = data[start : start + HIGH]
+            self._size -= len(piece)
+            await self._stream.send(piece)
+            if self._full and self._size <= LOW:
+                self._full = False
+                self._protocol.resume_writing()
 
     def _fail(self, error: Exception) -> None:
         expected = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ...config import at_least
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, PynectorError
 from .messages import Gap, Message
 
 if TYPE_CHECKING:
@@ -26,9 +29,11 @@ class Audience:
         complain: Told of what `on_message` raises.
         pause: Called when nothing is to be read for now, because somebody is full.
         resume: Called when nobody is full any more.
+        left: Called when somebody has left; maybe, where a subscription was forgotten, in another thread.
 
     Attributes:
         unclaimed: How many messages there was nobody for.
+        awaited: The subscriptions that a task waits for; always the same set.
     """
 
     def __init__(
@@ -37,71 +42,80 @@ class Audience:
         complain: Callable[[str, BaseException], None],
         pause: Callable[[], None],
         resume: Callable[[], None],
+        left: Callable[[], None],
     ) -> None:
         self._on_message = on_message
         self._complain = complain
         self._pause = pause
         self._resume = resume
-        self._subscriptions: list[Subscription] = []
-        self._full: set[Subscription] = set()
+        self._left = left
+        # One that was forgotten takes nothing any more.
+        self._subscriptions: list[weakref.ref[Subscription]] = []
+        self._paused = False
         self.unclaimed = 0
+        self.awaited: set[Subscription] = set()
+
+    def _all(self) -> list[Subscription]:
+        return [one for one in (ref() for ref in self._subscriptions) if one is not None]
 
     @property
     def is_full(self) -> bool:
         """Whether nothing is to be read."""
-        return bool(self._full)
+        return any(subscription.is_full for subscription in self._all())
 
     @property
     def has_subscriptions(self) -> bool:
         """Whether somebody subscribes."""
-        return bool(self._subscriptions)
+        return bool(self._all())
 
     def take(self, message: Message) -> None:
         """Give a message to all."""
-        for subscription in list(self._subscriptions):
+        subscriptions = self._all()
+        for subscription in subscriptions:
             subscription.offer(message)
         if self._on_message is not None:
             try:
                 self._on_message(message)
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
                 self._complain("on_message failed", error)
-        elif not self._subscriptions:
+        elif not subscriptions:
             self.unclaimed += 1
 
     def miss(self) -> None:
         """Tell subscriptions that messages may be missing, after a reconnect."""
-        for subscription in self._subscriptions:
+        for subscription in self._all():
             subscription.offer(Gap("reconnect", 0))
 
-    def end(self, error: BaseException | None) -> None:
+    def end(self, error: PynectorError | None) -> None:
         """End all subscriptions, with an error or without."""
-        for subscription in list(self._subscriptions):
+        for subscription in self._all():
             subscription.end(error)
+
+    def tidy(self) -> None:
+        """Take note that somebody has left, or can take messages again."""
+        self._subscriptions = [ref for ref in self._subscriptions if ref() is not None]
+        if self._paused and not self.is_full:
+            self._paused = False
+            self._resume()
 
     # Subscriptions' calls
 
     def join(self, subscription: Subscription) -> None:
         """Give messages to a subscription, too."""
-        self._subscriptions.append(subscription)
+        left = self._left
+        self._subscriptions.append(weakref.ref(subscription, lambda _: left()))
 
     def leave(self, subscription: Subscription) -> None:
         """Give it no more."""
-        if subscription in self._subscriptions:
-            self._subscriptions.remove(subscription)
-        self.read_on(subscription)
+        self._subscriptions = [ref for ref in self._subscriptions if ref() is not subscription]
+        self.tidy()
+        self._left()
 
-    def hold(self, subscription: Subscription) -> None:
-        """Read nothing until this subscription, and all others, can take it."""
-        if not self._full:
+    def hold(self) -> None:
+        """Read nothing until all subscriptions can take it."""
+        if not self._paused:
+            self._paused = True
             self._pause()
-        self._full.add(subscription)
-
-    def read_on(self, subscription: Subscription) -> None:
-        """Take note that a subscription can take messages, if it could not."""
-        if subscription in self._full:
-            self._full.remove(subscription)
-            if not self._full:
-                self._resume()
 
 
 class Subscription:
@@ -112,6 +126,9 @@ class Subscription:
         max_queue: The most messages that wait to be taken, 1 or more.
         overflow: What happens when there are as many: "drop_oldest", "drop_newest", or "wait": the sockets are not read
             until there is room, so answers wait, too.
+
+    Attributes:
+        is_full: Whether nothing is to be read until more has been taken.
 
     Raises:
         ConfigurationError: If an argument is not valid.
@@ -127,8 +144,11 @@ class Subscription:
         # What is missing before the first message of the queue.
         self._before: Gap | None = None
         self._waiter: anyio.Event | None = None
+        self._waiting = 0
         self._ended = False
-        self._error: BaseException | None = None
+        self._closed = False
+        self._error: PynectorError | None = None
+        self.is_full = False
         audience.join(self)
 
     def offer(self, message: Message | Gap) -> None:
@@ -144,21 +164,24 @@ class Subscription:
         else:
             queue.append(_wider(None, message))
         if self._overflow == "wait" and len(queue) >= self._most:
-            self._audience.hold(self)
+            self.is_full = True
+            self._audience.hold()
         if self._waiter is not None:
             self._waiter.set()
 
-    def end(self, error: BaseException | None) -> None:
+    def end(self, error: PynectorError | None) -> None:
         """Give no more than what is queued, and then the error, if there is one."""
         if not self._ended:
             self._ended = True
             self._error = error
+            self.is_full = False
             self._audience.leave(self)
             if self._waiter is not None:
                 self._waiter.set()
 
     def close(self) -> None:
-        """Take no more messages, and forget those that wait."""
+        """Take no more messages, and forget those that wait. Whoever waits for one meets the end."""
+        self._closed = True
         self._queue.clear()
         self._before = None
         self.end(None)
@@ -167,22 +190,42 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Any:
+        if self._closed:
+            raise PynectorError("the subscription is closed: its context has been left, or close() was called")
         while not self._queue and self._before is None:
             if self._ended:
                 if self._error is not None:
-                    raise self._error
+                    raise again(self._error)
                 raise StopAsyncIteration
-            if self._waiter is None or self._waiter.is_set():
-                # Several tasks may wait; each message wakes all.
-                self._waiter = anyio.Event()
-            await self._waiter.wait()
+            await self._wait()
         before, self._before = self._before, None
         if before is not None:
             return before
         message = self._queue.popleft()
-        if 2 * len(self._queue) <= self._most:
-            self._audience.read_on(self)
+        if self.is_full and 2 * len(self._queue) <= self._most:
+            self.is_full = False
+            self._audience.tidy()
         return message
+
+    async def _wait(self) -> None:
+        if self._waiter is None or self._waiter.is_set():
+            # Several tasks may wait; each message wakes all.
+            self._waiter = anyio.Event()
+        self._waiting += 1
+        self._audience.awaited.add(self)
+        try:
+            await self._waiter.wait()
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._audience.awaited.discard(self)
+
+
+def again(error: PynectorError) -> PynectorError:
+    """Give an error like another, for somebody else: each has its own traceback."""
+    copied = copy.copy(error)
+    copied.__cause__ = error.__cause__
+    return copied
 
 
 def _wider(gap: Gap | None, missing: Message | Gap) -> Gap:

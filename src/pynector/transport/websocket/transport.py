@@ -15,6 +15,8 @@ from .options import OPTION_NAMES, WebSocketOptions
 from .pool import ConnectionPool
 from .subscription import Subscription
 
+COUNTED = ("late", "unclaimed", "reconnects")
+
 
 class WebSocketTransport:
     """Sends messages and gives their answers. Made by WebSocketTransportFactory.
@@ -29,8 +31,9 @@ class WebSocketTransport:
     def __init__(self, **options: Any) -> None:
         self._options = WebSocketOptions(options)
         self._pool: ConnectionPool | None = None
-        # By the pools before.
-        self._counted = Counter(late=0, unclaimed=0, reconnects=0)
+        # What pools that are gone have counted, and those that are not: the one in use, and those that have not been
+        # closed to the end, because that is under way or was cancelled. Together, for any thread may look.
+        self._counted: tuple[Counter[str], tuple[ConnectionPool, ...]] = Counter(), ()
         self.submit: Callable[..., Handle | None] | None = None
         self.on_connection: Callable[[str, str, int], None] | None = None
 
@@ -47,9 +50,14 @@ class WebSocketTransport:
             ConnectError: If a connection cannot be made.
         """
         if self._pool is not None:
-            return
+            if not self._pool.is_over():
+                return
+            # Its connections went with its event loop.
+            self._forget(self._pool)
         pool = ConnectionPool(self._options, running_loop(), self._tell)
         await pool.open()
+        counted, pools = self._counted
+        self._counted = counted, (*pools, pool)
         self._pool = pool
         self.submit = pool.submit
 
@@ -59,17 +67,21 @@ class WebSocketTransport:
 
     def origins(self) -> list[OriginCounts]:
         """Count connections and requests; any thread may ask."""
-        return [] if self._pool is None else [self._pool.counts()]
+        pool = self._pool
+        return [] if pool is None else [pool.counts()]
 
     async def disconnect(self) -> None:
-        """Close every connection."""
-        pool, self._pool = self._pool, None
-        self.submit = None
-        if pool is not None:
-            try:
-                await pool.close()
-            finally:
-                self._counted.update(pool.counted())
+        """Close every connection. If it is cancelled, whoever calls it next waits for the rest."""
+        self.submit = self._pool = None
+        for pool in self._counted[1]:
+            await pool.close()
+            self._forget(pool)
+
+    def _forget(self, pool: ConnectionPool) -> None:
+        counted, pools = self._counted
+        # It may be gone already: two may close it at a time.
+        if pool in pools:
+            self._counted = counted + Counter(pool.counted()), tuple(one for one in pools if one is not pool)
 
     async def exchange(self, data: Any, /, **options: Any) -> Any:
         """Send a message and give its answer; see ExchangeTransport.
@@ -91,16 +103,18 @@ class WebSocketTransport:
         Raises:
             ConfigurationError: If an option is not valid, or the transport is not connected.
         """
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise ConfigurationError("subscribe() needs a transport that is connected")
-        return self._pool.subscribe(**options)
+        return pool.subscribe(**options)
 
     def counts(self) -> dict[str, int]:
-        """Give how many messages were late or unclaimed, and how often a connection was made anew."""
-        counted = self._counted.copy()
-        if self._pool is not None:
-            counted.update(self._pool.counted())
-        return dict(counted)
+        """Give how many messages were late or unclaimed, and how often a connection was made anew.
+
+        Any thread may ask.
+        """
+        counted, pools = self._counted
+        return {name: counted[name] + sum(pool.counted()[name] for pool in pools) for name in COUNTED}
 
 
 class WebSocketTransportFactory:
@@ -114,10 +128,11 @@ class WebSocketTransportFactory:
         Args:
             **options: url; correlation ("fifo", "id", or a pair of functions) and id_key; connections and max_in_flight
                 (1 or more; None: any number); open_timeout, ping_interval and ping_timeout (seconds; None: none);
-                compression ("deflate" or None); max_message_bytes (None: any number); subprotocols, headers, origin;
-                verify and cert (TLS); proxy and trust_env; socket_options (a list of (level, name, value));
-                max_reconnects (0 or more) and reconnect_delay (seconds); on_message; and what a request may set anew:
-                idempotent, as_response. A request may have one_way, too.
+                compression ("deflate" or None); max_message_bytes (None: any number); subprotocols, origin; headers,
+                which may be a function that is asked for them at each handshake, and auth, as for HTTP; verify and
+                cert (TLS); proxy and trust_env; socket_options (a list of (level, name, value)); max_reconnects (0 or
+                more) and reconnect_delay (seconds); on_message; and what a request may set anew: idempotent,
+                as_response. A request may have one_way, too.
 
         Raises:
             ConfigurationError: If an option is not valid.
