@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from proxyserver import Proxy
 
+from proxyserver import Proxy
 from pynector import ConfigurationError, PynectorError
 from pynector.transport.websocket import WebSocketTransportFactory
 from wsservers import Url, client, listening
