@@ -104,7 +104,7 @@ class Session:
             if self._closed:
                 raise closed()
             self._take_capabilities()
-            if self._owned:
+            if self._owned and not getattr(self.transport, "watches_itself", False):
                 self._forgotten = Forgotten(self, self.transport.disconnect, "a Pynector")
                 await self._forgotten.watch()
             self.connected = True

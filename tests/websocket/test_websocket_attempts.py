@@ -237,9 +237,10 @@ async def test_retry_after_is_heeded(status: bytes) -> None:
 
 
 async def test_retries_heed_it_too() -> None:
-    busy = b"HTTP/1.1 503 Busy\r\nretry-after: 1\r\n\r\n"
-    with failing(0, answer=busy) as (server, url), pytest.raises(ConnectError, match="status 503"):
+    answer = b"HTTP/1.1 503 Busy\r\nretry-after: 1\r\n\r\n"
+    with failing(0, answer=answer) as (server, url), pytest.raises(ConnectError, match="status 503") as failed:
         await client(url).request_with_retry("x", max_retries=2, retry_delay=0)
+    assert failed.value.attempts == 2
     assert 0.9 < server.asked[1] - server.asked[0] < 10
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from test_websocket_plain_loops import runners
 
 from leaks import open_files, pending
 from loops import LOOPS
@@ -25,6 +26,9 @@ from pynector.transport.websocket import Message, WebSocketTransportFactory
 from wsservers import Url, certificate, client, listening, running, shake_hands, until
 
 pytestmark = pytest.mark.anyio
+
+
+TOLD = "ResourceWarning: a WebSocket client was not closed: use `async with`, or aclose()"
 
 
 @contextmanager
@@ -59,21 +63,20 @@ class Service:
         return data.text if isinstance(data, Message) else str(data)
 
 
-async def forget(use: Callable[[], Any]) -> None:
+async def forget(url: Url, use: Callable[[], Any]) -> None:
     """Use a client and forget it; then nothing of it must be there."""
     # What an event loop opens for itself when it is first used.
     await anyio.to_thread.run_sync(int)
-    with listening(shake_hands) as port:
-        async with client(f"ws://127.0.0.1:{port}/"):
-            pass
+    async with client(url("/echo")) as it:
+        await it.request("x")
     before = await left()
     with told() as said:
         forgotten = await use()
         # What has just been sent may be written in the next turn of the event loop.
         await until(lambda: gc.collect() >= 0 and all(one() is None for one in forgotten))
         await until(lambda: gc.collect() >= 0 and (open_files(), pending()) == before)
-    assert len(said) == 1, said
-    assert said[0].startswith("ResourceWarning: unclosed WebSocket client of ws")
+    # trio has a word of its own for each asynchronous generator that it has to end.
+    assert [text for text in said if "Async generator" not in text] == [TOLD]
 
 
 @pytest.mark.parametrize("connections", [1, 3])
@@ -84,7 +87,7 @@ async def test_it_is_told_of_and_nothing_of_it_stays(url: Url, connections: int,
         assert await it.batch_request([("x", {})] * 20) == [b"x"] * 20
         return weakref.ref(it), weakref.ref(it._lifecycle.transport._pool)
 
-    await forget(use)
+    await forget(url, use)
 
 
 async def test_so_it_is_where_its_callbacks_belong_to_who_holds_it(url: Url) -> None:
@@ -93,10 +96,10 @@ async def test_so_it_is_where_its_callbacks_belong_to_who_holds_it(url: Url) -> 
         assert await service.client.request("x") == b"x"
         return weakref.ref(service), weakref.ref(service.client)
 
-    await forget(use)
+    await forget(url, use)
 
 
-async def test_the_server_sees_the_end() -> None:
+async def test_the_server_sees_the_end(url: Url) -> None:
     over = threading.Event()
 
     def serve(connection: socket.socket) -> None:
@@ -116,7 +119,7 @@ async def test_the_server_sees_the_end() -> None:
             assert await it.request("x", one_way=True) is None
             return (weakref.ref(it),)
 
-        await forget(use)
+        await forget(url, use)
         assert await anyio.to_thread.run_sync(over.wait, 20)
 
 
@@ -129,7 +132,7 @@ async def test_what_the_peer_still_owes_keeps_no_client(url: Url) -> None:
             await it.request("cancelled")
         return (weakref.ref(it),)
 
-    await forget(use)
+    await forget(url, use)
 
 
 @pytest.mark.parametrize("overflow", ["drop_oldest", "wait"])
@@ -145,7 +148,7 @@ async def test_a_subscription_that_was_forgotten_keeps_none(url: Url, overflow: 
         await messages.__anext__()
         return weakref.ref(transport), weakref.ref(messages)
 
-    await forget(use)
+    await forget(url, use)
 
 
 async def test_one_that_was_forgotten_holds_nobody_up(url: Url) -> None:
@@ -165,21 +168,21 @@ async def test_one_that_was_forgotten_holds_nobody_up(url: Url) -> None:
         await transport.disconnect()
 
 
-async def test_through_a_proxy_and_over_tls(websockets_port: int, tmp_path: Path) -> None:
+async def test_through_a_proxy_and_over_tls(url: Url, tmp_path: Path) -> None:
     chain, key, trusted = certificate(tmp_path)
     with Proxy() as proxy, running(files=(chain, key)) as port:
-        for url, options in (
-            (f"ws://127.0.0.1:{websockets_port}/echo", {"proxy": proxy.url("http")}),
+        for where, options in (
+            (url("/echo"), {"proxy": proxy.url("http")}),
             (f"wss://127.0.0.1:{port}/echo", {"verify": trusted}),
             (f"wss://127.0.0.1:{port}/echo", {"verify": trusted, "proxy": proxy.url("http")}),
         ):
 
-            async def use(url: str = url, options: Any = options) -> Any:
-                it = client(url, **options)
+            async def use(where: str = where, options: Any = options) -> Any:
+                it = client(where, **options)
                 assert await it.request("x") == b"x"
                 return (weakref.ref(it),)
 
-            await forget(use)
+            await forget(url, use)
 
 
 async def test_a_garbage_collector_in_another_thread_may_find_it(url: Url) -> None:
@@ -194,7 +197,7 @@ async def test_a_garbage_collector_in_another_thread_may_find_it(url: Url) -> No
     gc.disable()
     try:
         await anyio.to_thread.run_sync(gc.collect)
-        await forget(use)
+        await forget(url, use)
     finally:
         gc.enable()
 
@@ -228,7 +231,7 @@ async def test_a_request_in_flight_keeps_its_client(url: Url) -> None:
         await until(lambda: got == [b"x", b"y"])
         return forgotten
 
-    await forget(use)
+    await forget(url, use)
 
 
 @pytest.mark.parametrize("anyio_backend", LOOPS)
@@ -275,38 +278,26 @@ async def test_a_task_that_waits_for_a_message_keeps_its_client(url: Url) -> Non
             await known[0]().exchange("x", one_way=True)
         return known
 
-    await forget(use)
+    await forget(url, use)
 
 
 # Where its event loop is over
 
 
-def test_on_trio_it_ends_with_the_run_and_that_is_no_fault(url: Url) -> None:
-    pytest.importorskip("trio")
+@pytest.mark.parametrize("run", runners())
+def test_it_ends_with_its_event_loop_and_that_is_no_fault(url: Url, run: Callable[[Any], Any]) -> None:
+    clients: list[Pynector] = []
 
-    async def main() -> Any:
-        it = client(url("/echo"))
-        assert await it.request("x") == b"x"
-        return it
+    async def main() -> None:
+        clients.append(client(url("/echo"), ping_interval=0.05))
+        assert await clients[0].request("x") == b"x"
 
-    with told() as said:
-        it = anyio.run(main, backend="trio")
-        del it
-    assert said == []
-
-
-def test_on_asyncio_the_loops_own_warning_is_enough(url: Url) -> None:
-    async def main() -> Any:
-        it = client(url("/echo"))
-        assert await it.request("x") == b"x"
-        return it
-
+    run(main())
     files = open_files()
     with told() as said:
-        it = asyncio.run(main())
-        del it
-    assert "ResourceWarning: unclosed transport" in [text.split(" <")[0] for text in said]
-    assert not any("WebSocket client" in text for text in said)
+        run(main())
+        clients.clear()
+    assert said == []
     assert open_files() == files
 
 
@@ -319,6 +310,5 @@ def test_a_transport_that_is_passed_in_outlives_an_event_loop(url: Url) -> None:
         if at_last:
             await transport.disconnect()
 
-    with told():
-        asyncio.run(use(False))
-        asyncio.run(use(True))
+    asyncio.run(use(False))
+    asyncio.run(use(True))

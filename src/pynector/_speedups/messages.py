@@ -70,6 +70,10 @@ class Pending:
         """How much of it may have left, over all connections it was sent on: "none" or "full"."""
         return "full" if self.was_sent else "none"
 
+    def progress(self) -> tuple[Literal["connect", "headers"], Literal["none", "full"]]:
+        """See Handle."""
+        return "connect" if self.connection is None else "headers", self.sent
+
     def cancel(self) -> None:
         """See Handle."""
         if self.completion is not None:

@@ -40,6 +40,9 @@ class TransportProtocol(Protocol):
 
     A transport with an attribute `observable = True` is given, where somebody listens, the option `observer`: a
     RequestObserver, which it tells of each attempt.
+
+    A transport with an attribute `watches_itself = True` ends by itself what it has open when nobody holds it any more,
+    or its event loop ends; where it has not, the client does so for the transports that it makes.
     """
 
     async def connect(self) -> None:

@@ -123,11 +123,6 @@ class Connection(ChannelCore):
             self._timer.cancel()
         self._timer = self._loop.call_at(self._loop.time() + delay, weakly(call), *args)
 
-    def __del__(self) -> None:
-        if self.transport is not None and not self.ended.is_set():
-            # A garbage collector may run in any thread.
-            self._loop.call_from_anywhere(_abandon, self.transport, self._timer, self._kept)
-
     # Sending
 
     def broken(self, error: Exception) -> None:
@@ -157,7 +152,7 @@ class Connection(ChannelCore):
         self.write_out()
         if not self._leaving:
             self._leaving = True
-            self.link.keep()
+            self.link.keep(self)
             # What has come of a message is nobody's.
             self._assembler = Assembler(self._options.max_message_bytes)
             self._set_timer(CLOSE_PATIENCE, self.abort)
@@ -167,7 +162,9 @@ class Connection(ChannelCore):
 
     def close(self) -> None:
         """Begin to close; what is in flight must have been ended."""
-        if self._protocol.state is State.OPEN:
+        if self.link.is_cut():
+            self._abandon()
+        elif self._protocol.state is State.OPEN:
             self._protocol.send_close(1000)
             self._flush_protocol()
         else:
@@ -178,9 +175,14 @@ class Connection(ChannelCore):
         """End the connection at once; what comes yet is nobody's."""
         self.is_open = False
         self._aborted = True
-        self.link.keep()
+        self.link.keep(self)
         if self.transport is not None:
             self.transport.abort()
+
+    def _abandon(self) -> None:
+        # No call of the transport comes here any more.
+        self.transport.abort()
+        self._ended()
 
     def replace(self) -> None:
         """End the connection, for it owes too many answers, and none that anybody waits for."""
@@ -230,13 +232,16 @@ class Connection(ChannelCore):
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
+        if self._protocol.state is not State.CLOSED:
+            self._protocol.receive_eof()
+        self._refuse(no_handshake(self._protocol, error))
+        self._ended()
+
+    def _ended(self) -> None:
         self.is_open = False
         for timer in (self._timer, self._kept):
             if timer is not None:
                 timer.cancel()
-        if self._protocol.state is not State.CLOSED:
-            self._protocol.receive_eof()
-        self._refuse(no_handshake(self._protocol, error))
         self.ended.set()
         self._pool.lost(self)
 
@@ -370,11 +375,3 @@ class Connection(ChannelCore):
         said = f"the peer did not answer a ping within {self._options.ping_timeout:g} s"
         self._problem = lambda sent: WebSocketClosed(said, code=1011, phase="headers", sent=sent)
         self.abort()
-
-
-def _abandon(transport: asyncio.Transport, *timers: Timer | None) -> None:
-    """End what belonged to a connection that was forgotten."""
-    for timer in timers:
-        if timer is not None:
-            timer.cancel()
-    transport.abort()

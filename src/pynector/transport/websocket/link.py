@@ -27,13 +27,17 @@ class Link(asyncio.Protocol):
         self._awaited = awaited
         self._transport: Any = None
 
-    def keep(self) -> None:
+    def keep(self, connection: Connection) -> None:
         """Keep the connection alive until its end, for somebody waits for that."""
-        self._kept = self._connection()
+        self._kept = connection
 
     def let_go(self) -> None:
         """Do not keep the connection alive any more."""
         self._kept = None
+
+    def is_cut(self) -> bool:
+        """Say whether a garbage collector has found the connection, so that parts of it have come to their end."""
+        return self._connection() is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""

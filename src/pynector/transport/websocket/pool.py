@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -49,15 +48,13 @@ class ConnectionPool(SwitchboardCore):
         self._origin = origin_of(options.url)
         self._tell_of = tell
         self._loop = loop
-        self._timer: Timer | None = None
         self._closing: set[Connection] = set()
         self._connector = Connector(options, loop)
         self.audience = Audience(options.on_message, loop.complain, self._pause, self._resume, self._listener_left)
         self.reconnecting = Reconnecting(options, loop, self._connect, self._is_wanted, self._despair, self._rested)
 
     def _call_at(self, when: float, call: Callable[..., None]) -> Timer:
-        self._timer = self._loop.call_at(when, weakly(call))
-        return self._timer
+        return self._loop.call_at(when, weakly(call))
 
     def awaited(self) -> tuple[Any, Any]:
         """Give the collections of the requests and of the subscriptions that somebody waits for."""
@@ -208,15 +205,6 @@ class ConnectionPool(SwitchboardCore):
                     connection.abort()
                     await connection.ended.wait()
 
-    def __del__(self) -> None:
-        connections = [*self.channels, *self._closing]
-        if self.closed or not connections or self._loop.is_over():
-            return
-        # The connections' own come to their end by themselves.
-        self._loop.call_from_anywhere(_cancel, self._timer, self.reconnecting.rest)
-        said = f"unclosed WebSocket client of {'://'.join(self._origin[:2])}: {len(connections)} connections were open"
-        warnings.warn(said, ResourceWarning, source=self, stacklevel=2)
-
     # Requests
 
     def prepare(self, pending: Pending, data: Any, options: Mapping[str, Any]) -> None:
@@ -233,16 +221,17 @@ class ConnectionPool(SwitchboardCore):
 
     def closed_error(self, pending: Pending | None) -> TransportError:
         """See SwitchboardCore."""
-        sent: Sent = "none" if pending is None else pending.sent
-        phase: Phase = "connect" if pending is None or pending.connection is None else "headers"
+        phase: Phase = "connect"
+        sent: Sent = "none"
+        if pending is not None:
+            phase, sent = pending.progress()
         return TransportError("the transport was closed before the answer came", phase=phase, sent=sent)
 
     def late_error(self, pending: Pending) -> TimeoutError:
         """See SwitchboardCore."""
-        if pending.connection is None:
-            said = "no connection could take the message in time"
-            return TimeoutError(said, phase="connect", sent=pending.sent)
-        return TimeoutError("no answer in time", phase="headers", sent="full")
+        phase, sent = pending.progress()
+        said = "no answer in time" if phase == "headers" else "no connection could take the message in time"
+        return TimeoutError(said, phase=phase, sent=sent)
 
     # What comes
 
@@ -370,9 +359,3 @@ class ConnectionPool(SwitchboardCore):
             error.transient = getattr(problem, "transient", True)
             pending.fail(error)
         self.audience.end(problem)
-
-
-def _cancel(*timers: Timer | None) -> None:
-    for timer in timers:
-        if timer is not None:
-            timer.cancel()

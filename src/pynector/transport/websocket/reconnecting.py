@@ -74,7 +74,6 @@ class Reconnecting:
     Attributes:
         count: How many connections took the place of a lost one.
         under_way: How many are being made.
-        rest: The timer of the rest, or None.
     """
 
     def __init__(
@@ -100,7 +99,7 @@ class Reconnecting:
         # How many have no attempt left, until the rest ends.
         self._exhausted = 0
         self.count = 0
-        self.rest: Timer | None = None
+        self._rest: Timer | None = None
 
     @property
     def under_way(self) -> int:
@@ -120,7 +119,7 @@ class Reconnecting:
         """Begin anew with each, whatever came to nothing before."""
         self._rows.clear()
         self._exhausted = 0
-        self.end_rest()
+        self._end_rest()
 
     def begin(self, missing: int) -> None:
         """Make connections, beside those that are being made and those that have no attempt left.
@@ -150,7 +149,7 @@ class Reconnecting:
 
     def end(self) -> None:
         """Make no more."""
-        self.end_rest()
+        self._end_rest()
         self.end_unwanted()
 
     async def ended(self) -> None:
@@ -161,11 +160,11 @@ class Reconnecting:
                 self._idle = anyio.Event()
             await self._idle.wait()
 
-    def end_rest(self) -> None:
+    def _end_rest(self) -> None:
         """Do not wait for the end of the rest any more."""
-        if self.rest is not None:
-            self.rest.cancel()
-            self.rest = None
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
 
     async def _run(self, making: _Making) -> None:
         # Also where this task is cancelled by somebody else.
@@ -215,8 +214,8 @@ class Reconnecting:
 
     def _give_up(self, problem: PynectorError | None) -> None:
         self._exhausted += 1
-        if self.rest is None:
-            self.rest = self._loop.call_at(self._loop.time() + LONGEST_WAIT, weakly(self._try_again))
+        if self._rest is None:
+            self._rest = self._loop.call_at(self._loop.time() + LONGEST_WAIT, weakly(self._try_again))
         self._despair(problem or ConnectError("there is no connection", phase="connect"))
 
     def _try_again(self) -> None:

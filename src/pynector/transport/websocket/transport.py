@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import ConfigurationError, TransportError
+from ...runtime import Forgotten
 from ..awaiting import answer_to
 from ..protocol import Handle, OriginCounts
 from .loops import running_loop
@@ -28,12 +29,15 @@ class WebSocketTransport:
         ConfigurationError: If an option is not valid.
     """
 
+    watches_itself = True
+
     def __init__(self, **options: Any) -> None:
         self._options = WebSocketOptions(options)
         self._pool: ConnectionPool | None = None
         # What pools that are gone have counted, and those that are not: the one in use, and those that have not been
         # closed to the end, because that is under way or was cancelled. Together, for any thread may look.
         self._counted: tuple[Counter[str], tuple[ConnectionPool, ...]] = Counter(), ()
+        self._forgotten: Forgotten | None = None
         self.submit: Callable[..., Handle | None] | None = None
         self.on_connection: Callable[[str, str, int], None] | None = None
 
@@ -60,6 +64,8 @@ class WebSocketTransport:
         self._counted = counted, (*pools, pool)
         self._pool = pool
         self.submit = pool.submit
+        self._forgotten = Forgotten(self, pool.close, "a WebSocket client")
+        await self._forgotten.watch()
 
     def _tell(self, event: str, host: str, port: int) -> None:
         if self.on_connection is not None:
@@ -74,8 +80,11 @@ class WebSocketTransport:
         """Close every connection. If it is cancelled, whoever calls it next waits for the rest."""
         self.submit = self._pool = None
         for pool in self._counted[1]:
-            await pool.close()
+            if not pool.is_over():
+                await pool.close()
             self._forget(pool)
+        if self._forgotten is not None and self._pool is None:
+            await self._forgotten.leave()
 
     def _forget(self, pool: ConnectionPool) -> None:
         counted, pools = self._counted
