@@ -78,6 +78,11 @@ class World:
         problem.__cause__ = error
         return problem
 
+    def given_up(self, token: int, handle: Any) -> BaseException:
+        has_handle = token in self.flying and self.plans[token] != "start without a handle"
+        assert handle is (self.flying[token] if has_handle else None)
+        return Problem(token)
+
     def entry(self, index: int) -> tuple[Any, Any, float]:
         if self.plans[index] == "wrong":
             self._ends(index, failed=True)
@@ -153,7 +158,7 @@ class World:
             if token not in self.ended:
                 self.ended[token] = True
                 self.failed += 1
-        self.collector.abandon(Problem)
+        self.collector.abandon(self.given_up)
         self.abandoned = True
         assert all(self.plans[token] == "start without a handle" for token in self.flying), "not all were given up"
         self.flying.clear()

@@ -116,6 +116,16 @@ def check_meaning(meant: Intent, sent: bytes) -> None:
     check_fields(meant, request)
     if not is_upload:
         check_body(meant, request)
+        check_decoded(meant, sent, request)
+
+
+def check_decoded(meant: Intent, sent: bytes, request: Read) -> None:
+    """Raise unless what was sent can be prepared again from its bytes."""
+    base = options_of(CLIENTS.index(meant.client)).base
+    assert base is not None
+    origin = ("http", "other.example", 8080) if "url" in meant.fields else base.origin
+    again = read(wire.encode_request(wire.decode_request(sent, origin)))
+    assert again._replace(headers=sorted(again.headers)) == request._replace(headers=sorted(request.headers))
 
 
 def check_target(meant: Intent, target: str) -> None:
@@ -187,7 +197,9 @@ def _overlay(expected: dict[str, list[str] | None], headers: Any) -> None:
 
 
 def _credentials(meant: Intent) -> str | None:
-    auth = meant.auth if meant.has_auth else meant.client.get("auth")
+    # Those of a client are its own origin's.
+    its_own = None if "url" in meant.fields else meant.client.get("auth")
+    auth = meant.auth if meant.has_auth else its_own
     if auth is None and "@" in meant.client["base_url"] and "url" not in meant.fields:
         auth = ("me", "pass\u00e9")
     if auth is None:

@@ -24,6 +24,7 @@ TOKENS = [
     b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
     b"HTTP/1.1 101 Switching Protocols\r\n",
     b"HTTP/1.1 404 Not Found\r\n",
+    b"HTTP/1.1 302 Found\r\nLocation: /there\r\n",
     b"Content-Length: 3\r\n",
     b"Content-Length: 0\r\n",
     b"Content-Length: 70000\r\n",
@@ -80,7 +81,22 @@ def native(wire: bytes, head: bool) -> Verdict:
         assert its == seen, f"{wire!r}\nis {seen}\non the way {first}, but {its}\non {way}"
     for limit in (0, 3):
         check_limit(wire, head, limit, seen)
+    check_redirect(wire, head, seen)
     return seen
+
+
+def check_redirect(wire: bytes, head: bool, wanted: Verdict) -> None:
+    """Raise if a response whose body nobody wants, for it leads on, is another than if somebody does."""
+    for pieces in cuts(wire)[:2]:
+        for name, build in BUILDS.items():
+            for scans in (True, False):
+                seen = verdict(build, scans, pieces, still_works, head=head, follows=True)
+                if wanted.kind == "answered":
+                    assert seen[:4] == wanted[:4], (name, scans, wire, seen)
+                    assert wanted.kept or not seen.kept, (name, scans, wire, seen)
+                else:
+                    # The connection of a long body may be left before what is wrong comes.
+                    assert not seen.kept, (name, scans, wire, seen)
 
 
 def check_limit(wire: bytes, head: bool, limit: int, unlimited: Verdict) -> None:
@@ -185,6 +201,8 @@ STRICTER = {
 LAXER = {
     "illegal status line": re.compile(rb"HTTP/1\.[01] \d\d\d [^\r\n]*[\0\x0b\x0c]"),
     "Only Transfer-Encoding: chunked is supported": re.compile(rb"HTTP/1\.[01] 1\d\d "),
+    "bad Content-Length": re.compile(LENGTH + rb"[ \t]*0\d{20}"),
+    "illegal chunk header": re.compile(rb"\n0[0-9A-Fa-f]{20}"),
 }
 
 # Where they do not agree about the connection: HTTP/1.0 has some that stay open (RFC 9112 section 9.3), and a trailer

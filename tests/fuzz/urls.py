@@ -6,10 +6,10 @@ import contextlib
 import ipaddress
 import re
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from pynector import ConfigurationError
-from pynector.transport.http.urls import URL, join_path, parse_url, resolve_location
+from pynector.transport.http.urls import URL, join_path, parse_url, resolve_location, without_secrets
 
 from .source import Source, flag
 
@@ -65,6 +65,9 @@ def check(source: Source) -> None:
     """Raise if a URL is not what it says, or a reference does not lead where it must."""
     reads_a_url, base = flag(source), BASES[source.number(len(BASES) - 1)]
     text = source.wire(TOKENS).decode(errors="surrogateescape")
+    shown = without_secrets(text)
+    assert not {"?", "#"} & set(shown), (text, shown)
+    assert "@" not in shown.partition("//")[2], (text, shown)
     if reads_a_url:
         check_url(text)
     else:
@@ -80,7 +83,9 @@ def check_url(text: str) -> None:
         assert not is_ordinary(text), f"{text!r} was refused"
         return
     means(url, parts_of(text), text)
-    assert parse_url(str(url)) == url._replace(userinfo=None), text
+    if re.fullmatch(r"[^%]+(%[0-9A-Za-z._~\-]+)?", url.host):
+        # Python's urlsplit takes no zone that has to be encoded.
+        assert parse_url(str(url)) == url._replace(userinfo=None), text
     assert "@" not in str(url).partition("://")[2].partition("/")[0]
 
 
@@ -95,7 +100,7 @@ def means(url: URL, parts: Parts, text: str) -> None:
     assert unquote_to_bytes(path) == unquote_to_bytes(_utf8(parts.path or "/")), (text, url)
     assert bool(mark) is (parts.query is not None), (text, url)
     assert unquote_to_bytes(query) == unquote_to_bytes(_utf8(parts.query or "")), (text, url)
-    assert re.fullmatch(r"[0-9a-z._\-]+|[0-9a-f:.]+(%[0-9A-Za-z._~\-]+)?", url.host), (text, url)
+    assert re.fullmatch(r"[0-9a-z._\-]+|[0-9a-f:.]+(%[!-~]+)?", url.host), (text, url)
 
 
 def host_of(authority: str) -> tuple[str | None, int | None]:
@@ -105,8 +110,7 @@ def host_of(authority: str) -> tuple[str | None, int | None]:
     host = found[1]
     if host.startswith("["):
         address, percent, zone = host[1:-1].partition("%")
-        if percent and zone.startswith("25") and len(zone) > 2:
-            zone = zone[2:]
+        zone = unquote(zone[2:] if zone.startswith("25") and len(zone) > 2 else zone)
         return str(ipaddress.IPv6Address(address)) + percent + zone, int(found[2] or 0) or None
     return host.lower() if host.isascii() else None, int(found[2] or 0) or None
 

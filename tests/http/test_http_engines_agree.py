@@ -235,6 +235,7 @@ WIRES: dict[str, str] = {
     "a length of 20 digits": f"{LENGTH}99999999999999999999\r\n\r\nok",
     "a length of 18 digits": f"{LENGTH}999999999999999999\r\n\r\nok",
     "a length of 14 digits": f"{LENGTH}99999999999999\r\n\r\nok",
+    "a length of 21 digits, for zeros": f"{LENGTH}{2:021}\r\n\r\nok",
     "length 0": f"{LENGTH}0\r\n\r\n",
     # Transfer-Encoding
     "chunked": f"{CHUNKED}2\r\nok\r\n{END}",
@@ -257,6 +258,7 @@ WIRES: dict[str, str] = {
     "a space after the size": f"{CHUNKED}2 \r\nok\r\n{END}",
     "a space before the size": f"{CHUNKED} 2\r\nok\r\n{END}",
     "zeros before the size": f"{CHUNKED}0002\r\nok\r\n000\r\n\r\n",
+    "a size of 21 digits, for zeros": f"{CHUNKED}{2:021}\r\nok\r\n{END}",
     "size A": f"{CHUNKED}A\r\n0123456789\r\n{END}",
     "size 0x2": f"{CHUNKED}0x2\r\nok\r\n{END}",
     "size -2": f"{CHUNKED}-2\r\nok\r\n{END}",
@@ -358,6 +360,8 @@ DIFFERENCES: dict[str, tuple[str, str, str]] = {
     "the same length twice": (ANSWER, BROKEN, TWO_LENGTHS),
     "a list of one length": (ANSWER, BROKEN, TWO_LENGTHS),
     "a length of 20 digits": (LOST, BROKEN, TOO_BIG),
+    "a length of 21 digits, for zeros": (BROKEN, ANSWER, "RFC 9110 section 8.6: there may be any number of digits"),
+    "a size of 21 digits, for zeros": (BROKEN, ANSWER, "RFC 9112 section 7.1: likewise"),
     "chunked, then a length": (ANSWER, BROKEN, BOTH),
     "a length, then chunked": (ANSWER, BROKEN, BOTH),
     "a space after the size": (ANSWER, BROKEN, "RFC 9112 section 7.1: there is no space after a size"),
@@ -381,6 +385,7 @@ IN_BODIES = {
     "a space after the size",
     "an empty extension",
     "a size of 17 digits",
+    "a size of 21 digits, for zeros",
     "bare LF in chunks",
     "a length as trailer",
 }
