@@ -23,7 +23,7 @@ class Pending:
         idempotent: Whether it may be sent again on another connection.
         one_way: Whether it ends when it is sent, for nothing answers it.
         repeats: How often it was sent again.
-        connection: What it was sent on, or None.
+        connection: What it was sent on, or None before that and when it has ended.
         error: What its answer says that went wrong, or None.
     """
 
@@ -68,8 +68,9 @@ class Pending:
         """End it with an error, unless it has ended."""
         completion = self.completion
         self.completion = None
-        # It may still be in a place of its own, or have a deadline.
+        # It may still be in a place of its own, or have a deadline: until then it should hold no more than it must.
         self.payload = b""
+        self.connection = None
         if completion is not None:
             completion.fail(self.token, error)
 
@@ -77,8 +78,9 @@ class Pending:
         """End it with its answer, unless it has ended."""
         completion = self.completion
         self.completion = None
-        # It may still be in a place of its own, or have a deadline.
+        # It may still be in a place of its own, or have a deadline: until then it should hold no more than it must.
         self.payload = b""
+        self.connection = None
         if completion is not None:
             completion.succeed(self.token, answer)
 
