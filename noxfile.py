@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import nox
@@ -15,6 +16,12 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 
 # What the tests need beyond Pynector and its extras.
 TEST_TOOLS = ["hypothesis", "pytest", "pytest-benchmark", "pytest-timeout", "trio", "trustme"]
+
+# The tests that go through compiled code, on one event loop each: it takes several times as long as otherwise.
+COMPILED_TESTS = [
+    "tests/speedups", "tests/http", "tests/websocket", "tests/growth", "tests/test_batch.py", "tests/test_faults.py",
+    "-k", "speedups or (uvloop and not httpx)", "-o", "timeout=900",
+]  # fmt: skip
 
 
 def install(session: nox.Session, extras: str = "[all]", mode: str = "require") -> None:
@@ -46,6 +53,27 @@ def checked(session: nox.Session) -> None:
     """Run the tests on extensions that check for None and overflow."""
     install(session, mode="checked")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def sanitized(session: nox.Session) -> None:
+    """Run the tests of the hot path on extensions built with AddressSanitizer and UndefinedBehaviorSanitizer (gcc)."""
+    install(session, mode="sanitize")
+    session.run("pytest", *(session.posargs or COMPILED_TESTS), env=sanitizer_environment())
+
+
+def sanitizer_environment() -> dict[str, str]:
+    """Return what has Python run with extensions that are instrumented, while it is not itself."""
+    libraries = ("libasan.so", "libubsan.so", "libstdc++.so")
+    found = [subprocess.check_output(["gcc", f"-print-file-name={name}"], text=True).strip() for name in libraries]
+    return {
+        "LD_PRELOAD": " ".join(found),
+        # Python keeps what it needs to its end, which is no leak; tests/growth finds those.
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        # Python's own allocator would put objects side by side, where an access beyond one is not seen.
+        "PYTHONMALLOC": "malloc",
+    }
 
 
 @nox.session

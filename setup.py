@@ -2,7 +2,8 @@
 
 Every module of _speedups with a .pxd beside it is compiled, by PYNECTOR_CYTHON:
 auto (default): without extensions where they cannot be built; require: or fail; skip: none;
-checked: None and overflow checks; trace: line tracing for coverage.
+checked: None and overflow checks; trace: line tracing for coverage;
+sanitize: gcc's AddressSanitizer and UndefinedBehaviorSanitizer, which Python must be started for (see noxfile.py).
 """
 
 import os
@@ -13,12 +14,15 @@ from typing import Any
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-MODES = ("auto", "require", "skip", "checked", "trace")
+MODES = ("auto", "require", "skip", "checked", "trace", "sanitize")
 MODE = os.environ.get("PYNECTOR_CYTHON") or ("auto" if sys.implementation.name == "cpython" else "skip")
 if MODE not in MODES:
     raise SystemExit(f"PYNECTOR_CYTHON must be one of {', '.join(MODES)}, not {MODE!r}")
 
 SOURCE = Path("src")
+
+# Python's own flags have signed integers wrap, which would hide that they overflow.
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-wrapv", "-fno-omit-frame-pointer"]
 
 
 class BuildAllOrNothing(build_ext):  # type: ignore[misc]
@@ -43,6 +47,12 @@ class BuildAllOrNothing(build_ext):  # type: ignore[misc]
             self.extensions = []
 
 
+def compiler_flags() -> list[str]:
+    if os.name == "nt":
+        return []
+    return ["-O1", "-g", *SANITIZERS] if MODE == "sanitize" else ["-O3", "-g0"]
+
+
 def compiled_modules() -> list[Any]:
     if MODE == "skip":
         return []
@@ -61,12 +71,16 @@ def compiled_modules() -> list[Any]:
     if MODE == "trace":
         directives |= {"linetrace": True}
         macros = [("CYTHON_TRACE", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
+    if MODE == "sanitize":
+        # What is freed must not be used again for another object.
+        macros = [("CYTHON_USE_FREELISTS", "0")]
     modules = [
         Extension(
             ".".join(pxd.relative_to(SOURCE).with_suffix("").parts),
             [str(pxd.with_suffix(".py"))],
             define_macros=macros,
-            extra_compile_args=[] if os.name == "nt" else ["-O3", "-g0"],
+            extra_compile_args=compiler_flags(),
+            extra_link_args=SANITIZERS[:1] if MODE == "sanitize" else [],
         )
         for pxd in sorted(SOURCE.glob("pynector/_speedups/*.pxd"))
         if pxd.with_suffix(".py").exists()

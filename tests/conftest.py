@@ -26,6 +26,7 @@ def installed(module: str) -> bool:
 # The files that are about an optional package, and the package: without it there is nothing to test.
 SDK = ("opentelemetry", "opentelemetry.sdk")
 ABOUT = {
+    "growth/test_growth.py": ("httptools",),
     "telemetry/test_telemetry_every_call.py": SDK,
     "telemetry/test_telemetry_faults.py": (*SDK, "structlog"),
     "telemetry/test_telemetry_guard.py": (*SDK, "structlog"),

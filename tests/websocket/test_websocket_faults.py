@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
 import signal
 import socket
 import uuid
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,20 @@ async def test_an_abrupt_end(url: Url) -> None:
         first, *others = await it.batch_request([(f"{n}", {}) for n in range(4)])
     assert first == b"0"
     assert [(error.code, error.sent) for error in others] == [(1006, "full")] * 3
+
+
+async def test_what_has_ended_does_not_hold_its_connection_until_its_deadline(url: Url) -> None:
+    async with client(url("/abort-after?after=1"), timeout=600) as it:
+        assert await it.request("first") == b"first"
+        connection = weakref.ref(it._lifecycle.transport._pool.channels[0])
+        with pytest.raises(WebSocketClosed):
+            await it.request("second")
+        for _ in range(100):
+            gc.collect()
+            if connection() is None:
+                break
+            await anyio.sleep(0.01)
+        assert connection() is None
 
 
 @pytest.mark.parametrize("connections", [1, 3])

@@ -1,0 +1,42 @@
+"""However many requests end, in whatever way, nothing of them stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from growth.measure import PARTS, grown
+from growth.outcomes import OUTCOMES, Outcome, Servers
+from growth.watching import servers as running
+from growth.watching import watched
+from loops import LOOPS
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """The loops that the native engine runs on."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    with running() as them:
+        yield them
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
+async def test_nothing_grows(outcome: Outcome, servers: Servers) -> None:
+    samples = await watched(outcome, servers, size=200, most=max(800, 2 * PARTS * outcome.kept))
+    assert not grown(samples)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
+async def test_nothing_grows_over_very_many(outcome: Outcome, servers: Servers) -> None:
+    samples = await watched(outcome, servers, size=2000, most=1_000_000, seconds=60)
+    assert not grown(samples)

@@ -1,0 +1,97 @@
+"""Rounds of requests that all end in one way, and what is there after each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pynector import Pynector
+from wsservers import running as websocket_server
+
+from .measure import PARTS, Sample, Watch
+from .outcomes import Outcome, Servers
+from .server import running as http_server
+
+# Requests before the first look: what is made once is made for them.
+WARM_UP = 200
+
+# asyncio forgets cancelled timers when there are more than a hundred, and more than half of all.
+TIMERS = 500
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """Run the servers."""
+    with http_server() as http, websocket_server() as websocket, socket.socket() as refused:
+        # Bound, so that nobody else gets it, and nobody listens.
+        refused.bind(("", 0))
+        port = refused.getsockname()[1]
+        yield Servers(f"http://127.0.0.1:{http}", f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{websocket}")
+
+
+@contextmanager
+def heard_by_nobody() -> Iterator[None]:
+    """Have what is logged go nowhere: pytest would keep it."""
+    logger, handler = logging.getLogger("pynector"), logging.NullHandler()
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.propagate = True
+        logger.removeHandler(handler)
+
+
+async def watched(
+    outcome: Outcome, servers: Servers, size: int, most: int, seconds: float | None = None
+) -> list[Sample]:
+    """Send requests in rounds, and look at what there is after each.
+
+    Args:
+        outcome: How they end.
+        servers: Where they go.
+        size: Requests in a round.
+        most: Requests in all, those for warming up apart.
+        seconds: When there are no more rounds, from the first one on; None: when there have been as many as `most`.
+    """
+    pooled = outcome.server != "websocket"
+    with heard_by_nobody(), Watch() as watch:
+        async with outcome.client(servers) as client:
+            await outcome.run(client, range(WARM_UP))
+            tasks = await settled(client, pooled, None)
+            begun, done = time.monotonic(), 0
+            while done < most:
+                first = WARM_UP + done
+                await outcome.run(client, range(first, first + size))
+                done += size
+                await settled(client, pooled, tasks)
+                watch.take(done)
+                if seconds is not None and time.monotonic() - begun > seconds and done >= PARTS * size:
+                    break
+        return watch.samples()
+
+
+async def settled(client: Pynector, pooled: bool, tasks: int | None) -> int:
+    """Wait until nothing is under way any more.
+
+    Args:
+        client: The client.
+        pooled: Whether it closes connections that have nothing to do.
+        tasks: How many tasks there are then; None: that is not known yet.
+
+    Returns:
+        How many tasks there are.
+    """
+    loop = asyncio.get_running_loop()
+    for _ in range(TIMERS):
+        loop.call_later(3600, print).cancel()
+    for _ in range(500):
+        await asyncio.sleep(0.02)
+        there, stats = len(asyncio.all_tasks()), client.stats()
+        if not stats.in_flight and not (pooled and sum(stats.connections.values())) and there <= (tasks or there):
+            break
+    return there
