@@ -7,7 +7,7 @@ from typing import Any
 
 from websockets.frames import Opcode
 
-from pynector import ConfigurationError, PynectorError, RemoteError
+from pynector import ConfigurationError, ProtocolError, PynectorError, RemoteError
 from wslines import Answers, Line, frame
 
 from .source import Source, flag, pick
@@ -60,7 +60,7 @@ def check(source: Source) -> None:
         elif handles and source.number(5) == 5:
             give_up(token=source.number(255) % len(handles), handles=handles, asked=asked)
         else:
-            say(line, source, asked, expected)
+            say(line, answers, source, asked, expected)
         assert answers.got.keys() - expected.keys() == refused_of(answers), (answers.got, expected)
         for done, payload in expected.items():
             check_answer(answers.got[done], payload)
@@ -102,10 +102,17 @@ def give_up(token: int, handles: dict[int, Any], asked: dict[Any, int]) -> None:
         del asked[key]
 
 
-def say(line: Line, source: Source, asked: dict[Any, int], expected: dict[int, Any]) -> None:
+def say(line: Line, answers: Answers, source: Source, asked: dict[Any, int], expected: dict[int, Any]) -> None:
     """Have the peer say something."""
     payload = message(source, asked)
     line.connection.data_received(frame(Opcode.TEXT, payload))
+    if len(asked) == 1 and is_error_of_any(payload):
+        # With one request in flight it is that one's, unless others were given up, whose it may be, too.
+        ((key, token),) = asked.items()
+        if token in answers.got:
+            del asked[key]
+            expected[token] = payload
+        return
     try:
         said = json.loads(payload)
     except (ValueError, RecursionError):
@@ -115,6 +122,23 @@ def say(line: Line, source: Source, asked: dict[Any, int], expected: dict[int, A
         token = asked.pop(key, None)
         if token is not None:
             expected[token] = payload
+
+
+def is_error_of_any(payload: bytes) -> bool:
+    """Say whether a message is an error, or cannot be read, and does not say whose."""
+    try:
+        said = json.loads(payload)
+    except RecursionError:
+        return True
+    except ValueError as error:
+        return not isinstance(error, (json.JSONDecodeError, UnicodeDecodeError))
+    return isinstance(said, dict) and said.get("id") is None and "method" not in said and is_error(said)
+
+
+def is_error(said: dict[str, Any]) -> bool:
+    """Say whether an answer is an error."""
+    error = said.get("error")
+    return error is not None and ("result" not in said or (said["result"] is None and bool(error)))
 
 
 def is_question(said: dict[str, Any]) -> bool:
@@ -148,8 +172,12 @@ def refused_of(answers: Answers) -> set[int]:
 
 def check_answer(seen: Any, payload: bytes) -> None:
     """Raise unless a message, or the error that it says, is what came of its request."""
-    said = json.loads(payload)
-    if said.get("error") is not None and "result" not in said:
+    try:
+        said = json.loads(payload)
+    except (ValueError, RecursionError):
+        assert isinstance(seen, ProtocolError), (seen, payload)
+        return
+    if is_error(said):
         assert isinstance(seen, RemoteError), (seen, payload)
     else:
         assert not isinstance(seen, PynectorError)
