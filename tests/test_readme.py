@@ -49,7 +49,7 @@ class Block:
 def blocks(document: Path) -> Iterator[Block]:
     text = document.read_text(encoding="utf-8")
     found = list(_FENCE.finditer(text))
-    for match, following in zip(found, [*found[1:], None], strict=True):
+    for match, following in zip(found, [*found[1:], None], strict=False):
         line = text.count("\n", 0, match.start()) + 1
         output = None
         if following is not None and following.start() == match.end() and following["language"] == "text":
