@@ -298,7 +298,7 @@ class ConnectionCore:
         length, status = fields.length, fields.status
         if start < 0 or exchange.is_head or status < 200 or status == 204 or status == 304:
             return False
-        if exchange.sink is not None or (is_redirect(status) and start + length > count):
+        if exchange.sink is not None or (status >= 300 and start + length > count and is_redirect(status)):
             return False
         if start + length < count or length > MOST_DIRECT or 0 <= exchange.limit < length:
             return False
