@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from leaks import open_files, pending
@@ -236,7 +237,7 @@ async def test_it_may_be_called_again_and_again_and_leaves_nothing(url: Url) -> 
     transport = await connected(url("/echo"))
     await transport.disconnect()
     # Timers that were cancelled are tasks on trio, and end a little later.
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
     await anyio.wait_all_tasks_blocked()
     before = open_files(), pending()
     for _ in range(20):
