@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from ..._speedups.messages import FifoMatcher, Matcher, Pending
-from ...errors import ConfigurationError, ProtocolError, PynectorError, RemoteError
+from ...errors import ConfigurationError, ProtocolError, PynectorError, RemoteError, text_of
 from ..json_text import scalar_of
+from .loops import ENDS
 from .messages import Message, json_payload, payload_of
 
 KeyOf = Callable[[Any], Hashable]
@@ -236,15 +236,17 @@ class ByFunctions:
 
 
 def called(function: Callable[[Any], Any], argument: Any) -> Any:
-    """Call a function of the user's own. A cancellation out of it is nobody's but its own failure.
+    """Call a function of the user's own.
 
     Raises:
-        Exception: What it raises.
+        Exception: What it raises, or what stands for that: a cancellation out of it, say, is its own failure.
     """
     try:
         return function(argument)
-    except asyncio.CancelledError as error:
-        raise RuntimeError("it was cancelled") from error
+    except (Exception, *ENDS):
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"{type(error).__name__}: {text_of(error)}") from error
 
 
 def remote_problem(message: dict[str, Any]) -> RemoteError | None:

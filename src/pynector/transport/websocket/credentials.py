@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ...errors import ConfigurationError, ConnectError
 from ..http.headers import header_pairs
 from ..http.request import split_auth
-from .loops import failures, was_cancelled
+from .loops import is_end
 
 T = TypeVar("T")
 
@@ -94,8 +94,8 @@ class Credentials:
             given = self._headers()
             if inspect.isawaitable(given):
                 given = await given
-        except failures() as error:
-            if was_cancelled(error):
+        except BaseException as error:
+            if is_end(error):
                 raise
             raise _failed("headers=", error) from error
         return checked_headers(given, "what headers= gives")
@@ -158,7 +158,9 @@ class _Flow:
             self._request = await self._steps.asend(answer)
         except StopAsyncIteration:
             return False
-        except Exception as error:
+        except BaseException as error:
+            if is_end(error):
+                raise
             raise _failed("auth=", error) from error
         items = self._request.headers.multi_items()
         self._fields.replace([pair for pair in items if pair not in self._before])

@@ -87,19 +87,14 @@ def weakly(method: Callable[..., Any]) -> Callable[..., None]:
     return call
 
 
-def cancellations() -> tuple[type[BaseException], ...]:
-    """Give the classes of cancellations: the running loop's, and asyncio's, which futures may raise anywhere."""
-    return anyio.get_cancelled_exc_class(), asyncio.CancelledError
+ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What ends a program or a coroutine, and is no failure of the function that it comes out of. Anything else is."""
 
 
-def failures() -> tuple[type[BaseException], ...]:
-    """Give the classes of what a function of somebody else's may raise that is its own failure."""
-    return Exception, *cancellations()
-
-
-def was_cancelled(error: BaseException) -> bool:
-    """Say whether an exception that was raised in this task is its own cancellation, which somebody asked for."""
-    return isinstance(error, anyio.get_cancelled_exc_class()) and cancellation_is_asked_for()
+def is_end(error: BaseException) -> bool:
+    """Say whether what was raised in this task is one of ENDS, or a cancellation that somebody asked for."""
+    cancelled = isinstance(error, anyio.get_cancelled_exc_class())
+    return isinstance(error, ENDS) or (cancelled and cancellation_is_asked_for())
 
 
 class AsyncioLoop(Loop):
@@ -207,8 +202,8 @@ def _call_once(calls: list[tuple[Callable[..., Any], tuple[Any, ...]]]) -> None:
 async def _told(job: Job, loop: Loop) -> None:
     try:
         await job()
-    except failures() as error:
-        if was_cancelled(error):
+    except BaseException as error:
+        if is_end(error):
             raise
         loop.complain("a task of the WebSocket transport failed", error)
 

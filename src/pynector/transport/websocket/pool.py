@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +16,7 @@ from .connection import Connection
 from .connector import Connector
 from .correlation import Fifo
 from .credentials import Fields
-from .loops import Loop, Timer, cancellations, was_cancelled, weakly
+from .loops import ENDS, Loop, Timer, is_end, weakly
 from .messages import Message
 from .options import WebSocketOptions, origin_of
 from .reconnecting import Reconnecting
@@ -113,12 +112,10 @@ class ConnectionPool(SwitchboardCore):
             with anyio.move_on_after(patience):
                 await self._options.credentials.used(make)
                 is_done = True
-        except cancellations() as error:
-            if was_cancelled(error):
+        except BaseException as error:
+            if isinstance(error, Exception) or is_end(error):
                 raise
-            raise ConnectError(
-                "no connection: it was cancelled by itself", phase=progress.phase, sent="none"
-            ) from error
+            raise ConnectError(f"no connection: {type(error).__name__}", phase=progress.phase, sent="none") from error
         finally:
             for connection in made:
                 self._closing.add(connection)
@@ -162,7 +159,9 @@ class ConnectionPool(SwitchboardCore):
     def _tell(self, event: str) -> None:
         try:
             self._tell_of(event, *self._origin[1:])
-        except (Exception, asyncio.CancelledError) as error:
+        except ENDS:
+            raise
+        except BaseException as error:
             self.complain("on_connection failed", error)
 
     def end(self) -> None:
@@ -213,9 +212,9 @@ class ConnectionPool(SwitchboardCore):
             pending.as_response, pending.idempotent, pending.one_way = self._options.for_request(options)
         try:
             payload, is_text, key = self._options.correlation.encode(data, pending.one_way)
-        except ConfigurationError:
+        except (ConfigurationError, *ENDS):
             raise
-        except (Exception, asyncio.CancelledError) as error:
+        except BaseException as error:
             raise ConfigurationError(f"the message cannot be sent: {type(error).__name__}") from error
         pending.payload, pending.is_text, pending.key = payload, is_text, key
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import weakref
 from collections import deque
@@ -13,6 +12,7 @@ import anyio
 
 from ...config import at_least
 from ...errors import ConfigurationError, PynectorError
+from .loops import ENDS
 from .messages import Gap, Message
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ class Audience:
         if self._on_message is not None:
             try:
                 self._on_message(message)
-            except (Exception, asyncio.CancelledError) as error:
+            except ENDS:
+                raise
+            except BaseException as error:
                 self._complain("on_message failed", error)
         elif not subscriptions:
             self.unclaimed += 1

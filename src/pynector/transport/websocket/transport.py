@@ -79,12 +79,15 @@ class WebSocketTransport:
     async def disconnect(self) -> None:
         """Close every connection. If it is cancelled, whoever calls it next waits for the rest."""
         self.submit = self._pool = None
-        for pool in self._counted[1]:
-            if not pool.is_over():
-                await pool.close()
-            self._forget(pool)
-        if self._forgotten is not None and self._pool is None:
-            await self._forgotten.leave()
+        try:
+            for pool in self._counted[1]:
+                if not pool.is_over():
+                    await pool.close()
+                self._forget(pool)
+        finally:
+            if self._forgotten is not None and self._pool is None:
+                # What was begun comes to its end by itself now. This waits for nothing.
+                await self._forgotten.leave()
 
     def _forget(self, pool: ConnectionPool) -> None:
         counted, pools = self._counted
