@@ -14,7 +14,8 @@ from typing import Any
 import anyio
 
 from leaks import open_files, pending
-from pynector import Pynector, TransportError
+from pynector import Pynector, TimeoutError, TransportError
+from pynector.stats import Stats
 
 from .book import Ledger
 from .noise import noise
@@ -152,6 +153,7 @@ class Trial(ABC):
         started = time.monotonic()
         calls = [self.call(key) for key in keys]
         outcomes: dict[int, Outcome] = {}
+        before = client.stats()
         with anyio.move_on_after(ROUND_PATIENCE) as scope:
             await self.send(client, calls, outcomes)
         took = time.monotonic() - started
@@ -163,6 +165,7 @@ class Trial(ABC):
         if not await self.server.quiet():
             self._blame(f"all requests have ended, and the server has {self.server.under_way()}")
         await self._see_pool(client)
+        self._see_count(before, client.stats(), list(outcomes.values()))
         for call in calls:
             self._judge(call, outcomes[call.key])
         self.verdict.problems += [self._told(said) for said in (*self.ledger.complaints, *self.server.errors)]
@@ -184,6 +187,15 @@ class Trial(ABC):
 
         if not await became(is_idle):
             self._blame(f"all requests have ended, and the client has {client.stats()}")
+
+    def _see_count(self, before: Stats, after: Stats, outcomes: list[Outcome]) -> None:
+        """See that the client counted each request once, by its own account; retries are counted, too."""
+        ended = sum(not outcome.cancelled for outcome in outcomes)
+        counted = (after.requests - before.requests) - (after.retries - before.retries)
+        # Time may be over in the wait for a retry that is counted already.
+        late = sum(isinstance(outcome.error, TimeoutError) for outcome in outcomes)
+        if not ended - late <= counted <= ended:
+            self._blame(f"{ended} requests ended, and the client counted {counted}: {before}, {after}")
 
     def _judge(self, call: Any, outcome: Outcome) -> None:
         kind, wrong = self.judge(call, outcome)

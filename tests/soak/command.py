@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ledger.cases import LOOPS
+from ledger.cases import CASES, LOOPS
 from pynector import __version__
 from pynector._speedups import COMPILED
+from pynector.cli.plot import obstacle
 
 from .load import Soak
 from .plot import draw
@@ -31,7 +32,7 @@ EACH = 8.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     given = parsed(arguments)
-    engine = given.engine or ("httpx" if given.loop == "trio" else "native")
+    engine = given.engine or next(case.engine for case in CASES if case.loop == given.loop)
     soak = Soak(given.loop, [engine, "fifo", "id"], given.seed, given.concurrency, Printer())
     about = {
         "engine": engine,
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name}: {counts.total()} requests: " + ", ".join(f"{kind} {n}" for kind, n in counts.most_common()))
     grown = growth(soak.samples)
     print("memory: too short to tell" if grown is None else f"memory: {grown:+.2%} after the warm-up")
-    print(f"see {given.plot} and {given.plot.with_suffix('.json')}")
+    print(f"see {given.plot.with_suffix('.json')}, and {obstacle(given.plot) or given.plot}")
     for problem in wrong[:MOST_TOLD]:
         print(f"\n{problem}")
     print(f"{len(wrong)} problems")
@@ -64,12 +65,14 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=20.0, help="how long (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="decides what happens (%(default)s)")
     parser.add_argument("--loop", choices=list(LOOPS), default="asyncio", help="(%(default)s)")
-    parser.add_argument("--engine", choices=["native", "httpx"], help="that of HTTP (native; on trio httpx)")
+    parser.add_argument("--engine", choices=["native", "httpx"], help="that of HTTP (native where it runs, else httpx)")
     parser.add_argument("--concurrency", type=int, default=40, help="of HTTP, and twice of WebSocket (%(default)s)")
     parser.add_argument("--plot", type=Path, default=Path("soak.png"), help="the picture; its figures go beside it")
     given = parser.parse_args(arguments)
     if given.minutes <= 0 or given.concurrency < 2:
         parser.error("--minutes must be more than 0, and --concurrency 2 or more")
+    if not given.plot.absolute().parent.is_dir():
+        parser.error(f"there is no folder {given.plot.absolute().parent}")
     if given.loop == "trio" and given.engine == "native":
         parser.error("the native engine does not run on trio")
     return given
@@ -95,7 +98,7 @@ class Printer:
 def write(plot: Path, soak: Soak, about: dict[str, object], wrong: list[str]) -> None:
     """Write the picture and the figures."""
     title = "Pynector through servers with faults\n" + ", ".join(f"{name} {value}" for name, value in about.items())
-    if soak.samples:
+    if obstacle(plot) is None:
         draw(soak.samples, title, plot)
     figures = {
         **about,
