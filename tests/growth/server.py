@@ -13,6 +13,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 PIECE = b"400\r\n%b\r\n" % bytes(1024)
@@ -117,8 +119,5 @@ def running() -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        from asyncio import new_event_loop
-    new_event_loop().run_until_complete(serve())
+    loops: Any = asyncio if find_spec("uvloop") is None else import_module("uvloop")
+    loops.new_event_loop().run_until_complete(serve())

@@ -16,8 +16,8 @@ from .measure import PARTS, Sample, Watch
 from .outcomes import Outcome, Servers
 from .server import running as http_server
 
-# Requests before the first look: what is made once is made for them.
-WARM_UP = 200
+# Rounds before the first look: what is made once is made in them.
+WARM_UP = 2
 
 # asyncio forgets cancelled timers when there are more than a hundred, and more than half of all.
 TIMERS = 500
@@ -61,11 +61,11 @@ async def watched(
     pooled = outcome.server != "websocket"
     with heard_by_nobody(), Watch() as watch:
         async with outcome.client(servers) as client:
-            await outcome.run(client, range(WARM_UP))
+            await outcome.run(client, range(WARM_UP * size))
             tasks = await settled(client, pooled, None)
             begun, done = time.monotonic(), 0
             while done < most:
-                first = WARM_UP + done
+                first = WARM_UP * size + done
                 await outcome.run(client, range(first, first + size))
                 done += size
                 await settled(client, pooled, tasks)
@@ -85,13 +85,17 @@ async def settled(client: Pynector, pooled: bool, tasks: int | None) -> int:
 
     Returns:
         How many tasks there are.
+
+    Raises:
+        AssertionError: If that takes very long.
     """
     loop = asyncio.get_running_loop()
     for _ in range(TIMERS):
         loop.call_later(3600, print).cancel()
-    for _ in range(500):
+    for _ in range(1000):
         await asyncio.sleep(0.02)
         there, stats = len(asyncio.all_tasks()), client.stats()
-        if not stats.in_flight and not (pooled and sum(stats.connections.values())) and there <= (tasks or there):
-            break
-    return there
+        connected = pooled and any(stats.connections.values())
+        if not stats.in_flight and not connected and there <= (tasks or there):
+            return there
+    raise AssertionError(f"something stays under way: {there} tasks, {stats}")
