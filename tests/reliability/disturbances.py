@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 from stepping import SteppedLoop, Steps
 
 from pynector import TimeoutError, TransportError
@@ -42,6 +43,10 @@ class Disturbance:
         """Return what the caller's own code calls in a scenario."""
         return self.counted(loop).tick
 
+    def runs(self, loop: str) -> bool:
+        """Say whether it can be done on a loop, and is nothing that is done otherwise."""
+        return True
+
     @contextmanager
     def installed(self, loop: SteppedLoop) -> Iterator[None]:
         """Make ready for it, before anything is made that it is done to."""
@@ -52,6 +57,10 @@ class Disturbance:
         """Return what does it, in the task of the scenario."""
         raise NotImplementedError
         yield
+
+    async def is_lost(self) -> bool:
+        """Say, after it was done and the scenario had its answer all the same, whether somebody swallowed it."""
+        return False
 
     def allows(self, outcome: object, run: Run) -> bool:
         """Say whether a scenario, or an entry of a batch in it, may end so beside its own answer."""
@@ -69,8 +78,30 @@ class Cancel(Disturbance):
         with scope:
             yield cancel
 
+    async def is_lost(self) -> bool:
+        try:
+            await anyio.lowlevel.checkpoint()
+        except anyio.get_cancelled_exc_class():
+            # It was not yet time for it.
+            return False
+        return True
+
     def allows(self, outcome: object, run: Run) -> bool:
         return isinstance(outcome, anyio.get_cancelled_exc_class())
+
+
+class Scope(Cancel):
+    """It is cancelled by a scope of AnyIO's, which does it again at each wait; on trio that is the same."""
+
+    name = "scope"
+
+    def runs(self, loop: str) -> bool:
+        return loop != "trio"
+
+    @contextmanager
+    def around(self, run: Run) -> Iterator[Callable[[], object]]:
+        with anyio.CancelScope() as scope:
+            yield scope.cancel
 
 
 class Time(Disturbance):
@@ -78,6 +109,10 @@ class Time(Disturbance):
 
     name = "time"
     forward = JUMP
+
+    def runs(self, loop: str) -> bool:
+        # uvloop's timers do not ask its clock.
+        return loop != "uvloop"
 
     @contextmanager
     def around(self, run: Run) -> Iterator[Callable[[], object]]:
@@ -100,4 +135,4 @@ class Close(Disturbance):
         return isinstance(outcome, TransportError)
 
 
-DISTURBANCES: tuple[Disturbance, ...] = (Cancel(), Time(), Close())
+DISTURBANCES: tuple[Disturbance, ...] = (Cancel(), Scope(), Time(), Close())

@@ -70,6 +70,8 @@ class Run:
                     self.faults.append(f"it ended with {error!r} from {error.__cause__!r}")
             else:
                 self.faults += self._wrong(got, wanted)
+                if 0 <= at <= steps.count and await self._how.is_lost():
+                    self.faults.append("nobody noticed it")
             finally:
                 steps.end()
                 self.steps = steps.count

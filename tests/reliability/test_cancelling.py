@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from disturbances import DISTURBANCES, Disturbance, Time
+from disturbances import DISTURBANCES, Disturbance
 from disturbing import Sweep, sized
 from scenarios import SCENARIOS
 from stage import Scenario, Servers, runs
@@ -18,8 +18,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Give each scenario, on whatever it runs on, and how it is disturbed there."""
     for scenario in SCENARIOS:
         for carrier, loop, how in product(scenario.carriers, LOOPS, DISTURBANCES):
-            # uvloop's timers do not ask its clock, so it cannot be moved.
-            if runs(carrier, loop) and not (isinstance(how, Time) and loop == "uvloop"):
+            if runs(carrier, loop) and how.runs(loop):
                 yield f"{how.name}-{scenario.name}-{carrier}-{loop}", (scenario, carrier, loop, how)
 
 
