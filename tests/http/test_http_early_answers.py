@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -181,6 +182,20 @@ async def test_an_answer_that_ends_with_its_connection_is_whole_then(play: Play,
     async with Pynector(base_url=server.url, http_engine=engine, raise_for_status=False) as client:
         assert await client.request({"method": "POST", "path": "/", "content": body}) == b"enough"
     assert await eventually(lambda: body.ended.is_set() or not body.begun)
+
+
+async def test_a_request_whose_last_chunk_was_not_written_leaves_no_connection(play: Play, engine: str) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"first"
+        # It is told to end when the answer is there, and says that this was all.
+        with contextlib.suppress(anyio.get_cancelled_exc_class()):
+            await anyio.sleep_forever()
+
+    server = play([answer(b"1")], [answer(b"2")], early=True)
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        assert await client.request({"method": "POST", "path": "/", "content": body()}) == b"1"
+        assert await client.request(None) == b"2"
+    assert b"GET" not in server.connections[0].received
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])

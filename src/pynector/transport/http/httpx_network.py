@@ -175,6 +175,7 @@ class Stream(httpcore.AsyncNetworkStream):
         self._ahead = bytearray()
         self._ended: Exception | bool = False
         self._until = math.inf
+        self._broken_off = False
         network.open.add(self)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -183,10 +184,17 @@ class Stream(httpcore.AsyncNetworkStream):
         if writing is not None and writing.begun:
             self._writing = writing
             writing.found(self)
-        if self._writing is None or not buffer:
-            await self._inner.write(buffer, timeout)
-        else:
-            await self._writing.unless_answered(lambda: self._inner.write(buffer, timeout))
+        if self._broken_off:
+            raise httpcore.ReadError("a request on this connection has no end")
+        try:
+            if self._writing is None or not buffer:
+                await self._inner.write(buffer, timeout)
+            else:
+                await self._writing.unless_answered(lambda: self._inner.write(buffer, timeout))
+        except BaseException:
+            # httpcore may take the request for sent: it has counted what was to be written.
+            self._broken_off = True
+            raise
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """See httpcore.AsyncNetworkStream."""
@@ -236,7 +244,8 @@ class Stream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """See httpcore.AsyncNetworkStream."""
-        if info == "is_readable" and (self._ahead or self._ended or anyio.current_time() >= self._until):
+        is_over = self._ahead or self._ended or self._broken_off or anyio.current_time() >= self._until
+        if info == "is_readable" and is_over:
             # What httpcore closes rather than send on it.
             return True
         try:
