@@ -177,7 +177,8 @@ async def test_a_server_may_answer_while_it_reads(play: Play, engine: str) -> No
 
 @pytest.mark.parametrize("status", ["200 OK", "413 Too Large"])
 async def test_an_answer_that_ends_with_its_connection_is_whole_then(play: Play, engine: str, status: str) -> None:
-    body = Body(b"first")
+    # Nothing of it is sent: what a server leaves unread when it closes makes a reset of the end.
+    body = Body()
     server = play([[answer(b"enough", status, length=False), "close"]], early=True)
     async with Pynector(base_url=server.url, http_engine=engine, raise_for_status=False) as client:
         assert await client.request({"method": "POST", "path": "/", "content": body}) == b"enough"
