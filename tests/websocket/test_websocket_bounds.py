@@ -9,10 +9,10 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from test_websocket_framing import Line, frame
 from websockets.frames import Opcode
 
 from pynector import ConfigurationError, ConnectError
+from wslines import Line, frame
 from wsservers import Url, client, listening
 
 LARGE = [sys.maxsize - 1, sys.maxsize, 2**63, 2**64, 10**30]

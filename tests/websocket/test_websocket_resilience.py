@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -16,7 +17,7 @@ import pytest
 
 from pynector import ConfigurationError, ConnectError, TimeoutError, TransportError, WebSocketClosed
 from pynector.transport.websocket import Gap, Message
-from wsservers import Url, client, listening, shake_hands, until
+from wsservers import Url, certificate, client, listening, shake_hands, until
 
 pytestmark = pytest.mark.anyio
 
@@ -36,25 +37,73 @@ async def test_a_slow_subscriber_is_not_taken_for_a_silent_peer(url: Url) -> Non
         assert it.stats().transport["reconnects"] == 0
 
 
-async def test_a_peer_that_takes_a_long_message_slowly_is_not_taken_for_silent(anyio_backend_name: str) -> None:
-    """A ping waits behind the message."""
-    if anyio_backend_name == "trio":
-        pytest.skip("there a stream does not say how much of a message has gone")
-    size = 40_000_000
+class SlowTaker:
+    """A server that takes what comes slowly, and says then that it is done. What it has not taken is with the client.
+
+    Args:
+        size: How many bytes it takes.
+        context: Speaks TLS with it.
+    """
+
+    def __init__(self, size: int, context: ssl.SSLContext | None = None) -> None:
+        self._size = size
+        self._context = context
+
+    def serve(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        if self._context is not None:
+            connection = self._context.wrap_socket(connection, server_side=True)
+        with connection:
+            shake_hands(connection)
+            taken = 0
+            while taken < self._size:
+                taken += len(connection.recv(1 << 14))
+                time.sleep(0.005)
+            connection.sendall(b"\x81\x04done")
+            connection.recv(1)
+
+
+# What the system holds takes longer.
+IMPATIENT: dict[str, Any] = {"ping_interval": 0.1, "ping_timeout": 0.7, "max_reconnects": 0}
+SLOW = 8_000_000
+
+
+async def test_a_peer_that_takes_a_long_message_slowly_is_not_taken_for_silent() -> None:
+    """A ping waits behind the message, in this process or in the system."""
+    with listening(SlowTaker(SLOW).serve) as port:
+        async with client(f"ws://127.0.0.1:{port}/", **IMPATIENT) as it:
+            assert await it.request(b"x" * SLOW, 60) == b"done"
+
+
+async def test_so_it_is_over_tls(tmp_path: Path) -> None:
+    chain, key, trusted = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    with listening(SlowTaker(SLOW, context).serve) as port:
+        async with client(f"wss://127.0.0.1:{port}/", verify=trusted, **IMPATIENT) as it:
+            assert await it.request(b"x" * SLOW, 60) == b"done"
+
+
+async def test_so_it_is_where_more_and_more_is_sent() -> None:
+    """What waits does not become less then, though it moves."""
+    with listening(SlowTaker(SLOW).serve) as port:
+        async with client(f"ws://127.0.0.1:{port}/", **IMPATIENT) as it, it.subscribe() as messages:
+            piece, number = b"x" * 100_000, SLOW // 100_000
+            assert await it.batch_request([(piece, {"one_way": True})] * number) == [None] * number
+            assert (await messages.__anext__()).content == b"done"
+
+
+async def test_one_that_takes_nothing_more_is_given_up() -> None:
+    """However much waits for it."""
 
     def serve(connection: socket.socket) -> None:
         shake_hands(connection)
-        taken = 0
-        while taken < size:
-            taken += len(connection.recv(1 << 18))
-            time.sleep(0.02)
-        connection.sendall(b"\x81\x04done")
 
-    # The kernel's buffers, of which nobody knows, are emptied within the timeout.
-    options: dict[str, Any] = {"ping_interval": 0.1, "ping_timeout": 1.5, "max_reconnects": 0}
     with listening(serve) as port:
-        async with client(f"ws://127.0.0.1:{port}/", **options) as it:
-            assert await it.request(b"x" * size, 60) == b"done"
+        async with client(f"ws://127.0.0.1:{port}/", **IMPATIENT) as it:
+            with pytest.raises(WebSocketClosed, match="did not answer a ping") as failed:
+                await it.request(b"x" * 40_000_000, 60)
+            assert (failed.value.code, failed.value.sent) == (1011, "full")
 
 
 async def test_a_peer_that_accepts_and_says_nothing_is_given_up() -> None:
