@@ -93,6 +93,10 @@ class Ledger:
         """Return how often a hop of a request has come."""
         return len(self.row(key).of_hop(hop))
 
+    def arrivals(self) -> list[Arrival]:
+        """Return all arrivals of what is not settled."""
+        return [arrival for row in list(self._rows.values()) for arrival in row.arrivals]
+
     def enter(self, arrival: Arrival) -> Arrival:
         """Take note that a request comes."""
         if arrival.key <= self._settled:

@@ -82,8 +82,10 @@ class LedgerServer:
 
     def under_way(self) -> str:
         """Say what is under way, for a message."""
-        busy = [wire for wire in list(self._wires) if not wire.resting or wire.owed]
-        return f"{len(self._wires)} connections, busy: {[wire.number for wire in busy]}"
+        wires = list(self._wires)
+        busy = {wire.number for wire in wires if not wire.resting or wire.owed}
+        arrivals = [f"  {arrival.key}: {arrival}" for arrival in self.ledger.arrivals() if arrival.connection in busy]
+        return "\n".join([f"{len(wires)} connections, busy: {sorted(busy)}", *arrivals])
 
     # In the thread
 
