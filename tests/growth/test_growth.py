@@ -30,7 +30,7 @@ def servers() -> Iterator[Servers]:
 
 @pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
 async def test_nothing_grows(outcome: Outcome, servers: Servers) -> None:
-    samples = await watched(outcome, servers, size=200, most=max(800, 2 * PARTS * outcome.kept))
+    samples = await watched(outcome, servers, size=100, most=max(400, 2 * PARTS * outcome.kept))
     assert not grown(samples)
 
 
