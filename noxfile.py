@@ -77,6 +77,15 @@ def sanitizer_environment() -> dict[str, str]:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Run the fuzzers with atheris: each for a minute, or as the arguments say."""
+    # It does not see into extensions.
+    install(session, mode="skip")
+    session.install("atheris")
+    session.run("python", "-m", "tests.fuzz", *(session.posargs or ["all"]))
+
+
+@nox.session
 def no_speedups(session: nox.Session) -> None:
     """Run the tests without uvloop and httptools."""
     install(session, extras="[telemetry,http2,cli]")

@@ -12,7 +12,17 @@ TOKENS = [bytes([code]) * count for code in range(8) for count in (1, 3)]
 MOST = 12
 
 # What `submit` does with an entry: starts it, ends it at once, in either way, raises, or both.
-PLANS = ("start", "answer", "fail", "raise", "answer and raise", "start without a handle", "wrong", "answer on cancel")
+PLANS = (
+    "start",
+    "answer",
+    "fail",
+    "raise",
+    "answer and raise",
+    "answer with a handle",
+    "start without a handle",
+    "wrong",
+    "answer on cancel",
+)
 
 
 class Handle:
@@ -57,6 +67,7 @@ class World:
         )
         self.collector.wake = self.pump.run
         self.slots = build.scheduler.Deadlines(max(1, self.total))
+        self.armed: dict[int, float] = {}
         self.flying: dict[int, Handle] = {}
         self.ended: dict[int, Any] = {}
         self.given: list[int] = []
@@ -94,13 +105,15 @@ class World:
         assert completion is self.collector
         assert data == token
         assert deadline == self.now + (2.0 if options else 5.0)
+        assert self.now < self.deadline, "an entry started when the time was over"
         self.given.append(token)
         assert self.given == list(range(len(self.given))), "an entry was left out, or came twice"
         plan = self.plans[token]
         self.flying[token] = handle = Handle(self, token)
         assert len(self.flying) <= self.window, "more in flight than the window has room for"
         self.slots.arm(token, deadline)
-        if plan in ("fail", "answer", "answer and raise"):
+        self.armed[token] = deadline
+        if plan in ("fail", "answer", "answer and raise", "answer with a handle"):
             self.end(token, failed=plan == "fail")
         if "raise" in plan:
             if token not in self.ended:
@@ -123,7 +136,12 @@ class World:
     def passes(self, seconds: float) -> None:
         """Have time pass, and fail what is late."""
         self.now += seconds
-        for token in self.slots.overdue(self.now):
+        late = self.slots.overdue(self.now)
+        assert late == sorted(token for token, deadline in self.armed.items() if deadline <= self.now)
+        for token in late:
+            # One that is given up keeps its deadline.
+            del self.armed[token]
+        for token in late:
             if token in self.flying:
                 self.end(token, failed=True)
 
@@ -145,6 +163,8 @@ class World:
 
     def _ends(self, token: int, failed: bool) -> None:
         self.flying.pop(token, None)
+        if self.armed.pop(token, None) is not None:
+            self.slots.arm(token, float("inf"))
         if token not in self.ended:
             self.ended[token] = failed
             self.failed += failed
@@ -170,6 +190,8 @@ class World:
         assert scheduler.in_flight == len(self.flying) <= self.window
         assert scheduler.started == len(self.given)
         assert collector.failures == self.failed
+        for token, handle in self.flying.items():
+            assert collector.results[token] is (None if self.plans[token] == "start without a handle" else handle)
         for token, failed in self.ended.items():
             result = collector.results[token]
             if failed:
@@ -182,8 +204,12 @@ class World:
         else:
             assert collector.first_error.args == (self.first,)
             assert scheduler.stopped or not self.stop_on_error
+        has_failed = self.stop_on_error and self.first is not None
+        assert not scheduler.stopped or self.abandoned or has_failed or self.now >= self.deadline
         over = not self.flying and (scheduler.stopped or len(self.given) == self.total)
         assert scheduler.finished() is over
+        # Whoever runs the batch waits for this; he looks himself when he has run it.
+        assert self.notified or self.abandoned or not self.given or not (over or scheduler.stopped)
 
 
 def check(source: Source) -> None:

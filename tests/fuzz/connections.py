@@ -21,6 +21,8 @@ class Verdict(NamedTuple):
         status, version, headers, body: The answer's; names of header fields in small letters.
         kept: Whether the connection can carry another request.
         said: What is wrong with the response.
+        encoded: Whether the body has a content coding.
+        timeout: For how many seconds the server says that it keeps the connection open, or -1.
     """
 
     kind: str
@@ -30,6 +32,8 @@ class Verdict(NamedTuple):
     body: bytes = b""
     kept: bool = False
     said: str = ""
+    encoded: bool = False
+    timeout: int = -1
 
 
 class Transport:
@@ -101,7 +105,10 @@ def owner_of(build: Build) -> type[Any]:
                 status, head, version = first
                 body = b"".join(chunks)
             assert type(body) is bytes, "a body that may change"
-            self.verdicts.append(Verdict("answered", status, version, fields_of(head), body, reusable))
+            fields = fields_of(head)
+            self.verdicts.append(
+                Verdict("answered", status, version, fields, body, reusable, "", bool(encoded), server_timeout)
+            )
             if not reusable:
                 connection.transport.close()
 

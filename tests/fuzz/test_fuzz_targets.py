@@ -17,7 +17,7 @@ from .targets import CORPUS, TARGETS
 SHORT = settings(
     max_examples=100, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
-LONG = settings(SHORT, max_examples=10_000, derandomize=False)
+LONG = settings(SHORT, max_examples=5_000, derandomize=False)
 
 FILES = sorted(path for path in CORPUS.glob("*/*"))
 
@@ -38,9 +38,10 @@ def test_nothing_is_found_near_the_corpus(name: str) -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", TARGETS)
 def test_nothing_is_found_far_from_the_corpus(name: str) -> None:
-    change(name, 20_000)
+    change(name, 10_000)
 
 
 def change(name: str, count: int) -> None:
@@ -60,6 +61,7 @@ def test_nothing_is_found_by_hypothesis(name: str) -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", TARGETS)
 def test_nothing_is_found_by_hypothesis_in_long(name: str) -> None:
     draw(name, LONG)
