@@ -22,7 +22,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
                 yield f"{how.name}-{scenario.name}-{carrier}-{loop}", (scenario, carrier, loop, how)
 
 
-@pytest.mark.parametrize(("scenario", "carrier", "loop", "how", "most"), sized(cases(), most=5, every=3))
+@pytest.mark.parametrize(("scenario", "carrier", "loop", "how", "most"), sized(cases(), most=5, share=0.25))
 def test_what_is_disturbed_at_a_step_leaves_nothing(
     scenario: Scenario, carrier: str, loop: str, how: Disturbance, most: int | None, servers: Servers
 ) -> None:

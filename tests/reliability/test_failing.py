@@ -79,7 +79,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
                     yield name.replace(" ", "_"), (scenario, carrier, loop, how)
 
 
-@pytest.mark.parametrize(("scenario", "carrier", "loop", "how", "most"), sized(cases(), most=4, every=4))
+@pytest.mark.parametrize(("scenario", "carrier", "loop", "how", "most"), sized(cases(), most=3, share=0.25))
 def test_what_fails_at_a_call_ends_its_request_once(
     scenario: Scenario, carrier: str, loop: str, how: Fails, most: int | None, servers: Servers
 ) -> None:
