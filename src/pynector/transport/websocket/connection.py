@@ -21,7 +21,7 @@ from websockets.protocol import State
 
 from ..._speedups.channel import ChannelCore
 from ..._speedups.messages import Matcher, Pending
-from ...errors import ConnectError, PynectorError, Sent, WebSocketClosed
+from ...errors import ConnectError, PynectorError, Sent, WebSocketClosed, text_of
 from .credentials import Fields
 from .handshake import AnswerHead, no_handshake
 from .link import Link
@@ -219,8 +219,15 @@ class Connection(ChannelCore):
         if self._aborted:
             self.transport.abort()
             return
-        for data in self._protocol.data_to_send():
-            self.transport.write(data)
+        try:
+            for data in self._protocol.data_to_send():
+                self.transport.write(data)
+        except Exception as error:
+            # Of what is raised in this call, asyncio tells nobody who waits.
+            said = f"no WebSocket connection: {text_of(error)}"
+            problem = ConnectError(said, phase="connect", sent="none")
+            problem.__cause__ = error
+            self._refuse(problem)
 
     def eof_received(self) -> None:
         """See asyncio.Protocol."""
