@@ -59,7 +59,8 @@ def checked(session: nox.Session) -> None:
 def sanitized(session: nox.Session) -> None:
     """Run the tests of the hot path on extensions built with AddressSanitizer and UndefinedBehaviorSanitizer (gcc)."""
     install(session, mode="sanitize")
-    session.run("pytest", *(session.posargs or COMPILED_TESTS), env=sanitizer_environment())
+    # What the sanitizers say before they end the process goes past sys.stderr, and would be lost with it.
+    session.run("pytest", "--capture=sys", *(session.posargs or COMPILED_TESTS), env=sanitizer_environment())
 
 
 def sanitizer_environment() -> dict[str, str]:

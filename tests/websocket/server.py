@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import ssl
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,9 @@ def code_of(case: str) -> asyncio.Future[Any]:
 
 async def serve_websockets(port: int) -> None:
     from websockets.asyncio.server import ServerConnection, serve
+
+    # That clients break off is what the tests are about.
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)
 
     async def handle(connection: ServerConnection) -> None:
         assert connection.request is not None
