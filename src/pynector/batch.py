@@ -202,6 +202,8 @@ class ExchangeDriver:
         self._exchange = exchange
         self._clock = clock
         self._gate = gate
+        # A coroutine more would cost a fifth of what a batch costs.
+        self._send = exchange if gate is None else self._in_turn
         self.scheduler = Scheduler(len(batch.requests), window, batch.deadline, batch.raise_on_error)
         self.collector = Collector(self.scheduler, batch.translate)
         slots = min(window, len(batch.requests))
@@ -255,10 +257,10 @@ class ExchangeDriver:
             if deadlines.arm(slot, now + timeout):
                 self._alarm.deadline = deadlines.alarm
             if observed is None:
-                answer = await self._in_turn(data, **options)
+                answer = await self._send(data, **options)
             else:
                 completion = entry = observed.entry(index, data, self.collector)
-                answer = await entry.run(self._in_turn, data, observed.options(entry, options))
+                answer = await entry.run(self._send, data, observed.options(entry, options))
         except Exception as error:
             completion.fail(index, error)
         except anyio.get_cancelled_exc_class() as cancelled:
@@ -278,8 +280,7 @@ class ExchangeDriver:
 
     async def _in_turn(self, data: Any, /, **options: Any) -> Any:
         gate = self._gate
-        if gate is None:
-            return await self._exchange(data, **options)
+        assert gate is not None
         try:
             await gate.acquire()
         except anyio.get_cancelled_exc_class() as cancelled:
