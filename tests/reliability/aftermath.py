@@ -33,8 +33,9 @@ class Complaints(logging.Handler):
         self.heard: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name == "asyncio" or record.exc_info:
-            self.heard.append(f"log: {record.getMessage()}: {record.exc_info and record.exc_info[1]!r}")
+        said = record.getMessage()
+        if record.name == "asyncio" or record.exc_info or said.startswith("telemetry.error"):
+            self.heard.append(f"log: {said}: {record.exc_info and record.exc_info[1]!r}")
 
     def _of_loop(self, loop: Any, context: dict[str, Any]) -> None:
         self.heard.append(f"loop: {context.get('message')}: {context.get('exception')!r}")

@@ -27,13 +27,11 @@ class Disturbance:
         name: Its name.
         first: The first step at which it can be done; 0 is before there was any.
         forward: By how much the clock may have been moved (seconds).
-        heard: What may be told where no caller listens, if it has this in it.
     """
 
     name = ""
     first = 0
     forward = 0.0
-    heard: str | None = None
 
     def counted(self, loop: SteppedLoop) -> Steps:
         """Return what counts the steps at which it may be done."""
@@ -61,6 +59,10 @@ class Disturbance:
     async def is_lost(self) -> bool:
         """Say, after it was done and the scenario had its answer all the same, whether somebody swallowed it."""
         return False
+
+    def faults_in(self, heard: list[str], was_done: bool) -> list[str]:
+        """Return what is a fault of that which was told where no caller listens."""
+        return heard
 
     def allows(self, outcome: object, run: Run) -> bool:
         """Say whether a scenario, or an entry of a batch in it, may end so beside its own answer."""

@@ -155,7 +155,8 @@ class Sweep:
                     self._loop.run(lambda: self._sweep(most))
                 except Exception as error:
                     self.faults.append(f"{self._scenario.name}, the loop ended with {error!r}")
-                self.faults += [f"{self._scenario.name}, at last: {told}" for told in self._heard()]
+                heard = self._how.faults_in(self._complaints.take(), was_done=False)
+                self.faults += [f"{self._scenario.name}, at last: {told}" for told in heard]
         finally:
             gc.unfreeze()
 
@@ -170,10 +171,6 @@ class Sweep:
                 if await self._one(at) < at or len(self.faults) >= MOST_FAULTS:
                     break
                 self.points += 1
-
-    def _heard(self) -> list[str]:
-        heard = self._complaints.take()
-        return [told for told in heard if self._how.heard is None or self._how.heard not in told]
 
     def _begin(self) -> Run:
         stage = Stage(self._servers, next(_marks), self._how.tripping(self._loop))
@@ -205,7 +202,8 @@ class Sweep:
         await run.idle()
         await run.closed()
         run.faults += [f"left: {thing}" for thing in await before.left_at_last()]
-        run.faults += self._endings.take() + self._heard()
+        run.faults += self._endings.take()
+        run.faults += self._how.faults_in(self._complaints.take(), was_done=at <= run.steps)
         where = f"{self._scenario.name} {self._carrier} {self._loop.name} {self._how.name} at {at} of {run.steps}"
         self.faults += [f"{where}: {fault}" for fault in run.faults]
         return run.steps

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import wraps
+from importlib.util import find_spec
 from typing import Any
 from unittest.mock import patch
 
@@ -24,6 +25,14 @@ from pynector import PynectorError, TimeoutError
 
 Trip = Callable[[], object]
 Install = Callable[[SteppedLoop, Trip], AbstractContextManager[None]]
+
+
+def is_there(package: str) -> bool:
+    """Say whether a package is installed."""
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 class OddError(Exception):
@@ -54,8 +63,6 @@ class Fails(Disturbance):
     """
 
     first = 1
-    # Loops tell of what is raised in their callbacks; of telemetry nobody else is told.
-    heard = SAID
 
     def __init__(self, name: str, install: Install, error: type[BaseException], matters: bool = True) -> None:
         self.name = f"{name}: {error.__name__}"
@@ -81,6 +88,14 @@ class Fails(Disturbance):
 
     def _fail(self) -> None:
         raise self._error(SAID)
+
+    def faults_in(self, heard: list[str], was_done: bool) -> list[str]:
+        own = [told for told in heard if SAID in told or self._error.__name__ in told]
+        faults = [told for told in heard if told not in own]
+        if was_done and not self._matters and len(own) != 1:
+            faults.append(f"what failed was not told once, but {own}")
+        # Loops tell of what is raised in their callbacks, which is theirs; but no task of ours is to end unheard.
+        return faults + [told for told in own if "never retrieved" in told and issubclass(self._error, Exception)]
 
     def allows(self, outcome: object, run: Any) -> bool:
         if isinstance(outcome, TimeoutError):
@@ -172,7 +187,7 @@ def parser(loop: SteppedLoop, trip: Trip) -> Any:
         *(called(h11.Connection, name, trip) for name in ("receive_data", "next_event")),
         *(called(Protocol, name, trip) for name in ("receive_data", "receive_eof", "events_received")),
     )
-    if loop.name != "trio":
+    if loop.name != "trio" and is_there("httptools"):
         from pynector.transport.http.native import NativeEngine
 
         make = NativeEngine.make_parser
@@ -307,9 +322,11 @@ def metered(loop: SteppedLoop, trip: Trip) -> Iterator[None]:
     provider.shutdown()
 
 
-TELEMETRY: dict[str, Install] = {
-    "log handler": logged,
-    "structlog": structlogged,
-    "spans": traced,
-    "metrics": metered,
-}
+# What telemetry calls, and the package that it is of.
+_TELEMETRY: list[tuple[str, Install, str]] = [
+    ("log handler", logged, "logging"),
+    ("structlog", structlogged, "structlog"),
+    ("spans", traced, "opentelemetry.sdk"),
+    ("metrics", metered, "opentelemetry.sdk"),
+]
+TELEMETRY = {name: install for name, install, package in _TELEMETRY if is_there(package)}
