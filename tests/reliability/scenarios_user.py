@@ -155,7 +155,7 @@ def _by_functions(stage: Stage) -> Mapping[str, Any]:
         return message.text
 
     # Of a message that its function fails for nobody knows whose it is: its request ends with its time.
-    return {"correlation": (of_request, of_message), "timeout": 0.2}
+    return {"correlation": (of_request, of_message), "timeout": 1.0}
 
 
 @scenario(*WEBSOCKET, options=_by_functions, ends_late=True)
