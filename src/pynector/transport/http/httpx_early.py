@@ -28,7 +28,8 @@ class EarlyAnswer:
         try:
             self._parser.receive_data(data)
             return self._is_enough()
-        except h11.RemoteProtocolError:
+        except Exception:
+            # Whatever is wrong with the answer, httpcore reads it again and says so.
             return True
 
     def _is_enough(self) -> bool:
