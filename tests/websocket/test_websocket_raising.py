@@ -16,6 +16,7 @@ import pytest
 from loops import LOOPS
 from pynector import ConfigurationError, ConnectError, PynectorError, WebSocketClosed
 from pynector.transport.websocket import Message, WebSocketTransportFactory
+from pynector.transport.websocket.link import Link
 from wsservers import Url, client, until
 
 pytestmark = pytest.mark.anyio
@@ -310,22 +311,33 @@ async def test_an_event_loop_without_threads(url: Url) -> None:
 # The connection
 
 
+class Broken:
+    """A transport that cannot write."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        raise Odd
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+async def test_a_handshake_that_cannot_be_written(url: Url, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Link.connection_made
+    monkeypatch.setattr(Link, "connection_made", lambda link, transport: made(link, Broken(transport)))
+    with pytest.raises(ConnectError, match="no WebSocket connection: Odd") as failed:
+        await client(url("/echo"), open_timeout=None).request("x", math.inf)
+    assert (failed.value.phase, failed.value.sent) == ("connect", "none")
+
+
 async def test_a_transport_that_cannot_write(url: Url, complaints: list[str]) -> None:
     """Or the next answer would be taken for that of a message that has not left."""
     transport = WebSocketTransportFactory().create_transport(url=url("/echo"), max_reconnects=3, reconnect_delay=0.01)
     await transport.connect()
     pool: Any = transport._pool
     answers = Answers(set())
-
-    class Broken:
-        def __init__(self, transport: Any) -> None:
-            self._transport = transport
-
-        def write(self, data: bytes) -> None:
-            raise Odd
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._transport, name)
 
     pool.channels[0].transport = Broken(pool.channels[0].transport)
     for token in range(3):

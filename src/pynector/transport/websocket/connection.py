@@ -217,17 +217,17 @@ class Connection(ChannelCore):
         """See asyncio.Protocol."""
         self.transport = transport
         if self._aborted:
-            self.transport.abort()
+            # Whoever was to be given it ends it: in this call uvloop would leave the socket open.
             return
         try:
             for data in self._protocol.data_to_send():
                 self.transport.write(data)
         except Exception as error:
-            # Of what is raised in this call, asyncio tells nobody who waits.
+            # Of what is raised in this call, asyncio tells nobody who waits; and as above, whoever waits ends it.
             said = f"no WebSocket connection: {text_of(error)}"
-            problem = ConnectError(said, phase="connect", sent="none")
-            problem.__cause__ = error
-            self._refuse(problem)
+            self._refused = ConnectError(said, phase="connect", sent="none")
+            self._refused.__cause__ = error
+            self._ready.set()
 
     def eof_received(self) -> None:
         """See asyncio.Protocol."""
