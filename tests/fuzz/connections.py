@@ -145,10 +145,18 @@ class Line:
         self.connection.scans = scans
         self.connection.connection_made(self.transport)
 
-    def ask(self, *, head: bool = False, limit: int = -1, streams: bool = False, follows: bool = False) -> None:
+    def ask(
+        self,
+        *,
+        head: bool = False,
+        limit: int = -1,
+        streams: bool = False,
+        follows: bool = False,
+        plain: bool = False,
+    ) -> None:
         """Put an exchange on the connection."""
         exchange = self._build.exchange.Exchange(None, None, None, 0.0, None, 0, 0.0)
-        exchange.is_head, exchange.plain, exchange.limit = head, False, limit
+        exchange.is_head, exchange.plain, exchange.limit = head, plain, limit
         exchange.settings = {"follow_redirects": follows}
         exchange.sink = Sink() if streams else None
         self.connection.start(exchange)

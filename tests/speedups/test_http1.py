@@ -372,6 +372,24 @@ def test_an_empty_line_before_a_response_is_refused_wherever_it_is(wire: bytes) 
         assert failed[:2] == ("failed", "the response does not begin with a status line")
 
 
+FORGED = b"HTTP/1.1 200 OK\r\nX: forged\r\n\r\n"
+WITH_BODIES = [
+    b"Content-Length: 5\r\n\r\nhello" + with_length(b"ok"),
+    b"Content-Length: %d\r\n\r\n" % len(FORGED) + FORGED + with_length(b"ok"),
+    b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(FORGED), FORGED) + with_length(b"ok"),
+    b"Transfer-Encoding: gzip\r\n\r\n" + with_length(b"ok"),
+]
+
+
+@pytest.mark.parametrize("status", [104, 150, 199])
+@pytest.mark.parametrize("rest", WITH_BODIES, ids=["length", "forged", "chunked", "gzip"])
+def test_an_interim_response_has_no_body(status: int, rest: bytes) -> None:
+    wire = b"HTTP/1.1 %d X\r\n" % status + rest
+    for pieces in ([wire], [wire[at : at + 1] for at in range(len(wire))]):
+        failed, _ = told(pieces)
+        assert failed[:2] == ("failed", "an interim response has a body")
+
+
 @st.composite
 def mutated(draw: Any) -> tuple[str, bytes]:
     name = draw(st.sampled_from(sorted(set(RESPONSES) - {"larger than a read"})))

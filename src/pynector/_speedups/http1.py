@@ -257,6 +257,10 @@ class ConnectionCore:
             # The parser does not know HEAD: this follows its answer, or one that is refused.
             self._excess = True
             return
+        if not self._final:
+            # The parser lets interim ones that it does not know have a body (RFC 9110 section 15.2: none has).
+            self._problem = "an interim response has a body"
+            return
         size = len(chunk)
         if self._is_unwanted:
             self._size += size
