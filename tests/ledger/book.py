@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,9 +93,10 @@ class Ledger:
         """Return how often a hop of a request has come."""
         return len(self.row(key).of_hop(hop))
 
-    def arrivals(self) -> list[Arrival]:
-        """Return all arrivals of what is not settled."""
-        return [arrival for row in list(self._rows.values()) for arrival in row.arrivals]
+    def on(self, connections: Collection[int]) -> str:
+        """Return what came on connections, a line each, of what is not settled."""
+        arrivals = (arrival for row in list(self._rows.values()) for arrival in row.arrivals)
+        return "\n".join(f"  {arrival.key}: {arrival}" for arrival in arrivals if arrival.connection in connections)
 
     def enter(self, arrival: Arrival) -> Arrival:
         """Take note that a request comes."""

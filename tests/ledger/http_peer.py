@@ -109,7 +109,8 @@ class HTTPPeer:
         """Enter a request into the ledger, with what the plan has for it or `act`, or complain of what is none."""
         found = REQUEST_LINE.fullmatch(line)
         if found is None:
-            self._ledger.complain(f"no request, on connection {wire.number}: {line[:200]!r}")
+            before = self._ledger.on({wire.number})
+            self._ledger.complain(f"no request, on connection {wire.number}: {line[:200]!r}\n{before}")
             raise Stopped
         key, hop, method = int(found[2]), int(found[3]), found[1].decode()
         attempt = self._ledger.attempts(key, hop)

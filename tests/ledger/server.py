@@ -84,8 +84,7 @@ class LedgerServer:
         """Say what is under way, for a message."""
         wires = list(self._wires)
         busy = {wire.number for wire in wires if not wire.resting or wire.owed}
-        arrivals = [f"  {arrival.key}: {arrival}" for arrival in self.ledger.arrivals() if arrival.connection in busy]
-        return "\n".join([f"{len(wires)} connections, busy: {sorted(busy)}", *arrivals])
+        return f"{len(wires)} connections, busy: {sorted(busy)}\n{self.ledger.on(busy)}"
 
     # In the thread
 
