@@ -13,8 +13,8 @@ def drawn(chance: Random, weights: dict[Any, int]) -> Any:
 
 
 def text_of(key: int, size: int) -> str:
-    """Return a text of `size` characters that belongs to one key."""
-    word = f"{key}."
+    """Return a text of `size` characters that belongs to one key; its lines end as those of a head do."""
+    word = f"{key}\r\n"
     return (word * (size // len(word) + 1))[:size]
 
 

@@ -51,6 +51,18 @@ def test_every_one_of_very_many_requests_ends_so(case: Case) -> None:
     check(case, tried(case, range(MANY), case.trial(SEED)), MANY)
 
 
+class Crumbs(HTTPPlan):
+    """Answers that come in very small pieces, and are read as they come or as a whole."""
+
+    def call(self, key: int) -> Call:
+        return Call(key, ("stream", "request")[key % 2], "GET", as_response=key % 3 == 0, salt=key)
+
+    def act(self, call: Call, hop: int, attempt: int, method: str) -> Act:
+        framing = ("length", "chunked", "close")[call.key % 3]
+        cuts = ("bytes", "lines")[call.key // 3 % 2]
+        return Act(framing=framing, is_coded=call.key % 5 == 0, size=80, cuts=cuts, pace=0.001, salt=call.key)
+
+
 class Farewells(HTTPPlan):
     """POSTs to a server that ends each connection together with its first answer."""
 
@@ -61,7 +73,17 @@ class Farewells(HTTPPlan):
         return Act("parting", after="fin", size=100)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.engine in ("native", "httpx")], ids=str)
+over_http = pytest.mark.parametrize("case", [case for case in CASES if case.engine in ("native", "httpx")], ids=str)
+
+
+@over_http
+def test_an_answer_is_whole_however_it_is_cut(case: Case) -> None:
+    verdict = tried(case, range(240), HTTPTrial(case.engine, Crumbs(SEED), f"{__name__} {case}"))
+    assert not verdict.problems, "\n\n".join(verdict.problems[:5])
+    assert verdict.counts == {"answered": 240}
+
+
+@over_http
 def test_no_post_is_put_on_a_connection_that_ended_with_its_answer(case: Case) -> None:
     verdict = tried(case, range(300), HTTPTrial(case.engine, Farewells(SEED), f"{__name__} {case}"))
     assert not verdict.problems, verdict.problems
