@@ -343,7 +343,9 @@ class ConnectionCore:
         try:
             if data[-1] == 10 or data[-1] == 13:
                 # The parser skips empty lines after the end, which nobody asked for either.
-                self._parser.feed_data(data[:-1])
+                # An empty piece is not for it: it would be told of as a piece of the body.
+                if len(data) > 1:
+                    self._parser.feed_data(data[:-1])
                 self._excess = self._complete
                 data = data[-1:]
             self._parser.feed_data(data)

@@ -188,16 +188,28 @@ class HttpxEngine:
         pool = await self._routes.pool(url)
         writing = Writing(message.method.decode()) if run.upload is not None or _is_long(run.request.body) else None
         run.progress.begin(message.method, writing)
+        response: Any = None
+
+        async def send() -> None:
+            nonlocal response
+            response = await pool.handle_async_request(message)
+
         try:
-            if writing is None:
-                response = await pool.handle_async_request(message)
-            else:
+            try:
+                if writing is None:
+                    await send()
+                else:
+                    if run.upload is not None:
+                        run.upload.writing = writing
+                    await writing.during(send)
+            finally:
                 if run.upload is not None:
-                    run.upload.writing = writing
-                response = await writing.during(lambda: pool.handle_async_request(message))
-        finally:
-            if run.upload is not None:
-                await run.upload.aclose()
+                    await run.upload.aclose()
+        except BaseException:
+            # What ends the request while its writing is brought to an end: nobody else has the response.
+            if response is not None:
+                await response.aclose()
+            raise
         stream = HttpxStream(run, response)
         if self._cookies is not None:
             self._cookies.take(url, stream.status, stream.headers)

@@ -76,13 +76,13 @@ class Writing:
         self._watch = anyio.CancelScope()
         self._work: anyio.CancelScope | None = None
 
-    async def during(self, send: Callable[[], Awaitable[Result]]) -> Result:
-        """Run what writes the request and gives its answer's head, and look out for that answer meanwhile."""
+    async def during(self, send: Callable[[], Awaitable[None]]) -> None:
+        """Run what writes the request and reads its answer's head, and look out for that answer meanwhile."""
         token = _writing.set(self)
         try:
             async with _beside(self._look_out):
                 try:
-                    return await send()
+                    await send()
                 finally:
                     self._watch.cancel()
         finally:

@@ -78,7 +78,8 @@ class IncomingStream:
 
     def feed(self, chunk: bytes) -> None:
         """Take a piece of the body; that of a redirect is of no use."""
-        if not self._is_open:
+        # An empty one would be the end.
+        if not self._is_open or not chunk:
             return
         self._chunks.append(chunk)
         self._size += len(chunk) + OVERHEAD
