@@ -370,7 +370,10 @@ class Session:
         wanted = total if batch.window is None else min(batch.window, total)
         if batch.window is not None and hasattr(self.transport, "make_room"):
             self.transport.make_room(wanted)
-            self.capacity = capacity_of(self.transport)
+            before, self.capacity = self.capacity, capacity_of(self.transport)
+            if self._gate is not None and before is not None and self.capacity is not None:
+                for _ in range(self.capacity - before):
+                    self._gate.release()
         return wanted if self.capacity is None else min(wanted, self.capacity)
 
     async def run(self, batch: Batch) -> list[Any]:

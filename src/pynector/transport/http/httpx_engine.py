@@ -22,7 +22,7 @@ from .httpx_routes import Routes
 from .httpx_run import Run, deadline_after
 from .httpx_streaming import HttpxStream
 from .httpx_upload import Upload
-from .options import LEAST, HTTPOptions
+from .options import HTTPOptions
 from .request import PreparedRequest, observed, prepare
 from .response import RawResponse, Response
 from .streaming import RawStream
@@ -62,7 +62,7 @@ class HttpxEngine:
 
     def make_room(self, window: int) -> int:
         """See Engine."""
-        return self._options.max_connections or LEAST
+        return self._routes.room.make(window)
 
     def origins(self) -> list[OriginCounts]:
         """See Engine."""

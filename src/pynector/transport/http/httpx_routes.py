@@ -14,7 +14,8 @@ from ...errors import ConfigurationError
 from ..environment import NamedProxies
 from .httpx_module import httpcore
 from .httpx_network import Network
-from .options import LEAST, PROXY_SCHEMES, HTTPOptions
+from .httpx_room import Room
+from .options import LEAST, PROXY_SCHEMES, HTTPOptions, most_connections
 from .urls import URL
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -25,10 +26,12 @@ class Pool:
 
     Args:
         inner: httpcore's pool.
+        room: The places for requests, over all pools.
     """
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Any, room: Room) -> None:
         self._inner = inner
+        self._room = room
         self._active = 0
         self._retired = False
 
@@ -36,15 +39,24 @@ class Pool:
         """Send a message, and return its response, whose stream must be closed."""
         self._active += 1
         try:
+            await self._room.enter(message)
+        except BaseException:
+            await self._leave()
+            raise
+        try:
             response = await self._inner.handle_async_request(message)
         except BaseException:
-            await self.leave()
+            await self.over(message)
             raise
-        response.stream = _Counted(response.stream, self)
+        response.stream = _Counted(response.stream, self, message)
         return response
 
-    async def leave(self) -> None:
-        """Take note that a response has ended."""
+    async def over(self, message: Any) -> None:
+        """Take note that the response to a message has ended."""
+        self._room.leave(message)
+        await self._leave()
+
+    async def _leave(self) -> None:
         self._active -= 1
         await self._end()
 
@@ -69,11 +81,13 @@ class _Counted:
     Args:
         inner: httpcore's stream.
         pool: Told when it is closed.
+        message: What it answers.
     """
 
-    def __init__(self, inner: Any, pool: Pool) -> None:
+    def __init__(self, inner: Any, pool: Pool, message: Any) -> None:
         self._inner = inner
         self._pool: Pool | None = pool
+        self._message = message
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         pieces: AsyncIterator[bytes] = aiter(self._inner)
@@ -86,7 +100,7 @@ class _Counted:
             await self._inner.aclose()
         finally:
             if pool is not None:
-                await pool.leave()
+                await pool.over(self._message)
 
 
 class Routes:
@@ -98,6 +112,9 @@ class Routes:
         options: The transport's options.
         network: Makes the connections.
 
+    Attributes:
+        room: The places for requests.
+
     Raises:
         ConfigurationError: If http2 or a SOCKS proxy lacks its package, a proxy of the environment is no URL, or a file
             of TLS cannot be read.
@@ -108,11 +125,12 @@ class Routes:
             raise ConfigurationError("http2=True needs the package h2: pip install 'httpx[http2]'")
         self._arguments: dict[str, Any] = {
             "http2": options.http2,
-            "max_connections": options.max_connections or LEAST,
+            "max_connections": options.max_connections or (LEAST if options.http2 else most_connections()),
             "max_keepalive_connections": options.max_keepalive,
             "keepalive_expiry": options.keepalive_expiry,
             "network_backend": network,
         }
+        self.room = Room(options)
         self._uds = options.uds
         self._tls = options.tls
         self._proxy_tls = options.tls.for_proxy()
@@ -132,11 +150,11 @@ class Routes:
     def _made(self, context: ssl.SSLContext) -> dict[str, Pool]:
         """Return the pool for each scheme that has a proxy, and for "" the one without."""
         pool = httpcore.AsyncConnectionPool(uds=self._uds, ssl_context=context, **self._arguments)
-        pools = {"": Pool(pool)}
+        pools = {"": Pool(pool, self.room)}
         by_proxy: dict[str, Pool] = {}
         for scheme, (address, where) in self._proxies.items():
             if address not in by_proxy:
-                by_proxy[address] = Pool(self._through(address, where, context))
+                by_proxy[address] = Pool(self._through(address, where, context), self.room)
             pools[scheme] = by_proxy[address]
         return pools
 

@@ -242,6 +242,7 @@ class NativeEngine(CarrierCore):
         if self._other is None:
             assert self._make_other is not None
             self._other = self._make_other()
+            self._other.make_room(self.room.most)
         return self._other
 
     # Answers
@@ -350,6 +351,8 @@ class NativeEngine(CarrierCore):
         if self.options.max_connections is None and window > self.room.most:
             self.room.most = min(window, most_connections())
             self.room.serve()
+        if self._other is not None:
+            self._other.make_room(window)
         return self.room.most
 
     def _evict(self, pool: Pool) -> None:
