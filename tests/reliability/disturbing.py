@@ -160,6 +160,16 @@ class Sweep:
         finally:
             gc.unfreeze()
 
+    def tried(self) -> dict[str, object]:
+        """Return what the table of cases says of it."""
+        return {
+            "how": self._how.name,
+            "scenario": self._scenario.name,
+            "runs_on": f"{self._carrier} on {self._loop.name}",
+            "points": self.points,
+            "faults": len(self.faults),
+        }
+
     async def _sweep(self, most: int | None) -> None:
         self._complaints.listen_to_loop()
         with self._how.installed(self._loop):

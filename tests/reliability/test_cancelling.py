@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
@@ -24,9 +24,16 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
 
 @pytest.mark.parametrize(("scenario", "carrier", "loop", "how", "most"), sized(cases(), most=5, share=0.25))
 def test_what_is_disturbed_at_a_step_leaves_nothing(
-    scenario: Scenario, carrier: str, loop: str, how: Disturbance, most: int | None, servers: Servers
+    scenario: Scenario,
+    carrier: str,
+    loop: str,
+    how: Disturbance,
+    most: int | None,
+    servers: Servers,
+    record_property: Callable[[str, object], None],
 ) -> None:
     sweep = Sweep(SteppedLoop(loop), scenario, carrier, how, servers)
     sweep.run(most)
-    print(f"{how.name}, {scenario.name} on {carrier}, {loop}: {sweep.points} points")
+    for name, value in sweep.tried().items():
+        record_property(name, value)
     assert not sweep.faults, "\n".join(sweep.faults)

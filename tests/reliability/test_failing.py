@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
@@ -81,9 +81,16 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
 
 @pytest.mark.parametrize(("scenario", "carrier", "loop", "how", "most"), sized(cases(), most=3, share=0.25))
 def test_what_fails_at_a_call_ends_its_request_once(
-    scenario: Scenario, carrier: str, loop: str, how: Fails, most: int | None, servers: Servers
+    scenario: Scenario,
+    carrier: str,
+    loop: str,
+    how: Fails,
+    most: int | None,
+    servers: Servers,
+    record_property: Callable[[str, object], None],
 ) -> None:
     sweep = Sweep(SteppedLoop(loop), scenario, carrier, how, servers)
     sweep.run(most)
-    print(f"{how.name}, {scenario.name} on {carrier}, {loop}: {sweep.points} points")
+    for name, value in sweep.tried().items():
+        record_property(name, value)
     assert not sweep.faults, "\n".join(sweep.faults)
