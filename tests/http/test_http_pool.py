@@ -13,6 +13,7 @@ import anyio
 import pytest
 from scripted import ScriptedServer, answer, chunked, eventually
 
+from leaks import open_files
 from pynector import ConnectionLost, Pynector, PynectorError, TimeoutError
 from pynector.testing import LoopbackServer
 from pynector.transport.http import HTTPTransportFactory
@@ -51,7 +52,12 @@ async def test_an_attempt_that_nobody_waits_for_is_ended(
     deaf: str, engine: str, how: str, max_connections: int
 ) -> None:
     async with Pynector(base_url=deaf, http_engine=engine, max_connections=max_connections) as client:
+        with pytest.raises(TimeoutError):
+            # What is made once for all is there from now on.
+            await client.request({"path": "/"}, timeout=0.1)
+        files = open_files()
         await give_up(client, max_connections, how)
+        assert await eventually(lambda: open_files() == files)
         started = time.monotonic()
         with pytest.raises(TimeoutError) as late:
             await client.request({"path": "/"}, timeout=0.3)
