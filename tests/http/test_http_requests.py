@@ -56,7 +56,11 @@ async def test_any_other_dict_or_list_is_a_json_body(client: Pynector, body: Any
     assert seen.headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("body", ["héllo", b"\x00\xff", bytearray(b"raw"), memoryview(b"view"), "", b""], ids=repr)
+@pytest.mark.parametrize(
+    "body",
+    ["héllo", b"\x00\xff", bytearray(b"raw"), memoryview(b"view"), "", b""],
+    ids=lambda body: f"{type(body).__name__}-{len(body)}",
+)
 async def test_text_and_bytes_are_a_raw_body(client: Pynector, body: Any) -> None:
     seen = await inspect(client, body, path="/inspect")
     expected = body.encode() if isinstance(body, str) else bytes(body)
