@@ -33,6 +33,7 @@ ABOUT = {
     "telemetry/test_telemetry_spans.py": SDK,
     "telemetry/test_telemetry_structlog.py": ("structlog",),
     "http/test_http_metrics.py": SDK,
+    "http/test_http_propagation.py": SDK,
     "http/test_http_secrets.py": SDK,
     "http/test_http_spans.py": SDK,
     "http/test_http_engines_agree.py": ("httptools",),

@@ -45,6 +45,7 @@ class Batch:
         describe: Names a request for error messages.
         failed: Told of each entry that fails, or None.
         observed: Told of each entry, or None where nobody wants to hear of them.
+        passing: The observer that an observable transport is given for all entries that have none, or None.
     """
 
     requests: Sequence[Request] = field(repr=False)
@@ -56,6 +57,7 @@ class Batch:
     describe: Describe
     failed: Callable[[PynectorError], None] | None = None
     observed: ObservedBatch | None = None
+    passing: Any = None
 
     def entry(self, index: int) -> tuple[Any, dict[str, Any], float]:
         """Give an entry's data, its options without the timeout, and its timeout in seconds.

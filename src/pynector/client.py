@@ -231,8 +231,7 @@ class Pynector:
         if telemetry is None or not telemetry.listening():
             return await self._batch(session, batch, limit)
         with telemetry.batch(len(entries), min(window or len(entries), len(entries))) as observed:
-            if observed.wants_entries:
-                batch = replace(batch, observed=observed)
+            batch = replace(batch, observed=observed if observed.wants_entries else None, passing=observed.passing)
             return observed.collected(await self._batch(session, batch, limit))
 
     async def request_with_retry(

@@ -11,6 +11,7 @@ from ..errors import Phase, PynectorError, Sent
 from .attempts import Listeners
 from .conventions import error_type
 from .metering import record
+from .passing import Passing
 from .requests import ObservedRequest
 from .spans import attached, closed, ids_of, is_recording, started
 
@@ -79,6 +80,7 @@ class ObservedBatch:
         failures: How many of its requests failed.
         observable: Whether its transport reports attempts.
         wants_entries: Whether its requests are told of one by one.
+        passing: Tells the transport of an HTTP request what goes along, where they are not; None: nothing does.
     """
 
     def __init__(self, listeners: Listeners, count: int, max_concurrency: int) -> None:
@@ -86,17 +88,22 @@ class ObservedBatch:
         self._guard = listeners.guard
         self._count = count
         self._span: Any = None
-        self._context: Any = None
+        self._context: Any = listeners.context
         self._attributes: dict[str, Any] = {}
         self.started = time.perf_counter()
         self.failures = 0
         self.observable = False
         if listeners.tracer is not None:
             attributes = {"request.count": count, "max_concurrency": max_concurrency}
-            self._span, self._context = started(listeners, "pynector.batch_request", None, attributes=attributes)
-            if not is_recording(self._span, self._guard):
-                # A trace that is sampled out is so as a whole, which is what makes it cheap.
-                self._listeners = listeners._replace(tracer=None)
+            self._span, self._context = started(
+                listeners, "pynector.batch_request", self._context, attributes=attributes
+            )
+        self.passing: Passing | None = None
+        if not is_recording(self._span, self._guard):
+            # A trace that is sampled out is so as a whole, which is what makes it cheap.
+            if self._context is not None and listeners.http and not listeners.propagation.is_off:
+                self.passing = Passing(listeners.propagation, self._context, self._guard)
+            self._listeners = listeners._replace(tracer=None, passing=self.passing)
         if listeners.meters is not None:
             record(listeners.meters.batch_size, count, None, self._guard)
         self._level = logging.DEBUG if listeners.events.tells(logging.DEBUG) else None
@@ -106,7 +113,7 @@ class ObservedBatch:
 
     def current(self) -> Any:
         """Give a context in which its span is the current one."""
-        return attached(self._context, self._guard)
+        return attached(None if self._span is None else self._context, self._guard)
 
     def ids(self) -> dict[str, str]:
         """Give the fields of an event that tell of its span."""

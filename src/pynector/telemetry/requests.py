@@ -19,7 +19,7 @@ class ObservedRequest(ObservedAttempts):
 
     Args:
         listeners: Who is told.
-        context: OpenTelemetry's context for its span; None: the current one.
+        context: OpenTelemetry's context for its span; None: the caller's.
         level: The level of its events; None: nobody wants them.
         data: What is sent.
         index: Its place in a batch, or None.
@@ -31,6 +31,7 @@ class ObservedRequest(ObservedAttempts):
         self, listeners: Listeners, context: Any, level: int | None, data: Any, index: int | None = None
     ) -> None:
         span = None
+        context = context or listeners.context
         if listeners.tracer is not None:
             span, context = started(listeners, "pynector.request", context)
         super().__init__(listeners, context, span, byte_length(data))

@@ -221,7 +221,10 @@ class Target(Protocol):
 
 
 class RequestObserver(Protocol):
-    """Told of the attempts of one request: one each time that it is sent, and none where it is not."""
+    """Told of the attempts of one request: one each time that it is sent, and none where it is not.
+
+    One that only sends header fields along is given to many requests.
+    """
 
     def attempt(
         self, method: str, target: Target, headers: Sequence[tuple[str, str | None]], size: int | None, /

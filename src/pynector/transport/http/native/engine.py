@@ -11,6 +11,7 @@ import httptools
 
 from ...._speedups.carrier import CarrierCore
 from ...._speedups.exchange import NO_LIMIT, Exchange
+from ...._speedups.passed import PassedFields
 from ...._speedups.pool import Room
 from ....errors import (
     ConfigurationError,
@@ -140,16 +141,21 @@ class NativeEngine(CarrierCore):
     def _submit_encoded(self, exchange: Exchange, now: float) -> bool:
         """Start a request that the encoder of plain ones can write, or say that it is not one."""
         data, options = exchange.data, exchange.options
-        observer = options.get("observer")
+        observer, passed = options.get("observer"), None
         if self._encoder is None or not ENCODABLE.issuperset(options) or type(data) is not dict:
             return False
         if "observer" in options and not is_observer(observer):
             return False
-        if observer is not None and ("headers" in options or "headers" in data):
+        if isinstance(observer, PassedFields):
+            observer, passed = None, observer
+        has_own = "headers" in options or "headers" in data
+        if observer is not None and has_own:
             # It is to see them all.
             return False
         try:
             payload = self._encoder.encode(data, options.get("headers"), options.get("params"))
+            if passed is not None and payload is not None:
+                payload = self.pass_on(passed, payload, has_own)
             if payload is None:
                 return False
             settings = self.options.for_request(options)
@@ -169,15 +175,19 @@ class NativeEngine(CarrierCore):
 
     def _told(self, exchange: Exchange, observer: RequestObserver, payload: bytes) -> bytes:
         """Tell an observer of a plain request, and give the request with the header fields that it adds."""
-        line, _, rest = payload.partition(b"\r\n")
-        size = len(rest) - rest.index(b"\r\n\r\n") - 4
-        method = line[: line.index(b" ")].decode("ascii")
-        added = observer.attempt(method, self._target_of(payload), self.options.header_pairs, size)
+        head, _, body = payload.partition(b"\r\n\r\n")
+        method = head[: head.index(b" ")].decode("ascii")
+        added = observer.attempt(method, self._target_of(payload), self.options.header_pairs, len(body))
         if not added:
             return payload
         # What it adds belongs to this attempt.
         exchange.request = decode_request(payload, self._own_pool.origin)
-        return b"%b\r\n%b%b" % (line, encode_fields(added), rest)
+        return b"%b\r\n%b\r\n%b" % (head, encode_fields(added), body)
+
+    def passed_lines(self, passed: PassedFields) -> list[bytes]:
+        """See CarrierCore."""
+        fields = passed.attempt("GET", self.options.base, self.options.header_pairs, 0)
+        return encode_fields(fields).split(b"\r\n")[:-1]
 
     def _target_of(self, payload: bytes) -> URL:
         """Give the URL of a plain request."""
@@ -209,7 +219,10 @@ class NativeEngine(CarrierCore):
     def request_of(self, exchange: Exchange) -> PreparedRequest:
         """Return the request of an exchange: what was sent, whatever has become of the caller's objects."""
         if exchange.request is None:
-            exchange.request = decode_request(exchange.payload, exchange.pool.origin)
+            payload, observer = exchange.payload, exchange.options.get("observer")
+            if isinstance(observer, PassedFields):
+                payload = observer.taken_from(payload)
+            exchange.request = decode_request(payload, exchange.pool.origin)
         request: PreparedRequest = exchange.request
         return request
 
