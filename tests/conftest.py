@@ -27,6 +27,7 @@ def installed(module: str) -> bool:
 SDK = ("opentelemetry", "opentelemetry.sdk")
 ABOUT = {
     "growth/test_growth.py": ("httptools",),
+    "telemetry/test_telemetry_contexts.py": SDK,
     "telemetry/test_telemetry_every_call.py": SDK,
     "telemetry/test_telemetry_faults.py": (*SDK, "structlog"),
     "telemetry/test_telemetry_guard.py": (*SDK, "structlog"),

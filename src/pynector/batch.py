@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -156,7 +158,8 @@ class SubmitDriver:
             batch.entry,
             self._notify,
         )
-        self.collector.wake = self._pump.run
+        # An answer comes in the context of its connection, and what it makes room for is the caller's.
+        self.collector.wake = partial(copy_context().run, self._pump.run)
         self._wake = anyio.Event()
 
     async def run(self) -> None:

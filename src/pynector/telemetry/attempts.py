@@ -150,7 +150,8 @@ class ObservedAttempts:
         self._end_attempt(error)
 
     def _end_attempt(self, error: BaseException | None, cancelled: bool = False) -> None:
-        span, self._attempt, self._attempt_context = self._attempt, None, None
+        span, self._attempt = self._attempt, None
+        context, self._attempt_context = self._attempt_context or self._context, None
         metric, self._metric = self._metric, None
         if span is None and metric is None:
             return
@@ -158,7 +159,7 @@ class ObservedAttempts:
         if metric is not None and not cancelled and listeners.meters is not None:
             metric.update(attributes)
             seconds = time.perf_counter() - self._attempt_started
-            record(listeners.meters.duration, seconds, metric, listeners.guard)
+            record(listeners.meters.duration, seconds, metric, listeners.guard, context)
         if span is not None:
             if isinstance(self._peer, tuple) and len(self._peer) >= 2:
                 attributes["network.peer.address"], attributes["network.peer.port"] = self._peer[:2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Phase, PynectorError, Sent
@@ -24,13 +25,15 @@ Submit = Callable[[Any, Mapping[str, Any], float, "Completion", int], "Handle | 
 class ObservedEntry(ObservedRequest):
     """A request of a batch: it stands before the batch's completion, and before the transport's handle."""
 
-    __slots__ = ("_completion", "handle")
+    __slots__ = ("_caller", "_completion", "handle")
 
     def __init__(
         self, listeners: Listeners, context: Any, level: int | None, data: Any, index: int, completion: Completion
     ) -> None:
         super().__init__(listeners, context, level, data, index)
         self._completion = completion
+        # Its end comes in the context of a connection, and what is told of it is the caller's.
+        self._caller = copy_context()
         self.handle: Any = None
 
     async def run(self, exchange: Callable[..., Awaitable[Any]], data: Any, options: dict[str, Any]) -> Any:
@@ -42,14 +45,14 @@ class ObservedEntry(ObservedRequest):
         """See Completion."""
         self._answer = response
         try:
-            self.end(None)
+            self._caller.run(self.end, None)
         finally:
             self._completion.succeed(token, response)
 
     def fail(self, token: int, error: BaseException) -> None:
         """See Completion."""
         try:
-            self.end(error)
+            self._caller.run(self.end, error)
         finally:
             self._completion.fail(token, error)
 
@@ -105,7 +108,7 @@ class ObservedBatch:
                 self.passing = Passing(listeners.propagation, self._context, self._guard)
             self._listeners = listeners._replace(tracer=None, passing=self.passing)
         if listeners.meters is not None:
-            record(listeners.meters.batch_size, count, None, self._guard)
+            record(listeners.meters.batch_size, count, None, self._guard, self._context)
         self._level = logging.DEBUG if listeners.events.tells(logging.DEBUG) else None
         self.wants_entries = (
             self._listeners.tracer is not None or listeners.meters is not None or self._level is not None
@@ -122,7 +125,8 @@ class ObservedBatch:
     def entry(self, index: int, data: Any, completion: Completion) -> ObservedEntry:
         """Give one of its requests, which starts now."""
         if self._listeners.meters is not None:
-            record(self._listeners.meters.queue_time, time.perf_counter() - self.started, None, self._guard)
+            waited = time.perf_counter() - self.started
+            record(self._listeners.meters.queue_time, waited, None, self._guard, self._context)
         entry = ObservedEntry(self._listeners, self._context, self._level, data, index, completion)
         entry.begin()
         return entry
@@ -139,7 +143,8 @@ class ObservedBatch:
         ) -> Handle | None:
             entry = self.entry(token, data, completion)
             try:
-                entry.handle = submit(data, self.options(entry, options), deadline, entry, token)
+                with entry.current():
+                    entry.handle = submit(data, self.options(entry, options), deadline, entry, token)
             except Exception as error:
                 # It must not raise; if it does, the request has ended all the same.
                 entry.fail(token, error)
@@ -159,6 +164,6 @@ class ObservedBatch:
         attributes = {} if error is None else {"error.type": error_type(error)}
         if self._listeners.meters is not None:
             seconds = time.perf_counter() - self.started
-            record(self._listeners.meters.batch_duration, seconds, attributes, self._guard)
+            record(self._listeners.meters.batch_duration, seconds, attributes, self._guard, self._context)
         if self._span is not None:
             closed(self._span, {**self._attributes, **attributes}, self._guard)

@@ -49,19 +49,28 @@ class Telemetry:
     @contextmanager
     def request(self, data: Any, *, timeout: float) -> Iterator[ObservedRequest]:
         """Tell of a single request: a span around it, and an event at its start and at its end."""
+        with self.stream(data, timeout=timeout) as observed, observed.current():
+            yield observed
+
+    @contextmanager
+    def stream(self, data: Any, *, timeout: float) -> Iterator[ObservedRequest]:
+        """Tell of a request as `request` does, whose span is not the current one while its caller does other things."""
         observed = ObservedRequest(self._listeners(), None, logging.INFO, data)
-        with observed.current():
-            try:
+        try:
+            with observed.current():
                 observed.begin(timeout=timeout)
-                yield observed
-            except PynectorError as error:
+            yield observed
+        except PynectorError as error:
+            with observed.current():
                 observed.end(error)
-                raise
-            except BaseException:
-                # The caller's own: he was cancelled, or failed while he read a stream.
+            raise
+        except BaseException:
+            # The caller's own: he was cancelled, or failed while he read a stream.
+            with observed.current():
                 observed.give_up()
-                raise
-        observed.end(None)
+            raise
+        with observed.current():
+            observed.end(None)
 
     @contextmanager
     def batch(self, count: int, max_concurrency: int) -> Iterator[ObservedBatch]:

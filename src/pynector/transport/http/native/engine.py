@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
+from contextvars import copy_context
 from typing import Any
 
 import httptools
@@ -21,6 +22,7 @@ from ....errors import (
     TransportError,
     as_pynector_error,
 )
+from ....runtime import ClientContext
 from ...awaiting import answer_to
 from ...connect import Connector, Origin
 from ...protocol import OriginCounts, RequestObserver
@@ -54,6 +56,7 @@ class NativeEngine(CarrierCore):
         loop: The running event loop.
         make_other: Makes the engine for requests that this one leaves to it, or None if there is to be none.
         tell: Told of connections: "open" or "close", host and port.
+        context: Where connections and timers live.
     """
 
     name = "native"
@@ -65,11 +68,13 @@ class NativeEngine(CarrierCore):
         loop: asyncio.AbstractEventLoop,
         make_other: Callable[[], Engine] | None,
         tell: Callable[[str, str, int], None],
+        context: ClientContext,
     ) -> None:
         super().__init__(loop.time)
         self.options = options
         self.loop = loop
         self.tell = tell
+        self.context = context
         self.connector = Connector(loop, options.tls, options.uds, options.socket_options)
         # A read and its parsing follow each other at once, so one buffer serves all connections.
         self.scratch = memoryview(bytearray(SCRATCH))
@@ -134,7 +139,7 @@ class NativeEngine(CarrierCore):
             return
         if request.auth is not None:
             exchange.data = request
-            exchange.pool = _Errand(self.spawn(self._run_elsewhere(exchange)))
+            exchange.pool = _Errand(self.begin(self._run_elsewhere(exchange)))
         else:
             pool.dispatch(exchange, now)
 
@@ -214,6 +219,8 @@ class NativeEngine(CarrierCore):
     def _renew_upload(self, exchange: Exchange, request: PreparedRequest) -> None:
         self._stop_upload(exchange)
         if isinstance(request.body, AsyncIterable):
+            # The body's iterator is the caller's own code, whichever connection comes to need it.
+            exchange.context = exchange.context or copy_context()
             exchange.upload = Upload(self, exchange, request.body, request.size)
 
     def request_of(self, exchange: Exchange) -> PreparedRequest:
@@ -348,7 +355,15 @@ class NativeEngine(CarrierCore):
     # Life
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine until it ends or the engine is closed."""
+        """Run a coroutine that is no request's own until it ends or the engine is closed."""
+        return self.context.run(self.begin, work)
+
+    def call_at(self, when: float, call: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+        """Call a function at a time on the event loop's clock."""
+        return self.context.run(self.loop.call_at, when, call, *args)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine as `spawn` does, with the context variables of now."""
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
