@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 import gc
 import logging
 import math
@@ -11,6 +12,7 @@ import pickle
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar, copy_context
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -22,7 +24,7 @@ from pynector import Pynector
 from pynector.testing import LoopbackServer
 from pynector.transport.http import HTTPTransport
 from transports import Answering
-from wsservers import running
+from wsservers import certificate, running
 
 pytestmark = pytest.mark.anyio
 
@@ -123,6 +125,24 @@ async def test_an_http_connection_keeps_nothing_of_a_caller(
             assert client.stats().connections["idle"]
     finally:
         await client.aclose()
+
+
+@on_engines
+async def test_a_connection_over_tls_keeps_nothing_of_a_caller(engine: str, tmp_path: Path) -> None:
+    chain, key, trusted = certificate(tmp_path)
+    with LoopbackServer(certfile=chain, keyfile=key) as server:
+        async with Pynector(base_url=server.url, http_engine=engine, verify=trusted) as client:
+            for asked in ("request", "upload", "stream", "part of a stream"):
+                assert await is_let_go(functools.partial(HTTP[asked], client)), asked
+
+
+async def test_a_websocket_over_tls_keeps_nothing_of_a_caller(tmp_path: Path) -> None:
+    pytest.importorskip("websockets")
+    chain, key, trusted = certificate(tmp_path)
+    with running(files=(chain, key)) as port:
+        url = f"wss://127.0.0.1:{port}/echo"
+        async with Pynector(transport_type="websocket", url=url, verify=trusted, timeout=math.inf) as client:
+            assert await is_let_go(lambda: client.request("a"), lambda: client.request("a" * 100_000))
 
 
 @pytest.mark.parametrize("begun", [True, False], ids=["begun", "not begun"])
