@@ -27,12 +27,14 @@ def installed(module: str) -> bool:
 SDK = ("opentelemetry", "opentelemetry.sdk")
 ABOUT = {
     "growth/test_growth.py": ("httptools",),
+    "telemetry/test_telemetry_contexts.py": SDK,
     "telemetry/test_telemetry_every_call.py": SDK,
     "telemetry/test_telemetry_faults.py": (*SDK, "structlog"),
     "telemetry/test_telemetry_guard.py": (*SDK, "structlog"),
     "telemetry/test_telemetry_spans.py": SDK,
     "telemetry/test_telemetry_structlog.py": ("structlog",),
     "http/test_http_metrics.py": SDK,
+    "http/test_http_propagation.py": SDK,
     "http/test_http_secrets.py": SDK,
     "http/test_http_spans.py": SDK,
     "http/test_http_engines_agree.py": ("httptools",),

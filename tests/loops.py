@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -18,3 +19,8 @@ else:
 
 BACKENDS: list[Any] = [*LOOPS, pytest.param(("trio", {}), id="trio")]
 """All."""
+
+ENGINES: list[Any] = [pytest.param(*backend.values, "httpx", id=f"{backend.id}-httpx") for backend in BACKENDS]
+if find_spec("httptools") is not None:
+    ENGINES += [pytest.param(*backend.values, "native", id=f"{backend.id}-native") for backend in LOOPS]
+"""Each loop, and the name of an HTTP engine that runs on it."""

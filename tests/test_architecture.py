@@ -29,7 +29,7 @@ BELOW = {
     "runtime": {"errors"},
     "stats": {"errors"},
     "unraisable": set(),
-    "telemetry": {"errors", "transport", "unraisable"},
+    "telemetry": {"_speedups", "errors", "transport", "unraisable"},
     "_speedups": set(),
     "transport": {"_speedups", "_version", "config", "errors", "retry", "runtime", "unraisable"},
     "endings": {"errors", "transport"},

@@ -10,6 +10,7 @@ from typing import Any
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
+from pynector.runtime import ClientContext
 from pynector.transport.websocket import Message
 from pynector.transport.websocket.connection import Connection
 from pynector.transport.websocket.credentials import Fields
@@ -22,6 +23,7 @@ class StillLoop(Loop):
     """Its clock stands still, and what it is to call later is called by the test."""
 
     def __init__(self) -> None:
+        self.context = ClientContext()
         self.calls: list[Any] = []
         self.timers = 0
         self.may_spawn = False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -45,6 +47,7 @@ class Batch:
         describe: Names a request for error messages.
         failed: Told of each entry that fails, or None.
         observed: Told of each entry, or None where nobody wants to hear of them.
+        passing: The observer that an observable transport is given for all entries that have none, or None.
     """
 
     requests: Sequence[Request] = field(repr=False)
@@ -56,6 +59,7 @@ class Batch:
     describe: Describe
     failed: Callable[[PynectorError], None] | None = None
     observed: ObservedBatch | None = None
+    passing: Any = None
 
     def entry(self, index: int) -> tuple[Any, dict[str, Any], float]:
         """Give an entry's data, its options without the timeout, and its timeout in seconds.
@@ -154,7 +158,8 @@ class SubmitDriver:
             batch.entry,
             self._notify,
         )
-        self.collector.wake = self._pump.run
+        # An answer comes in the context of its connection, and what it makes room for is the caller's.
+        self.collector.wake = partial(copy_context().run, self._pump.run)
         self._wake = anyio.Event()
 
     async def run(self) -> None:

@@ -145,18 +145,14 @@ class Pynector:
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
             try:
-                session, limit = await self._lifecycle.ready(limit)
-                async with session.stream(data, options, limit) as response:
+                async with self._opened(data, options, limit) as response:
                     yield response
             except PynectorError as error:
                 self._tell_failure(error)
                 raise
             return
-        with telemetry.request(data, timeout=limit) as observed:
-            session, limit = await self._lifecycle.ready(limit)
-            if session.observable:
-                options = observed.options(options)
-            async with session.stream(data, options, limit) as response:
+        with telemetry.stream(data, timeout=limit) as observed:
+            async with observed.inside_of(self._opened(data, options, limit, observed)) as response:
                 yield response
 
     @asynccontextmanager
@@ -231,8 +227,7 @@ class Pynector:
         if telemetry is None or not telemetry.listening():
             return await self._batch(session, batch, limit)
         with telemetry.batch(len(entries), min(window or len(entries), len(entries))) as observed:
-            if observed.wants_entries:
-                batch = replace(batch, observed=observed)
+            batch = replace(batch, observed=observed if observed.wants_entries else None, passing=observed.passing)
             return observed.collected(await self._batch(session, batch, limit))
 
     async def request_with_retry(
@@ -364,6 +359,16 @@ class Pynector:
         if observed is not None and session.observable:
             options = observed.options(options)
         return await session.request(data, options, limit)
+
+    @asynccontextmanager
+    async def _opened(
+        self, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None = None
+    ) -> AsyncIterator[Any]:
+        session, limit = await self._lifecycle.ready(limit)
+        if observed is not None and session.observable:
+            options = observed.options(options)
+        async with session.stream(data, options, limit) as response:
+            yield response
 
     async def _batch(self, session: Session, batch: Batch, limit: float) -> list[Any]:
         if not session.connected:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .config import nearest
 from .errors import ConfigurationError, PynectorError
-from .runtime import Runtime
+from .runtime import ClientContext, Runtime
 from .session import Session
 from .stats import Counters, Stats
 from .telemetry import Telemetry, watch
@@ -44,6 +44,8 @@ class Lifecycle:
     ) -> None:
         self._options = options
         self._telemetry = telemetry
+        # A transport that is made anew must not have the context variables of the request it is made for.
+        self._context = ClientContext()
         self._runtime: Runtime | None = None
         self._factory: TransportFactory | None = None
         self.session: Session | None = None
@@ -122,7 +124,7 @@ class Lifecycle:
         return Stats(counters.requests, dict(counters.errors), counters.retries, transport=counts_of(self.transport))
 
     def _make_transport(self, factory: TransportFactory) -> Any:
-        return check_transport(factory.create_transport(**self._options))
+        return check_transport(self._context.run(factory.create_transport, **self._options))
 
 
 def _refuse_unknown(

@@ -6,15 +6,20 @@ import asyncio
 import math
 import os
 import sys
+import types
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
-from typing import Any
+from contextvars import copy_context
+from typing import Any, ParamSpec, TypeVar
 
 import anyio
 
 from .errors import PynectorError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # Another object in each process: asking the system for the process's number costs a request more than anything here.
 _process = object()
@@ -86,6 +91,45 @@ def cancellation_is_asked_for() -> bool:
     except RuntimeError:
         return True
     return task is None or sys.version_info < (3, 11) or task.cancelling() > 0
+
+
+class ClientContext:
+    """The context variables as they were where a client began: what outlives a request must not keep the request's.
+
+    Whatever an event loop calls back later, and every task, keeps the context that it was begun in.
+    """
+
+    def __init__(self) -> None:
+        # Copied each time: one context cannot be entered twice at a time.
+        self._context = copy_context()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What holds it may be copied or go to another process, and begins anew there.
+        return ClientContext, ()
+
+    def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function there, and return what it returns."""
+        return self._context.copy().run(function, *args, **kwargs)
+
+    @types.coroutine
+    def complete(self, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+        """Run a coroutine there, in the caller's task, and return what it returns."""
+        context = self._context.copy()
+        step: Callable[[Any], Any] = work.send
+        argument: Any = None
+        while True:
+            try:
+                awaited = context.run(step, argument)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            finally:
+                # An error keeps the frames that it comes through.
+                argument = None
+            try:
+                step, argument = work.send, (yield awaited)
+            except BaseException as error:
+                step, argument = work.throw, error
 
 
 def _running() -> tuple[Any, Callable[[], float]]:

@@ -387,6 +387,8 @@ class Session:
         batch = replace(batch, failed=self._counters.failed_in_batch)
         if batch.observed is not None:
             batch.observed.observable = self.observable
+        elif batch.passing is not None and self.observable:
+            batch = replace(batch, options={**batch.options, "observer": batch.passing})
         driver: Driver
         if self.submit is not None:
             driver = SubmitDriver(batch, window, self.submit, clock)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import anyio
 import pytest
+from scripted import ScriptedServer, answer
 
 from pynector import HTTPStatusError, Pynector, PynectorError, TimeoutError
 from pynector.testing import LoopbackServer
@@ -70,6 +72,24 @@ async def test_connections_and_requests_are_counted_when_somebody_looks(
         assert stats.in_flight == 2
         assert stats.connections == ({"active": 2, "idle": 1} if engine == "native" else {})
     assert client.stats().in_flight == 0
+
+
+async def test_a_series_ends_with_its_origin(engine: str, play: Callable[..., ScriptedServer], points: Any) -> None:
+    silent = [play(["hang"]) for _ in range(6)]
+    others = [play(listening=False), play(["close"]), *(play([answer()] * 3) for _ in range(6))]
+    others.append(play([answer(b"", "302 Found", f"Location: {others[-1].url}/")]))
+    names = ("http.client.active_requests", "http.client.open_connections")
+    async with Pynector(http_engine=engine, keepalive_expiry=0.3) as client:
+        async with anyio.create_task_group() as tasks:
+            for server in silent[:3]:
+                tasks.start_soon(client.request, {"url": server.url})
+            await client.batch_request([({"url": server.url}, {}) for server in others])
+            await client.batch_request([({"url": server.url}, {"timeout": 0.05}) for server in silent[3:]])
+            assert len({point.attributes["server.port"] for point in points(names[0])}) >= 3
+            tasks.cancel_scope.cancel()
+        with anyio.fail_after(20):
+            while any(points(name) for name in names):  # noqa: ASYNC110 - nobody tells
+                await anyio.sleep(0.05)
 
 
 async def test_batches_and_retries_are_measured(client: Pynector, points: Any) -> None:

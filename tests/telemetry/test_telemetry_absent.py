@@ -19,7 +19,7 @@ sys.path.insert(0, sys.argv[1])
 from transports import ExchangeOnly
 import pynector
 if "configure" in sys.argv:
-    pynector.configure_telemetry("service", {"a": 1}, console=True)
+    pynector.configure_telemetry("service", {"a": 1})
 
 async def main():
     async with pynector.Pynector(ExchangeOnly()) as client:
@@ -56,7 +56,10 @@ def test_without_the_packages_configuring_does_nothing(monkeypatch: pytest.Monke
     for name in [name for name in sys.modules if name.startswith("opentelemetry")]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "structlog", None)
-    configure_telemetry("service", console=True)
+    configure_telemetry("service")
+    with pytest.warns(UserWarning, match=r"prints nothing: OpenTelemetry's SDK is not installed") as told:
+        configure_telemetry("service", console=True)
+    assert [warning.filename for warning in told] == [__file__]
     tracer, logger = get_telemetry("x")
     with tracer.start_as_current_span("s") as span:
         assert not span.is_recording()

@@ -10,9 +10,9 @@ import pytest
 from pynector import ConnectionLost, HTTPStatusError, TimeoutError
 from pynector.telemetry import propagation
 from pynector.telemetry.conventions import error_type, redacted
+from pynector.telemetry.propagation import injected
 from pynector.transport.http import Response
 from pynector.transport.http.headers import Headers
-from pynector.transport.http.urls import URL
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_a_propagator_adds_no_field_that_breaks_a_line(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(propagate, "inject", inject)
     rule = propagation("all", "propagate")
-    assert rule.fields(None, URL("http", "a", 80, "/"), [("Own", "mine")]) == [("good", "1")]
+    assert rule.chosen(injected({}), [("Own", "mine")]) == [("good", "1")]

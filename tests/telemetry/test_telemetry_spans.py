@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import anyio
 import pytest
 from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -116,6 +117,14 @@ def test_spans_are_printed_if_asked_for() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.count('"name": "shown"') == 1
+
+
+def test_metrics_that_cannot_be_printed_are_told_of() -> None:
+    threads = threading.active_count()
+    metrics.set_meter_provider(MeterProvider(shutdown_on_exit=False))
+    with pytest.warns(UserWarning, match="prints no metrics: there is a meter provider already"):
+        configure_telemetry("service", console=True)
+    assert threading.active_count() == threads
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):

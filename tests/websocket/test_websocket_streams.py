@@ -9,6 +9,7 @@ import anyio
 import pytest
 from anyio.abc import ByteStream
 
+from pynector.runtime import ClientContext
 from pynector.transport.websocket.loops import running_loop
 from pynector.transport.websocket.streams import StreamTransport
 
@@ -56,7 +57,7 @@ async def test_an_end_while_writing_is_no_fault(
 ) -> None:
     """TLS says with EndOfStream that the peer has ended its half without a word."""
     complaints: list[Any] = []
-    loop, protocol = running_loop(), Told()
+    loop, protocol = running_loop(ClientContext()), Told()
     monkeypatch.setattr(loop, "complain", lambda said, error: complaints.append(error))
     StreamTransport(loop, Broken(error), protocol).write(b"x")
     with anyio.fail_after(20):

@@ -10,6 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from pynector.runtime import ClientContext
 from pynector.transport.websocket.loops import TrioLoop
 from wsservers import Url, client
 
@@ -68,7 +69,7 @@ def test_a_task_that_fails_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
         raise ValueError("this one")
 
     async def main() -> None:
-        loop = TrioLoop()
+        loop = TrioLoop(ClientContext())
         loop.spawn(fail)
         timer = loop.call_at(loop.time(), lambda: 1 / 0)
         loop.call_at(loop.time() + 1e6, fail).cancel()

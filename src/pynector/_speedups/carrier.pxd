@@ -2,6 +2,7 @@ cimport cython
 
 from pynector._speedups.encoder cimport RequestEncoder
 from pynector._speedups.exchange cimport Exchange, Receiver
+from pynector._speedups.passed cimport PassedFields
 from pynector._speedups.pool cimport PoolCore
 
 
@@ -15,11 +16,13 @@ cdef class CarrierCore(Receiver):
     cdef readonly Py_ssize_t _limit
     cdef public bint closed
 
-    @cython.locals(now=double, exchange=Exchange, payload=bytes, pool=PoolCore)
+    @cython.locals(now=double, exchange=Exchange, payload=bytes, pool=PoolCore, passed=PassedFields)
     cpdef object submit(self, object data, object options, double deadline, object completion, Py_ssize_t token)
     cpdef object answered(
         self, Exchange exchange, int status, bytes head, bytes body, bint encoded, str version
     )
+    cpdef object pass_on(self, PassedFields passed, bytes payload, bint has_own)
+    cpdef list passed_lines(self, PassedFields passed)
     cpdef object submit_other(self, Exchange exchange, double now)
     cpdef object conclude(self, Exchange exchange, int status, bytes head, bytes body, str version)
     cpdef object failed(self, Exchange exchange, object error)

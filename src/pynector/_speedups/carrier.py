@@ -7,6 +7,7 @@ from typing import Any
 
 from .encoder import RequestEncoder
 from .exchange import NO_LIMIT, Exchange, Receiver
+from .passed import PassedFields
 from .pool import PoolCore
 
 
@@ -46,9 +47,16 @@ class CarrierCore(Receiver):
         now = self._clock()
         exchange = Exchange(self, data, options, deadline, completion, token, now)
         pool = None
-        if not options and self._encoder is not None and not self.closed:
+        passed: Any = None
+        if options and len(options) == 1:
+            observer = options.get("observer")
+            if isinstance(observer, PassedFields):
+                passed = observer
+        if (not options or passed is not None) and self._encoder is not None and not self.closed:
             try:
                 payload = self._encoder.encode(data)
+                if passed is not None and payload is not None:
+                    payload = self.pass_on(passed, payload, "headers" in data)
             except Exception as error:
                 self.failed(exchange, error)
                 return None
@@ -76,7 +84,17 @@ class CarrierCore(Receiver):
         else:
             self.conclude(exchange, status, head, body, version)
 
+    def pass_on(self, passed: PassedFields, payload: bytes, has_own: bool) -> bytes | None:
+        """Return a request of the encoder's with the fields that go along; see PassedFields.added_to."""
+        if not passed.known:
+            passed.learn(self.passed_lines(passed))
+        return passed.added_to(payload, has_own)
+
     # The subclass's
+
+    def passed_lines(self, passed: PassedFields) -> list[bytes]:
+        """Return the header fields that go along with requests to the client's own origin, as on the wire."""
+        raise NotImplementedError
 
     def submit_other(self, exchange: Exchange, now: float) -> None:
         """Start a request that is not plain."""

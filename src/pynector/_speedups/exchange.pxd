@@ -25,6 +25,7 @@ cdef class Exchange:
     cdef public object sink
     cdef public object observer
     cdef public object upload
+    cdef public object context
 
 
 cdef class Receiver:

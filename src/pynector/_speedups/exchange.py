@@ -31,12 +31,14 @@ class Exchange:
         sink: Takes the response's head and body as they come, or None to have them whole.
         observer: Told of its attempts, or None.
         upload: Writes the request's body after its head, or None if the payload is all.
+        context: The caller's context variables, for the upload; None where there is none.
     """
 
     __slots__ = (
         "closes",
         "completion",
         "connection",
+        "context",
         "data",
         "deadline",
         "engine",
@@ -90,6 +92,7 @@ class Exchange:
         self.sink: Any = None
         self.observer: Any = None
         self.upload: Any = None
+        self.context: Any = None
 
     def cancel(self) -> None:
         """Give the request up: its completion is not called any more."""

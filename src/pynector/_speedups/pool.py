@@ -239,7 +239,7 @@ class PoolCore(Owner):
         if connection.timer is not None:
             connection.timer.cancel()
         connection.alarm = deadline
-        connection.timer = self._loop.call_at(deadline, self.on_alarm, connection)
+        connection.timer = self._engine.call_at(deadline, self.on_alarm, connection)
 
     def on_alarm(self, connection: ConnectionCore) -> None:
         """End the exchange on a connection if its time is over."""

@@ -11,6 +11,7 @@ from .events import EventLogger
 from .guard import PROPAGATION, SPANS, Guard
 from .metering import Meters, record
 from .opentelemetry import without_http_instrumentation
+from .passing import Passing
 from .propagation import Propagation
 from .spans import attached, closed, is_recording, started
 
@@ -30,6 +31,8 @@ class Listeners(NamedTuple):
         methods: The methods that may stand in names.
         trace: OpenTelemetry's module of that name, or None.
         guard: Takes what any of them raises.
+        context: OpenTelemetry's context of the caller, or None if there is nothing in it that goes along.
+        passing: What goes along with all requests of a batch whose span does not record, or None.
     """
 
     tracer: Any
@@ -40,6 +43,8 @@ class Listeners(NamedTuple):
     methods: frozenset[str]
     trace: Any
     guard: Guard
+    context: Any
+    passing: Passing | None = None
 
 
 class ObservedAttempts:
@@ -47,7 +52,7 @@ class ObservedAttempts:
 
     Args:
         listeners: Who is told.
-        context: OpenTelemetry's context of the request; None: the current one.
+        context: OpenTelemetry's context of the request, or None.
         span: The request's span, or None.
         size: The length of what is sent in bytes, or None if that is not known.
 
@@ -98,21 +103,26 @@ class ObservedAttempts:
         try:
             if listeners.meters is not None:
                 self._metric = metric_attributes(method, target, listeners.methods)
-            if not is_recording(self._span, listeners.guard):
-                return []
-            self._attempt, self._attempt_context = started(
-                listeners,
-                span_name(method, listeners.methods),
-                self._context,
-                kind=listeners.trace.SpanKind.CLIENT,
-                attributes=span_attributes(method, target, self.attempts - 1, listeners.methods),
-            )
-            if not is_recording(self._attempt, listeners.guard):
-                return []
-            return listeners.propagation.fields(self._attempt_context, target, headers)
+            return self._passing(method, target).attempt(method, target, headers, size)
         except Exception as error:
             listeners.guard.failed(PROPAGATION, error)
             return []
+
+    def _passing(self, method: str, target: Target) -> Passing:
+        """Start the attempt's span, if the request's goes anywhere, and return what goes along with the attempt."""
+        listeners, context = self._listeners, self._context
+        if is_recording(self._span, listeners.guard):
+            self._attempt, context = started(
+                listeners,
+                span_name(method, listeners.methods),
+                context,
+                kind=listeners.trace.SpanKind.CLIENT,
+                attributes=span_attributes(method, target, self.attempts - 1, listeners.methods),
+            )
+            self._attempt_context = context
+        elif listeners.passing is not None:
+            return listeners.passing
+        return Passing(listeners.propagation, context, listeners.guard)
 
     def inside(self) -> Any:
         """See RequestObserver."""
@@ -140,7 +150,8 @@ class ObservedAttempts:
         self._end_attempt(error)
 
     def _end_attempt(self, error: BaseException | None, cancelled: bool = False) -> None:
-        span, self._attempt, self._attempt_context = self._attempt, None, None
+        span, self._attempt = self._attempt, None
+        context, self._attempt_context = self._attempt_context or self._context, None
         metric, self._metric = self._metric, None
         if span is None and metric is None:
             return
@@ -148,7 +159,7 @@ class ObservedAttempts:
         if metric is not None and not cancelled and listeners.meters is not None:
             metric.update(attributes)
             seconds = time.perf_counter() - self._attempt_started
-            record(listeners.meters.duration, seconds, metric, listeners.guard)
+            record(listeners.meters.duration, seconds, metric, listeners.guard, context)
         if span is not None:
             if isinstance(self._peer, tuple) and len(self._peer) >= 2:
                 attributes["network.peer.address"], attributes["network.peer.port"] = self._peer[:2]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Phase, PynectorError, Sent
 from .attempts import Listeners
 from .conventions import error_type
 from .metering import record
+from .passing import Passing
 from .requests import ObservedRequest
 from .spans import attached, closed, ids_of, is_recording, started
 
@@ -23,13 +25,15 @@ Submit = Callable[[Any, Mapping[str, Any], float, "Completion", int], "Handle | 
 class ObservedEntry(ObservedRequest):
     """A request of a batch: it stands before the batch's completion, and before the transport's handle."""
 
-    __slots__ = ("_completion", "handle")
+    __slots__ = ("_caller", "_completion", "handle")
 
     def __init__(
         self, listeners: Listeners, context: Any, level: int | None, data: Any, index: int, completion: Completion
     ) -> None:
         super().__init__(listeners, context, level, data, index)
         self._completion = completion
+        # Its end comes in the context of a connection, and what is told of it is the caller's.
+        self._caller = copy_context()
         self.handle: Any = None
 
     async def run(self, exchange: Callable[..., Awaitable[Any]], data: Any, options: dict[str, Any]) -> Any:
@@ -41,14 +45,14 @@ class ObservedEntry(ObservedRequest):
         """See Completion."""
         self._answer = response
         try:
-            self.end(None)
+            self._caller.run(self.end, None)
         finally:
             self._completion.succeed(token, response)
 
     def fail(self, token: int, error: BaseException) -> None:
         """See Completion."""
         try:
-            self.end(error)
+            self._caller.run(self.end, error)
         finally:
             self._completion.fail(token, error)
 
@@ -79,6 +83,7 @@ class ObservedBatch:
         failures: How many of its requests failed.
         observable: Whether its transport reports attempts.
         wants_entries: Whether its requests are told of one by one.
+        passing: Tells the transport of an HTTP request what goes along, where they are not; None: nothing does.
     """
 
     def __init__(self, listeners: Listeners, count: int, max_concurrency: int) -> None:
@@ -86,19 +91,24 @@ class ObservedBatch:
         self._guard = listeners.guard
         self._count = count
         self._span: Any = None
-        self._context: Any = None
+        self._context: Any = listeners.context
         self._attributes: dict[str, Any] = {}
         self.started = time.perf_counter()
         self.failures = 0
         self.observable = False
         if listeners.tracer is not None:
             attributes = {"request.count": count, "max_concurrency": max_concurrency}
-            self._span, self._context = started(listeners, "pynector.batch_request", None, attributes=attributes)
-            if not is_recording(self._span, self._guard):
-                # A trace that is sampled out is so as a whole, which is what makes it cheap.
-                self._listeners = listeners._replace(tracer=None)
+            self._span, self._context = started(
+                listeners, "pynector.batch_request", self._context, attributes=attributes
+            )
+        self.passing: Passing | None = None
+        if not is_recording(self._span, self._guard):
+            # A trace that is sampled out is so as a whole, which is what makes it cheap.
+            if self._context is not None and listeners.http and not listeners.propagation.is_off:
+                self.passing = Passing(listeners.propagation, self._context, self._guard)
+            self._listeners = listeners._replace(tracer=None, passing=self.passing)
         if listeners.meters is not None:
-            record(listeners.meters.batch_size, count, None, self._guard)
+            record(listeners.meters.batch_size, count, None, self._guard, self._context)
         self._level = logging.DEBUG if listeners.events.tells(logging.DEBUG) else None
         self.wants_entries = (
             self._listeners.tracer is not None or listeners.meters is not None or self._level is not None
@@ -106,7 +116,7 @@ class ObservedBatch:
 
     def current(self) -> Any:
         """Give a context in which its span is the current one."""
-        return attached(self._context, self._guard)
+        return attached(None if self._span is None else self._context, self._guard)
 
     def ids(self) -> dict[str, str]:
         """Give the fields of an event that tell of its span."""
@@ -115,7 +125,8 @@ class ObservedBatch:
     def entry(self, index: int, data: Any, completion: Completion) -> ObservedEntry:
         """Give one of its requests, which starts now."""
         if self._listeners.meters is not None:
-            record(self._listeners.meters.queue_time, time.perf_counter() - self.started, None, self._guard)
+            waited = time.perf_counter() - self.started
+            record(self._listeners.meters.queue_time, waited, None, self._guard, self._context)
         entry = ObservedEntry(self._listeners, self._context, self._level, data, index, completion)
         entry.begin()
         return entry
@@ -132,7 +143,8 @@ class ObservedBatch:
         ) -> Handle | None:
             entry = self.entry(token, data, completion)
             try:
-                entry.handle = submit(data, self.options(entry, options), deadline, entry, token)
+                with entry.current():
+                    entry.handle = submit(data, self.options(entry, options), deadline, entry, token)
             except Exception as error:
                 # It must not raise; if it does, the request has ended all the same.
                 entry.fail(token, error)
@@ -152,6 +164,6 @@ class ObservedBatch:
         attributes = {} if error is None else {"error.type": error_type(error)}
         if self._listeners.meters is not None:
             seconds = time.perf_counter() - self.started
-            record(self._listeners.meters.batch_duration, seconds, attributes, self._guard)
+            record(self._listeners.meters.batch_duration, seconds, attributes, self._guard, self._context)
         if self._span is not None:
             closed(self._span, {**self._attributes, **attributes}, self._guard)

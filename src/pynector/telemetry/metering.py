@@ -75,10 +75,13 @@ _lock = threading.Lock()
 _guard = Guard("pynector.core")
 
 
-def record(instrument: Any, value: float, attributes: Mapping[str, Any] | None, guard: Guard) -> None:
-    """Record a value in a histogram, whatever a view or a reader raises."""
+def record(instrument: Any, value: float, attributes: Mapping[str, Any] | None, guard: Guard, context: Any) -> None:
+    """Record a value in a histogram, as measured in a context of OpenTelemetry's, whatever a view or a reader raises.
+
+    The context is not always the current one: an answer comes in that of its connection.
+    """
     try:
-        instrument.record(value, attributes)
+        instrument.record(value, attributes, context)
     except Exception as error:
         guard.failed(METRICS, error)
 

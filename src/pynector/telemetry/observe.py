@@ -14,9 +14,9 @@ from .attempts import Listeners
 from .batches import ObservedBatch
 from .conventions import error_type, known_methods
 from .events import EventLogger
-from .guard import METRICS, SPANS, Guard
+from .guard import METRICS, PROPAGATION, SPANS, Guard
 from .metering import meters_in_use
-from .opentelemetry import http_is_suppressed
+from .opentelemetry import context_to_pass, http_is_suppressed
 from .propagation import Propagation
 from .requests import ObservedRequest
 from .tracing import LateTracer
@@ -38,29 +38,39 @@ class Telemetry:
         self._propagation = propagation
 
     def listening(self) -> bool:
-        """Say whether anybody would see what is told of a request that goes well."""
+        """Say whether anybody would see what is told of a request that goes well, or something goes along with it."""
         return (
             self._events.tells(logging.INFO)
             or self._tracer.real() is not None
             or meters_in_use(self._name, self._guard) is not None
+            or self._context() is not None
         )
 
     @contextmanager
     def request(self, data: Any, *, timeout: float) -> Iterator[ObservedRequest]:
         """Tell of a single request: a span around it, and an event at its start and at its end."""
+        with self.stream(data, timeout=timeout) as observed, observed.current():
+            yield observed
+
+    @contextmanager
+    def stream(self, data: Any, *, timeout: float) -> Iterator[ObservedRequest]:
+        """Tell of a request as `request` does, whose span is not the current one while its caller does other things."""
         observed = ObservedRequest(self._listeners(), None, logging.INFO, data)
-        with observed.current():
-            try:
+        try:
+            with observed.current():
                 observed.begin(timeout=timeout)
-                yield observed
-            except PynectorError as error:
+            yield observed
+        except PynectorError as error:
+            with observed.current():
                 observed.end(error)
-                raise
-            except BaseException:
-                # The caller's own: he was cancelled, or failed while he read a stream.
+            raise
+        except BaseException:
+            # The caller's own: he was cancelled, or failed while he read a stream.
+            with observed.current():
                 observed.give_up()
-                raise
-        observed.end(None)
+            raise
+        with observed.current():
+            observed.end(None)
 
     @contextmanager
     def batch(self, count: int, max_concurrency: int) -> Iterator[ObservedBatch]:
@@ -104,6 +114,10 @@ class Telemetry:
         if self._events.tells(logging.DEBUG):
             self._events.debug(f"connection.{event}", host=host, port=port)
 
+    def _context(self) -> Any | None:
+        """Return the caller's context if it may go along with requests."""
+        return None if self._propagation.is_off else self._guard.call(PROPAGATION, context_to_pass)
+
     def _listeners(self) -> Listeners:
         return Listeners(
             self._tracer.real(),
@@ -114,4 +128,5 @@ class Telemetry:
             known_methods(),
             sys.modules.get("opentelemetry.trace"),
             self._guard,
+            self._context(),
         )

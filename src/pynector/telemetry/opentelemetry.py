@@ -24,6 +24,15 @@ def http_is_suppressed() -> bool:
     return _suppressed("_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
 
 
+def context_to_pass() -> Any | None:
+    """Return the caller's context, or None if there is nothing in it, or somebody else sees to what goes along."""
+    contexts = sys.modules.get("opentelemetry.context")
+    context = None if contexts is None else contexts.get_current()
+    if not context or _suppressed("_SUPPRESS_INSTRUMENTATION_KEY") or http_is_suppressed():
+        return None
+    return context
+
+
 def without_http_instrumentation(context: Any) -> Any:
     """Give a context in which other instrumentations do not tell of HTTP again."""
     contexts = import_module("opentelemetry.context")

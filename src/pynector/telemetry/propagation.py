@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 _PORTS = {"http": 80, "https": 443}
 
+# The fields that tell which trace it is, and those that say more of it: with another's trace these do not go along
+# (W3C Trace Context section 3.3; B3).
+_TOLD_TOGETHER = {
+    "traceparent": ("tracestate",),
+    "x-b3-traceid": ("x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags"),
+}
+
 
 class Propagation:
     """A rule to whom trace context and baggage go.
@@ -26,22 +33,38 @@ class Propagation:
     def __init__(self, origins: frozenset[tuple[str, str, int]] | None) -> None:
         self._origins = origins
 
-    def fields(self, context: Any, target: Target, headers: Sequence[tuple[str, str | None]]) -> list[tuple[str, str]]:
-        """Give the header fields for a request, by the program's global propagator.
+    @property
+    def is_off(self) -> bool:
+        """Whether it goes to nobody."""
+        return self._origins == frozenset()
+
+    def allows(self, target: Target) -> bool:
+        """Return whether it goes to whom a request goes to."""
+        return self._origins is None or (target.scheme, target.host, target.port) in self._origins
+
+    def chosen(self, pairs: list[tuple[str, str]], headers: Sequence[tuple[str, str | None]]) -> list[tuple[str, str]]:
+        """Return those of the propagator's header fields that go with a request.
 
         Args:
-            context: The context of the request's span.
-            target: Where it goes.
-            headers: The header fields that it has already; these stay as they are.
+            pairs: What the propagator gave.
+            headers: The header fields that the request has already; these stay as they are.
         """
-        if self._origins is not None and (target.scheme, target.host, target.port) not in self._origins:
-            return []
-        if "opentelemetry.propagate" not in sys.modules:
-            import_module("opentelemetry.propagate")
-        carrier: dict[str, str] = {}
-        sys.modules["opentelemetry.propagate"].inject(carrier, context)
         taken = {name.lower() for name, _ in headers}
-        return [pair for pair in carrier.items() if pair[0].lower() not in taken and _is_field(*pair)]
+        for name, others in _TOLD_TOGETHER.items():
+            if name in taken:
+                taken.update(others)
+        return [pair for pair in pairs if pair[0].lower() not in taken]
+
+
+def injected(context: Any) -> list[tuple[str, str]]:
+    """Return the header fields that the program's global propagator makes of a context; None: there are none."""
+    if context is None:
+        return []
+    if "opentelemetry.propagate" not in sys.modules:
+        import_module("opentelemetry.propagate")
+    carrier: dict[str, str] = {}
+    sys.modules["opentelemetry.propagate"].inject(carrier, context)
+    return [pair for pair in carrier.items() if _is_field(*pair)]
 
 
 def _is_field(name: str, value: str) -> bool:

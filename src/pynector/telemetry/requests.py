@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from ..errors import PynectorError, as_pynector_error
 from .attempts import Listeners, ObservedAttempts
 from .conventions import error_type
 from .guard import EVENTS, SPANS
-from .spans import attached, closed, ids_of, started
+from .spans import Inside, attached, closed, ids_of, started
 
 
 class ObservedRequest(ObservedAttempts):
@@ -19,7 +20,7 @@ class ObservedRequest(ObservedAttempts):
 
     Args:
         listeners: Who is told.
-        context: OpenTelemetry's context for its span; None: the current one.
+        context: OpenTelemetry's context for its span; None: the caller's.
         level: The level of its events; None: nobody wants them.
         data: What is sent.
         index: Its place in a batch, or None.
@@ -31,6 +32,7 @@ class ObservedRequest(ObservedAttempts):
         self, listeners: Listeners, context: Any, level: int | None, data: Any, index: int | None = None
     ) -> None:
         span = None
+        context = context or listeners.context
         if listeners.tracer is not None:
             span, context = started(listeners, "pynector.request", context)
         super().__init__(listeners, context, span, byte_length(data))
@@ -53,7 +55,11 @@ class ObservedRequest(ObservedAttempts):
 
     def current(self) -> Any:
         """Give a context in which its span is the current one."""
-        return attached(self._context, self._listeners.guard)
+        return attached(None if self._span is None else self._context, self._listeners.guard)
+
+    def inside_of(self, manager: AbstractAsyncContextManager[Any]) -> Inside:
+        """Give an asynchronous context that is entered and left with its span as the current one."""
+        return Inside(manager, self.current)
 
     def answered(self, answer: Any) -> Any:
         """Give the answer back."""

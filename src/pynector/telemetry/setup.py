@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +31,8 @@ def configure_telemetry(
     Args:
         service_name: The service's name, not empty.
         resource_attributes: More attributes of the service by name, such as "deployment.environment.name".
-        console: Whether to print spans and metrics on standard output, too.
+        console: Whether to print spans and metrics on standard output, too. What cannot be printed, without the SDK or
+            because there is a meter provider already, is told of by a UserWarning.
 
     Raises:
         ConfigurationError: If an argument is not valid.
@@ -42,12 +44,16 @@ def configure_telemetry(
     if not isinstance(console, bool):
         raise ConfigurationError(f"console must be True or False, not {console!r}")
     guard = Guard("pynector.core")
+    unprinted = "nothing: OpenTelemetry's SDK is not installed (pip install opentelemetry-sdk)"
     if _installed("opentelemetry.sdk.trace"):
         resource = guard.call(SPANS, _resource, service_name, resource_attributes or {})
         guard.call(SPANS, _set_up_tracing, resource, console)
-        guard.call(METRICS, _set_up_metrics, resource, console)
+        is_late = guard.call(METRICS, _set_up_metrics, resource, console) is False
+        unprinted = "no metrics: there is a meter provider already" if is_late else ""
     if _installed("structlog"):
         guard.call(EVENTS, _set_up_structlog)
+    if console and unprinted:
+        warnings.warn(f"configure_telemetry(console=True) prints {unprinted}", stacklevel=2)
 
 
 def _resource(service_name: str, attributes: Mapping[str, Any]) -> Any:
@@ -77,17 +83,21 @@ def _set_up_tracing(resource: Any, console: bool) -> None:
         provider.add_span_processor(export.SimpleSpanProcessor(export.ConsoleSpanExporter()))
 
 
-def _set_up_metrics(resource: Any, console: bool) -> None:
+def _set_up_metrics(resource: Any, console: bool) -> bool:
+    """Set up metrics, and return False if that has been done: then there is no way to add a reader."""
     metrics = importlib.import_module("opentelemetry.metrics")
     sdk = importlib.import_module("opentelemetry.sdk.metrics")
     export = importlib.import_module("opentelemetry.sdk.metrics.export")
+    if isinstance(metrics.get_meter_provider(), sdk.MeterProvider):
+        return False
     exporters = [_otlp("metric_exporter", "OTLPMetricExporter", "OTEL_METRICS_EXPORTER")]
     if console:
         exporters.append(export.ConsoleMetricExporter())
     readers = [export.PeriodicExportingMetricReader(exporter) for exporter in exporters if exporter is not None]
     # Without a reader each record would be made in vain.
-    if readers and not isinstance(metrics.get_meter_provider(), sdk.MeterProvider):
+    if readers:
         metrics.set_meter_provider(sdk.MeterProvider(readers, resource=resource))
+    return True
 
 
 def _otlp(module: str, name: str, variable: str) -> Any | None:

@@ -38,8 +38,8 @@ class TransportProtocol(Protocol):
     A transport may have a method `snapshot(data, options) -> Snapshot`, which fixes what a request sends, so that
     `request_with_retry` sends the same each time, whatever becomes of the caller's objects meanwhile.
 
-    A transport with an attribute `observable = True` is given, where somebody listens, the option `observer`: a
-    RequestObserver, which it tells of each attempt.
+    A transport with an attribute `observable = True` is given, where somebody listens or the caller's trace goes on,
+    the option `observer`: a RequestObserver, which it tells of each attempt.
 
     A transport with an attribute `watches_itself = True` ends by itself what it has open when nobody holds it any more,
     or its event loop ends; where it has not, the client does so for the transports that it makes.
@@ -221,7 +221,10 @@ class Target(Protocol):
 
 
 class RequestObserver(Protocol):
-    """Told of the attempts of one request: one each time that it is sent, and none where it is not."""
+    """Told of the attempts of one request: one each time that it is sent, and none where it is not.
+
+    One that only sends header fields along is given to many requests.
+    """
 
     def attempt(
         self, method: str, target: Target, headers: Sequence[tuple[str, str | None]], size: int | None, /

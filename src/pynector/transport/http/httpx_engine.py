@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...errors import ConnectionLost, TransportError
-from ...runtime import Runtime
+from ...runtime import ClientContext, Runtime
 from ..protocol import OriginCounts
 from .answers import answer_of, next_hop
 from .httpx_cookies import KeptCookies
@@ -38,6 +38,7 @@ class HttpxEngine:
     Args:
         options: The transport's options.
         tell: Told of connections: "open", host and port.
+        context: Where connections live.
 
     Raises:
         ConfigurationError: If a proxy or http2 cannot be used.
@@ -45,12 +46,12 @@ class HttpxEngine:
 
     name = "httpx"
 
-    def __init__(self, options: HTTPOptions, tell: Callable[[str, str, int], None]) -> None:
+    def __init__(self, options: HTTPOptions, tell: Callable[[str, str, int], None], context: ClientContext) -> None:
         self._options = options
         self._tell = tell
         self._under_way: Counter[tuple[str, str, int]] = Counter()
         backend = httpcore.AnyIOBackend() if Runtime.current().is_asyncio else httpcore.TrioBackend()
-        self._network = Network(backend, options.socket_options)
+        self._network = Network(backend, context, options.socket_options)
         self._routes = Routes(options, self._network)
         self._cookies = KeptCookies() if options.persist_cookies else None
 

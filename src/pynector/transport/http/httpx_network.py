@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import anyio
 
 from ...errors import ConfigurationError, PynectorError
-from ...runtime import Runtime
+from ...runtime import ClientContext, Runtime
 from ..hosts import server_name
 from ..names import no_connection
 from ..sockets import SocketOption, set_options_of
@@ -266,6 +266,7 @@ class Network(httpcore.AsyncNetworkBackend):
 
     Args:
         backend: Makes the connections.
+        context: Where they live.
         socket_options: The user's.
 
     Attributes:
@@ -273,8 +274,9 @@ class Network(httpcore.AsyncNetworkBackend):
         closed: Whether there is to be no more of them.
     """
 
-    def __init__(self, backend: Any, socket_options: Iterable[SocketOption] = ()) -> None:
+    def __init__(self, backend: Any, context: ClientContext, socket_options: Iterable[SocketOption] = ()) -> None:
         self._backend = backend
+        self._context = context
         self._socket_options = tuple(socket_options)
         self.open: set[Stream] = set()
         self.closed = False
@@ -287,9 +289,9 @@ class Network(httpcore.AsyncNetworkBackend):
         """See httpcore.AsyncNetworkBackend."""
         return await self._connected(self._backend.connect_unix_socket(*args, **options))
 
-    async def _connected(self, connecting: Awaitable[Any]) -> Stream:
+    async def _connected(self, connecting: Coroutine[Any, Any, Any]) -> Stream:
         try:
-            stream = Stream(await connecting, self)
+            stream = Stream(await self._context.complete(connecting), self)
         except EXPECTED:
             raise
         except Exception as error:

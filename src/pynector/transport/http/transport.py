@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ...errors import ConfigurationError, HTTPStatusError, PynectorError, TransportError
+from ...runtime import ClientContext
 from ...unraisable import warn
 from ..protocol import OriginCounts, Snapshot
 from .engine import Engine
@@ -44,6 +45,7 @@ class HTTPTransport:
 
     def __init__(self, **options: Any) -> None:
         self._options = HTTPOptions(options, USER_AGENT)
+        self._context = ClientContext()
         self.on_connection: Callable[[str, str, int], None] | None = None
         self._engine: Engine | None = None
         self._ending: list[Engine] = []
@@ -113,14 +115,14 @@ class HTTPTransport:
                 # What is wrong with a file is to be known now, not at the first https request.
                 self._options.tls.context()
             others = None if wanted == "native" else self._httpx_engine
-            engine = NativeEngine(self._options, asyncio.get_running_loop(), others, self._tell)
+            engine = NativeEngine(self._options, asyncio.get_running_loop(), others, self._tell, self._context)
             self._engine = engine
             self.submit = engine.submit
 
     def _httpx_engine(self) -> Engine:
         from .httpx_engine import HttpxEngine
 
-        return HttpxEngine(self._options, self._tell)
+        return HttpxEngine(self._options, self._tell, self._context)
 
     def _tell(self, event: str, host: str, port: int) -> None:
         if self.on_connection is not None:

@@ -209,7 +209,7 @@ class Connection(ChannelCore):
             # The peer was not silent; nobody listened.
             self.heard = self._loop.time()
             if not self.transport.is_closing():
-                self.transport.resume_reading()
+                self._loop.context.run(self.transport.resume_reading)
 
     # asyncio's protocol, as far as the link calls it; the rest is ChannelCore's
 

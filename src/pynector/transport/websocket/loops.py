@@ -9,11 +9,12 @@ import math
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from typing import Any, Protocol
 
 import anyio
 
-from ...runtime import Runtime, cancellation_is_asked_for
+from ...runtime import ClientContext, Runtime, cancellation_is_asked_for
 from ...unraisable import unraisable
 
 Job = Callable[[], Coroutine[Any, Any, None]]
@@ -33,6 +34,7 @@ class Loop(ABC):
     """An event loop, for callbacks that run on it.
 
     Attributes:
+        context: Where tasks and timers live.
         time: Its clock, in seconds.
         call_soon: Calls a function, with arguments, when those that are called before it have returned.
     """
@@ -40,7 +42,8 @@ class Loop(ABC):
     time: Callable[[], float]
     call_soon: Callable[..., object]
 
-    def __init__(self) -> None:
+    def __init__(self, context: ClientContext) -> None:
+        self.context = context
         self._runtime = Runtime.current()
 
     def is_over(self) -> bool:
@@ -100,8 +103,8 @@ def is_end(error: BaseException) -> bool:
 class AsyncioLoop(Loop):
     """asyncio's loop, or one like it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
+    def __init__(self, loop: asyncio.AbstractEventLoop, context: ClientContext) -> None:
+        super().__init__(context)
         self.loop = loop
         self.time = loop.time
         self.call_soon = loop.call_soon
@@ -115,14 +118,17 @@ class AsyncioLoop(Loop):
 
     def call_at(self, when: float, call: Callable[..., Any], *args: Any) -> Timer:
         """See Loop."""
-        return self.loop.call_at(when, call, *args)
+        return self.context.run(self.loop.call_at, when, call, *args)
 
     def keep(self, kept: Any) -> Timer:
         """See Loop."""
-        return self.loop.call_at(math.inf, _nothing, kept)
+        return self.call_at(math.inf, _nothing, kept)
 
     def spawn(self, job: Job) -> None:
         """See Loop."""
+        self.context.run(self._begin, job)
+
+    def _begin(self, job: Job) -> None:
         task = self.loop.create_task(_told(job, self))
         # The loop itself would not keep it alive.
         self._tasks.add(task)
@@ -135,10 +141,10 @@ class AsyncioLoop(Loop):
 class TrioLoop(Loop):
     """trio's. Its tasks are system tasks, which end with the run: a client has no nursery of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ClientContext) -> None:
         import trio
 
-        super().__init__()
+        super().__init__(context)
         self._spawn: Any = trio.lowlevel.spawn_system_task
         self._run_soon: Any = trio.lowlevel.current_trio_token().run_sync_soon
         self._over: Any = trio.RunFinishedError
@@ -172,7 +178,7 @@ class TrioLoop(Loop):
 
     def spawn(self, job: Job) -> None:
         """See Loop."""
-        self._spawn(_told, job, self)
+        self._spawn(_told, job, self, context=self.context.run(copy_context))
 
     def _complain(self, said: str, error: BaseException) -> None:
         logging.getLogger("pynector").error(said, exc_info=error)
@@ -208,10 +214,14 @@ async def _told(job: Job, loop: Loop) -> None:
         loop.complain("a task of the WebSocket transport failed", error)
 
 
-def running_loop() -> Loop:
-    """Give the one that runs: asyncio's, one like it, or trio's."""
+def running_loop(context: ClientContext) -> Loop:
+    """Give the one that runs: asyncio's, one like it, or trio's.
+
+    Args:
+        context: Where its tasks and timers are to live.
+    """
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return TrioLoop()
-    return AsyncioLoop(loop)
+        return TrioLoop(context)
+    return AsyncioLoop(loop, context)

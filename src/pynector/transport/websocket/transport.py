@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import ConfigurationError, TransportError
-from ...runtime import Forgotten
+from ...runtime import ClientContext, Forgotten
 from ..awaiting import answer_to
 from ..protocol import Handle, OriginCounts
 from .loops import running_loop
@@ -33,6 +33,7 @@ class WebSocketTransport:
 
     def __init__(self, **options: Any) -> None:
         self._options = WebSocketOptions(options)
+        self._context = ClientContext()
         self._pool: ConnectionPool | None = None
         # What pools that are gone have counted, and those that are not: the one in use, and those that have not been
         # closed to the end, because that is under way or was cancelled. Together, for any thread may look.
@@ -58,8 +59,8 @@ class WebSocketTransport:
                 return
             # Its connections went with its event loop.
             self._forget(self._pool)
-        pool = ConnectionPool(self._options, running_loop(), self._tell)
-        await pool.open()
+        pool = ConnectionPool(self._options, running_loop(self._context), self._tell)
+        await self._context.complete(pool.open())
         counted, pools = self._counted
         self._counted = counted, (*pools, pool)
         self._pool = pool

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
+from contextvars import copy_context
 from typing import Any
 
 import httptools
 
 from ...._speedups.carrier import CarrierCore
 from ...._speedups.exchange import NO_LIMIT, Exchange
+from ...._speedups.passed import PassedFields
 from ...._speedups.pool import Room
 from ....errors import (
     ConfigurationError,
@@ -20,6 +22,7 @@ from ....errors import (
     TransportError,
     as_pynector_error,
 )
+from ....runtime import ClientContext
 from ...awaiting import answer_to
 from ...connect import Connector, Origin
 from ...protocol import OriginCounts, RequestObserver
@@ -53,6 +56,7 @@ class NativeEngine(CarrierCore):
         loop: The running event loop.
         make_other: Makes the engine for requests that this one leaves to it, or None if there is to be none.
         tell: Told of connections: "open" or "close", host and port.
+        context: Where connections and timers live.
     """
 
     name = "native"
@@ -64,11 +68,13 @@ class NativeEngine(CarrierCore):
         loop: asyncio.AbstractEventLoop,
         make_other: Callable[[], Engine] | None,
         tell: Callable[[str, str, int], None],
+        context: ClientContext,
     ) -> None:
         super().__init__(loop.time)
         self.options = options
         self.loop = loop
         self.tell = tell
+        self.context = context
         self.connector = Connector(loop, options.tls, options.uds, options.socket_options)
         # A read and its parsing follow each other at once, so one buffer serves all connections.
         self.scratch = memoryview(bytearray(SCRATCH))
@@ -133,23 +139,28 @@ class NativeEngine(CarrierCore):
             return
         if request.auth is not None:
             exchange.data = request
-            exchange.pool = _Errand(self.spawn(self._run_elsewhere(exchange)))
+            exchange.pool = _Errand(self.begin(self._run_elsewhere(exchange)))
         else:
             pool.dispatch(exchange, now)
 
     def _submit_encoded(self, exchange: Exchange, now: float) -> bool:
         """Start a request that the encoder of plain ones can write, or say that it is not one."""
         data, options = exchange.data, exchange.options
-        observer = options.get("observer")
+        observer, passed = options.get("observer"), None
         if self._encoder is None or not ENCODABLE.issuperset(options) or type(data) is not dict:
             return False
         if "observer" in options and not is_observer(observer):
             return False
-        if observer is not None and ("headers" in options or "headers" in data):
+        if isinstance(observer, PassedFields):
+            observer, passed = None, observer
+        has_own = "headers" in options or "headers" in data
+        if observer is not None and has_own:
             # It is to see them all.
             return False
         try:
             payload = self._encoder.encode(data, options.get("headers"), options.get("params"))
+            if passed is not None and payload is not None:
+                payload = self.pass_on(passed, payload, has_own)
             if payload is None:
                 return False
             settings = self.options.for_request(options)
@@ -169,15 +180,19 @@ class NativeEngine(CarrierCore):
 
     def _told(self, exchange: Exchange, observer: RequestObserver, payload: bytes) -> bytes:
         """Tell an observer of a plain request, and give the request with the header fields that it adds."""
-        line, _, rest = payload.partition(b"\r\n")
-        size = len(rest) - rest.index(b"\r\n\r\n") - 4
-        method = line[: line.index(b" ")].decode("ascii")
-        added = observer.attempt(method, self._target_of(payload), self.options.header_pairs, size)
+        head, _, body = payload.partition(b"\r\n\r\n")
+        method = head[: head.index(b" ")].decode("ascii")
+        added = observer.attempt(method, self._target_of(payload), self.options.header_pairs, len(body))
         if not added:
             return payload
         # What it adds belongs to this attempt.
         exchange.request = decode_request(payload, self._own_pool.origin)
-        return b"%b\r\n%b%b" % (line, encode_fields(added), rest)
+        return b"%b\r\n%b\r\n%b" % (head, encode_fields(added), body)
+
+    def passed_lines(self, passed: PassedFields) -> list[bytes]:
+        """See CarrierCore."""
+        fields = passed.attempt("GET", self.options.base, self.options.header_pairs, 0)
+        return encode_fields(fields).split(b"\r\n")[:-1]
 
     def _target_of(self, payload: bytes) -> URL:
         """Give the URL of a plain request."""
@@ -204,12 +219,17 @@ class NativeEngine(CarrierCore):
     def _renew_upload(self, exchange: Exchange, request: PreparedRequest) -> None:
         self._stop_upload(exchange)
         if isinstance(request.body, AsyncIterable):
+            # The body's iterator is the caller's own code, whichever connection comes to need it.
+            exchange.context = exchange.context or copy_context()
             exchange.upload = Upload(self, exchange, request.body, request.size)
 
     def request_of(self, exchange: Exchange) -> PreparedRequest:
         """Return the request of an exchange: what was sent, whatever has become of the caller's objects."""
         if exchange.request is None:
-            exchange.request = decode_request(exchange.payload, exchange.pool.origin)
+            payload, observer = exchange.payload, exchange.options.get("observer")
+            if isinstance(observer, PassedFields):
+                payload = observer.taken_from(payload)
+            exchange.request = decode_request(payload, exchange.pool.origin)
         request: PreparedRequest = exchange.request
         return request
 
@@ -335,7 +355,15 @@ class NativeEngine(CarrierCore):
     # Life
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine until it ends or the engine is closed."""
+        """Run a coroutine that is no request's own until it ends or the engine is closed."""
+        return self.context.run(self.begin, work)
+
+    def call_at(self, when: float, call: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+        """Call a function at a time on the event loop's clock."""
+        return self.context.run(self.loop.call_at, when, call, *args)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine as `spawn` does, with the context variables of now."""
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -166,7 +166,7 @@ class Pool(PoolCore):
         if self._watcher is not None:
             self._watcher.cancel()
         self._due = when
-        self._watcher = None if when == math.inf else self._loop.call_at(when, self._on_due)
+        self._watcher = None if when == math.inf else self._engine.call_at(when, self._on_due)
 
     def _on_due(self) -> None:
         # A timer may go off by its own resolution too soon.
@@ -385,7 +385,7 @@ class Pool(PoolCore):
         """See PoolCore."""
         if self._idle:
             first = min(connection.idle_until for connection in self._idle)
-            self._purge_timer = self._loop.call_at(first + 0.001, self._purge)
+            self._purge_timer = self._engine.call_at(first + 0.001, self._purge)
 
 
 async def _let_the_loop_read() -> None:
