@@ -15,7 +15,7 @@ nox.options.sessions = ["tests", "pure", "lint", "types"]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 
 # What the tests need beyond Pynector and its extras.
-TEST_TOOLS = ["hypothesis", "pytest", "pytest-benchmark", "pytest-timeout", "trio", "trustme"]
+TEST_TOOLS = ["hypothesis", "pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "trio", "trustme"]
 
 # The tests that go through compiled code, on one event loop each: it takes several times as long as otherwise.
 COMPILED_TESTS = [

@@ -118,7 +118,7 @@ def test_the_first_two_shell_lines_stand_as_ci_runs_them() -> None:
     lines = [block.code for block in blocks(ROOT / "README.md") if block.language == "sh"][:2]
     assert lines == [
         "python3 -m venv .venv && .venv/bin/pip install -q '.[speedups,cli]' && .venv/bin/pynector demo\n",
-        "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/python -m pytest\n",
+        "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/python -m pytest -n auto\n",
     ]
     run_by_ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert lines[1].strip() in [line.strip() for line in run_by_ci]
