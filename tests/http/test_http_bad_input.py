@@ -41,12 +41,29 @@ REQUESTS: list[tuple[str, Any, dict[str, Any], str]] = [
     ("two hosts", None, {"headers": [("Host", "a"), ("host", "b")]}, "headers must not hold Host twice"),
     *(
         (f"path {path!r}", None, {"path": path}, "path")
-        for path in ("/a b", "/a\r\nX: 1", "/a\0", "/a?b c", "/\ud800", "/?\ud800", "/\t", "/\x7f", "http://host/x", 5)
+        for path in (
+            "/a\nb",
+            "/a\r\nX: 1",
+            "/a\0",
+            "/a?b\x1fc",
+            "/\ud800",
+            "/?\ud800",
+            "/\t",
+            "/\x7f",
+            "http://host/x",
+            5,
+        )
     ),
+    ("path with a space before a URL", None, {"path": " http://host/x"}, "path must be a path"),
     *(
         (f"url {url!r}", None, {"path": None, "url": url}, "url")
         for url in (
-            "http://host/a b",
+            " http://host/",
+            "http://ho st/",
+            "http://us er@host/",
+            "http://host :80/",
+            "http://host:80 /",
+            "http://host /",
             "http://host/\n",
             "ftp://host/",
             "http:///x",

@@ -26,7 +26,7 @@ from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .decoding import ACCEPT_ENCODING
 from .headers import header_pairs, is_token, merged_headers
-from .urls import URL, names_host, param_pairs, parse_url, refuse_controls
+from .urls import CONTROL_OR_SPACE, URL, names_host, param_pairs, parse_url, refuse_controls
 
 ENGINES = ("auto", "native", "httpx")
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -50,7 +50,7 @@ def _proxy(value: Any, where: str) -> str:
     try:
         parts = urlsplit(value) if isinstance(value, str) else None
         if parts is not None and parts.scheme in PROXY_SCHEMES:
-            refuse_controls(parts.geturl(), where)
+            refuse_controls(parts.geturl(), where, CONTROL_OR_SPACE)
             if names_host(parts.netloc):
                 return parts.geturl()
     except ValueError as error:

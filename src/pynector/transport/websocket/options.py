@@ -24,7 +24,7 @@ from ...config import (
 from ...errors import ConfigurationError
 from ..hosts import resolvable
 from ..http.headers import is_token
-from ..http.urls import names_host
+from ..http.urls import encode_url, names_host
 from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .correlation import ByFunctions, ById, Correlation, Fifo
@@ -37,16 +37,17 @@ MOST_CONNECTIONS = 65535
 
 def _url(value: Any, where: str) -> str:
     problem = ConfigurationError(f"{where} must be a URL such as wss://example.com/path, without user and fragment")
-    if not isinstance(value, str) or not value.isascii() or any(c <= " " or c == "\x7f" for c in value):
+    if not isinstance(value, str) or value.startswith(" "):
         raise problem
     try:
         parts = urlsplit(value)
-        fits = parts.scheme in ("ws", "wss") and names_host(parts.netloc)
+        fits = parts.scheme in ("ws", "wss") and names_host(parts.netloc) and parts.netloc.isascii()
+        encoded = encode_url(value, where)
     except ValueError:
         raise problem from None
     if not fits or parts.fragment or "@" in parts.netloc:
         raise problem
-    return value
+    return encoded
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
