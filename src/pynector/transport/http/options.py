@@ -25,7 +25,7 @@ from ...errors import ConfigurationError
 from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .decoding import ACCEPT_ENCODING
-from .headers import header_pairs, is_token, merged_headers
+from .headers import Pair, header_pairs, is_token, merged_headers
 from .urls import CONTROL_OR_SPACE, URL, names_host, param_pairs, parse_url, refuse_controls
 
 ENGINES = ("auto", "native", "httpx")
@@ -128,14 +128,15 @@ class HTTPOptions:
         self.base: URL | None = None
         if values["base_url"] is not None:
             self.base = parse_url(values["base_url"], "base_url")
+        own = header_pairs(values["headers"], "headers")
+        self._says_coding = any(name.lower() == "accept-encoding" for name, _ in own)
+        self._asks_for_part = False
         self.header_pairs = merged_headers(
-            [
-                ("User-Agent", user_agent),
-                ("Accept", "*/*"),
-                ("Accept-Encoding", ACCEPT_ENCODING),
-            ],
-            header_pairs(values["headers"], "headers"),
+            [("User-Agent", user_agent), ("Accept", "*/*"), ("Accept-Encoding", ACCEPT_ENCODING)],
+            self.coding(own),
+            own,
         )
+        self._asks_for_part = any(name.lower() == "range" for name, _ in self.header_pairs)
         self.param_pairs = param_pairs(values["params"], "params")
         self.cookies: Mapping[str, str] | None = values["cookies"]
         self.auth: Any = values["auth"]
@@ -155,6 +156,17 @@ class HTTPOptions:
         self.tls = ClientTLS(values["verify"], values["cert"], alpn, self.trust_env)
         if self.uds is not None and self.proxy is not None:
             raise ConfigurationError("uds and proxy exclude each other")
+
+    def coding(self, own: list[tuple[str, str | None]]) -> list[Pair]:
+        """Return the Accept-Encoding of a request with headers of its own, where it is not the client's.
+
+        A part of a coded body cannot be decoded, so with a Range none is asked for, unless the user says otherwise.
+        """
+        ranges = [value for name, value in own if name.lower() == "range"]
+        asks_for_part = ranges[-1] is not None if ranges else self._asks_for_part
+        if asks_for_part is self._asks_for_part or self._says_coding:
+            return []
+        return [("Accept-Encoding", "identity" if asks_for_part else ACCEPT_ENCODING)]
 
     def auth_for(self, url: URL) -> Any:
         """Return the client's `auth` for a URL: where there is a base URL, it belongs to that one's origin."""

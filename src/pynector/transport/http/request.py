@@ -274,12 +274,14 @@ def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> Prepa
     if url.userinfo is not None and auth is None:
         auth = tuple(url.userinfo.split(":", 1))
     credentials, flow = split_auth(auth)
+    own = header_pairs(fields.get("headers"), "headers")
     headers = merged_headers(
         client.header_pairs,
+        client.coding(own),
         [("Content-Type", content_type)] if content_type else [],
         [("Authorization", credentials)] if credentials else [],
         cookie_pairs(client.cookies, fields.get("cookies")),
-        header_pairs(fields.get("headers"), "headers"),
+        own,
     )
     return PreparedRequest(method, url, check_framing(headers, body), body, flow)
 
