@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 from ...errors import ConfigurationError, PynectorError, TransportError, text_of
-from ..json_text import to_json
+from ..json_text import Dumps, json_with, to_json
 from .headers import header_pairs
 from .urls import param_pairs
 
@@ -15,8 +15,12 @@ Body = tuple["bytes | AsyncIterable[bytes] | None", "str | None"]
 """The bytes, or what gives them, None for no body; and the Content-Type, None for none."""
 
 
-def encode_body(fields: dict[str, Any]) -> Body:
+def encode_body(fields: dict[str, Any], dumps: Dumps | None = None) -> Body:
     """Encode the body that a request's fields describe: at most one of `json`, `content`, or `data` with `files`.
+
+    Args:
+        fields: The fields of HTTPRequest.
+        dumps: The user's own encoder of JSON, or None.
 
     Raises:
         ConfigurationError: If there is more than one, or it cannot be encoded.
@@ -25,7 +29,7 @@ def encode_body(fields: dict[str, Any]) -> Body:
     if len(given) > 1 and given != ["data", "files"]:
         raise ConfigurationError(f"a request has one body, not both {given[0]} and {given[1]}")
     if "json" in fields:
-        return encode_json(fields["json"]), "application/json"
+        return encode_json(fields["json"], dumps), "application/json"
     if fields.get("files"):
         return encode_multipart(fields.get("data"), fields["files"], fields.get("headers"))
     if fields.get("data") is not None:
@@ -33,12 +37,12 @@ def encode_body(fields: dict[str, Any]) -> Body:
     return encode_raw(fields.get("content"))
 
 
-def encode_json(value: Any) -> bytes:
-    """Encode a JSON body."""
+def encode_json(value: Any, dumps: Dumps | None = None) -> bytes:
+    """Encode a JSON body, perhaps with an encoder of the user's own."""
     try:
-        return to_json(value).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"json cannot be encoded: {error}") from error
+        return to_json(value).encode() if dumps is None else json_with(dumps, value)
+    except Exception as error:
+        raise ConfigurationError(f"json cannot be encoded: {text_of(error)}") from error
 
 
 def encode_raw(content: Any) -> Body:

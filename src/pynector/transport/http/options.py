@@ -22,6 +22,7 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
+from ..json_text import Dumps, checked_dumps
 from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .decoding import ACCEPT_ENCODING
@@ -65,9 +66,11 @@ REQUEST_SETTINGS = (
     Setting("follow_redirects", flag, True, parse_flag),
     Setting("max_redirects", at_least(0), 20, parse_int),
     Setting("max_response_bytes", optional(at_least(0)), None, parse_int),
+    Setting("json_dumps", checked_dumps),
 )
 """What the client sets and a request may set anew: give a `Response` instead of its body; raise HTTPStatusError for 400
-and above; follow redirects, and how many; the most bytes a decoded body may have (None: any number)."""
+and above; follow redirects, and how many; the most bytes a decoded body may have (None: any number); what encodes JSON
+(None: Pynector)."""
 
 CLIENT_SETTINGS = (
     Setting("base_url", optional(text), None, parse_text),
@@ -171,6 +174,17 @@ class HTTPOptions:
     def auth_for(self, url: URL) -> Any:
         """Return the client's `auth` for a URL: where there is a base URL, it belongs to that one's origin."""
         return self.auth if self.base is None or url.origin == self.base.origin else None
+
+    def dumps_for(self, options: Mapping[str, Any]) -> Dumps | None:
+        """Return what encodes the JSON of a request with these options.
+
+        Raises:
+            ConfigurationError: If it is not valid.
+        """
+        if "json_dumps" in options:
+            return checked_dumps(options["json_dumps"], "json_dumps")
+        dumps: Dumps | None = self.per_request["json_dumps"]
+        return dumps
 
     def for_request(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give the settings that hold for a request with these options.

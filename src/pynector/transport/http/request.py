@@ -267,7 +267,7 @@ def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> Prepa
     if options:
         check_option_names(options)
     fields = request_fields(data, options)
-    body, content_type = encode_body(fields)
+    body, content_type = encode_body(fields, client.dumps_for(options))
     method = _method(fields.get("method"), body)
     url = _url(fields, client)
     auth = options["auth"] if "auth" in options else client.auth_for(url)
@@ -328,7 +328,8 @@ def label(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> str:
         return data.label
     fields = request_fields(data, options)
     has_body = not _BODIES.isdisjoint(fields)
-    method = str(fields.get("method") or ("POST" if has_body else "GET")).upper()
+    given = fields.get("method") or ("POST" if has_body else "GET")
+    method = (given if isinstance(given, str) else str(given)).upper()
     try:
         return f"{method} {_url({k: fields[k] for k in ('path', 'url') if k in fields}, client).label}"
     except ConfigurationError:
@@ -343,7 +344,7 @@ def _method(method: Any, body: object) -> str:
     upper = method.upper()
     if upper == "CONNECT":
         raise ConfigurationError("method must not be CONNECT, which makes a tunnel: give the client proxy=")
-    return upper if upper in METHODS else method
+    return upper if upper in METHODS else str.__str__(method)
 
 
 def _url(fields: Mapping[str, Any], client: HTTPOptions) -> URL:
@@ -387,12 +388,12 @@ def split_auth(auth: Any) -> tuple[str | None, Any]:
         if ":" in auth[0]:
             raise ConfigurationError("auth: a user name must not hold a colon (RFC 7617 section 2)")
         try:
-            pair = f"{auth[0]}:{auth[1]}".encode()
+            pair = ":".join(auth).encode()
         except UnicodeEncodeError:
             raise ConfigurationError("auth has a character that is not valid Unicode") from None
         return f"Basic {base64.b64encode(pair).decode('ascii')}", None
     if isinstance(auth, str) and auth:
-        ((_, credentials),) = header_pairs({"Authorization": f"Bearer {auth}"}, "auth")
+        ((_, credentials),) = header_pairs({"Authorization": "Bearer " + auth}, "auth")
         return credentials, None
     if has_flow(auth):
         return None, auth
@@ -416,8 +417,13 @@ def cookie_pairs(*sources: Mapping[str, str] | None) -> list[tuple[str, str | No
         # RFC 6265 section 4.1.1: a semicolon would start another cookie.
         if not isinstance(name, str) or not is_token(name):
             raise ConfigurationError(f"cookies: {name!r} is not a cookie name")
-        if not isinstance(value, str) or any(c in value for c in ';,"\\ \t'):
+        if not isinstance(value, str) or any(c in _unquoted(value) for c in ';,"\\ \t'):
             raise ConfigurationError(f"cookies: the value of {name!r} is not a cookie value")
     if not cookies:
         return []
-    return header_pairs({"Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}, "cookies")
+    return header_pairs({"Cookie": "; ".join("=".join(pair) for pair in cookies.items())}, "cookies")
+
+
+def _unquoted(value: str) -> str:
+    """Return a cookie's value without the quotes that may be around it (RFC 6265 section 4.1.1)."""
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value

@@ -5,9 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
 from functools import lru_cache
+from numbers import Real
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
+from uuid import UUID
 
 import idna
 
@@ -171,7 +176,8 @@ def with_params(url: URL, params: list[tuple[str, str]]) -> URL:
 def param_pairs(params: Any, where: str) -> list[tuple[str, str]]:
     """Give the pairs of a mapping (a value may be a list) or of an iterable of pairs.
 
-    Numbers become decimal text, True and False "true" and "false", None the empty text.
+    Numbers and UUIDs become their text, dates and times that of ISO 8601, True and False "true" and "false", None the
+    empty text, and a member of an Enum what its value does.
 
     Raises:
         ConfigurationError: If it is neither, or a value is of another type.
@@ -297,13 +303,26 @@ def _host(host: str, where: str) -> str:
 def _scalar(value: Any, where: str) -> str:
     if value is None:
         return ""
-    if isinstance(value, bool):
+    if isinstance(value, Enum):
+        return _scalar(value.value, where)
+    if isinstance(value, bool) or _is_numpy_bool(value):
         return "true" if value else "false"
-    if isinstance(value, (str, int, float)):
-        text = str(value)
+    if isinstance(value, str):
+        text = str.__str__(value)
         try:
             text.encode()
         except UnicodeEncodeError:
             raise ConfigurationError(f"{where} has a character that is not valid Unicode") from None
         return text
-    raise ConfigurationError(f"{where}: a value must be str, int, float, bool or None, not {type(value).__name__}")
+    if isinstance(value, (Real, Decimal, UUID)):
+        return str(value)
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    raise ConfigurationError(
+        f"{where}: a value must be str, a number, bool, None, a date, a time or a UUID, not {type(value).__name__}"
+    )
+
+
+def _is_numpy_bool(value: Any) -> bool:
+    # Its numbers are registered with the ABCs of numbers, its bool is not.
+    return type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_")
