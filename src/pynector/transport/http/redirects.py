@@ -17,6 +17,7 @@ _HARMLESS = frozenset(
         "cache-control",
         "content-encoding",
         "content-language",
+        "content-length",
         "content-type",
         "pragma",
         "range",
@@ -57,7 +58,7 @@ def redirected(
         method, body, dropped = "GET", None, _ABOUT_THE_BODY
     if body is not None and request.is_one_shot:
         raise ProtocolError(
-            f"the server redirects with status {status} and wants the body again, which came from an async iterator",
+            f"the server redirects with status {status} and wants the body again, which can be read only once",
             phase="body",
             sent="full",
         )

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ...._speedups.exchange import Exchange
 from ....errors import ConfigurationError, PynectorError
 from ..answers import next_hop
-from ..body import checked_pieces, failed_upload
+from ..body import failed_upload
 from ..headers import Pair, header_pairs_of
 from ..request import PreparedRequest
 from ..response import RawResponse
+from ..sources import checked_pieces
 
 if TYPE_CHECKING:
     from .engine import NativeEngine
@@ -165,7 +166,7 @@ class IncomingStream:
 
 
 class Upload:
-    """Writes a request's body from an async iterator: in chunks, or as many bytes as its Content-Length says.
+    """Writes a request's body while it is read: in chunks, or as many bytes as its Content-Length says.
 
     It is over when its exchange has its answer or its error: whoever gives that stops it.
 

@@ -15,7 +15,7 @@ from ..urls import URL
 
 
 def encode_request(request: PreparedRequest) -> bytes:
-    """Encode any request; of one with a body from an async iterator only the head."""
+    """Encode any request; of one with a body that is read while it is sent only the head."""
     lines = [f"{request.method} {request.url.target} HTTP/1.1"]
     if not any(name.lower() == "host" for name, _ in request.headers):
         lines.append(f"Host: {request.url.authority}")
