@@ -250,6 +250,25 @@ async def test_a_file_is_sent_from_where_it_is_and_stays_there(
                 assert BODY in await client.request({"path": "/echo", "files": {"f": file}})
 
 
+async def test_an_empty_file_is_empty_and_one_that_is_said_to_be_is_read(
+    play: Play, engine: str, tmp_path: Path
+) -> None:
+    server = play([answer()] * 3)
+
+    class MadeUp(Seekable):
+        """As files of /proc are."""
+
+        def seek(self, place: int, whence: int = 0) -> int:
+            return super().seek(place)
+
+    with in_file(tmp_path, b"") as empty:
+        async with Pynector(base_url=server.url, http_engine=engine) as client:
+            for content in (empty, MadeUp(BODY), io.BytesIO()):
+                await client.request({"path": "/", "content": content})
+    assert [length_in(request) for request in server.requests] == [0, None, 0]
+    assert [body_of(request) for request in server.requests] == [b"", BODY, b""]
+
+
 async def test_many_requests_may_send_one_file_at_a_time(server: LoopbackServer, engine: str, tmp_path: Path) -> None:
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         for file in (in_file(tmp_path), Seekable(BODY)):

@@ -65,12 +65,20 @@ class FileSource(Source):
             self._start: int = here if start is None else start
             if not self._is_compressed:
                 with suppress(TypeError, ValueError, OSError):
-                    file.seek(0, os.SEEK_END)
-                    self.length = max(0, file.tell() - self._start)
+                    self.length = self._measured()
                 file.seek(here)
 
     def __aiter__(self) -> AsyncGenerator[bytes, None]:
         return self._pieces()
+
+    def _measured(self) -> int | None:
+        self._file.seek(0, os.SEEK_END)
+        length: int = self._file.tell() - self._start
+        if length > 0:
+            return length
+        # What the kernel makes up when it is read, a file of /proc, say, is said to be empty.
+        self._file.seek(self._start)
+        return None if self._file.read(1) else 0
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
         self._check_unchanged()
