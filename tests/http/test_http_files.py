@@ -457,6 +457,37 @@ async def test_a_generator_that_is_not_needed_to_its_end_is_closed(play: Play, e
         assert await eventually(ended.is_set)
 
 
+class Encrypting(Seekable):
+    """What the user has put around a file: what it says of itself is what counts."""
+
+    def __init__(self, wrapped: Any) -> None:
+        super().__init__(BODY[::-1])
+        self.wrapped = wrapped
+
+
+class AsyncEncrypting:
+    """Likewise, but an async iterable."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self.wrapped = wrapped
+
+    async def read(self, size: int = -1) -> bytes:
+        raise NotImplementedError
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield BODY[::-1]
+
+
+@pytest.mark.parametrize("around", [Encrypting, AsyncEncrypting])
+async def test_what_is_put_around_a_file_is_not_passed_over(
+    server: LoopbackServer, engine: str, around: Callable[[Any], Any]
+) -> None:
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        content = around(io.BytesIO(BODY))
+        assert await client.request({"path": "/echo", "content": content}) == BODY[::-1]
+        assert BODY[::-1] in await client.request({"path": "/echo", "files": {"f": content}})
+
+
 class Own:
     """An async iterator of the user's own that can be closed, as a file can."""
 

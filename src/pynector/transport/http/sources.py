@@ -184,6 +184,8 @@ def content_of(value: Any, where: str, start: int | None = None) -> Content:
     """
     try:
         found = _content_of(value, start)
+    except ConfigurationError:
+        raise
     except (ValueError, TypeError, OSError, BufferError) as error:
         raise ConfigurationError(f"{where} cannot be read: {error}") from error
     if found is None:
@@ -202,7 +204,9 @@ def _content_of(value: Any, start: int | None) -> Content | None:
         return value.getvalue()[value.tell() if start is None else start :]
     with suppress(TypeError):
         return memoryview(value).tobytes()
-    # Files of AnyIO and trio would give their lines, and go on where they were when they are read again.
+    if isinstance(value, AsyncIterable) and type(value).__module__.partition(".")[0] not in ("anyio", "trio"):
+        return value
+    # Their files would give lines, and go on where they were when they are read again.
     inner = getattr(value, "wrapped", None) if isinstance(value, AsyncIterable) else value
     if _is_text(inner):
         return None
