@@ -307,6 +307,8 @@ NO_FOLDS = {
     "of a name": OK + b"X\r\n : a\r\nContent-Length: 2\r\n\r\nok",
     "with another fault": OK + b"X: a\r\n b\r\nY\r\nContent-Length: 2\r\n\r\nok",
     "with a bare LF": OK + b"X: a\n b\r\nContent-Length: 2\r\n\r\nok",
+    "in a head that is not whole, after another fault": OK + b"Content-Length: x\r\nX: a\r\n b\r\n",
+    "after a control character": OK + b"X: \x01\r\n b\r\n",
     "of another protocol": b"220-smtp.example\r\n ESMTP\r\n\r\n",
     "with two lengths": OK + b"Content-Length: 2\r\nX: a\r\n b\r\nContent-Length:\r\n 3\r\n\r\nok",
 }

@@ -200,9 +200,23 @@ def final_start(data: bytes, interim: int) -> int:
     return start
 
 
-def is_folded(data: bytes, interim: int) -> bool:
-    """Say whether the head after so many interim ones is correct up to a line that goes on with the one before it."""
-    return _FOLDED.match(data, final_start(data, interim)) is not None
+def is_folded(data: bytes, interim: int, parser: Any) -> bool:
+    """Say whether all that is wrong with a head is, so far, that a line goes on with the one before it.
+
+    Args:
+        data: What was received.
+        interim: How many heads of interim responses come before.
+        parser: A new one.
+    """
+    start = final_start(data, interim)
+    found = _FOLDED.match(data, start)
+    if found is None:
+        return False
+    try:
+        parser.feed_data(data[start : found.end() - 1])
+    except Exception:
+        return False
+    return True
 
 
 def unfolded(data: bytes) -> Any:

@@ -359,7 +359,7 @@ class ConnectionCore:
                 self._excess = True
             elif self._problem is not None:
                 return
-            elif not self._final and is_folded(self._head, self._interim):
+            elif not self._final and is_folded(self._head, self._interim, self._make_parser(self)):
                 self._folded = True
             else:
                 # The parser's exception for a switch of protocols holds nothing but an offset.

@@ -129,7 +129,7 @@ class Run:
             problem = TransportError(said, phase=progress.phase, sent=progress.sent)
             problem.transient = False
         elif isinstance(error, Gone):
-            said = "the connection broke, and the body can be read only once"
+            said = "the connection broke, and the body cannot be read again"
             problem = ConnectionLost(said, phase=progress.phase, sent=progress.sent)
         else:
             problem = translated(error, progress)
