@@ -393,6 +393,37 @@ async def test_what_can_be_read_once_is_sent_once(
         assert BODY in body_of(request)
 
 
+class Same:
+    """Gives one iterator for all times, and is none itself."""
+
+    def __init__(self) -> None:
+        self.pieces = iter([BODY])
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.pieces
+
+
+class AsyncSame:
+    """Likewise."""
+
+    def __init__(self) -> None:
+        self.pieces = asynchronous()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.pieces
+
+
+@pytest.mark.parametrize("make", [Same, AsyncSame])
+async def test_what_gives_the_same_iterator_again_is_not_sent_again_as_nothing(
+    play: Play, engine: str, make: Callable[[], Any]
+) -> None:
+    server = play([answer(b"", "503 Busy")], [answer(b"sent again")])
+    async with Pynector(base_url=server.url, http_engine=engine, headers={"Connection": "close"}) as client:
+        with pytest.raises(TransportError, match="cannot be read again: it gives the same iterator"):
+            await send(client, {"method": "PUT", "path": "/", "content": make()}, "retry")
+    assert [body_of(request) for request in server.requests] == [BODY]
+
+
 async def test_a_file_that_has_changed_is_not_sent_again(play: Play, engine: str, tmp_path: Path) -> None:
     server = play()
     with in_file(tmp_path) as file:

@@ -6,7 +6,17 @@ import inspect
 import io
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator, Mapping, Set
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Set,
+)
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -40,7 +50,7 @@ class Source:
 
     length: int | None = None
 
-    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
         raise NotImplementedError
 
 
@@ -118,11 +128,23 @@ class IterableSource(Source):
         pieces: The caller's.
     """
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[bytes] | AsyncIterable[bytes]) -> None:
         self._iterable = pieces
+        self._last: object = None
 
-    def __aiter__(self) -> AsyncGenerator[bytes, None]:
-        return _from_iterator(iter(self._iterable))
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        if isinstance(self._iterable, AsyncIterable):
+            pieces = aiter(self._iterable)
+            self._check_new(pieces)
+            return pieces
+        iterator = iter(self._iterable)
+        self._check_new(iterator)
+        return _from_iterator(iterator)
+
+    def _check_new(self, iterator: object) -> None:
+        if iterator is self._last:
+            raise ConfigurationError("content cannot be read again: it gives the same iterator")
+        self._last = iterator
 
 
 class JoinedSource(Source):
@@ -205,7 +227,7 @@ def _content_of(value: Any, start: int | None) -> Content | None:
     with suppress(TypeError):
         return memoryview(value).tobytes()
     if isinstance(value, AsyncIterable) and type(value).__module__.partition(".")[0] not in ("anyio", "trio"):
-        return value
+        return value if is_one_shot(value) else IterableSource(value)
     # Their files would give lines, and go on where they were when they are read again.
     inner = getattr(value, "wrapped", None) if isinstance(value, AsyncIterable) else value
     if _is_text(inner):
