@@ -10,6 +10,7 @@ import re
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -486,6 +487,21 @@ async def test_a_generator_that_is_not_needed_to_its_end_is_closed(play: Play, e
         with pytest.raises(HTTPStatusError):
             await client.request({"method": "PUT", "path": "/", "content": pieces()})
         assert await eventually(ended.is_set)
+
+
+CALLER: ContextVar[str] = ContextVar("CALLER", default="nobody")
+
+
+@pytest.mark.parametrize("way", ["request", "batch", "stream", "retry"])
+async def test_a_generator_has_the_caller_s_context_variables(server: LoopbackServer, engine: str, way: str) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield CALLER.get().encode()
+        yield CALLER.get().encode()
+
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        await client.request({"path": "/id/1"})
+        CALLER.set("me")
+        assert await send(client, {"path": "/echo", "content": pieces()}, way) == b"meme"
 
 
 class Encrypting(Seekable):

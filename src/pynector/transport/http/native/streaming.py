@@ -241,8 +241,9 @@ class Upload:
                 else:
                     break
                 await self._writable.wait()
-                if sent - told >= TURN:
-                    # An iterator that never waits would keep the loop from seeing that the connection has ended.
+                if sent - told >= TURN and sent != self._length:
+                    # An iterator that never waits would keep the loop from seeing that the connection has ended. When
+                    # all is written, the answer should find that said.
                     told = sent
                     await asyncio.sleep(0)
         if self._stopped or transport.is_closing():
