@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import json
 import re
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from pynector import ConfigurationError
-from pynector.transport.http import httpx_module
 from pynector.transport.http.native import wire
 from pynector.transport.http.options import HTTPOptions
 from pynector.transport.http.request import METHODS, prepare
@@ -27,19 +24,8 @@ TOKENS = [b"\xff", b"\x01", b"\x02", b"\x03", b"\r\nX: y\r\n", b"\xc3\xa9", b"%"
 
 
 def check(source: Source) -> None:
-    """Raise unless each form of a request is refused, or is one request with the meaning that it has."""
+    """Raise unless each form of a request is refused, or all are one request with the meaning that it has."""
     meant = intent(source)
-    # It encodes files, and one or two of them are installed.
-    for module in MODULES if "files" in meant.fields else MODULES[:1]:
-        with patch.object(httpx_module, "httpx", module):
-            check_forms(meant)
-
-
-MODULES = [importlib.import_module(name) for name in ("httpx2", "httpx") if find_spec(name)]
-
-
-def check_forms(meant: Intent) -> None:
-    """Raise unless all forms of a request come to the same."""
     outcomes = {name: outcome(meant, data, options) for name, data, options in meant.forms()}
     (form, first), *others = outcomes.items()
     for name, its in others:

@@ -179,16 +179,17 @@ def _known(verdict: Verdict) -> Verdict:
 
 LF = rb"(?<!\r)\n"
 LENGTH = rb"(?i:content-length):"
+FOLDED_TRAILER = rb"\n0+(;.*)?\r\n(?s:.*)\n[ \t]"
 CONTROL = rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"
 
 # What the native engine refuses and h11 takes: how the parser says it, and what is in the response then.
 STRICTER = {
     "Invalid HTTP version": re.compile(rb"HTTP/(?!1\.[01])\d\.\d"),
     "Invalid response status": re.compile(LF),
-    "Invalid header value char": re.compile(CONTROL + b"|" + LF + rb"|\n[ \t]"),
+    "Invalid header value char": re.compile(CONTROL + b"|" + LF + b"|" + FOLDED_TRAILER),
     "Missing expected CR after": re.compile(LF),
     "Invalid header field char": re.compile(LF),
-    "Unexpected whitespace after header value": re.compile(rb"\n[ \t]"),
+    "Unexpected whitespace after header value": re.compile(LF + b"|" + FOLDED_TRAILER),
     "Invalid character in Content-Length": re.compile(LENGTH + rb"[ \t]*\d+[ \t]*(,|\n)"),
     "Content-Length overflow": re.compile(LENGTH + rb"[ \t]*\d{18}"),
     "an interim response has a body": re.compile(rb"HTTP/1\.[01] 1(0[4-9]|[1-9]\d) "),

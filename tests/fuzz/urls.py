@@ -117,7 +117,7 @@ def host_of(authority: str) -> tuple[str | None, int | None]:
 
 def is_ordinary(text: str) -> bool:
     """Say whether nobody could refuse a text."""
-    return re.fullmatch(r"https?://[a-z0-9]{1,9}(\.[a-z0-9]{1,9}){0,3}(:[1-9]\d{0,3})?(/[!-~]*)?", text) is not None
+    return re.fullmatch(r"https?://[a-z0-9]{1,9}(\.[a-z0-9]{1,9}){0,3}(:[1-9]\d{0,3})?(/[ -~]*)?", text) is not None
 
 
 def parts_of(text: str) -> Parts:
@@ -190,7 +190,7 @@ def check_path(base: str, text: str) -> None:
     try:
         url = join_path(below, text)
     except ConfigurationError:
-        assert not text.isascii() or re.search(r"[\0- \x7f]", text), text
+        assert re.search(r"[\0-\x1f\x7f\ud800-\udfff]", text), text
         return
     assert url[:3] == below[:3]
     path, mark, query = text.partition("#")[0].partition("?")

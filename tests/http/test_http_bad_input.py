@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,10 @@ CIRCULAR.append(CIRCULAR)
 DEEP: list[Any] = []
 for _ in range(100_000):
     DEEP = [DEEP]
+
+CLOSED, RELEASED = io.BytesIO(), memoryview(b"")
+CLOSED.close()
+RELEASED.release()
 
 # A name for the case, what is given beside path="/", and a word of the message.
 REQUESTS: list[tuple[str, Any, dict[str, Any], str]] = [
@@ -41,12 +46,29 @@ REQUESTS: list[tuple[str, Any, dict[str, Any], str]] = [
     ("two hosts", None, {"headers": [("Host", "a"), ("host", "b")]}, "headers must not hold Host twice"),
     *(
         (f"path {path!r}", None, {"path": path}, "path")
-        for path in ("/a b", "/a\r\nX: 1", "/a\0", "/a?b c", "/\ud800", "/?\ud800", "/\t", "/\x7f", "http://host/x", 5)
+        for path in (
+            "/a\nb",
+            "/a\r\nX: 1",
+            "/a\0",
+            "/a?b\x1fc",
+            "/\ud800",
+            "/?\ud800",
+            "/\t",
+            "/\x7f",
+            "http://host/x",
+            5,
+        )
     ),
+    ("path with a space before a URL", None, {"path": " http://host/x"}, "path must be a path"),
     *(
         (f"url {url!r}", None, {"path": None, "url": url}, "url")
         for url in (
-            "http://host/a b",
+            " http://host/",
+            "http://ho st/",
+            "http://us er@host/",
+            "http://host :80/",
+            "http://host:80 /",
+            "http://host /",
             "http://host/\n",
             "ftp://host/",
             "http:///x",
@@ -84,20 +106,32 @@ REQUESTS: list[tuple[str, Any, dict[str, Any], str]] = [
     ("json deep", None, {"json": DEEP}, "json cannot be encoded"),
     ("json keys", None, {"json": {(1, 2): 3}}, "json cannot be encoded"),
     ("text surrogate", "\ud800", {}, "content is not valid Unicode"),
-    ("content number", None, {"content": 5}, "content must be str, bytes or an async iterator"),
+    ("content number", None, {"content": 5}, "content must be str, bytes-like, a file open in binary mode, or an iter"),
+    ("content dict", None, {"content": {"a": b"b"}}, "content must be str, .*, not dict"),
+    ("content set", None, {"content": {b"a"}}, "content must be str, .*, not set"),
+    ("content numbers", None, {"content": [b"a", 5]}, "content must give bytes, not int"),
+    ("content text file", None, {"content": io.StringIO("a")}, "content must be .*binary mode.*, not StringIO"),
+    ("content closed file", None, {"content": CLOSED}, "content cannot be read: .*closed file"),
+    ("content released", None, {"content": RELEASED}, "content cannot be read: .*released memoryview"),
+    ("data text file", io.StringIO("a"), {}, "content must be .*binary mode.*, not StringIO"),
+    ("files text file", None, {"files": {"a": io.StringIO("a")}}, "files must be .*binary mode.*, not StringIO"),
+    ("files closed file", None, {"files": {"a": CLOSED}}, "files cannot be read: .*closed file"),
     ("form number", {"path": "/", "data": 5}, {}, "data must be a dict"),
     ("form surrogate", {"path": "/", "data": {"a": "\udfff"}}, {}, "data has a character"),
     ("form text surrogate", {"path": "/", "data": "\udfff"}, {}, "not valid Unicode"),
     ("files kind", None, {"files": {"a": ("b", b"", "c/d\r\nEvil: 1")}}, "files: the value of 'Content-Type'"),
     ("files header", None, {"files": [("a", ("b", b"", None, {"X": "c\r\nEvil: 1"}))]}, "files: the value of 'X'"),
     ("files header name", None, {"files": {"a": ("b", b"", None, {"X\n": ""})}}, "files: .* is not a header name"),
-    ("files text", None, {"files": {"a": 5}}, "files cannot be encoded"),
+    ("files number", None, {"files": {"a": 5}}, "files must be str, bytes-like, .*, not int"),
+    ("files tuple", None, {"files": {"a": ("b",)}}, "files cannot be encoded"),
+    ("files long tuple", None, {"files": {"a": ("b", b"", None, None, 5)}}, "files cannot be encoded"),
+    ("files file name", None, {"files": {"a": (5, b"")}}, "files cannot be encoded"),
     ("files no dict", None, {"files": 5}, "files cannot be encoded"),
     ("files name", None, {"files": {"a": ("\ud800", b"")}}, "files cannot be encoded"),
     ("two bodies", None, {"json": 1, "content": b""}, "one body, not both json and content"),
     ("json and form", HTTPRequest(json=1, data={"a": 1}), {}, "one body, not both json and data"),
     ("body twice", b"data", {"content": b"option"}, "data is the body already, so the option 'content'"),
-    ("data set", {1, 2}, {}, "data must be a dict, list, str, bytes, HTTPRequest or None, not set"),
+    ("data set", {1, 2}, {}, "data must be a dict, list, str, bytes, HTTPRequest or None, .*, not set"),
     ("data number", 5, {}, "data must be a dict"),
     ("unknown key", {"method": "get", "path": "/", "heders": {}}, {}, "unknown key 'heders': did you mean 'headers'"),
     ("unknown key 5", {"method": "POST", "url": "/", 5: {}}, {}, "unknown key 5: known are"),

@@ -186,6 +186,41 @@ async def test_an_unknown_coding_over_the_wire_is_an_error(client: Pynector) -> 
         await client.request({"path": "/headers?Content-Encoding=sdch"})
 
 
+RANGE, CODING = {"rANGE": "bytes=0-9"}, {"accept-Encoding": "gzip"}
+
+# Headers of the client and of the request, and the coding that is asked for.
+ASKED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({}, {}, ACCEPT_ENCODING),
+    ({}, {"X": "y"}, ACCEPT_ENCODING),
+    ({}, RANGE, "identity"),
+    (RANGE, {}, "identity"),
+    (RANGE, RANGE, "identity"),
+    (RANGE, {"Range": None}, ACCEPT_ENCODING),
+    ({}, {**RANGE, **CODING}, "gzip"),
+    (CODING, RANGE, "gzip"),
+    (RANGE, CODING, "gzip"),
+    ({}, {**RANGE, "Accept-Encoding": None}, ""),
+    ({"Accept-Encoding": None}, RANGE, ""),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("of_client", "of_request", "asked"), ASKED, ids=str)
+async def test_a_part_of_a_body_is_asked_for_without_a_coding(
+    server: LoopbackServer, engine: str, of_client: dict[str, Any], of_request: dict[str, Any], asked: str
+) -> None:
+    data = {"path": "/inspect", "headers": of_request}
+    async with Pynector(base_url=server.url, http_engine=engine, headers=of_client) as client:
+        bodies = [await client.request(data), await client.request({"path": "/inspect"}, headers=of_request)]
+        bodies += await client.batch_request([(data, {})])
+        bodies.append(await client.request_with_retry(data))
+        bodies.append(await client.request({"path": "/redirect/1?to=/inspect"}, headers=of_request))
+        async with client.stream(data) as response:
+            bodies.append(await response.read())
+    seen = [{name.lower(): value for name, value in json.loads(body)["headers"]} for body in bodies]
+    assert [headers.get("accept-encoding", "") for headers in seen] == [asked] * 6
+
+
 @pytest.mark.anyio
 async def test_the_connection_survives_a_body_that_cannot_be_decoded(play: Play, engine: str) -> None:
     server = play([answer(b"garbage", "200 OK", "Content-Encoding: gzip"), answer(b"next")])

@@ -95,6 +95,9 @@ LOCATIONS = [
     ("?b=1", "/dir/a?b=1"),
     ("/b#fragment", "/b"),
     ("/b c", "/b%20c"),
+    ("/b c?d e", "/b%20c?d%20e"),
+    ("/next?", "/next?"),
+    ("?", "/dir/a?"),
     ("/b%20c", "/b%20c"),
     (" /b \t", "/b"),
     ("/café".encode().decode("latin-1"), "/caf%C3%A9"),
@@ -117,7 +120,16 @@ async def test_a_location_is_resolved_as_browsers_do(play: Play, engine: str, lo
 
 @pytest.mark.parametrize(
     "location",
-    ["ftp://host/", "mailto:someone", "javascript:alert(1)", "https://", "http://[::1", "//[/", "http://h:x/"],
+    [
+        "ftp://host/",
+        "http:///x",
+        "mailto:someone",
+        "javascript:alert(1)",
+        "https://",
+        "http://[::1",
+        "//[/",
+        "http://h:x/",
+    ],
 )
 async def test_a_location_that_is_no_http_url_is_the_server_s_fault(play: Play, engine: str, location: str) -> None:
     server = play([to(location)])
@@ -126,6 +138,40 @@ async def test_a_location_that_is_no_http_url_is_the_server_s_fault(play: Play, 
             await client.request({"path": "/here"})
     assert (caught.value.phase, caught.value.sent) == ("body", "full")
     assert caught.value.request == f"GET {server.url}/here"
+
+
+LOCATIONS_TWICE = [("/next", "/next", True), ("/next", " /next\t", True), ("/next", "/other", False), ("", "/x", False)]
+
+
+@pytest.mark.parametrize(("first", "second", "is_one"), LOCATIONS_TWICE, ids=repr)
+@pytest.mark.parametrize("how", ["single", "batch", "stream", "retry"])
+async def test_a_location_that_comes_twice_is_one_if_it_is_the_same(
+    play: Play, engine: str, how: str, first: str, second: str, is_one: bool
+) -> None:
+    moved = answer(b"", "302 Found", f"Location: {first}", f"location: {second}")
+    server = play([moved, answer(b"done")])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        seen: Any
+        try:
+            if how == "stream":
+                async with client.stream({"path": "/"}) as response:
+                    seen = await response.read()
+            elif how == "batch":
+                (seen,) = await client.batch_request([({"path": "/"}, {})])
+            elif how == "retry":
+                seen = await client.request_with_retry({"path": "/"}, max_retries=1)
+            else:
+                seen = await client.request({"path": "/"})
+        except ProtocolError as error:
+            seen = error
+    if is_one:
+        assert seen == b"done"
+        assert [request.split(b" ")[1] for request in server.requests] == [b"/", b"/next"]
+    else:
+        assert isinstance(seen, ProtocolError)
+        assert "sent Location twice" in str(seen)
+        assert (seen.sent, seen.request) == ("full", f"GET {server.url}/")
+        assert len(server.requests) == 1
 
 
 SECRETS = {"Authorization": "Bearer t", "Cookie": "a=b", "api-key": "k", "X-Auth-Token": "x", "X-Any": "y"}

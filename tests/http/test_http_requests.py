@@ -270,6 +270,10 @@ async def test_auth_of_the_request_goes_before_the_url_s(client: Pynector, serve
         ("/inspect#fragment", {"url": "/x", "params": [("p", "ü &")]}, "/inspect/x?p=%C3%BC%20%26"),
         ("/inspect", {"path": "/a%2Fb%zz"}, "/inspect/a%2Fb%25zz"),
         ("/inspect", {"path": "/ä?ö=ü"}, "/inspect/%C3%A4?%C3%B6=%C3%BC"),
+        ("/inspect", {"path": "/a b?c d=e f"}, "/inspect/a%20b?c%20d=e%20f"),
+        ("/inspect/a b", {"path": "/c d", "params": {"e f": "g h"}}, "/inspect/a%20b/c%20d?e%20f=g%20h"),
+        ("/inspect", {"path": "/x?"}, "/inspect/x?"),
+        ("/inspect?", {"path": "/x"}, "/inspect/x"),
         ("/inspect", {"path": "//host/x"}, "/inspect//host/x"),
         ("/inspect", {"path": "/a/../b/./c"}, "/inspect/a/../b/./c"),
         ("/inspect", {"path": "/x?u=http://a/b?c=%26"}, "/inspect/x?u=http://a/b?c=%26"),
@@ -281,6 +285,27 @@ async def test_path_query_and_params_are_joined_below_the_base(
 ) -> None:
     async with Pynector(base_url=server.url + base, http_engine=engine) as client:
         assert (await inspect(client, request_)).target == target
+
+
+TARGETS = {
+    "/inspect/a b?c d": "/inspect/a%20b?c%20d",
+    "/inspect/ä?ö": "/inspect/%C3%A4?%C3%B6",
+    "/inspect?": "/inspect?",
+    "/inspect/a/./../b": "/inspect/a/./../b",
+}
+
+
+@pytest.mark.parametrize("path", TARGETS)
+@pytest.mark.parametrize("form", ["path", "url"])
+async def test_a_target_goes_out_so_whatever_sends_it(
+    client: Pynector, server: LoopbackServer, form: str, path: str
+) -> None:
+    data = {form: path if form == "path" else server.url + path}
+    bodies = [await client.request(data), *await client.batch_request([(data, {}), (data, {"headers": {"X": "y"}})])]
+    bodies.append(await client.request_with_retry(data))
+    async with client.stream(data) as response:
+        bodies.append(await response.read())
+    assert [json.loads(body)["target"] for body in bodies] == [TARGETS[path]] * 5
 
 
 async def test_an_absolute_url_needs_no_base(server: LoopbackServer, engine: str) -> None:

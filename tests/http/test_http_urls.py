@@ -27,6 +27,11 @@ PARSED = {
     "http://[fe80::1%25eth0]/": ("http", "fe80::1%eth0", 80, "/", None),
     "http://[FE80::1%eth0]/": ("http", "fe80::1%eth0", 80, "/", None),
     "http://\u00df.example/": ("http", "xn--zca.example", 80, "/", None),
+    "http://a/b c?d e": ("http", "a", 80, "/b%20c?d%20e", None),
+    "http://a/\u00e9?\u4e2d=\U0001f600": ("http", "a", 80, "/%C3%A9?%E4%B8%AD=%F0%9F%98%80", None),
+    "http://a/ ": ("http", "a", 80, "/%20", None),
+    "http://a/%20 %": ("http", "a", 80, "/%20%20%25", None),
+    "http://a?b c": ("http", "a", 80, "/?b%20c", None),
 }
 
 
@@ -125,6 +130,7 @@ RESOLVED = {
     "?": "/b/c/d;p?",
     "g?": "/b/c/g?",
     " g h\t": "/b/c/g%20h",
+    "g h?i j": "/b/c/g%20h?i%20j",
     "g\th": "/b/c/gh",
     "\u00c3\u00a9": "/b/c/%C3%A9",
     "\u00e9": "/b/c/%C3%A9",
@@ -167,7 +173,8 @@ def test_a_reference_may_lead_elsewhere(reference: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", ["///g", "//", "http:///g", "mailto:a", "https:g", "g:h", "//h:x", "//[::1]x/", "a\x00", "\ud800"]
+    "reference",
+    ["///g", "//", "http:///g", "mailto:a", "https:g", "g:h", "//h:x", "//[::1]x/", "//a b/", "a\x00", "\ud800"],
 )
 def test_a_reference_that_is_no_http_url_is_refused(reference: str) -> None:
     with pytest.raises(ConfigurationError, match="Location"):

@@ -200,6 +200,23 @@ RESPONSES: dict[str, tuple[bytes, dict[str, Any], tuple[int, bytes, bool]]] = {
         {"limit": 5},
         (200, b"12345", True),
     ),
+    "folded": (
+        OK + b"X: a\r\n b\r\n\t c\r\nContent-Length:\r\n  4\r\nY:\r\n \r\n z\r\n\r\n\r\n b",
+        {},
+        (200, b"\r\n b", True),
+    ),
+    "folded, with its head": (with_length(b"body", OK + b"X: a\r\n b\r\n"), {"plain": False}, (200, b"body", True)),
+    "folded, and large": (with_length(pattern(LARGE), OK + b"X: a\r\n b\r\n"), {}, (200, pattern(LARGE), True)),
+    "folded, chunked, the last": (
+        OK + b"Transfer-Encoding:\r\n chunked\r\nConnection: keep-alive,\r\n close\r\n\r\n" + in_chunks(b"bye", 2),
+        {},
+        (200, b"bye", False),
+    ),
+    "folded interim ones": (
+        INTERIM.replace(b"Link: ", b"Link:\r\n\t") + with_length(b"final", OK + b"X: a\r\n b\r\n"),
+        {},
+        (200, b"final", True),
+    ),
     "just within the limit": (with_length(b"12345"), {"limit": 5}, (200, b"12345", True)),
 }
 PLACES = st.lists(st.integers(0, 400_000), max_size=12)
@@ -276,7 +293,36 @@ def test_one_connection_carries_one_response_after_another(scans: bool, names: l
     assert not line.transport.closing
 
 
+@pytest.mark.parametrize("scans", [True, False], ids=["scanned", "parsed"])
+def test_a_fold_is_a_space(scans: bool) -> None:
+    wire = with_length(b"", b"HTTP/1.1 404 No\r\nX: a\r\n b\r\n\t \tc\r\nY:\r\n z\r\n \r\nZ: 1\r\n")
+    answered, _ = told([wire], scans)
+    assert answered[2].split(b"\r\n")[1:4] == [b"X: a b c", b"Y: z ", b"Z: 1"]
+
+
 # What is wrong
+
+NO_FOLDS = {
+    "after the status line": b"HTTP/1.1 200 OK\r\n X: a\r\nContent-Length: 2\r\n\r\nok",
+    "of a name": OK + b"X\r\n : a\r\nContent-Length: 2\r\n\r\nok",
+    "with another fault": OK + b"X: a\r\n b\r\nY\r\nContent-Length: 2\r\n\r\nok",
+    "with a bare LF": OK + b"X: a\n b\r\nContent-Length: 2\r\n\r\nok",
+    "in a head that is not whole, after another fault": OK + b"Content-Length: x\r\nX: a\r\n b\r\n",
+    "after a control character": OK + b"X: \x01\r\n b\r\n",
+    "of another protocol": b"220-smtp.example\r\n ESMTP\r\n\r\n",
+    "with two lengths": OK + b"Content-Length: 2\r\nX: a\r\n b\r\nContent-Length:\r\n 3\r\n\r\nok",
+}
+
+
+@pytest.mark.parametrize("scans", [True, False], ids=["scanned", "parsed"])
+@pytest.mark.parametrize("name", NO_FOLDS)
+def test_what_is_no_fold_or_not_all_that_is_wrong_is_refused_at_once(name: str, scans: bool) -> None:
+    for wire in (NO_FOLDS[name], NO_FOLDS[name].replace(b"ok", b"ok \r\n \r\n\r\n")):
+        line = Line(scans)
+        line.ask()
+        line.receive(wire)
+        assert [seen[0] for seen in line.pool.told] == ["failed"]
+
 
 CUTS = [name for name in RESPONSES if name not in ("until the close", "larger than a read")]
 
@@ -288,7 +334,7 @@ def test_a_response_that_ends_too_soon_is_lost(name: str, place: int, places: li
     wire, exchange, _ = RESPONSES[name]
     short = wire[: place % len(wire)]
     (lost,) = told(cut(short, places), scans, **exchange)
-    end_of_head = wire.index(b"\r\n\r\n", len(INTERIM) if wire.startswith(INTERIM) else 0) + 4
+    end_of_head = wire.index(b"\r\n\r\n", wire.rindex(b"HTTP/1.")) + 4
     assert lost == ("lost", "body" if len(short) >= end_of_head else "headers", bool(short))
 
 

@@ -36,6 +36,20 @@ def test_a_header_of_the_users_takes_the_place_of_the_default() -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "sent"),
+    [
+        ("/a b?c d=é", b"/a%20b?c%20d=%C3%A9"),
+        ("/%20/../a", b"/%20/../a"),
+        ("?a b", b"/?a%20b"),
+        ("/#", b"/"),
+        ("", b"/"),
+    ],
+)
+def test_a_path_and_a_query_are_percent_encoded(target: str, sent: bytes) -> None:
+    assert request(url=f"ws://example.com{target}")[0] == b"GET " + sent + b" HTTP/1.1"
+
+
+@pytest.mark.parametrize(
     ("name", "instead"),
     [("Upgrade", ""), ("sec-websocket-key", ""), ("Sec-WebSocket-Protocol", "use subprotocols")],
 )

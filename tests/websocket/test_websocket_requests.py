@@ -205,7 +205,10 @@ async def test_by_id_a_message_is_a_dict_with_a_plain_id(url: Url, data: Any) ->
         ({}, "needs url"),
         ({"url": "http://a/"}, "url must be a URL such as wss://"),
         ({"url": "ws://user:secret@a/"}, "without user"),
-        ({"url": "ws://a/ b"}, "url must"),
+        ({"url": "ws://a b/"}, "url must"),
+        ({"url": " ws://a/"}, "url must"),
+        ({"url": "ws://a\t/"}, "url must"),
+        ({"url": "ws://a/\n"}, "url must"),
         ({"url": "ws://a:0/"}, "url must"),
         ({"url": "ws://a:x/"}, "url must"),
         ({"url": 7}, "url must"),
@@ -387,3 +390,37 @@ async def test_an_id_is_in_flight_once_on_all_connections_together(url: Url) -> 
         for _ in range(3):
             with pytest.raises(WebSocketClosed):
                 await it.request({"id": 7}, 20)
+
+
+async def test_json_is_encoded_by_the_user_s_own_function(url: Url) -> None:
+    def dumps(value: Any) -> bytes:
+        return json.dumps(value, default=lambda _: "own").encode()
+
+    def dumps_text(value: Any) -> str:
+        return json.dumps(value, default=lambda _: "text")
+
+    async with client(url("/echo"), json_dumps=dumps, as_response=True) as it:
+        message = await it.request({"a": object()})
+        assert (message.json(), message.is_text) == ({"a": "own"}, True)
+        assert (await it.request([object()], json_dumps=dumps_text)).json() == ["text"]
+        answers = await it.batch_request([([object()], {}), ([object()], {"json_dumps": dumps_text}), ("text", {})])
+        assert [answer.content for answer in answers] == [b'["own"]', b'["text"]', b"text"]
+        assert (await it.request({"a": 1}, json_dumps=None)).content == b'{"a":1}'
+        with pytest.raises(ConfigurationError, match="cannot be said in JSON: json_dumps must return str or bytes"):
+            await it.request([1], json_dumps=lambda _: None)
+        with pytest.raises(ConfigurationError, match="cannot be said in JSON: KeyError"):
+            await it.request([1], json_dumps=lambda value: {}[value[0]] if value else None)
+        with pytest.raises(ConfigurationError, match="json_dumps must be a function"):
+            await it.request([1], json_dumps="orjson")
+
+
+async def test_by_id_the_user_s_own_function_sees_the_id(url: Url) -> None:
+    seen = []
+
+    def dumps(value: Any) -> str:
+        seen.append(value)
+        return json.dumps(value)
+
+    async with client(url("/rpc"), correlation="id", json_dumps=dumps) as it:
+        await it.request({"jsonrpc": "2.0", "method": "add", "params": [1, 2]})
+    assert [value["id"] for value in seen] == [1]

@@ -27,8 +27,9 @@ SAFE_TABLE = bytes(1 if code in UNRESERVED else 0 for code in range(128))
 # Longer integers take a closer look: past some length Python does not say them in digits.
 MOST = 1 << 63
 
-# What frames a message, where it goes, and whether another follows, is not for headers to say without a closer look.
-_FRAMING = ("connection", "host", "content-length", "transfer-encoding")
+# What frames a message, where it goes, and whether another follows, is not for headers to say without a closer look;
+# and with a Range another coding is asked for.
+_FRAMING = ("connection", "host", "content-length", "range", "transfer-encoding")
 
 _STARTS = {name: name.encode("ascii") + b" " for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 # RFC 9110 section 8.6: these are expected to have a body, so an empty one is said.

@@ -52,6 +52,10 @@ cdef class Head:
 cpdef bint is_redirect(int status) except -1
 @cython.locals(start=Py_ssize_t)
 cpdef Py_ssize_t final_start(bytes data, Py_ssize_t interim) except -1
+@cython.locals(start=Py_ssize_t)
+cpdef bint is_folded(bytes data, Py_ssize_t interim, object parser) except -1
+@cython.locals(heads=list, start=Py_ssize_t, end=Py_ssize_t, fields=Py_ssize_t, is_final=bint)
+cpdef object unfolded(bytes data)
 @cython.locals(options=list, line=bytes, name=bytes, value=bytes)
 cpdef bint persists(bytes head) except -1
 

@@ -4,6 +4,7 @@ Most heads are whole, plain and correct: these are scanned. Every other one is t
 here is a strict part of what the parser takes, with the same meaning.
 """
 
+import re
 from typing import Any
 
 NOT_PLAIN = -1
@@ -20,6 +21,11 @@ CONNECTION = b"connection"
 KEEP_ALIVE = b"keep-alive"
 CLOSE = b"close"
 TIMEOUT = b"timeout="
+
+# A status line, fields, and then a line that goes on with the last of them.
+_FOLDED = re.compile(rb"HTTP/[^\r\n]*\r\n(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n]*\r\n)+[ \t]")
+_FOLD = re.compile(rb"\r\n[ \t]+")
+
 LEFT_TO_PARSER = (b"transfer-encoding", b"upgrade", b"proxy-connection")
 
 
@@ -192,6 +198,45 @@ def final_start(data: bytes, interim: int) -> int:
         if data[start : start + 5] == b"HTTP/":
             start = data.find(b"\r\n\r\n", start) + 4
     return start
+
+
+def is_folded(data: bytes, interim: int, parser: Any) -> bool:
+    """Say whether all that is wrong with a head is, so far, that a line goes on with the one before it.
+
+    Args:
+        data: What was received.
+        interim: How many heads of interim responses come before.
+        parser: A new one.
+    """
+    start = final_start(data, interim)
+    found = _FOLDED.match(data, start)
+    if found is None:
+        return False
+    try:
+        parser.feed_data(data[start : found.end() - 1])
+    except Exception:
+        return False
+    return True
+
+
+def unfolded(data: bytes) -> Any:
+    """Give what was received with a space for each fold of its heads (RFC 9112 section 5.2).
+
+    Returns:
+        The bytes, or None if the final response's head is not whole.
+    """
+    heads = []
+    start = 0
+    is_final = False
+    while not is_final:
+        end = data.find(b"\r\n\r\n", start) + 4
+        if end < 4:
+            return None
+        fields = data.find(b"\r\n", start) + 2
+        heads.append(data[start:fields] + _FOLD.sub(b" ", data[fields:end]))
+        is_final = data[start + 9 : start + 10] != b"1"
+        start = end
+    return b"".join(heads) + data[start:]
 
 
 def persists(head: bytes) -> bool:

@@ -2,7 +2,7 @@ cimport cython
 
 from pynector._speedups.cbytes cimport seal, uninitialised, writable
 from pynector._speedups.exchange cimport Exchange, Owner
-from pynector._speedups.head cimport Head, final_start, is_redirect, persists
+from pynector._speedups.head cimport Head, final_start, is_folded, is_redirect, persists, unfolded
 
 cdef bint COMPILED
 cdef Py_ssize_t NO_LENGTH
@@ -26,6 +26,7 @@ cdef class ConnectionCore:
     cdef list _chunks
     cdef bytes _head
     cdef Py_ssize_t _interim
+    cdef bint _folded
     cdef bint _stale
     cdef bint _excess
     cdef bint _complete
@@ -63,6 +64,7 @@ cdef class ConnectionCore:
     @cython.locals(data=bytes)
     cdef object _parse(self, Py_ssize_t count)
     cdef object _feed(self, object data)
+    cdef object _unfold(self)
     cdef object _allocate(self)
     @cython.locals(chunks=list, head=bytes, keep=bint)
     cdef object _answer(self)

@@ -6,7 +6,7 @@ It is driven by an event loop's BufferedProtocol calls, and knows neither pools 
 from typing import Any
 
 from .exchange import Exchange, Owner
-from .head import Head, final_start, is_redirect, persists
+from .head import Head, final_start, is_folded, is_redirect, persists, unfolded
 
 COMPILED = not __file__.endswith(".py")
 
@@ -64,6 +64,7 @@ class ConnectionCore:
         "_excess",
         "_fields",
         "_final",
+        "_folded",
         "_head",
         "_interim",
         "_is_unwanted",
@@ -110,6 +111,7 @@ class ConnectionCore:
     def _reset(self) -> None:
         self._head = b""
         self._interim = 0
+        self._folded = False
         self._stale = False
         self._excess = False
         self._problem: Any = None
@@ -331,7 +333,10 @@ class ConnectionCore:
             # The parser is not asked for the header fields: most answers need two or three of them.
             data = copied(self._buffer, 0, count)
             self._head = self._head + data if self._head else data
-            self._feed(data)
+            if not self._folded:
+                self._feed(data)
+            if self._folded:
+                self._unfold()
         if self._problem is not None:
             self._fail(self._problem)
         elif self._complete:
@@ -352,10 +357,24 @@ class ConnectionCore:
         except Exception as error:
             if self._complete:
                 self._excess = True
-            elif self._problem is None:
+            elif self._problem is not None:
+                return
+            elif not self._final and is_folded(self._head, self._interim, self._make_parser(self)):
+                self._folded = True
+            else:
                 # The parser's exception for a switch of protocols holds nothing but an offset.
                 said = str(error)
                 self._problem = "the server switched to another protocol" if said.isdigit() else said
+
+    def _unfold(self) -> None:
+        """Have the parser take the folded fields that it has refused, from the start, if the head is whole."""
+        data = unfolded(self._head)
+        if data is not None:
+            self._folded = False
+            self._interim = 0
+            self._head = data
+            self._parser = self._make_parser(self)
+            self._feed(data)
 
     def _allocate(self) -> None:
         # One byte more than the body has shows what comes after its end.

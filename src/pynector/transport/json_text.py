@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Callable
 from typing import Any
+
+from ..errors import ConfigurationError
+
+Dumps = Callable[[Any], "str | bytes"]
+"""An encoder of the user's own."""
 
 
 def _encoder() -> Callable[[Any], str]:
@@ -20,6 +26,29 @@ def _encoder() -> Callable[[Any], str]:
 
 to_json = _encoder()
 """Give a value as JSON, without spaces; it raises TypeError, ValueError or RecursionError for what JSON cannot say."""
+
+
+def json_with(dumps: Dumps, value: Any) -> bytes:
+    """Return a value as JSON by an encoder of the user's own.
+
+    Raises:
+        TypeError: If it gives neither str nor bytes.
+        Exception: What it raises.
+    """
+    said: object = dumps(value)
+    if isinstance(said, str):
+        return str.encode(said)
+    if isinstance(said, (bytes, bytearray, memoryview)):
+        return bytes(said)
+    raise TypeError(f"json_dumps must return str or bytes, not {type(said).__name__}")
+
+
+def checked_dumps(value: Any, where: str) -> Dumps | None:
+    """Accept a function that gives a value as JSON, or None."""
+    if value is not None and (not callable(value) or inspect.iscoroutinefunction(value)):
+        raise ConfigurationError(f"{where} must be a function that returns str or bytes, and none of async def")
+    dumps: Dumps | None = value
+    return dumps
 
 
 # A string, brackets in a row, a colon, or anything else that is not a space or a comma.

@@ -129,7 +129,8 @@ def merged_headers(*sources: Iterable[tuple[str, str | None]]) -> list[Pair]:
 
 def _text(value: Any, where: str) -> str:
     if isinstance(value, str):
-        return value
+        # Whatever a subclass says that it is: an Enum, its name.
+        return str.__str__(value)
     if isinstance(value, bytes):
         return value.decode("latin-1")
     raise ConfigurationError(f"{where} must hold str, not {type(value).__name__}")

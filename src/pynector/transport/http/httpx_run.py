@@ -39,7 +39,7 @@ class Run:
         request: What is sent now: another one after a redirect.
         settings, observer: See above.
         progress: How far it has come.
-        upload: Its body, where it comes from an async iterator.
+        upload: Its body, where it is read while it is sent.
         deadline: When it must have ended, on AnyIO's clock in seconds.
     """
 
@@ -129,7 +129,7 @@ class Run:
             problem = TransportError(said, phase=progress.phase, sent=progress.sent)
             problem.transient = False
         elif isinstance(error, Gone):
-            said = "the connection broke, and the body came from an async iterator, which cannot be read again"
+            said = "the connection broke, and the body cannot be read again"
             problem = ConnectionLost(said, phase=progress.phase, sent=progress.sent)
         else:
             problem = translated(error, progress)

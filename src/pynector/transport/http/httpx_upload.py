@@ -1,4 +1,4 @@
-"""A request's body from an async iterator, as httpcore asks for it."""
+"""A request's body that is read while it is sent, as httpcore asks for it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing, suppress
 
 from ...errors import ConfigurationError
-from .body import checked_pieces
 from .httpx_network import Answered, Writing
+from .sources import checked_pieces, is_one_shot
 
 
 class Gone(Exception):
@@ -41,7 +41,7 @@ class Upload:
     @property
     def is_gone(self) -> bool:
         """Whether it has been read, if only in part, and cannot be read anew."""
-        return self._pieces is not None and hasattr(self._body, "__anext__")
+        return self._pieces is not None and is_one_shot(self._body)
 
     def __aiter__(self) -> AsyncGenerator[bytes, None]:
         before, gone = self._pieces, self.is_gone

@@ -22,11 +22,12 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
+from ..json_text import Dumps, checked_dumps
 from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .decoding import ACCEPT_ENCODING
-from .headers import header_pairs, is_token, merged_headers
-from .urls import URL, names_host, param_pairs, parse_url, refuse_controls
+from .headers import Pair, header_pairs, is_token, merged_headers
+from .urls import CONTROL_OR_SPACE, URL, names_host, param_pairs, parse_url, refuse_controls
 
 ENGINES = ("auto", "native", "httpx")
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -50,7 +51,7 @@ def _proxy(value: Any, where: str) -> str:
     try:
         parts = urlsplit(value) if isinstance(value, str) else None
         if parts is not None and parts.scheme in PROXY_SCHEMES:
-            refuse_controls(parts.geturl(), where)
+            refuse_controls(parts.geturl(), where, CONTROL_OR_SPACE)
             if names_host(parts.netloc):
                 return parts.geturl()
     except ValueError as error:
@@ -65,9 +66,11 @@ REQUEST_SETTINGS = (
     Setting("follow_redirects", flag, True, parse_flag),
     Setting("max_redirects", at_least(0), 20, parse_int),
     Setting("max_response_bytes", optional(at_least(0)), None, parse_int),
+    Setting("json_dumps", checked_dumps),
 )
 """What the client sets and a request may set anew: give a `Response` instead of its body; raise HTTPStatusError for 400
-and above; follow redirects, and how many; the most bytes a decoded body may have (None: any number)."""
+and above; follow redirects, and how many; the most bytes a decoded body may have (None: any number); what encodes JSON
+(None: Pynector)."""
 
 CLIENT_SETTINGS = (
     Setting("base_url", optional(text), None, parse_text),
@@ -128,14 +131,15 @@ class HTTPOptions:
         self.base: URL | None = None
         if values["base_url"] is not None:
             self.base = parse_url(values["base_url"], "base_url")
+        own = header_pairs(values["headers"], "headers")
+        self._says_coding = any(name.lower() == "accept-encoding" for name, _ in own)
+        self._asks_for_part = False
         self.header_pairs = merged_headers(
-            [
-                ("User-Agent", user_agent),
-                ("Accept", "*/*"),
-                ("Accept-Encoding", ACCEPT_ENCODING),
-            ],
-            header_pairs(values["headers"], "headers"),
+            [("User-Agent", user_agent), ("Accept", "*/*"), ("Accept-Encoding", ACCEPT_ENCODING)],
+            self.coding(own),
+            own,
         )
+        self._asks_for_part = any(name.lower() == "range" for name, _ in self.header_pairs)
         self.param_pairs = param_pairs(values["params"], "params")
         self.cookies: Mapping[str, str] | None = values["cookies"]
         self.auth: Any = values["auth"]
@@ -156,9 +160,31 @@ class HTTPOptions:
         if self.uds is not None and self.proxy is not None:
             raise ConfigurationError("uds and proxy exclude each other")
 
+    def coding(self, own: list[tuple[str, str | None]]) -> list[Pair]:
+        """Return the Accept-Encoding of a request with headers of its own, where it is not the client's.
+
+        A part of a coded body cannot be decoded, so with a Range none is asked for, unless the user says otherwise.
+        """
+        ranges = [value for name, value in own if name.lower() == "range"]
+        asks_for_part = ranges[-1] is not None if ranges else self._asks_for_part
+        if asks_for_part is self._asks_for_part or self._says_coding:
+            return []
+        return [("Accept-Encoding", "identity" if asks_for_part else ACCEPT_ENCODING)]
+
     def auth_for(self, url: URL) -> Any:
         """Return the client's `auth` for a URL: where there is a base URL, it belongs to that one's origin."""
         return self.auth if self.base is None or url.origin == self.base.origin else None
+
+    def dumps_for(self, options: Mapping[str, Any]) -> Dumps | None:
+        """Return what encodes the JSON of a request with these options.
+
+        Raises:
+            ConfigurationError: If it is not valid.
+        """
+        if "json_dumps" in options:
+            return checked_dumps(options["json_dumps"], "json_dumps")
+        dumps: Dumps | None = self.per_request["json_dumps"]
+        return dumps
 
     def for_request(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give the settings that hold for a request with these options.

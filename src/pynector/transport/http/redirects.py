@@ -17,6 +17,7 @@ _HARMLESS = frozenset(
         "cache-control",
         "content-encoding",
         "content-language",
+        "content-length",
         "content-type",
         "pragma",
         "range",
@@ -40,27 +41,24 @@ def redirected(
         allowed: Names of headers that may go to another origin beside the harmless ones.
 
     Raises:
-        ProtocolError: If the Location is not an http or https URL.
+        ProtocolError: If the Location is not an http or https URL, or there are two.
     """
-    location = headers.get("location")
-    if not is_redirect(status) or not location:
+    # One that is sent twice is one.
+    locations = set(headers.get_list("location"))
+    if not is_redirect(status) or not any(locations):
         return None
-    url = _where(request, location)
+    url = _where(request, locations)
     if isinstance(url, str):
-        # It may hold a password, and the locals of frames end in reports.
-        del location
-        raise ProtocolError(
-            f"the server redirects to what is no http or https URL: {url}",
-            phase="body",
-            sent="full",
-        )
+        # They may hold a password, and the locals of frames end in reports.
+        del locations
+        raise ProtocolError(f"the server redirects to {url}", phase="body", sent="full")
     method, body = request.method, request.body
     dropped: frozenset[str] = frozenset()
     if (status == 303 and method not in ("GET", "HEAD")) or (status in (301, 302) and method == "POST"):
         method, body, dropped = "GET", None, _ABOUT_THE_BODY
     if body is not None and request.is_one_shot:
         raise ProtocolError(
-            f"the server redirects with status {status} and wants the body again, which came from an async iterator",
+            f"the server redirects with status {status} and wants the body again, which can be read only once",
             phase="body",
             sent="full",
         )
@@ -73,9 +71,11 @@ def redirected(
     return PreparedRequest(method, url, kept, body, request.auth if same_origin else None)
 
 
-def _where(request: PreparedRequest, location: str) -> URL | str:
+def _where(request: PreparedRequest, locations: set[str]) -> URL | str:
     """Return the URL that a Location means, or what is wrong with it."""
+    if len(locations) > 1:
+        return "two places: it sent Location twice"
     try:
-        return resolve_location(request.url, location)
+        return resolve_location(request.url, next(iter(locations)))
     except ConfigurationError as error:
-        return str(error)
+        return f"what is no http or https URL: {error}"

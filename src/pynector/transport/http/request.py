@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import AsyncIterable, Mapping, Sized
+from collections.abc import AsyncIterable, Iterable, Mapping, Sized
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ...config import is_near, nearest
 from ...errors import ConfigurationError
 from .body import encode_body
 from .headers import Pair, header_pairs, is_token, merged_headers
 from .options import REQUEST_SETTINGS, HTTPOptions
+from .sources import Source, is_content, is_one_shot, length_of
 from .urls import URL, is_absolute, join_path, merged_params, param_pairs, parse_url, with_params, without_secrets
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ class HTTPRequest:
         headers: Header fields: a dict, or pairs. A value of None takes a default one away.
         json: A value to send as JSON.
         data: A form: a dict or pairs.
-        content: A raw body: str, bytes, or an async iterator of bytes.
-        files: Files of a multipart form, as httpx takes them; `data` gives its other fields.
+        content: A raw body: str, bytes-like, a file open in binary mode, or an iterator of bytes, async or not.
+        files: Files of a multipart form: a dict or pairs, each file what `content` may be, or a tuple (file name,
+            content[, content type[, headers]]); `data` gives the other fields.
         cookies: Cookies to send: a dict.
     """
 
@@ -71,7 +73,7 @@ class HTTPRequest:
     headers: Any = None
     json: Any = None
     data: Any = None
-    content: str | bytes | AsyncIterable[bytes] | None = None
+    content: str | bytes | bytearray | memoryview | IO[bytes] | Iterable[bytes] | AsyncIterable[bytes] | None = None
     files: Any = None
     cookies: Mapping[str, str] | None = None
 
@@ -91,8 +93,8 @@ class PreparedRequest:
     Attributes:
         method: A token.
         url: Where it goes.
-        headers: Its header fields, Host not among them unless the caller gave it, nor Content-Length unless the caller
-            gave it for a body from an async iterator.
+        headers: Its header fields, Host not among them unless the caller gave it, nor Content-Length unless the body
+            is read while it is sent.
         body: Its body, or what gives it, or None for none.
         auth: An httpx.Auth that sends it, or None.
     """
@@ -113,13 +115,13 @@ class PreparedRequest:
 
     @property
     def has_stream(self) -> bool:
-        """Whether its body comes from an async iterator."""
+        """Whether its body is read while it is sent."""
         return isinstance(self.body, AsyncIterable)
 
     @property
     def is_one_shot(self) -> bool:
-        """Whether its body can be read only once: what gives it is an iterator, and not something that makes one."""
-        return hasattr(self.body, "__anext__")
+        """Whether its body can be read only once."""
+        return is_one_shot(self.body)
 
     @property
     def closes(self) -> bool:
@@ -129,7 +131,7 @@ class PreparedRequest:
 
     @property
     def size(self) -> int | None:
-        """The length of its body in bytes; None if it comes from an async iterator whose length is not declared."""
+        """The length of its body in bytes; None if it is not known before the body has been read."""
         if self.body is None or isinstance(self.body, bytes):
             return len(self.body or b"")
         return next((int(value) for name, value in self.headers if name.lower() == "content-length"), None)
@@ -215,9 +217,11 @@ def _described(data: Any) -> dict[str, Any] | None:
             return {k: v for k, v in data.items() if v is not None or k == "json"}
         _refuse_doubtful(data, unknown)
         return None
-    if data is None or isinstance(data, (list, str, bytes, bytearray, memoryview, AsyncIterable)):
+    if data is None or isinstance(data, (list, str)) or is_content(data):
         return None
-    raise ConfigurationError(f"data must be a dict, list, str, bytes, HTTPRequest or None, not {type(data).__name__}")
+    raise ConfigurationError(
+        f"data must be a dict, list, str, bytes, HTTPRequest or None, or what content= takes, not {type(data).__name__}"
+    )
 
 
 def _refuse_doubtful(data: dict[Any, Any], unknown: list[Any]) -> None:
@@ -267,19 +271,21 @@ def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> Prepa
     if options:
         check_option_names(options)
     fields = request_fields(data, options)
-    body, content_type = encode_body(fields)
+    body, content_type = encode_body(fields, client.dumps_for(options))
     method = _method(fields.get("method"), body)
     url = _url(fields, client)
     auth = options["auth"] if "auth" in options else client.auth_for(url)
     if url.userinfo is not None and auth is None:
         auth = tuple(url.userinfo.split(":", 1))
     credentials, flow = split_auth(auth)
+    own = header_pairs(fields.get("headers"), "headers")
     headers = merged_headers(
         client.header_pairs,
+        client.coding(own),
         [("Content-Type", content_type)] if content_type else [],
         [("Authorization", credentials)] if credentials else [],
         cookie_pairs(client.cookies, fields.get("cookies")),
-        header_pairs(fields.get("headers"), "headers"),
+        own,
     )
     return PreparedRequest(method, url, check_framing(headers, body), body, flow)
 
@@ -297,23 +303,22 @@ def observed(request: PreparedRequest, observer: RequestObserver | None) -> Prep
 def check_framing(headers: list[Pair], body: bytes | AsyncIterable[bytes] | None) -> list[Pair]:
     """Refuse headers that contradict the body; two readings of one message are how requests are smuggled."""
     kept = []
+    length = length_of(body)
     for name, value in headers:
         lower = name.lower()
         if lower == "transfer-encoding":
             raise ConfigurationError("headers must not hold Transfer-Encoding: Pynector frames the body")
-        if lower == "content-length":
-            if isinstance(body, AsyncIterable):
-                # More digits than any body has bytes; Python reads only so many.
-                if not (value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS):
-                    raise ConfigurationError(f"headers: Content-Length must be a number of bytes, not {value!r}")
-                kept.append((name, value))
-                continue
-            if value != str(len(body or b"")):
-                raise ConfigurationError(
-                    f"headers: Content-Length must be the body's length, {len(body or b'')}, not {value!r}"
-                )
-            continue
-        kept.append((name, value))
+        if lower != "content-length":
+            kept.append((name, value))
+        elif length is None:
+            # More digits than any body has bytes; Python reads only so many.
+            if not (value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS):
+                raise ConfigurationError(f"headers: Content-Length must be a number of bytes, not {value!r}")
+            kept.append((name, value))
+        elif value != str(length):
+            raise ConfigurationError(f"headers: Content-Length must be the body's length, {length}, not {value!r}")
+    if isinstance(body, Source) and length is not None:
+        kept.append(("Content-Length", str(length)))
     for single in ("Host", "Content-Length"):
         if sum(name.lower() == single.lower() for name, _ in kept) > 1:
             raise ConfigurationError(f"headers must not hold {single} twice")
@@ -326,7 +331,8 @@ def label(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> str:
         return data.label
     fields = request_fields(data, options)
     has_body = not _BODIES.isdisjoint(fields)
-    method = str(fields.get("method") or ("POST" if has_body else "GET")).upper()
+    given = fields.get("method") or ("POST" if has_body else "GET")
+    method = (given if isinstance(given, str) else str(given)).upper()
     try:
         return f"{method} {_url({k: fields[k] for k in ('path', 'url') if k in fields}, client).label}"
     except ConfigurationError:
@@ -341,7 +347,7 @@ def _method(method: Any, body: object) -> str:
     upper = method.upper()
     if upper == "CONNECT":
         raise ConfigurationError("method must not be CONNECT, which makes a tunnel: give the client proxy=")
-    return upper if upper in METHODS else method
+    return upper if upper in METHODS else str.__str__(method)
 
 
 def _url(fields: Mapping[str, Any], client: HTTPOptions) -> URL:
@@ -385,12 +391,12 @@ def split_auth(auth: Any) -> tuple[str | None, Any]:
         if ":" in auth[0]:
             raise ConfigurationError("auth: a user name must not hold a colon (RFC 7617 section 2)")
         try:
-            pair = f"{auth[0]}:{auth[1]}".encode()
+            pair = ":".join(auth).encode()
         except UnicodeEncodeError:
             raise ConfigurationError("auth has a character that is not valid Unicode") from None
         return f"Basic {base64.b64encode(pair).decode('ascii')}", None
     if isinstance(auth, str) and auth:
-        ((_, credentials),) = header_pairs({"Authorization": f"Bearer {auth}"}, "auth")
+        ((_, credentials),) = header_pairs({"Authorization": "Bearer " + auth}, "auth")
         return credentials, None
     if has_flow(auth):
         return None, auth
@@ -414,8 +420,13 @@ def cookie_pairs(*sources: Mapping[str, str] | None) -> list[tuple[str, str | No
         # RFC 6265 section 4.1.1: a semicolon would start another cookie.
         if not isinstance(name, str) or not is_token(name):
             raise ConfigurationError(f"cookies: {name!r} is not a cookie name")
-        if not isinstance(value, str) or any(c in value for c in ';,"\\ \t'):
+        if not isinstance(value, str) or any(c in _unquoted(value) for c in ';,"\\ \t'):
             raise ConfigurationError(f"cookies: the value of {name!r} is not a cookie value")
     if not cookies:
         return []
-    return header_pairs({"Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}, "cookies")
+    return header_pairs({"Cookie": "; ".join("=".join(pair) for pair in cookies.items())}, "cookies")
+
+
+def _unquoted(value: str) -> str:
+    """Return a cookie's value without the quotes that may be around it (RFC 6265 section 4.1.1)."""
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value

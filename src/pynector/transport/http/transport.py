@@ -150,7 +150,7 @@ class HTTPTransport:
             data: A dict that describes the request, an HTTPRequest, a dict or list to send as JSON, a raw body of str
                 or bytes, or None.
             **options: The fields of HTTPRequest; `auth`, `as_response`, `raise_for_status`, `follow_redirects`,
-                `max_redirects`, `max_response_bytes`.
+                `max_redirects`, `max_response_bytes`, `json_dumps`.
 
         Raises:
             ConfigurationError: If the request is not valid. Nothing was sent.
@@ -221,7 +221,7 @@ class HTTPTransportFactory:
                 trust_env, uds (path of a Unix socket), socket_options (a list of (level, name, value)),
                 persist_cookies, redirect_headers (names that may go to another origin), and what a request may set
                 anew: as_response, raise_for_status, follow_redirects, max_redirects, max_response_bytes (bytes; None:
-                any number).
+                any number), json_dumps (gives a value as JSON, as str or bytes).
 
         Raises:
             ConfigurationError: If an option is not valid.

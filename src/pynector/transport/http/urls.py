@@ -5,9 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
 from functools import lru_cache
+from numbers import Real
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
+from uuid import UUID
 
 import idna
 
@@ -16,7 +21,8 @@ from ..hosts import in_url, resolvable, without_zone
 
 PORTS = {"http": 80, "https": 443}
 MOST_PORT = 65535
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f]")
 _CLEAN = re.compile(r"(?:[!$&'()*+,\-./0-9:;=?@A-Z_a-z~]|%[0-9A-Fa-f]{2})*")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NAME = re.compile(r"[a-z0-9_\-]{1,63}(?:\.[a-z0-9_\-]{1,63})*\.?")
@@ -27,7 +33,9 @@ _AUTHORITY = re.compile(r"(?!(?:[^/]*:)?//)|(?:[^/]*:)?//(?:[^/:]*|\[[^/\]]*\])(
 _HOST_AND_PORT = re.compile(r"(?:\[([^\[\]]*:[^\[\]]*)\]|([^\[\]:]*))(?::([0-9]{0,9}))?")
 # RFC 3986 appendix B: scheme, authority, path, query.
 _REFERENCE = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?")
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
+# Spaces before it are no reason to take it for a path.
+_ABSOLUTE = re.compile(r" *[A-Za-z][A-Za-z0-9+.\-]*://")
+_START = re.compile(r"[^/?]*://[^/?]*")
 _SAFE = "!$%&'()*+,-./:;=?@_~"
 
 
@@ -79,7 +87,7 @@ def parse_url(text: str, where: str = "url") -> URL:
     """Parse an absolute http or https URL.
 
     Raises:
-        ConfigurationError: If it is not one, or has spaces or control characters.
+        ConfigurationError: If it is not one, has control characters, or spaces before its path.
     """
     refuse_controls(text, where)
     try:
@@ -87,6 +95,8 @@ def parse_url(text: str, where: str = "url") -> URL:
     except ValueError:
         # The error's own words may hold the user and the password.
         raise ConfigurationError(f"{where} is not a valid URL: see its host and port") from None
+    # urlsplit takes away what is before the scheme.
+    refuse_controls(text[:1] + parts.netloc, where, CONTROL_OR_SPACE)
     host, port = host_and_port(parts.netloc, where)
     scheme = parts.scheme.lower()
     if scheme not in PORTS or not host:
@@ -144,7 +154,7 @@ def join_path(base: URL, path: str, where: str = "path") -> URL:
     """Give the URL of a path, which may have a query of its own, below a base URL.
 
     Raises:
-        ConfigurationError: If the path has spaces or control characters.
+        ConfigurationError: If the path has control characters.
     """
     path = path.partition("#")[0]
     own, mark, query = path.partition("?")
@@ -166,7 +176,8 @@ def with_params(url: URL, params: list[tuple[str, str]]) -> URL:
 def param_pairs(params: Any, where: str) -> list[tuple[str, str]]:
     """Give the pairs of a mapping (a value may be a list) or of an iterable of pairs.
 
-    Numbers become decimal text, True and False "true" and "false", None the empty text.
+    Numbers and UUIDs become their text, dates and times that of ISO 8601, True and False "true" and "false", None the
+    empty text, and a member of an Enum what its value does.
 
     Raises:
         ConfigurationError: If it is neither, or a value is of another type.
@@ -208,7 +219,7 @@ def resolve_location(base: URL, location: str) -> URL:
     # Servers do send spaces and raw UTF-8 here, and every browser encodes them.
     with contextlib.suppress(UnicodeError):
         location = location.encode("latin-1").decode()
-    location = location.strip(" \t").replace("\t", "").replace(" ", "%20")
+    location = location.strip(" \t").replace("\t", "")
     found = _REFERENCE.match(location)
     scheme, authority, path, query = found.groups() if found is not None else (None, None, location, None)
     if authority is None and scheme is not None and scheme.lower() != base.scheme:
@@ -239,11 +250,24 @@ def _without_dots(path: str) -> str:
     return "/" + "/".join(kept)
 
 
+def encode_url(text: str, where: str) -> str:
+    """Return an absolute URL without its fragment, percent-encoded in its path and query where that must be.
+
+    Raises:
+        ConfigurationError: If there are control characters.
+    """
+    refuse_controls(text, where)
+    text = text.partition("#")[0]
+    found = _START.match(text)
+    size = found.end() if found is not None else 0
+    return text[:size] + encode_target(text[size:], where)
+
+
 def encode_target(text: str, where: str) -> str:
     """Percent-encode what may not stand in a request target; what is encoded already stays as it is.
 
     Raises:
-        ConfigurationError: If there are spaces or control characters.
+        ConfigurationError: If there are control characters.
     """
     if _CLEAN.fullmatch(text):
         return text
@@ -254,9 +278,9 @@ def encode_target(text: str, where: str) -> str:
         raise ConfigurationError(f"{where} has a character that is not valid Unicode") from None
 
 
-def refuse_controls(text: str, where: str) -> None:
-    """Raise a ConfigurationError if there are spaces or control characters."""
-    found = _FORBIDDEN.search(text)
+def refuse_controls(text: str, where: str, refused: re.Pattern[str] = _CONTROL) -> None:
+    """Raise a ConfigurationError if there are control characters, or other `refused` ones."""
+    found = refused.search(text)
     if found:
         raise ConfigurationError(
             f"{where} must not hold {found.group()!r} (at position {found.start()}): "
@@ -279,13 +303,26 @@ def _host(host: str, where: str) -> str:
 def _scalar(value: Any, where: str) -> str:
     if value is None:
         return ""
-    if isinstance(value, bool):
+    if isinstance(value, Enum):
+        return _scalar(value.value, where)
+    if isinstance(value, bool) or _is_numpy_bool(value):
         return "true" if value else "false"
-    if isinstance(value, (str, int, float)):
-        text = str(value)
+    if isinstance(value, str):
+        text = str.__str__(value)
         try:
             text.encode()
         except UnicodeEncodeError:
             raise ConfigurationError(f"{where} has a character that is not valid Unicode") from None
         return text
-    raise ConfigurationError(f"{where}: a value must be str, int, float, bool or None, not {type(value).__name__}")
+    if isinstance(value, (Real, Decimal, UUID)):
+        return str(value)
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    raise ConfigurationError(
+        f"{where}: a value must be str, a number, bool, None, a date, a time or a UUID, not {type(value).__name__}"
+    )
+
+
+def _is_numpy_bool(value: Any) -> bool:
+    # Its numbers are registered with the ABCs of numbers, its bool is not.
+    return type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..._speedups.messages import FifoMatcher, Matcher, Pending
 from ...errors import ConfigurationError, ProtocolError, PynectorError, RemoteError, text_of
-from ..json_text import scalar_of
+from ..json_text import Dumps, scalar_of
 from .loops import ENDS
 from .messages import Message, json_payload, payload_of
 
@@ -22,8 +22,13 @@ LATE = Pending(None, 0.0, None, 0)
 class Correlation(Protocol):
     """A way to find whose answer a message is."""
 
-    def encode(self, data: Any, one_way: bool) -> tuple[bytes, bool, Hashable]:
+    def encode(self, data: Any, one_way: bool, dumps: Dumps | None) -> tuple[bytes, bool, Hashable]:
         """Give a request's payload, whether it is text, and the key of its answer, None where there is to be none.
+
+        Args:
+            data: What is to be sent.
+            one_way: Whether nothing answers it.
+            dumps: The user's own encoder of JSON, or None.
 
         Raises:
             ConfigurationError: If it cannot be sent.
@@ -36,9 +41,9 @@ class Correlation(Protocol):
 class Fifo:
     """Answers come in the order of the requests."""
 
-    def encode(self, data: Any, one_way: bool) -> tuple[bytes, bool, Hashable]:
+    def encode(self, data: Any, one_way: bool, dumps: Dumps | None) -> tuple[bytes, bool, Hashable]:
         """See Correlation."""
-        payload, is_text = payload_of(data)
+        payload, is_text = payload_of(data, dumps)
         return payload, is_text, None
 
     def matcher(self) -> Matcher:
@@ -150,14 +155,14 @@ class ById:
         self._last = 0
         self._taken: set[Hashable] = set()
 
-    def encode(self, data: Any, one_way: bool) -> tuple[bytes, bool, Hashable]:
+    def encode(self, data: Any, one_way: bool, dumps: Dumps | None) -> tuple[bytes, bool, Hashable]:
         """See Correlation. A request without an id gets one, a number that is above all others so far."""
         if not isinstance(data, Mapping):
             raise ConfigurationError(f"with correlation='id' a message must be a dict, not {type(data).__name__}")
         data = dict(data)
         key = data.get(self._id_key)
         if one_way:
-            return json_payload(data), True, None
+            return json_payload(data, dumps), True, None
         if key is None:
             self._last += 1
             key = self._last
@@ -166,7 +171,7 @@ class ById:
             raise ConfigurationError(f"a message's {self._id_key!r} must be a str or an int, not {key!r}")
         elif isinstance(key, int) and self._last < key < MOST_ID:
             self._last = key
-        return json_payload(data), True, key
+        return json_payload(data, dumps), True, key
 
     def matcher(self) -> Matcher:
         """See Correlation."""
@@ -213,9 +218,9 @@ class ByFunctions:
         self._of_message = of_message
         self._taken: set[Hashable] = set()
 
-    def encode(self, data: Any, one_way: bool) -> tuple[bytes, bool, Hashable]:
+    def encode(self, data: Any, one_way: bool, dumps: Dumps | None) -> tuple[bytes, bool, Hashable]:
         """See Correlation."""
-        payload, is_text = payload_of(data)
+        payload, is_text = payload_of(data, dumps)
         if one_way:
             return payload, is_text, None
         try:

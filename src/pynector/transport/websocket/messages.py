@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ConfigurationError
-from ..json_text import to_json
+from ..json_text import Dumps, json_with, to_json
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,12 @@ class Gap:
     dropped: int
 
 
-def payload_of(data: Any) -> tuple[bytes, bool]:
+def payload_of(data: Any, dumps: Dumps | None = None) -> tuple[bytes, bool]:
     """Give the payload of a request, and whether it is text.
+
+    Args:
+        data: What is to be sent.
+        dumps: The user's own encoder of JSON, or None.
 
     Raises:
         ConfigurationError: If it is neither text, bytes, nor something that JSON can say.
@@ -71,18 +75,18 @@ def payload_of(data: Any) -> tuple[bytes, bool]:
     if isinstance(data, (bytes, bytearray, memoryview)):
         return _bytes_of(data), False
     if isinstance(data, (Mapping, list, tuple)):
-        return json_payload(data), True
+        return json_payload(data, dumps), True
     raise ConfigurationError(f"a message must be str, bytes, a dict or a list, not {type(data).__name__}")
 
 
-def json_payload(data: Any) -> bytes:
-    """Give data as JSON.
+def json_payload(data: Any, dumps: Dumps | None = None) -> bytes:
+    """Give data as JSON, perhaps by an encoder of the user's own.
 
     Raises:
         ConfigurationError: If JSON cannot say it.
     """
     try:
-        return to_json(data).encode()
+        return to_json(data).encode() if dumps is None else json_with(dumps, data)
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"the message cannot be said in JSON: {error}") from error
     except Exception as error:

@@ -24,7 +24,8 @@ from ...config import (
 from ...errors import ConfigurationError
 from ..hosts import resolvable
 from ..http.headers import is_token
-from ..http.urls import names_host
+from ..http.urls import encode_url, names_host
+from ..json_text import Dumps, checked_dumps
 from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .correlation import ByFunctions, ById, Correlation, Fifo
@@ -37,16 +38,17 @@ MOST_CONNECTIONS = 65535
 
 def _url(value: Any, where: str) -> str:
     problem = ConfigurationError(f"{where} must be a URL such as wss://example.com/path, without user and fragment")
-    if not isinstance(value, str) or not value.isascii() or any(c <= " " or c == "\x7f" for c in value):
+    if not isinstance(value, str) or value.startswith(" "):
         raise problem
     try:
         parts = urlsplit(value)
-        fits = parts.scheme in ("ws", "wss") and names_host(parts.netloc)
+        fits = parts.scheme in ("ws", "wss") and names_host(parts.netloc) and parts.netloc.isascii()
+        encoded = encode_url(value, where)
     except ValueError:
         raise problem from None
     if not fits or parts.fragment or "@" in parts.netloc:
         raise problem
-    return value
+    return encoded
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
@@ -119,11 +121,12 @@ SETTINGS = (
     Setting("on_message", optional(_callable), None),
     Setting("idempotent", flag, False, parse_flag),
     Setting("as_response", flag, False, parse_flag),
+    Setting("json_dumps", checked_dumps),
 )
-"""Times are in seconds; the last two may be given with a request, too."""
+"""Times are in seconds; the last three may be given with a request, too."""
 
 OPTION_NAMES = frozenset(setting.name for setting in SETTINGS)
-REQUEST_OPTIONS = ("as_response", "idempotent", "one_way")
+REQUEST_OPTIONS = ("as_response", "idempotent", "json_dumps", "one_way")
 
 
 class WebSocketOptions:
@@ -162,9 +165,10 @@ class WebSocketOptions:
         self.on_message: Callable[..., Any] | None = values["on_message"]
         self.as_response: bool = values["as_response"]
         self.idempotent: bool = values["idempotent"]
+        self.json_dumps: Dumps | None = values["json_dumps"]
 
-    def for_request(self, options: Mapping[str, Any]) -> tuple[bool, bool, bool]:
-        """Give as_response, idempotent and one_way of a request.
+    def for_request(self, options: Mapping[str, Any]) -> tuple[tuple[bool, bool, bool], Dumps | None]:
+        """Give as_response, idempotent and one_way of a request, and its json_dumps.
 
         Raises:
             ConfigurationError: If there is another option, or a value is not valid.
@@ -174,11 +178,12 @@ class WebSocketOptions:
                 raise ConfigurationError(
                     f"a websocket request has no option {name!r}: known are {', '.join(REQUEST_OPTIONS)}"
                 )
-        return (
+        flags = (
             flag(options.get("as_response", self.as_response), "as_response"),
             flag(options.get("idempotent", self.idempotent), "idempotent"),
             flag(options.get("one_way", False), "one_way"),
         )
+        return flags, checked_dumps(options.get("json_dumps", self.json_dumps), "json_dumps")
 
 
 def origin_of(url: str) -> tuple[str, str, int]:

@@ -208,10 +208,12 @@ class ConnectionPool(SwitchboardCore):
 
     def prepare(self, pending: Pending, data: Any, options: Mapping[str, Any]) -> None:
         """See SwitchboardCore."""
+        dumps = self._options.json_dumps
         if options:
-            pending.as_response, pending.idempotent, pending.one_way = self._options.for_request(options)
+            flags, dumps = self._options.for_request(options)
+            pending.as_response, pending.idempotent, pending.one_way = flags
         try:
-            payload, is_text, key = self._options.correlation.encode(data, pending.one_way)
+            payload, is_text, key = self._options.correlation.encode(data, pending.one_way, dumps)
         except (ConfigurationError, *ENDS):
             raise
         except BaseException as error:

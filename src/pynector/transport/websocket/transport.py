@@ -145,7 +145,7 @@ class WebSocketTransportFactory:
                 which may be a function that is asked for them at each handshake, and auth, as for HTTP; verify and
                 cert (TLS); proxy and trust_env; socket_options (a list of (level, name, value)); max_reconnects (0 or
                 more) and reconnect_delay (seconds); on_message; and what a request may set anew: idempotent,
-                as_response. A request may have one_way, too.
+                as_response, json_dumps (gives a value as JSON, as str or bytes). A request may have one_way, too.
 
         Raises:
             ConfigurationError: If an option is not valid.

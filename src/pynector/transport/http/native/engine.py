@@ -45,7 +45,11 @@ SCRATCH = 1 << 18
 CLOSING_TURNS = 10
 
 # With these options the encoder of plain requests may write a request.
-ENCODABLE = frozenset(setting.name for setting in REQUEST_SETTINGS) | {"headers", "params", "observer"}
+ENCODABLE = (frozenset(setting.name for setting in REQUEST_SETTINGS) - {"json_dumps"}) | {
+    "headers",
+    "params",
+    "observer",
+}
 
 
 class NativeEngine(CarrierCore):

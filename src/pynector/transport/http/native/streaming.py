@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ...._speedups.exchange import Exchange
 from ....errors import ConfigurationError, PynectorError
 from ..answers import next_hop
-from ..body import checked_pieces, failed_upload
+from ..body import failed_upload
 from ..headers import Pair, header_pairs_of
 from ..request import PreparedRequest
 from ..response import RawResponse
+from ..sources import checked_pieces
 
 if TYPE_CHECKING:
     from .engine import NativeEngine
@@ -165,7 +166,7 @@ class IncomingStream:
 
 
 class Upload:
-    """Writes a request's body from an async iterator: in chunks, or as many bytes as its Content-Length says.
+    """Writes a request's body while it is read: in chunks, or as many bytes as its Content-Length says.
 
     It is over when its exchange has its answer or its error: whoever gives that stops it.
 
@@ -240,8 +241,9 @@ class Upload:
                 else:
                     break
                 await self._writable.wait()
-                if sent - told >= TURN:
-                    # An iterator that never waits would keep the loop from seeing that the connection has ended.
+                if sent - told >= TURN and sent != self._length:
+                    # An iterator that never waits would keep the loop from seeing that the connection has ended. When
+                    # all is written, the answer should find that said.
                     told = sent
                     await asyncio.sleep(0)
         if self._stopped or transport.is_closing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable
+from functools import partial
 
 from ...._speedups.encoder import WITH_BODY, RequestEncoder
 from ...connect import Origin
@@ -14,7 +15,7 @@ from ..urls import URL
 
 
 def encode_request(request: PreparedRequest) -> bytes:
-    """Encode any request; of one with a body from an async iterator only the head."""
+    """Encode any request; of one with a body that is read while it is sent only the head."""
     lines = [f"{request.method} {request.url.target} HTTP/1.1"]
     if not any(name.lower() == "host" for name, _ in request.headers):
         lines.append(f"Host: {request.url.authority}")
@@ -70,7 +71,9 @@ def plain_encoder(options: HTTPOptions) -> RequestEncoder | None:
     framing = {"connection", "content-length", "transfer-encoding"}
     if any(name.lower() in framing for name, _ in head):
         return None
-    return RequestEncoder(base.target, _block(head), _block(json_head), encode_json)
+    dumps = options.dumps_for({})
+    to_bytes = encode_json if dumps is None else partial(encode_json, dumps=dumps)
+    return RequestEncoder(base.target, _block(head), _block(json_head), to_bytes)
 
 
 def _block(pairs: list[Pair]) -> bytes:
