@@ -17,6 +17,7 @@ from .retry import RetryPolicy, repeated
 from .session import Session
 from .stats import Stats
 from .telemetry import ObservedRequest, Telemetry, parse_propagation, propagation, valid_propagation
+from .transport.capabilities import check_options
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -207,7 +208,8 @@ class Pynector:
             One item a request: its answer, or the PynectorError it failed with.
 
         Raises:
-            ConfigurationError: If an argument is not valid; for an entry the message names its index. Nothing was sent.
+            ConfigurationError: If an argument is not valid, or an option for all requests; for an entry and its timeout
+                the message names the index. Nothing was sent.
             TimeoutError: If the batch's timeout passed and `raise_on_error` is True.
             PynectorError: The first failure, if `raise_on_error` is True.
         """
@@ -217,6 +219,7 @@ class Pynector:
             max_concurrency = at_least(1)(max_concurrency, "max_concurrency")
         if not isinstance(raise_on_error, bool):
             raise ConfigurationError(f"raise_on_error must be True or False, not {raise_on_error!r}")
+        check_options(self._lifecycle.transport, options)
         if not entries:
             return []
         session = self._lifecycle.current()

@@ -228,6 +228,7 @@ async def test_by_id_a_message_is_a_dict_with_a_plain_id(url: Url, data: Any) ->
         ({"url": "ws://a/", "reconnect_delay": -1}, "reconnect_delay"),
         ({"url": "ws://a/", "on_message": 7}, "on_message must be a function"),
         ({"url": "ws://a/", "conections": 1}, "did you mean 'connections'"),
+        ({"url": "ws://a/", "ssl": None}, "no option 'ssl': use verify, cert"),
     ],
 )
 async def test_bad_options_are_refused_at_once(options: dict[str, Any], said: str) -> None:
@@ -424,3 +425,12 @@ async def test_by_id_the_user_s_own_function_sees_the_id(url: Url) -> None:
     async with client(url("/rpc"), correlation="id", json_dumps=dumps) as it:
         await it.request({"jsonrpc": "2.0", "method": "add", "params": [1, 2]})
     assert [value["id"] for value in seen] == [1]
+
+
+async def test_a_wrong_option_for_all_entries_is_raised_once(url: Url) -> None:
+    async with client(url("/echo")) as it:
+        for name, said in {"max_retries": "retries are request_with_retry's", "idempotnt": "mean 'idempotent'"}.items():
+            with pytest.raises(ConfigurationError, match=f"no option '{name}': .*{said}"):
+                await it.batch_request([("x", {}), ("y", {})], **{name: 1})
+        with pytest.raises(ConfigurationError, match="as_response must be"):
+            await it.batch_request([("x", {})], as_response=5)

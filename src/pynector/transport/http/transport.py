@@ -19,7 +19,7 @@ from ...unraisable import warn
 from ..protocol import OriginCounts, Snapshot
 from .engine import Engine
 from .options import LEAST, OPTION_NAMES, HTTPOptions
-from .request import label, prepare
+from .request import check_option_names, label, prepare
 from .response import Response
 from .streaming import StreamedResponse
 
@@ -76,6 +76,11 @@ class HTTPTransport:
     def describe(self, data: Any, options: Mapping[str, Any]) -> str:
         """Name a request by its method and its URL without user, query and fragment."""
         return label(data, options, self._options)
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise a ConfigurationError if a request's options have an unknown name or setting."""
+        check_option_names(options)
+        self._options.for_request(options)
 
     def snapshot(self, data: Any, options: Mapping[str, Any]) -> Snapshot:
         """Fix what a request sends. A status that is no error for the caller is one until the last attempt.

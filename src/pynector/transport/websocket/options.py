@@ -11,6 +11,7 @@ from ...config import (
     Setting,
     at_least,
     flag,
+    nearest,
     optional,
     parse_flag,
     parse_float,
@@ -175,9 +176,10 @@ class WebSocketOptions:
         """
         for name in options:
             if name not in REQUEST_OPTIONS:
-                raise ConfigurationError(
-                    f"a websocket request has no option {name!r}: known are {', '.join(REQUEST_OPTIONS)}"
-                )
+                hint = "it is an option of the client: Pynector(...)"
+                if name not in OPTION_NAMES:
+                    hint = nearest(name, {"timeout", *REQUEST_OPTIONS})
+                raise ConfigurationError(f"a websocket request has no option {name!r}: {hint}")
         flags = (
             flag(options.get("as_response", self.as_response), "as_response"),
             flag(options.get("idempotent", self.idempotent), "idempotent"),

@@ -47,6 +47,10 @@ class WebSocketTransport:
         parts = urlsplit(self._options.url)
         return f"message to {parts.scheme}://{parts.netloc}{parts.path}"
 
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise a ConfigurationError if the options of a request are not valid."""
+        self._options.for_request(options)
+
     async def connect(self) -> None:
         """Make all connections.
 
