@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .batch import Batch, checked_requests
 from .config import CLIENT_SETTINGS, Setting, at_least, positive_seconds, resolve, seconds
 from .errors import ConfigurationError, PynectorError, for_another
 from .lifecycle import Lifecycle
+from .opening import Opening
 from .retry import RetryPolicy, repeated
 from .session import Session
 from .stats import Stats
@@ -121,8 +122,7 @@ class Pynector:
             self._tell_failure(error)
             raise
 
-    @asynccontextmanager
-    async def stream(self, data: Any, timeout: float | None = None, **options: Any) -> AsyncIterator[Any]:
+    def stream(self, data: Any, timeout: float | None = None, **options: Any) -> AbstractAsyncContextManager[Any]:
         """Send one request and give its answer while it comes, with a body that is read at the caller's pace.
 
         It is an asynchronous context manager. Leaving it ends the exchange, whether or not the body was read.
@@ -142,6 +142,10 @@ class Pynector:
                 status of 400 or above, unless `raise_for_status=False`.
             ConfigurationError: If the request is not valid, or the transport cannot do this.
         """
+        return Opening(self._stream(data, timeout, options), "client.stream")
+
+    @asynccontextmanager
+    async def _stream(self, data: Any, timeout: float | None, options: dict[str, Any]) -> AsyncIterator[Any]:
         limit = self._limit(timeout)
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
@@ -156,8 +160,7 @@ class Pynector:
             async with observed.inside_of(self._opened(data, options, limit, observed)) as response:
                 yield response
 
-    @asynccontextmanager
-    async def subscribe(self, **options: Any) -> AsyncIterator[Any]:
+    def subscribe(self, **options: Any) -> AbstractAsyncContextManager[Any]:
         """Receive the messages that answer nobody, for as long as the context lasts.
 
         It is an asynchronous context manager.
@@ -172,6 +175,10 @@ class Pynector:
             ConfigurationError: If an option is not valid, or the transport cannot do this.
             TransportError: If no connection can be made.
         """
+        return Opening(self._subscription(options), "client.subscribe")
+
+    @asynccontextmanager
+    async def _subscription(self, options: dict[str, Any]) -> AsyncIterator[Any]:
         session = self._lifecycle.current()
         if not session.connected:
             await session.connect_within(self._timeout)
@@ -332,6 +339,12 @@ class Pynector:
         exc_tb: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def __enter__(self) -> NoReturn:
+        raise PynectorError("a Pynector is entered by `async with`, not by `with`")
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Exist only for `__enter__` to be called."""
 
     # Inside
 

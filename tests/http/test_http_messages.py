@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from scripted import ScriptedServer, answer
 
-from pynector import ConfigurationError, Pynector
+from pynector import ConfigurationError, Pynector, PynectorError
 from pynector.testing import LoopbackServer
 
 pytestmark = pytest.mark.anyio
@@ -71,3 +71,77 @@ async def test_a_wrong_timeout_of_an_entry_is_named_by_its_index_and_nothing_is_
 def test_an_option_of_another_client_is_told_its_name_here(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         Pynector(**options)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "the request has no host: url is 'nonsense'; give the client base_url="),
+        ("ftp://host/x", "url must start with http:// or https:// .* not 'ftp://host/x'"),
+        ("http://host:99999/", "url is not a valid URL: the port of its host must be 1 to 65535"),
+    ],
+)
+async def test_a_wrong_url_is_shown(engine: str, url: str, said: str) -> None:
+    async with Pynector(http_engine=engine) as client:
+        with pytest.raises(ConfigurationError, match=said):
+            await client.request(None, url=url)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "said"),
+    [
+        ("nonsense", "base_url must start with http:// .* not 'nonsense'"),
+        ("https://host:99999", "base_url is not a valid URL: the port of its host must be 1 to 65535"),
+    ],
+)
+def test_a_wrong_base_url_is_shown(base_url: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        Pynector(base_url=base_url)
+
+
+@pytest.mark.parametrize("url", ["user:secret/x@host", "ftp://user:secret@host/", "https://user:secret@host:99999/"])
+def test_a_wrong_url_with_a_password_is_not_shown(url: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Pynector(base_url=url)
+    assert "secret" not in str(refused.value)
+
+
+async def test_a_client_without_async_is_told(engine: str) -> None:
+    with pytest.raises(PynectorError, match="async with"), Pynector(http_engine=engine):
+        raise AssertionError("it was entered")
+
+
+async def _as_response(it: Any) -> None:
+    await it.read()
+
+
+async def _awaited(it: Any) -> None:
+    await it
+
+
+async def _iterated(it: Any) -> None:
+    async for _ in it:
+        raise AssertionError("it gave something")
+
+
+async def _listed(it: Any) -> None:
+    list(it)
+
+
+async def _entered(it: Any) -> None:
+    with it:
+        raise AssertionError("it was entered")
+
+
+@pytest.mark.parametrize("use", [_as_response, _awaited, _iterated, _listed, _entered])
+@pytest.mark.parametrize("name", ["stream", "subscribe"])
+async def test_a_forgotten_async_with_is_told_and_nothing_is_sent(
+    play: Play, engine: str, use: Callable[[Any], Awaitable[None]], name: str
+) -> None:
+    server = play([answer()])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        it: Any = client.stream(None) if name == "stream" else client.subscribe()
+        with pytest.raises(PynectorError, match=rf"`async with` is missing: async with client\.{name}\(\.\.\.\) as"):
+            await use(it)
+        assert not hasattr(it, "status_code")
+    assert server.connections == []

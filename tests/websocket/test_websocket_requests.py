@@ -228,6 +228,8 @@ async def test_by_id_a_message_is_a_dict_with_a_plain_id(url: Url, data: Any) ->
         ({"url": "ws://a/", "reconnect_delay": -1}, "reconnect_delay"),
         ({"url": "ws://a/", "on_message": 7}, "on_message must be a function"),
         ({"url": "ws://a/", "conections": 1}, "did you mean 'connections'"),
+        ({"url": "ws://a:99999/"}, "url is not a valid URL: the port of its host must be 1 to 65535"),
+        ({"url": "ws://a/", "headers": {"X-Page": 5}}, "headers: the value of 'X-Page' must be str, not int"),
         ({"url": "ws://a/", "ssl": None}, "no option 'ssl': use verify, cert"),
     ],
 )

@@ -367,7 +367,10 @@ def _url(fields: Mapping[str, Any], client: HTTPOptions) -> URL:
 
 def _below_base(path: str | None, where: str, client: HTTPOptions) -> URL:
     if client.base is None:
-        raise ConfigurationError("the request has no host: give the client base_url=, or the request an absolute url")
+        given = "" if path is None else f": {where} is {without_secrets(path)!r}"
+        raise ConfigurationError(
+            f"the request has no host{given}; give the client base_url=, or the request an absolute url"
+        )
     if path is None:
         return client.base
     if is_absolute(path):

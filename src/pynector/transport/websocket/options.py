@@ -25,7 +25,7 @@ from ...config import (
 from ...errors import ConfigurationError
 from ..hosts import resolvable
 from ..http.headers import is_token
-from ..http.urls import encode_url, names_host
+from ..http.urls import encode_url, host_and_port
 from ..json_text import Dumps, checked_dumps
 from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
@@ -43,10 +43,11 @@ def _url(value: Any, where: str) -> str:
         raise problem
     try:
         parts = urlsplit(value)
-        fits = parts.scheme in ("ws", "wss") and names_host(parts.netloc) and parts.netloc.isascii()
         encoded = encode_url(value, where)
     except ValueError:
         raise problem from None
+    host, port = host_and_port(parts.netloc, where)
+    fits = parts.scheme in ("ws", "wss") and host and port != 0 and parts.netloc.isascii()
     if not fits or parts.fragment or "@" in parts.netloc:
         raise problem
     return encoded
