@@ -19,6 +19,7 @@ from .endings import CutOff, escaped, late
 from .errors import (
     ConfigurationError,
     PynectorError,
+    TimeoutError,
     as_pynector_error,
 )
 from .runtime import cancellation_is_asked_for
@@ -90,6 +91,8 @@ class Batch:
     def translate(self, error: BaseException, index: int) -> PynectorError:
         """Return the PynectorError that stands in an entry's place when it failed with `error`, and count it."""
         problem = as_pynector_error(error)
+        if isinstance(problem, TimeoutError):
+            problem.seconds = self.requests[index][1].get("timeout") or self.timeout
         if problem.request is None:
             problem.request = self.name(index)
         if self.failed is not None:

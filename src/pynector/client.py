@@ -371,10 +371,10 @@ class Pynector:
     async def _request_in(
         self, session: Session, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None
     ) -> Any:
-        limit = await session.ready(limit)
+        left = await session.ready(limit)
         if observed is not None and session.observable:
             options = observed.options(options)
-        return await session.request(data, options, limit)
+        return await session.request(data, options, left, limit)
 
     @asynccontextmanager
     async def _opened(

@@ -38,6 +38,15 @@ if TYPE_CHECKING:
 Phase = Literal["queue", "connect", "tls", "write", "headers", "body"]
 Sent = Literal["none", "partial", "full"]
 
+_WHILE: dict[Phase, str] = {
+    "queue": "waiting for a free connection",
+    "connect": "connecting",
+    "tls": "in the TLS handshake",
+    "write": "sending the request",
+    "headers": "waiting for the headers",
+    "body": "reading the body",
+}
+
 # How much of a request may have left, least first; None: the transport cannot tell, which is more than "none".
 _BY_AMOUNT: tuple[Sent | None, ...] = ("none", None, "partial", "full")
 
@@ -59,8 +68,11 @@ class PynectorError(Exception):
         self.request = request
 
     def __str__(self) -> str:
-        message = super().__str__()
+        message = self._said()
         return f"{message} [{self.request}]" if self.request else message
+
+    def _said(self) -> str:
+        return super().__str__()
 
 
 class ConfigurationError(PynectorError, ValueError):
@@ -101,7 +113,32 @@ class _Progress(PynectorError):
 
 
 class TimeoutError(_Progress, builtins.TimeoutError):
-    """A deadline passed: the request's own, or that of its batch."""
+    """A deadline passed: the request's own, or that of its batch.
+
+    Args:
+        message: What happened; "": that there was no whole answer in time.
+
+    Attributes:
+        seconds: How long the exchange might take; None if that is not known.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        request: str | None = None,
+        phase: Phase | None = None,
+        sent: Sent | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, request=request, phase=phase, sent=sent)
+        self.seconds = seconds
+
+    def _said(self) -> str:
+        if said := super()._said():
+            return said
+        time = "in time" if self.seconds is None else f"within {self.seconds:.4g} s"
+        return f"no whole answer {time}" + (f", while {_WHILE[self.phase]}" if self.phase else "")
 
 
 class TransportError(_Progress):

@@ -82,6 +82,7 @@ async def repeated(
     """
     end = clock() + limit
     attempt = 1
+    left = limit
     sent: Sent | None = "none"
     wait: float | None = None
     while True:
@@ -91,9 +92,11 @@ async def repeated(
             left = end - clock()
             if left <= 0:
                 attempt -= 1
-                raise TimeoutError("no answer in time", sent="none")
+                raise TimeoutError(sent="none")
             answer = await send(min(left, policy.attempt_timeout))
         except PynectorError as error:
+            if isinstance(error, TimeoutError) and left <= policy.attempt_timeout:
+                error.seconds = limit
             if isinstance(error, (TransportError, TimeoutError)):
                 error.after(sent)
                 error.attempts = attempt

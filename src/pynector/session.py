@@ -255,8 +255,13 @@ class Session:
             self._counters.failed(problem)
             raise problem from _cause(error)
 
-    async def request(self, data: Any, options: dict[str, Any], timeout: float) -> Any:
+    async def request(self, data: Any, options: dict[str, Any], timeout: float, allowed: float | None = None) -> Any:
         """Run one request and give its answer.
+
+        Args:
+            data, options: See `Pynector.request`.
+            timeout: Seconds it may take.
+            allowed: Seconds it might take at first, for messages; None: `timeout`.
 
         Raises:
             PynectorError: If it fails, of the fitting kind.
@@ -273,6 +278,8 @@ class Session:
             return answer
         except Exception as error:
             problem = self._problem(error, data, options)
+            if isinstance(problem, TimeoutError):
+                problem.seconds = allowed or timeout
             self._counters.failed(problem)
             raise problem from _cause(error)
         finally:
@@ -328,7 +335,7 @@ class Session:
         if scope.cancelled_caught:
             if self._closed:
                 raise closed()
-            raise TimeoutError(f"no connection was free within {timeout:g} s", phase="queue", sent="none")
+            raise TimeoutError(phase="queue", sent="none", seconds=timeout)
         return timeout - (self.runtime.clock() - started)
 
     @asynccontextmanager

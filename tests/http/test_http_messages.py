@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 from scripted import ScriptedServer, answer
 
-from pynector import ConfigurationError, Pynector, PynectorError
+from pynector import ConfigurationError, Pynector, PynectorError, TimeoutError
 from pynector.testing import LoopbackServer
 
 pytestmark = pytest.mark.anyio
@@ -145,3 +146,65 @@ async def test_a_forgotten_async_with_is_told_and_nothing_is_sent(
             await use(it)
         assert not hasattr(it, "status_code")
     assert server.connections == []
+
+
+LATE = r"^no whole answer within 0\.3 s, while waiting for the headers \[GET http://127\.0\.0\.1:\d+/hang\]"
+
+
+async def _request(client: Pynector) -> None:
+    await client.request({"path": "/hang"}, timeout=0.3)
+
+
+async def _in_batch(client: Pynector) -> None:
+    (error,) = await client.batch_request([({"path": "/hang"}, {"timeout": 0.3})])
+    raise error
+
+
+async def _stream(client: Pynector) -> None:
+    async with client.stream({"path": "/hang"}, timeout=0.3):
+        raise AssertionError("it gave something")
+
+
+async def _with_retry(client: Pynector) -> None:
+    await client.request_with_retry({"path": "/hang"}, retry_delay=0, attempt_timeout=0.3)
+
+
+@pytest.mark.parametrize("call", [_request, _in_batch, _stream, _with_retry])
+async def test_a_timeout_says_how_long_and_at_what(
+    client: Pynector, server: LoopbackServer, call: Callable[[Pynector], Awaitable[None]]
+) -> None:
+    server.reset()
+    with pytest.raises(TimeoutError, match=LATE) as late:
+        await call(client)
+    assert late.value.seconds == pytest.approx(0.3, abs=0.001)
+    assert str(late.value).endswith(" (the last of 3 attempts)") is (call is _with_retry)
+
+
+async def test_a_timeout_in_an_auth_flow_says_so_too(server: LoopbackServer) -> None:
+    server.reset()
+    async with Pynector(base_url=server.url, auth=httpx.DigestAuth("user", "password")) as client:
+        with pytest.raises(TimeoutError, match=LATE) as late:
+            await _request(client)
+    assert (late.value.phase, late.value.sent) == ("headers", "full")
+
+
+async def test_what_waits_for_a_connection_says_so(server: LoopbackServer, engine: str) -> None:
+    async with (
+        Pynector(base_url=server.url, http_engine=engine, max_connections=1) as client,
+        client.stream({"path": "/bytes/5000000"}),
+    ):
+        with pytest.raises(TimeoutError, match=r"^no whole answer within 0\.2 s, while waiting for a free connection"):
+            await client.request({"path": "/id/1"}, timeout=0.2)
+
+
+async def test_a_body_that_ends_too_late_says_so(play: Play, engine: str) -> None:
+    server = play([[b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", "hang"]])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        with pytest.raises(TimeoutError, match=r"^no whole answer within 0\.4 s, while reading the body"):
+            await client.request(None, timeout=0.4)
+
+
+async def test_the_time_of_all_attempts_is_what_the_last_one_tells(client: Pynector, server: LoopbackServer) -> None:
+    server.reset()
+    with pytest.raises(TimeoutError, match=r"^no whole answer within 0\.5 s, while waiting for the headers"):
+        await client.request_with_retry({"path": "/hang"}, retry_delay=0, attempt_timeout=0.3, timeout=0.5)

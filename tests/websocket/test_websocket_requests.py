@@ -127,7 +127,7 @@ async def test_json_rpc(url: Url) -> None:
         with pytest.raises(RemoteError, match="-32601: Method not found") as failed:
             await it.request(call("nothing"))
         assert (failed.value.code, failed.value.data, failed.value.transient) == (-32601, "nothing", False)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=r"^no whole answer within 0\.05 s, while waiting for the headers"):
             await it.request(call("hang"), timeout=0.05)
         assert b"told" in await it.request(call("unknown"))
         assert it.stats().transport == {"late": 1, "unclaimed": 0, "reconnects": 0}
@@ -205,13 +205,13 @@ async def test_by_id_a_message_is_a_dict_with_a_plain_id(url: Url, data: Any) ->
         ({}, "needs url"),
         ({"url": "http://a/"}, "url must be a URL such as wss://"),
         ({"url": "ws://user:secret@a/"}, "without user"),
-        ({"url": "ws://a b/"}, "url must"),
-        ({"url": " ws://a/"}, "url must"),
-        ({"url": "ws://a\t/"}, "url must"),
-        ({"url": "ws://a/\n"}, "url must"),
-        ({"url": "ws://a:0/"}, "url must"),
-        ({"url": "ws://a:x/"}, "url must"),
-        ({"url": 7}, "url must"),
+        ({"url": "ws://a b/"}, "url (must|is not)"),
+        ({"url": " ws://a/"}, "url (must|is not)"),
+        ({"url": "ws://a\\t/"}, "url (must|is not)"),
+        ({"url": "ws://a/\\n"}, "url (must|is not)"),
+        ({"url": "ws://a:0/"}, "url (must|is not)"),
+        ({"url": "ws://a:x/"}, "url (must|is not)"),
+        ({"url": 7}, "url (must|is not)"),
         ({"url": "ws://a/", "correlation": "order"}, "correlation must be 'fifo', 'id'"),
         ({"url": "ws://a/", "correlation": (1, 2)}, "pair of functions"),
         ({"url": "ws://a/", "id_key": ""}, "id_key"),

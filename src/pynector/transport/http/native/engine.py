@@ -8,6 +8,7 @@ from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from contextvars import copy_context
 from typing import Any
 
+import anyio
 import httptools
 
 from ...._speedups.carrier import CarrierCore
@@ -249,18 +250,18 @@ class NativeEngine(CarrierCore):
 
     async def _run_elsewhere(self, exchange: Exchange) -> None:
         """Run an exchange on the other engine."""
-        remaining = None
-        if exchange.deadline != math.inf:
-            remaining = max(0.0, exchange.deadline - self.loop.time())
-        try:
-            work = self._other_engine().exchange(exchange.data, exchange.options)
-            answer = await asyncio.wait_for(work, remaining)
-        except asyncio.TimeoutError:
-            self.failed(exchange, TimeoutError("no whole answer in time"))
-        except Exception as error:
-            self.failed(exchange, error)
-        else:
-            self.succeed(exchange, answer)
+        phase: Phase | None = None
+        sent: Sent | None = None
+        with anyio.CancelScope(deadline=exchange.deadline) as scope:
+            try:
+                self.succeed(exchange, await self._other_engine().exchange(exchange.data, exchange.options))
+            except asyncio.CancelledError as cancelled:
+                phase, sent = getattr(cancelled, "phase", None), getattr(cancelled, "sent", None)
+                raise
+            except Exception as error:
+                self.failed(exchange, error)
+        if scope.cancelled_caught:
+            self.failed(exchange, TimeoutError(phase=phase, sent=sent))
 
     def _other_engine(self) -> Engine:
         if self._other is None:
@@ -348,7 +349,7 @@ class NativeEngine(CarrierCore):
     def late(self, exchange: Exchange, phase: Phase) -> None:
         """Tell the caller that the time of an exchange is over."""
         sent: Sent = "partial" if phase == "write" else "full"
-        self.failed(exchange, TimeoutError("no whole answer in time", phase=phase, sent=sent))
+        self.failed(exchange, TimeoutError(phase=phase, sent=sent, seconds=exchange.deadline - exchange.started))
 
     def succeed(self, exchange: Exchange, answer: Any) -> None:
         """Give an exchange its answer."""

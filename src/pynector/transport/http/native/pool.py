@@ -185,8 +185,8 @@ class Pool(PoolCore):
         self.watch(max(min(deadlines, default=math.inf), now + RESOLUTION))
         for rank, exchange in late:
             phase = phases[rank] if rank < len(phases) else "queue"
-            said = "no connection was free in time" if phase == "queue" else "not connected in time"
-            self._engine.failed(exchange, TimeoutError(said, phase=phase, sent="none"))
+            seconds = exchange.deadline - exchange.started
+            self._engine.failed(exchange, TimeoutError(phase=phase, sent="none", seconds=seconds))
         self._forget_if_empty()
 
     # The connections' calls
