@@ -24,6 +24,7 @@ PUBLIC = [
 
 BUILTINS = {
     "ConfigurationError": ValueError,
+    "JSONError": ValueError,
     "TimeoutError": builtins.TimeoutError,
     "ConnectError": ConnectionError,
     "ConnectionLost": ConnectionError,
@@ -57,6 +58,7 @@ def test_there_are_all_the_errors_of_the_documentation() -> None:
         "ConnectionLost",
         "DecodingError",
         "HTTPStatusError",
+        "JSONError",
         "ProtocolError",
         "PynectorError",
         "RemoteError",

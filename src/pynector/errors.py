@@ -2,6 +2,7 @@
 
 PynectorError
 ├── ConfigurationError (ValueError)      a wrong argument, option, setting or variable
+├── JSONError (ValueError)               a body or a message is not JSON
 ├── TimeoutError (builtins.TimeoutError) a deadline passed
 └── TransportError                       the exchange with the peer failed
     ├── ConnectError (ConnectionError)   no connection could be made
@@ -25,14 +26,30 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Protocol
 
     class StatusResponse(Protocol):
-        """What an HTTPStatusError needs of a response."""
+        """What the response of an error has; over HTTP it is a `pynector.Response`."""
 
         @property
         def status_code(self) -> int:
             """The status."""
+
+        @property
+        def headers(self) -> Mapping[str, str]:
+            """The header fields, by name without regard to case."""
+
+        @property
+        def content(self) -> bytes:
+            """The body."""
+
+        @property
+        def text(self) -> str:
+            """The body as text."""
+
+        def json(self) -> Any:
+            """Parse the body as JSON."""
 
 
 Phase = Literal["queue", "connect", "tls", "write", "headers", "body"]
@@ -77,6 +94,10 @@ class PynectorError(Exception):
 
 class ConfigurationError(PynectorError, ValueError):
     """An argument, an option, a setting or an environment variable has no valid value."""
+
+
+class JSONError(PynectorError, ValueError):
+    """A body or a message is not JSON."""
 
 
 class _Progress(PynectorError):
@@ -243,11 +264,11 @@ class HTTPStatusError(TransportError):
     """The answer came, with a status of 400 or above.
 
     Attributes:
-        response: The whole answer.
+        response: The whole answer; None only if the error was made without one.
         status_code: Its status.
     """
 
-    response: StatusResponse | None
+    response: StatusResponse
     status_code: int
 
     def __init__(
@@ -258,7 +279,8 @@ class HTTPStatusError(TransportError):
         request: str | None = None,
     ) -> None:
         super().__init__(message, request=request, phase="body", sent="full")
-        self.response = response
+        # Whoever catches one has a response, and need not ask.
+        self.response = response  # type: ignore[assignment]
         self.status_code = response.status_code if response is not None else 0
 
     @property
