@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import copy
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -309,6 +310,24 @@ def text_of(error: BaseException) -> str:
     except Exception:
         # Whatever somebody's error does when it is asked, a request must end with it.
         return type(error).__name__
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """Return an exception, and those it came of, members of groups among them."""
+    links, seen = [error], set[int]()
+    while links:
+        link = links.pop()
+        if id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            links += filter(None, (link.__context__, link.__cause__, *getattr(link, "exceptions", ())))
+
+
+def with_system_error(said: str, error: BaseException) -> str:
+    """Return what is said of a failed connection, with what the operating system says where that is left out."""
+    # AnyIO and trio say of their own that all attempts have failed.
+    found = next((link for link in chain_of(error) if isinstance(link, OSError) and link.errno is not None), None)
+    return said if found is None or str(found.strerror) in said else f"{said}: {text_of(found)}"
 
 
 def as_pynector_error(error: BaseException, request: str | None = None) -> PynectorError:

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from scripted import ScriptedServer, answer
 
-from pynector import ConfigurationError, Pynector, PynectorError, TimeoutError
+from descriptors import no_descriptors_left
+from pynector import ConfigurationError, ConnectError, Pynector, PynectorError, TimeoutError
 from pynector.testing import LoopbackServer
 
 pytestmark = pytest.mark.anyio
@@ -208,3 +209,21 @@ async def test_the_time_of_all_attempts_is_what_the_last_one_tells(client: Pynec
     server.reset()
     with pytest.raises(TimeoutError, match=r"^no whole answer within 0\.5 s, while waiting for the headers"):
         await client.request_with_retry({"path": "/hang"}, retry_delay=0, attempt_timeout=0.3, timeout=0.5)
+
+
+async def test_a_connection_without_a_descriptor_says_so(client: Pynector, server: LoopbackServer) -> None:
+    other = server.url.replace("127.0.0.1", "localhost")
+    assert await client.request({"url": f"{other}/id/1"}, headers={"Connection": "close"}) == b"1"
+    with no_descriptors_left():
+        (error,) = await client.batch_request([({"url": f"{other}/id/2"}, {})])
+    assert isinstance(error, ConnectError)
+    assert "Too many open files" in str(error)
+    assert str(error).count("Too many") == 1
+
+
+async def test_a_refused_connection_says_so(play: Play, engine: str) -> None:
+    server = play(listening=False)
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
+            with pytest.raises(ConnectError, match=r"Connect call failed|Connection refused"):
+                await client.request({"url": url})

@@ -17,12 +17,13 @@ import anyio
 import pytest
 import trustme
 
+from descriptors import no_descriptors_left
 from proxyserver import Proxy
 from pynector import ConfigurationError, ConnectError
 from pynector.transport import tls
 from resolver import Resolver, here
 from sockets import sockets_to
-from wsservers import certificate, client, listening, running, shake_hands
+from wsservers import Url, certificate, client, listening, running, shake_hands
 
 pytestmark = pytest.mark.anyio
 
@@ -237,3 +238,12 @@ async def test_a_socket_option_that_cannot_be_set_is_told(
     )
     with pytest.raises(ConfigurationError, match=r"socket_options: .*9999.* cannot be set"):
         await it.request("x")
+
+
+async def test_a_connection_without_a_descriptor_says_so(url: Url) -> None:
+    async with client(url("/echo")):
+        pass
+    it = client(url("/echo"))
+    with no_descriptors_left(), pytest.raises(ConnectError, match="Too many open files"):
+        await it.request("x")
+    await it.aclose()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterator
 from typing import Any
 
-from ...errors import ConnectError, ConnectionLost, ProtocolError, TransportError, text_of
+from ...errors import ConnectError, ConnectionLost, ProtocolError, TransportError, chain_of, text_of, with_system_error
 from .httpx_module import httpcore
 
 # h11 quotes the line it cannot read, which may be a secret header.
@@ -22,8 +21,8 @@ def translated(error: Exception, progress: Any) -> TransportError:
     said = _said(error)
     problem: TransportError
     if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError)):
-        problem = ConnectError(f"no connection: {said}", phase=phase, sent=sent)
-        problem.transient = not any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error))
+        problem = ConnectError(f"no connection: {with_system_error(said, error)}", phase=phase, sent=sent)
+        problem.transient = not any(isinstance(link, ssl.SSLCertVerificationError) for link in chain_of(error))
     elif isinstance(error, httpcore.RemoteProtocolError) and not _is_early_end(said):
         problem = ProtocolError(f"the server broke the protocol: {said}", phase=phase, sent=sent)
     elif isinstance(
@@ -47,20 +46,9 @@ def _is_early_end(said: str) -> bool:
     return "disconnected" in said or "closed connection" in said or "ConnectionTerminated" in said
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Give an exception, and those it came of."""
-    links, seen = [error], set[int]()
-    while links:
-        link = links.pop()
-        if id(link) not in seen:
-            seen.add(id(link))
-            yield link
-            links += filter(None, (link.__cause__, link.__context__))
-
-
 def _strip(error: BaseException) -> None:
     # The frames of these libraries hold requests and answers with all their header fields.
-    for link in _chain(error):
+    for link in chain_of(error):
         package = type(link).__module__.partition(".")[0]
         if package in _THEIRS or isinstance(link, OSError):
             link.__traceback__ = None
