@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -202,6 +203,33 @@ async def test_the_zone_of_an_address_is_for_the_lookup_only() -> None:
             await client(f"ws://[::1%251]:{port}/", max_reconnects=0).request("x")
         thread.join(10)
     assert f"Host: [::1]:{port}\r\n".encode() in heard[0]
+
+
+async def test_a_connection_goes_where_resolve_says(url: Url) -> None:
+    port = url("").rpartition(":")[2]
+    async with client("ws://api.example/headers", resolve={"api.example:80": f"127.0.0.1:{port}"}) as it:
+        assert json.loads(await it.request("x"))["Host"] == "api.example"
+
+
+async def test_a_proxy_of_the_environment_is_not_asked_for_what_resolve_names(
+    url: Url, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ws_proxy", "http://127.0.0.1:9")
+    port = url("").rpartition(":")[2]
+    async with client("ws://api.example/echo", resolve={"api.example:80": f"127.0.0.1:{port}"}) as it:
+        assert await it.request("x") == b"x"
+
+
+@pytest.mark.parametrize("through_proxy", [False, True])
+async def test_tls_asks_for_server_hostname_and_verifies_it(tmp_path: Path, proxy: Proxy, through_proxy: bool) -> None:
+    options: dict[str, Any] = {"proxy": proxy.url("http")} if through_proxy else {}
+    with secure(tmp_path) as (port, asked, trusted):
+        it = client(
+            f"wss://127.0.0.1:{port}/", verify=trusted, max_reconnects=0, server_hostname="server.test.", **options
+        )
+        await it.request("hello", one_way=True)
+        await it.aclose()
+    assert asked == ["server.test"]
 
 
 # Sockets

@@ -51,7 +51,7 @@ class HttpxEngine:
         self._tell = tell
         self._under_way: Counter[tuple[str, str, int]] = Counter()
         backend = httpcore.AnyIOBackend() if Runtime.current().is_asyncio else httpcore.TrioBackend()
-        self._network = Network(backend, context, options.socket_options)
+        self._network = Network(backend, context, options.socket_options, options.detours)
         self._routes = Routes(options, self._network)
         self._cookies = KeptCookies() if options.persist_cookies else None
 

@@ -131,6 +131,7 @@ class Routes:
             "network_backend": network,
         }
         self.room = Room(options)
+        self._network = network
         self._uds = options.uds
         self._tls = options.tls
         self._proxy_tls = options.tls.for_proxy()
@@ -171,11 +172,13 @@ class Routes:
         auth = None
         if parts.username is not None:
             auth = unquote(parts.username).encode(), unquote(parts.password or "").encode()
-        url = httpcore.URL(scheme=scheme, host=host, port=port or _PORTS[scheme], target="/")
+        port = port or _PORTS[scheme]
+        url = httpcore.URL(scheme=scheme, host=host, port=port, target="/")
         arguments = {"ssl_context": context, **self._arguments}
         if scheme == "http":
             return httpcore.AsyncHTTPProxy(url, auth, **arguments)
         if scheme == "https":
+            self._network.secure_proxies.add((host, port))
             return httpcore.AsyncHTTPProxy(url, auth, proxy_ssl_context=self._proxy_tls.context(), **arguments)
         if not find_spec("socksio"):
             raise ConfigurationError(f"{where} is a SOCKS proxy, which needs the package socksio")
@@ -189,9 +192,16 @@ class Routes:
             self._context, self._pools = context, self._made(context)
             for pool in retired:
                 await pool.retire()
-        if url.scheme not in self._pools or (self._named and self._named.are_bypassed(*url.origin)):
-            return self._pools[""]
-        return self._pools[url.scheme]
+        return self._pools[url.scheme if self._is_proxied(url) else ""]
+
+    def _is_proxied(self, url: URL) -> bool:
+        if url.scheme not in self._pools:
+            return False
+        if self._named is None:
+            return True
+        # Where the user says where to connect, that is not through what the environment says.
+        has_detour = url.origin[1:] in self._network.detours.addresses
+        return not has_detour and not self._named.are_bypassed(*url.origin)
 
     async def aclose(self) -> None:
         """Close every pool."""

@@ -223,10 +223,11 @@ class HTTPTransportFactory:
                 the largest max_concurrency of a batch, 100 at least, and fewer than three quarters of the descriptors
                 that the process may have), max_connections_per_origin (1 or more; None: any number), max_keepalive
                 (idle connections to an origin, 0 or more; None: any number), keepalive_expiry (seconds), proxy,
-                trust_env, uds (path of a Unix socket), socket_options (a list of (level, name, value)),
-                persist_cookies, redirect_headers (names that may go to another origin), and what a request may set
-                anew: as_response, raise_for_status, follow_redirects, max_redirects, max_response_bytes (bytes; None:
-                any number), json_dumps (gives a value as JSON, as str or bytes).
+                trust_env, uds (path of a Unix socket), resolve (a dict of "host:port" to the address to connect to),
+                server_hostname (the name that TLS asks for and verifies; None: the URL's host), socket_options (a list
+                of (level, name, value)), persist_cookies, redirect_headers (names that may go to another origin), and
+                what a request may set anew: as_response, raise_for_status, follow_redirects, max_redirects,
+                max_response_bytes (bytes; None: any number), json_dumps (gives a value as JSON, as str or bytes).
 
         Raises:
             ConfigurationError: If an option is not valid.

@@ -23,8 +23,10 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
+from ..detours import Detours
 from ..hosts import resolvable
 from ..http.headers import is_token
+from ..http.resolving import checked_resolve, checked_server_hostname
 from ..http.urls import encode_url, host_and_port
 from ..json_text import Dumps, checked_dumps
 from ..sockets import SocketOption, checked_socket_options
@@ -116,6 +118,8 @@ SETTINGS = (
     Setting("verify", checked_verify, True, parse_verify),
     Setting("cert", optional(checked_cert), None, parse_text),
     Setting("proxy", optional(checked_proxy), None),
+    Setting("resolve", optional(checked_resolve), None),
+    Setting("server_hostname", optional(checked_server_hostname), None, parse_text),
     Setting("socket_options", checked_socket_options, ()),
     Setting("trust_env", flag, True, parse_flag),
     Setting("max_reconnects", at_least(0), 5, parse_int),
@@ -160,8 +164,12 @@ class WebSocketOptions:
         self.tls = ClientTLS(values["verify"], values["cert"], trust_env=values["trust_env"])
         self.socket_options: tuple[SocketOption, ...] = values["socket_options"]
         self.proxy: Proxy | None = values["proxy"]
-        if self.proxy is None and values["trust_env"]:
-            self.proxy = proxy_of_environment(*origin_of(self.url))
+        if self.proxy is not None and values["resolve"] is not None:
+            raise ConfigurationError("proxy and resolve exclude each other")
+        self.detours = Detours(values["resolve"] or {}, values["server_hostname"])
+        origin = origin_of(self.url)
+        if self.proxy is None and values["trust_env"] and origin[1:] not in self.detours.addresses:
+            self.proxy = proxy_of_environment(*origin)
         self.max_reconnects: int = values["max_reconnects"]
         self.reconnect_delay: float = values["reconnect_delay"]
         self.on_message: Callable[..., Any] | None = values["on_message"]

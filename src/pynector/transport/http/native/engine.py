@@ -80,7 +80,7 @@ class NativeEngine(CarrierCore):
         self.loop = loop
         self.tell = tell
         self.context = context
-        self.connector = Connector(loop, options.tls, options.uds, options.socket_options)
+        self.connector = Connector(loop, options.tls, options.uds, options.socket_options, options.detours)
         # A read and its parsing follow each other at once, so one buffer serves all connections.
         self.scratch = memoryview(bytearray(SCRATCH))
         self._pools: dict[Origin, Pool] = {}
