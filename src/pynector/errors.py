@@ -94,7 +94,13 @@ class PynectorError(Exception):
 
 
 class ConfigurationError(PynectorError, ValueError):
-    """An argument, an option, a setting or an environment variable has no valid value."""
+    """An argument, an option, a setting or an environment variable has no valid value.
+
+    Attributes:
+        sent: How much of the request had left: "none", unless that came out at a redirect.
+    """
+
+    sent: Sent | None = "none"
 
 
 class JSONError(PynectorError, ValueError):

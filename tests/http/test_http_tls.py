@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import trustme
 from scripted import ScriptedServer, answer
@@ -178,6 +179,65 @@ async def test_a_truncated_body_over_tls_is_lost(
             with pytest.raises(ConnectionError) as caught:
                 await client.request(None)
     assert getattr(caught.value, "phase", None) == "body"
+
+
+# A context of the user's that offers HTTP/2
+
+
+@pytest.fixture
+def offering(files: dict[str, str]) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=files["ca"])
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context
+
+
+@pytest.mark.anyio
+async def test_a_context_that_agrees_on_http_2_is_told_before_anything_is_sent(
+    play: Play, engine: str, ca: trustme.CA, offering: ssl.SSLContext
+) -> None:
+    with named(ca, "127.0.0.1") as (context, _):
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        server = play([answer(b"ok")], tls=context)
+        async with Pynector(base_url=server.url, http_engine=engine, verify=offering) as client:
+            if engine == "httpx":
+                # httpcore sets what a context offers.
+                assert await client.request(None) == b"ok"
+                return
+            for call in (client.request, client.request_with_retry):
+                with pytest.raises(ConfigurationError, match=r"verify: .*h2.*set_alpn_protocols.*http2=True") as told:
+                    await call({"method": "POST"}, path="/")
+                assert told.value.sent == "none"
+            with pytest.raises(ConfigurationError, match=r"verify: .*h2"):
+                async with client.stream(None):
+                    raise AssertionError("it gave something")
+    for connection in server.connections:
+        assert await anyio.to_thread.run_sync(connection.ended.wait, 10)
+        assert connection.received == b""
+
+
+@pytest.mark.anyio
+async def test_a_context_that_offers_http_2_in_vain_is_used(
+    play: Play, engine: str, ca: trustme.CA, offering: ssl.SSLContext
+) -> None:
+    with named(ca, "127.0.0.1") as (context, _):
+        server = play([answer(b"ok")], tls=context)
+        async with Pynector(base_url=server.url, http_engine=engine, verify=offering) as client:
+            assert await client.request(None) == b"ok"
+
+
+@pytest.mark.anyio
+async def test_a_redirect_to_http_2_says_that_something_was_sent(
+    play: Play, engine: str, ca: trustme.CA, offering: ssl.SSLContext
+) -> None:
+    with named(ca, "127.0.0.1") as (context, _):
+        context.set_alpn_protocols(["h2"])
+        target = play([answer(b"ok")], tls=context)
+        server = play([answer(b"", "307 Temporary Redirect", f"Location: {target.url}/")])
+        async with Pynector(base_url=server.url, http_engine=engine, verify=offering) as client:
+            if engine == "native":
+                with pytest.raises(ConfigurationError, match=r"verify: .*h2") as told:
+                    await client.request(b"body", path="/")
+                assert told.value.sent == "full"
 
 
 # Contexts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -166,6 +167,40 @@ async def test_a_peer_that_says_nothing_in_the_handshake_is_late_in_connecting()
             await it.request("x")
         await it.aclose()
     assert (failed.value.phase, failed.value.sent) == ("connect", "none")
+
+
+@pytest.mark.parametrize("through", ["nothing", "http", "https"])
+async def test_a_context_that_agrees_on_http_2_is_told(tmp_path: Path, through: str) -> None:
+    ca = trustme.CA()
+    context, offering = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    ca.configure_trust(offering)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    offering.set_alpn_protocols(["h2", "http/1.1"])
+    heard: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as wrapped:
+            heard.append(wrapped.recv(4096))
+
+    with listening(serve) as port, Proxy(tls=context if through == "https" else None) as proxy:
+        options: dict[str, Any] = {} if through == "nothing" else {"proxy": proxy.url(through)}
+        it = client(f"wss://127.0.0.1:{port}/", verify=offering, max_reconnects=0, **options)
+        with pytest.raises(ConfigurationError, match=r"verify: .*h2.*set_alpn_protocols") as told:
+            await it.request("x")
+        assert told.value.sent == "none"
+        await it.aclose()
+    assert b"".join(heard) == b""
+
+
+async def test_keys_go_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, key, trusted = certificate(tmp_path)
+    log = tmp_path / "keys.log"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(log))
+    with running(files=(chain, key)) as port:
+        async with client(f"wss://127.0.0.1:{port}/echo", verify=trusted) as it:
+            assert await it.request("x") == b"x"
+    assert await anyio.Path(log).read_text()
 
 
 # Names

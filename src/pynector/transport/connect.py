@@ -13,7 +13,7 @@ from ..errors import Phase, PynectorError
 from .detours import NO_DETOURS, Detours
 from .names import Address, Names, no_connection
 from .sockets import SocketOption, set_options
-from .tls import ClientTLS, tls_problem
+from .tls import ClientTLS, check_transport, tls_problem
 
 Origin = tuple[str, str, int]
 
@@ -78,7 +78,8 @@ class Connector:
 
         Raises:
             ConnectError: If that cannot be, whyever, with the phase "connect" or "tls" and `sent` "none".
-            ConfigurationError: If a file of the TLS options or a socket option of the user's is not valid.
+            ConfigurationError: If a file of the TLS options or a socket option of the user's is not valid, or a context
+                of the user's has agreed on HTTP/2.
         """
         progress = progress or Progress()
         connected = False
@@ -115,7 +116,8 @@ class Connector:
         inode = os.fstat(sock.fileno()).st_ino if KNOWS_SOCKETS else 0
         try:
             made = self._loop.create_task(self._loop.create_connection(make_protocol, sock=sock, **arguments))
-            _, protocol = await asyncio.shield(made)
+            transport, protocol = await asyncio.shield(made)
+            check_transport(transport)
         except BaseException:
             # The socket is the loop's now: to close it, or to cancel what makes the connection, would leave the loop
             # with a descriptor or a timer of what is no more. The end of the connection ends both.

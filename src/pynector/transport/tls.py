@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import logging
 import os
@@ -264,6 +265,26 @@ def _default_authorities() -> Iterable[str]:
     yield from (folders or places.openssl_capath).split(os.pathsep)
     if not (named or folders):
         yield _certifi()
+
+
+def check_protocol(agreed: str | None) -> None:
+    """Look at what a handshake has agreed to speak.
+
+    Raises:
+        ConfigurationError: If that is HTTP/2: a context of the user's, which cannot be asked before, offers it.
+    """
+    if agreed == "h2":
+        raise ConfigurationError(
+            "verify: the context offers HTTP/2 (h2), and the server agreed, but HTTP/1.1 is spoken on this connection: "
+            "call set_alpn_protocols(['http/1.1']) of the context, or, for HTTP, give http2=True"
+        )
+
+
+def check_transport(transport: asyncio.BaseTransport) -> None:
+    """Do as `check_protocol` for a transport of asyncio's, with TLS or without."""
+    secured = transport.get_extra_info("ssl_object")
+    if secured is not None:
+        check_protocol(secured.selected_alpn_protocol())
 
 
 def tls_problem(error: Exception) -> ConnectError:

@@ -342,6 +342,8 @@ class NativeEngine(CarrierCore):
             problem.__traceback__ = None
         if isinstance(problem, (TransportError, TimeoutError)):
             problem.after(exchange.sent)
+        elif isinstance(problem, ConfigurationError):
+            problem.sent = exchange.sent
         if problem.request is None and exchange.payload:
             problem.request = self.request_of(exchange).label
         completion.fail(exchange.token, problem)
