@@ -73,6 +73,11 @@ _BROKEN = (OSError, EOFError, anyio.BrokenResourceError, anyio.ClosedResourceErr
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
+def passes(status: int) -> bool:
+    """Say whether what a proxy or a handshake was answered with may pass: 429, or 500 and above."""
+    return status == 429 or status >= 500
+
+
 class PynectorError(Exception):
     """Base class of all Pynector errors.
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import PynectorError, Sent, TimeoutError, TransportError
+
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,12 @@ async def repeated(
 
 
 def retry_after_seconds(text: str, now: float) -> float:
-    """Give the seconds a Retry-After value asks for, from `now` (seconds since the epoch); 0.0 if it is malformed."""
+    """Return the seconds a Retry-After value asks for, from `now` (seconds since the epoch); 0.0 if it is malformed.
+
+    RFC 9110 section 10.2.3 has whole seconds; there are servers that send fractions.
+    """
     text = text.strip()
-    if text.isascii() and text.isdigit():
+    if _SECONDS.fullmatch(text):
         return float(text)
     # Only for the rare peer that gives a date.
     from datetime import timezone

@@ -118,6 +118,20 @@ async def test_what_a_proxy_does_not_pass_on_has_not_been_sent(play: Play, name:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("status", "times"),
+    [("407 Proxy Authentication Required", 1), ("403 Forbidden", 1), ("502 Bad Gateway", 3), ("429 Slow Down", 3)],
+)
+async def test_a_tunnel_is_asked_for_again_where_the_answer_may_change(play: Play, status: str, times: int) -> None:
+    through = play([f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()])
+    async with Pynector(base_url="https://service.example", proxy=as_proxy(through), verify=False) as client:
+        with pytest.raises(ConnectError, match=status) as refused:
+            await client.request_with_retry(None, retry_delay=0)
+    assert (refused.value.transient, refused.value.attempts) == (times > 1, times)
+    assert len(through.requests) == times
+
+
+@pytest.mark.anyio
 async def test_what_a_proxy_has_passed_on_may_have_arrived(play: Play, proxy: Proxy, certified: Any) -> None:
     server = play(["close"], tls=certified[0])
     async with Pynector(base_url=server.url, proxy=proxy.url("http"), verify=certified[1]) as client:

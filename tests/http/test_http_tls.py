@@ -13,9 +13,10 @@ import pytest
 import trustme
 from scripted import ScriptedServer, answer
 
-from pynector import ConfigurationError, ConnectError, Pynector, TimeoutError
+from pynector import ConfigurationError, ConnectError, Pynector, TimeoutError, TransportError
 from pynector.testing import LoopbackServer
 from pynector.transport.tls import ClientTLS
+from wsservers import demanding
 
 Play = Callable[..., ScriptedServer]
 
@@ -149,6 +150,28 @@ async def test_without_the_client_certificate_that_is_required_there_is_no_answe
         with pytest.raises(ConnectionError):
             await client.request({"path": "/id/1"})
     assert strict_server.stats().requests == 0
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("shown", ["none", "a stranger's"])
+async def test_a_certificate_that_the_server_refuses_is_not_shown_again(
+    engine: str, ca: trustme.CA, files: dict[str, str], tmp_path: Path, version: ssl.TLSVersion, shown: str
+) -> None:
+    stranger = tmp_path / "stranger.pem"
+    trustme.CA().issue_cert("me@example.com").private_key_and_cert_chain_pem.write_to_path(str(stranger))
+    with named(ca, "127.0.0.1") as (context, _):
+        context.maximum_version = version
+        context.verify_mode = ssl.CERT_REQUIRED
+        ca.configure_trust(context)
+        options: dict[str, Any] = {"http_engine": engine, "verify": files["ca"]}
+        if shown != "none":
+            options["cert"] = str(stranger)
+        with demanding(context) as (port, came):
+            async with Pynector(base_url=f"https://127.0.0.1:{port}", **options) as client:
+                with pytest.raises(TransportError, match=r"(?i)alert") as refused:
+                    await client.request_with_retry(None, retry_delay=0)
+    assert (refused.value.transient, refused.value.attempts, came) == (False, 1, ["one"])
 
 
 @pytest.mark.anyio

@@ -25,7 +25,7 @@ from pynector import ConfigurationError, ConnectError
 from pynector.transport import tls
 from resolver import Resolver, here
 from sockets import sockets_to
-from wsservers import Url, certificate, client, listening, running, shake_hands
+from wsservers import Url, certificate, client, demanding, listening, running, shake_hands
 
 pytestmark = pytest.mark.anyio
 
@@ -191,6 +191,37 @@ async def test_a_context_that_agrees_on_http_2_is_told(tmp_path: Path, through: 
         assert told.value.sent == "none"
         await it.aclose()
     assert b"".join(heard) == b""
+
+
+@pytest.mark.parametrize("through", ["nothing", "http"])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_certificate_that_the_server_misses_is_asked_for_once(
+    proxy: Proxy, through: str, version: ssl.TLSVersion
+) -> None:
+    ca = trustme.CA()
+    context, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    for each in (context, trusting):
+        ca.configure_trust(each)
+    context.maximum_version = version
+    context.verify_mode = ssl.CERT_REQUIRED
+    with demanding(context) as (port, came):
+        options: dict[str, Any] = {} if through == "nothing" else {"proxy": proxy.url(through)}
+        it = client(f"wss://127.0.0.1:{port}/", verify=trusting, **options)
+        with pytest.raises(ConnectError, match=r"(?i)alert") as refused:
+            await it.request_with_retry("x", retry_delay=0)
+        await it.aclose()
+    assert (refused.value.transient, refused.value.attempts, came) == (False, 1, ["one"])
+
+
+@pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "403 Forbidden"])
+async def test_a_tunnel_that_is_refused_is_asked_for_once(status: str) -> None:
+    with Proxy(answer=f"HTTP/1.1 {status}\r\n\r\n".encode()) as proxy:
+        it = client("ws://server.test/", proxy=proxy.url("http"))
+        with pytest.raises(ConnectError, match=status[:3]) as refused:
+            await it.request_with_retry("x", retry_delay=0)
+        await it.aclose()
+        assert (refused.value.attempts, len(proxy.asked)) == (1, 1)
 
 
 async def test_keys_go_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

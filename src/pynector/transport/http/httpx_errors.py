@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
-import ssl
 from typing import Any
 
-from ...errors import ConnectError, ConnectionLost, ProtocolError, TransportError, chain_of, text_of, with_system_error
+from ...errors import (
+    ConnectError,
+    ConnectionLost,
+    ProtocolError,
+    TransportError,
+    chain_of,
+    passes,
+    text_of,
+    with_system_error,
+)
+from ..tls import is_refusal
 from .httpx_module import httpcore
 
 # h11 quotes the line it cannot read, which may be a secret header.
 _QUOTED = re.compile(r":? *(?:bytearray\()?b?(?:'.*'|\".*\").*", re.DOTALL)
+
+# How httpcore begins what it says of a proxy's answer.
+_STATUS = re.compile(r"\d{3}\b")
 
 _THEIRS = frozenset({"anyio", "h11", "h2", "hpack", "httpcore", "httpcore2", "socksio", "trio"})
 
@@ -22,19 +34,26 @@ def translated(error: Exception, progress: Any) -> TransportError:
     problem: TransportError
     if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError)):
         problem = ConnectError(f"no connection: {with_system_error(said, error)}", phase=phase, sent=sent)
-        problem.transient = not any(isinstance(link, ssl.SSLCertVerificationError) for link in chain_of(error))
+        problem.transient = not (is_refusal(error) or _is_final_of_proxy(error))
     elif isinstance(error, httpcore.RemoteProtocolError) and not _is_early_end(said):
         problem = ProtocolError(f"the server broke the protocol: {said}", phase=phase, sent=sent)
     elif isinstance(
         error, (httpcore.NetworkError, httpcore.RemoteProtocolError, httpcore.TimeoutException, OSError, EOFError)
     ):
-        problem = ConnectionLost(f"the connection broke: {said}", phase=phase, sent=sent)
+        problem = ConnectionLost(f"the connection broke: {with_system_error(said, error)}", phase=phase, sent=sent)
+        problem.transient = not is_refusal(error)
     else:
         problem = TransportError(f"httpx failed: {type(error).__name__}: {said}", phase=phase, sent=sent)
         problem.transient = False
     _strip(error)
     problem.__cause__ = error
     return problem
+
+
+def _is_final_of_proxy(error: Exception) -> bool:
+    """Say whether a proxy has answered the request for a tunnel with a status that it will answer again."""
+    found = _STATUS.match(str(error)) if isinstance(error, httpcore.ProxyError) else None
+    return found is not None and not passes(int(found[0]))
 
 
 def _said(error: BaseException) -> str:

@@ -21,7 +21,7 @@ from ..detours import NO_DETOURS, Detours, Endpoint
 from ..hosts import server_name
 from ..names import no_connection
 from ..sockets import SocketOption, set_options_of
-from ..tls import tls_problem
+from ..tls import tls_error_in, tls_problem
 from .httpx_early import MOST_AHEAD, EarlyAnswer
 from .httpx_module import httpcore
 
@@ -179,6 +179,7 @@ class Stream(httpcore.AsyncNetworkStream):
         self._ended: Exception | bool = False
         self._until = math.inf
         self._broken_off = False
+        self._alert: Exception | None = None
         network.open.add(self)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -194,9 +195,10 @@ class Stream(httpcore.AsyncNetworkStream):
                 await self._inner.write(buffer, timeout)
             else:
                 await self._writing.unless_answered(lambda: self._inner.write(buffer, timeout))
-        except BaseException:
+        except BaseException as error:
             # httpcore may take the request for sent: it has counted what was to be written.
             self._broken_off = True
+            self._alert = tls_error_in(error)
             raise
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -210,7 +212,13 @@ class Stream(httpcore.AsyncNetworkStream):
             return piece
         if isinstance(self._ended, Exception):
             raise self._ended
-        return b"" if self._ended else await self._inner.read(max_bytes, timeout)
+        try:
+            return b"" if self._ended else await self._inner.read(max_bytes, timeout)
+        except Exception as error:
+            if self._alert is None:
+                raise
+            # That was the server's reason; httpcore looks for an answer all the same.
+            raise error from self._alert
 
     def keep_for(self, seconds: float) -> None:
         """Take note of how long the server keeps it open from now on, when nothing is under way."""
