@@ -227,3 +227,8 @@ async def test_a_refused_connection_says_so(play: Play, engine: str) -> None:
         for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
             with pytest.raises(ConnectError, match=r"Connect call failed|Connection refused"):
                 await client.request({"url": url})
+
+
+def test_a_url_in_the_place_of_a_transport_is_told_where_it_goes() -> None:
+    with pytest.raises(ConfigurationError, match="a URL goes into base_url="):
+        Pynector("http://api.example")

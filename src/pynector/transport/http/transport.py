@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ from ...unraisable import warn
 from ..protocol import OriginCounts, Snapshot
 from .engine import Engine
 from .options import LEAST, OPTION_NAMES, HTTPOptions
+from .proxied import Proxied
 from .request import check_option_names, label, prepare
 from .response import Response
 from .streaming import StreamedResponse
@@ -249,11 +249,10 @@ def obstacle_to_native(options: HTTPOptions) -> str | None:
         return "persist_cookies=True needs httpx"
     if options.proxy is not None:
         return "proxy= needs httpx"
-    if options.trust_env and options.uds is None and not urllib.request.getproxies().keys().isdisjoint(PROXIES):
+    proxied = Proxied(options)
+    # What else goes through a proxy is left to the other engine, request by request.
+    if proxied.proxies and (options.base is None or options.base.origin in proxied):
         return "the environment names a proxy, which needs httpx (trust_env=False goes without)"
     if hasattr(options.auth, "async_auth_flow"):
         return "a custom auth flow needs httpx"
     return None
-
-
-PROXIES = ("http", "https", "all")
