@@ -306,7 +306,8 @@ def is_refusal(error: BaseException | None) -> bool:
     found = None if error is None else tls_error_in(error)
     if found is None or isinstance(found, ssl.SSLCertVerificationError):
         return found is not None
-    reason = str(found.reason)
+    # One that is not of OpenSSL's has none.
+    reason = str(getattr(found, "reason", None))
     return "ALERT" in reason and _FINAL.search(reason) is not None
 
 
