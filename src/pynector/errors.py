@@ -170,7 +170,7 @@ class TimeoutError(_Progress, builtins.TimeoutError):
     def _said(self) -> str:
         if said := super()._said():
             return said
-        time = "in time" if self.seconds is None else f"within {self.seconds:.4g} s"
+        time = "in time" if self.seconds is None else f"within {self.seconds:.3g} s"
         return f"no whole answer {time}" + (f", while {_WHILE[self.phase]}" if self.phase else "")
 
 

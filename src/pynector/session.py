@@ -277,17 +277,19 @@ class Session:
             self._counters.requests += 1
             return answer
         except Exception as error:
-            problem = self._problem(error, data, options)
-            if isinstance(problem, TimeoutError):
-                problem.seconds = allowed or timeout
+            problem = self._problem(error, data, options, allowed or timeout)
             self._counters.failed(problem)
             raise problem from _cause(error)
         finally:
             self._singles -= 1
 
-    def _problem(self, error: Exception, data: Any, options: Mapping[str, Any]) -> PynectorError:
+    def _problem(
+        self, error: Exception, data: Any, options: Mapping[str, Any], allowed: float | None = None
+    ) -> PynectorError:
         """Return the PynectorError for what a request failed with, named where the transport has not named it."""
         problem = as_pynector_error(error)
+        if isinstance(problem, TimeoutError):
+            problem.seconds = allowed
         if problem.request is None:
             problem.request = self.describe(data, options)
         return problem
@@ -350,6 +352,7 @@ class Session:
         if open_stream is None:
             raise ConfigurationError(f"{type(self.transport).__name__} has no stream(): use request()")
         async with AsyncExitStack() as stack:
+            allowed = timeout
             if self._gate is not None:
                 timeout = await self._turn(self._gate, timeout)
                 stack.callback(self._gate.release)
@@ -358,7 +361,7 @@ class Session:
             try:
                 response = await stack.enter_async_context(open_stream(data, options, timeout))
             except Exception as error:
-                problem = self._problem(error, data, options)
+                problem = self._problem(error, data, options, allowed)
                 self._counters.failed(problem)
                 raise problem from _cause(error)
             try:
