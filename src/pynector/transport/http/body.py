@@ -14,6 +14,7 @@ from .urls import param_pairs
 Body = tuple["Content | None", "str | None"]
 """The bytes, or what gives them, None for no body; and the Content-Type, None for none."""
 
+
 def encode_body(fields: dict[str, Any], dumps: Dumps | None = None) -> Body:
     """Encode the body that a request's fields describe: at most one of `json`, `content`, or `data` with `files`.
 
