@@ -12,6 +12,7 @@ from pynector import ConfigurationError
 from pynector.config import (
     CLIENT_SETTINGS,
     MOST,
+    Check,
     Setting,
     at_least,
     flag,
@@ -174,3 +175,23 @@ def test_an_unknown_name_gets_the_nearest_known_one() -> None:
     assert nearest("time_out", ["timeout", "params"]) == "did you mean 'timeout'?"
     assert nearest("zzz", ["b", "a"]) == "known are a, b"
     assert nearest("zzz", []) == "known are none"
+
+
+def test_a_name_that_is_not_near_is_not_taken_for_one() -> None:
+    assert nearest("max_retry", ["max_redirects"]) == "known are max_redirects"
+
+
+def test_the_name_of_another_client_leads_to_ours() -> None:
+    assert nearest("ssl", ["cert", "url", "verify"]) == "use verify, cert"
+    assert nearest("ssl", ["url"]) == "known are url"
+
+
+@pytest.mark.parametrize("name", ["max_retries", "retry_delay", "attempt_timeout"])
+def test_what_is_about_retries_leads_to_them(name: str) -> None:
+    assert nearest(name, ["max_redirects", "max_retry_delay"]) == "retries are request_with_retry's"
+
+
+@pytest.mark.parametrize("check", [positive_seconds, optional(positive_seconds)])
+def test_a_pair_of_timeouts_is_told_that_there_is_one(check: Check) -> None:
+    with pytest.raises(ConfigurationError, match=r"timeout must be one positive number of seconds .* not \(3, 10\)"):
+        check((3, 10), "timeout")

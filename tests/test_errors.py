@@ -24,6 +24,7 @@ PUBLIC = [
 
 BUILTINS = {
     "ConfigurationError": ValueError,
+    "JSONError": ValueError,
     "TimeoutError": builtins.TimeoutError,
     "ConnectError": ConnectionError,
     "ConnectionLost": ConnectionError,
@@ -57,6 +58,7 @@ def test_there_are_all_the_errors_of_the_documentation() -> None:
         "ConnectionLost",
         "DecodingError",
         "HTTPStatusError",
+        "JSONError",
         "ProtocolError",
         "PynectorError",
         "RemoteError",
@@ -99,7 +101,7 @@ def test_says_only_what_it_was_told(kind: type[PynectorError]) -> None:
     error = kind("it failed")
     assert str(error) == "it failed"
     assert error.request is None
-    assert str(kind()) == ""
+    assert str(kind()) == ("no whole answer in time" if kind is TimeoutError else "")
 
 
 def test_tells_how_far_the_exchange_came() -> None:

@@ -86,6 +86,9 @@ class Wire:
         self.written += data
         self.writes += 1
 
+    def get_extra_info(self, name: str) -> Any:
+        return None
+
     def is_closing(self) -> bool:
         return self.aborted
 

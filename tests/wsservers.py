@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -128,3 +129,24 @@ def certificate(folder: Path) -> tuple[str, str, str]:
     issued.private_key_pem.write_to_path(key)
     authority.cert_pem.write_to_path(trusted)
     return chain, key, trusted
+
+
+@contextmanager
+def demanding(context: ssl.SSLContext) -> Iterator[tuple[int, list[str]]]:
+    """Shake hands over TLS with whoever shows what `context` wants; give the port, and a list with an item for each."""
+    came: list[str] = []
+
+    def serve(connection: socket.socket) -> None:
+        came.append("one")
+        wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        with wrapped:
+            try:
+                wrapped.do_handshake()
+            except ssl.SSLError:
+                # To close with something unread would be a reset, which overtakes the alert.
+                socket.socket.shutdown(wrapped, socket.SHUT_WR)
+                while socket.socket.recv(wrapped, 4096):
+                    pass
+
+    with listening(serve) as port:
+        yield port, came

@@ -12,13 +12,14 @@ import anyio
 import anyio.lowlevel
 
 from ._speedups.collector import Collector
-from ._speedups.pump import BURST, Pump, first_malformed
+from ._speedups.pump import BURST, Pump, first_malformed, timeouts_of
 from ._speedups.scheduler import NEVER, Deadlines, Scheduler
 from .config import positive_seconds
 from .endings import CutOff, escaped, late
 from .errors import (
     ConfigurationError,
     PynectorError,
+    TimeoutError,
     as_pynector_error,
 )
 from .runtime import cancellation_is_asked_for
@@ -90,6 +91,8 @@ class Batch:
     def translate(self, error: BaseException, index: int) -> PynectorError:
         """Return the PynectorError that stands in an entry's place when it failed with `error`, and count it."""
         problem = as_pynector_error(error)
+        if isinstance(problem, TimeoutError):
+            problem.seconds = self.requests[index][1].get("timeout") or self.timeout
         if problem.request is None:
             problem.request = self.name(index)
         if self.failed is not None:
@@ -101,7 +104,8 @@ def checked_requests(requests: Iterable[Request]) -> Sequence[Request]:
     """Give the requests as a sequence of (data, options).
 
     Raises:
-        ConfigurationError: If `requests` is not an iterable of such tuples; the message names the first wrong index.
+        ConfigurationError: If `requests` is not an iterable of such tuples, or a timeout among their options is not
+            valid; the message names the first wrong index.
     """
     if isinstance(requests, (str, bytes, bytearray, Mapping)) or not isinstance(requests, Iterable):
         raise ConfigurationError(f"requests must be a list of (data, options) tuples, not {type(requests).__name__}")
@@ -112,6 +116,9 @@ def checked_requests(requests: Iterable[Request]) -> Sequence[Request]:
         raise ConfigurationError(
             f"requests[{wrong}] must be a tuple (data, options) with a dict of options, not {_shape(entries[wrong])}"
         )
+    for index, timeout in timeouts_of(entries):
+        if timeout is not None:
+            positive_seconds(timeout, f"requests[{index}]: timeout")
     return entries
 
 

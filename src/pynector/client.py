@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .batch import Batch, checked_requests
 from .config import CLIENT_SETTINGS, Setting, at_least, positive_seconds, resolve, seconds
 from .errors import ConfigurationError, PynectorError, for_another
 from .lifecycle import Lifecycle
+from .opening import Opening
 from .retry import RetryPolicy, repeated
 from .session import Session
 from .stats import Stats
 from .telemetry import ObservedRequest, Telemetry, parse_propagation, propagation, valid_propagation
+from .transport.capabilities import check_options
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -120,8 +122,7 @@ class Pynector:
             self._tell_failure(error)
             raise
 
-    @asynccontextmanager
-    async def stream(self, data: Any, timeout: float | None = None, **options: Any) -> AsyncIterator[Any]:
+    def stream(self, data: Any, timeout: float | None = None, **options: Any) -> AbstractAsyncContextManager[Any]:
         """Send one request and give its answer while it comes, with a body that is read at the caller's pace.
 
         It is an asynchronous context manager. Leaving it ends the exchange, whether or not the body was read.
@@ -141,6 +142,10 @@ class Pynector:
                 status of 400 or above, unless `raise_for_status=False`.
             ConfigurationError: If the request is not valid, or the transport cannot do this.
         """
+        return Opening(self._stream(data, timeout, options), "client.stream")
+
+    @asynccontextmanager
+    async def _stream(self, data: Any, timeout: float | None, options: dict[str, Any]) -> AsyncIterator[Any]:
         limit = self._limit(timeout)
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
@@ -155,8 +160,7 @@ class Pynector:
             async with observed.inside_of(self._opened(data, options, limit, observed)) as response:
                 yield response
 
-    @asynccontextmanager
-    async def subscribe(self, **options: Any) -> AsyncIterator[Any]:
+    def subscribe(self, **options: Any) -> AbstractAsyncContextManager[Any]:
         """Receive the messages that answer nobody, for as long as the context lasts.
 
         It is an asynchronous context manager.
@@ -171,6 +175,10 @@ class Pynector:
             ConfigurationError: If an option is not valid, or the transport cannot do this.
             TransportError: If no connection can be made.
         """
+        return Opening(self._subscription(options), "client.subscribe")
+
+    @asynccontextmanager
+    async def _subscription(self, options: dict[str, Any]) -> AsyncIterator[Any]:
         session = self._lifecycle.current()
         if not session.connected:
             await session.connect_within(self._timeout)
@@ -207,7 +215,8 @@ class Pynector:
             One item a request: its answer, or the PynectorError it failed with.
 
         Raises:
-            ConfigurationError: If an argument is not valid; for an entry the message names its index. Nothing was sent.
+            ConfigurationError: If an argument is not valid, or an option for all requests; for an entry and its timeout
+                the message names the index. Nothing was sent.
             TimeoutError: If the batch's timeout passed and `raise_on_error` is True.
             PynectorError: The first failure, if `raise_on_error` is True.
         """
@@ -217,6 +226,7 @@ class Pynector:
             max_concurrency = at_least(1)(max_concurrency, "max_concurrency")
         if not isinstance(raise_on_error, bool):
             raise ConfigurationError(f"raise_on_error must be True or False, not {raise_on_error!r}")
+        check_options(self._lifecycle.transport, options)
         if not entries:
             return []
         session = self._lifecycle.current()
@@ -330,6 +340,12 @@ class Pynector:
     ) -> None:
         await self.aclose()
 
+    def __enter__(self) -> NoReturn:
+        raise PynectorError("a Pynector is entered by `async with`, not by `with`")
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Exist only for `__enter__` to be called."""
+
     # Inside
 
     def _tell_failure(self, error: PynectorError) -> None:
@@ -355,10 +371,10 @@ class Pynector:
     async def _request_in(
         self, session: Session, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None
     ) -> Any:
-        limit = await session.ready(limit)
+        left = await session.ready(limit)
         if observed is not None and session.observable:
             options = observed.options(options)
-        return await session.request(data, options, limit)
+        return await session.request(data, options, left, limit)
 
     @asynccontextmanager
     async def _opened(

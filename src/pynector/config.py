@@ -73,13 +73,39 @@ def resolve(
     }
 
 
+# How alike two names must be for one to be taken for the other (0 to 1): max_retries and max_redirects have 0.67.
+CLOSE = 0.7
+
+# Names that are arguments elsewhere, and where.
+_ELSEWHERE = {
+    **dict.fromkeys(("max_retries", "retry_delay", "attempt_timeout"), "retries are request_with_retry's"),
+    **dict.fromkeys(("max_concurrency", "raise_on_error"), "it is an argument of batch_request"),
+}
+
+# What other clients call otherwise.
+_HERE = {
+    "allow_redirects": ("follow_redirects",),
+    "connector": ("max_connections", "max_connections_per_origin", "keepalive_expiry", "verify", "cert", "uds"),
+    "cookie_jar": ("persist_cookies",),
+    "limits": ("max_connections", "max_connections_per_origin", "max_keepalive", "keepalive_expiry"),
+    "mounts": ("proxy",),
+    "proxies": ("proxy",),
+    **dict.fromkeys(("ssl", "ssl_context", "verify_ssl"), ("verify", "cert")),
+}
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Give the end of a message about an unknown name: the nearest known one, or all of them."""
+    """Return the end of a message about an unknown name: where it belongs, the nearest known one, or all of them."""
     # Only for a mistake.
     import difflib
 
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, 1)
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name]
+    here = [own for own in _HERE.get(name, ()) if own in known]
+    if here:
+        return f"use {', '.join(here)}"
+    close = difflib.get_close_matches(name, known, 1, CLOSE)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known) or 'none'}"
 
 
@@ -96,7 +122,9 @@ def is_near(name: str, known: Iterable[str]) -> bool:
 def positive_seconds(value: Any, where: str) -> float:
     """Accept a positive number of seconds; infinity is one, NaN is not."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0 or _too_long(value):
-        raise ConfigurationError(f"{where} must be a positive number of seconds or math.inf, not {value!r}")
+        # Such as (3, 10) for connecting and reading.
+        one = "one" if isinstance(value, tuple) else "a"
+        raise ConfigurationError(f"{where} must be {one} positive number of seconds or math.inf, not {value!r}")
     return float(value)
 
 

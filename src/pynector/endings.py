@@ -30,7 +30,7 @@ def late(timeout: float, cancelled: BaseException | None = None) -> TimeoutError
     `cancelled` is the exception its exchange was ended with; a transport notes there how far it had come.
     """
     phase, sent = (None, None) if cancelled is None else CutOff(cancelled).progress()
-    return TimeoutError(f"no whole answer within {timeout:g} s", phase=phase, sent=sent)
+    return TimeoutError(phase=phase, sent=sent, seconds=timeout)
 
 
 def escaped(handle: Handle | None = None) -> TransportError:

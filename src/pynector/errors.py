@@ -2,6 +2,7 @@
 
 PynectorError
 ├── ConfigurationError (ValueError)      a wrong argument, option, setting or variable
+├── JSONError (ValueError)               a body or a message is not JSON
 ├── TimeoutError (builtins.TimeoutError) a deadline passed
 └── TransportError                       the exchange with the peer failed
     ├── ConnectError (ConnectionError)   no connection could be made
@@ -20,23 +21,49 @@ from __future__ import annotations
 import asyncio
 import builtins
 import copy
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Protocol
 
     class StatusResponse(Protocol):
-        """What an HTTPStatusError needs of a response."""
+        """What the response of an error has; over HTTP it is a `pynector.Response`."""
 
         @property
         def status_code(self) -> int:
             """The status."""
 
+        @property
+        def headers(self) -> Mapping[str, str]:
+            """The header fields, by name without regard to case."""
+
+        @property
+        def content(self) -> bytes:
+            """The body."""
+
+        @property
+        def text(self) -> str:
+            """The body as text."""
+
+        def json(self) -> Any:
+            """Parse the body as JSON."""
+
 
 Phase = Literal["queue", "connect", "tls", "write", "headers", "body"]
 Sent = Literal["none", "partial", "full"]
+
+_WHILE: dict[Phase, str] = {
+    "queue": "waiting for a free connection",
+    "connect": "connecting",
+    "tls": "in the TLS handshake",
+    "write": "sending the request",
+    "headers": "waiting for the headers",
+    "body": "reading the body",
+}
 
 # How much of a request may have left, least first; None: the transport cannot tell, which is more than "none".
 _BY_AMOUNT: tuple[Sent | None, ...] = ("none", None, "partial", "full")
@@ -44,6 +71,11 @@ _BY_AMOUNT: tuple[Sent | None, ...] = ("none", None, "partial", "full")
 _BROKEN = (OSError, EOFError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
 
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+def passes(status: int) -> bool:
+    """Say whether what a proxy or a handshake was answered with may pass: 429, or 500 and above."""
+    return status == 429 or status >= 500
 
 
 class PynectorError(Exception):
@@ -59,12 +91,25 @@ class PynectorError(Exception):
         self.request = request
 
     def __str__(self) -> str:
-        message = super().__str__()
+        message = self._said()
         return f"{message} [{self.request}]" if self.request else message
+
+    def _said(self) -> str:
+        return super().__str__()
 
 
 class ConfigurationError(PynectorError, ValueError):
-    """An argument, an option, a setting or an environment variable has no valid value."""
+    """An argument, an option, a setting or an environment variable has no valid value.
+
+    Attributes:
+        sent: How much of the request had left: "none", unless that came out at a redirect.
+    """
+
+    sent: Sent | None = "none"
+
+
+class JSONError(PynectorError, ValueError):
+    """A body or a message is not JSON."""
 
 
 class _Progress(PynectorError):
@@ -101,7 +146,32 @@ class _Progress(PynectorError):
 
 
 class TimeoutError(_Progress, builtins.TimeoutError):
-    """A deadline passed: the request's own, or that of its batch."""
+    """A deadline passed: the request's own, or that of its batch.
+
+    Args:
+        message: What happened; "": that there was no whole answer in time.
+
+    Attributes:
+        seconds: How long the exchange might take; None if that is not known.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        request: str | None = None,
+        phase: Phase | None = None,
+        sent: Sent | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, request=request, phase=phase, sent=sent)
+        self.seconds = seconds
+
+    def _said(self) -> str:
+        if said := super()._said():
+            return said
+        time = "in time" if self.seconds is None else f"within {self.seconds:.3g} s"
+        return f"no whole answer {time}" + (f", while {_WHILE[self.phase]}" if self.phase else "")
 
 
 class TransportError(_Progress):
@@ -206,11 +276,11 @@ class HTTPStatusError(TransportError):
     """The answer came, with a status of 400 or above.
 
     Attributes:
-        response: The whole answer.
+        response: The whole answer; None only if the error was made without one.
         status_code: Its status.
     """
 
-    response: StatusResponse | None
+    response: StatusResponse
     status_code: int
 
     def __init__(
@@ -221,7 +291,8 @@ class HTTPStatusError(TransportError):
         request: str | None = None,
     ) -> None:
         super().__init__(message, request=request, phase="body", sent="full")
-        self.response = response
+        # Whoever catches one has a response, and need not ask.
+        self.response = response  # type: ignore[assignment]
         self.status_code = response.status_code if response is not None else 0
 
     @property
@@ -250,6 +321,24 @@ def text_of(error: BaseException) -> str:
     except Exception:
         # Whatever somebody's error does when it is asked, a request must end with it.
         return type(error).__name__
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """Return an exception, and those it came of, members of groups among them."""
+    links, seen = [error], set[int]()
+    while links:
+        link = links.pop()
+        if id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            links += filter(None, (link.__context__, link.__cause__, *getattr(link, "exceptions", ())))
+
+
+def with_system_error(said: str, error: BaseException) -> str:
+    """Return what is said of a failed connection, with what the operating system says where that is left out."""
+    # AnyIO and trio say of their own that all attempts have failed.
+    found = next((link for link in chain_of(error) if isinstance(link, OSError) and link.errno is not None), None)
+    return said if found is None or str(found.strerror) in said else f"{said}: {text_of(found)}"
 
 
 def as_pynector_error(error: BaseException, request: str | None = None) -> PynectorError:

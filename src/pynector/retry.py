@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import PynectorError, Sent, TimeoutError, TransportError
+
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ async def repeated(
     """
     end = clock() + limit
     attempt = 1
+    left = limit
     sent: Sent | None = "none"
     wait: float | None = None
     while True:
@@ -91,9 +95,11 @@ async def repeated(
             left = end - clock()
             if left <= 0:
                 attempt -= 1
-                raise TimeoutError("no answer in time", sent="none")
+                raise TimeoutError(sent="none")
             answer = await send(min(left, policy.attempt_timeout))
         except PynectorError as error:
+            if isinstance(error, TimeoutError) and left <= policy.attempt_timeout:
+                error.seconds = limit
             if isinstance(error, (TransportError, TimeoutError)):
                 error.after(sent)
                 error.attempts = attempt
@@ -110,9 +116,12 @@ async def repeated(
 
 
 def retry_after_seconds(text: str, now: float) -> float:
-    """Give the seconds a Retry-After value asks for, from `now` (seconds since the epoch); 0.0 if it is malformed."""
+    """Return the seconds a Retry-After value asks for, from `now` (seconds since the epoch); 0.0 if it is malformed.
+
+    RFC 9110 section 10.2.3 has whole seconds; there are servers that send fractions.
+    """
     text = text.strip()
-    if text.isascii() and text.isdigit():
+    if _SECONDS.fullmatch(text):
         return float(text)
     # Only for the rare peer that gives a date.
     from datetime import timezone

@@ -255,8 +255,13 @@ class Session:
             self._counters.failed(problem)
             raise problem from _cause(error)
 
-    async def request(self, data: Any, options: dict[str, Any], timeout: float) -> Any:
+    async def request(self, data: Any, options: dict[str, Any], timeout: float, allowed: float | None = None) -> Any:
         """Run one request and give its answer.
+
+        Args:
+            data, options: See `Pynector.request`.
+            timeout: Seconds it may take.
+            allowed: Seconds it might take at first, for messages; None: `timeout`.
 
         Raises:
             PynectorError: If it fails, of the fitting kind.
@@ -272,15 +277,19 @@ class Session:
             self._counters.requests += 1
             return answer
         except Exception as error:
-            problem = self._problem(error, data, options)
+            problem = self._problem(error, data, options, allowed or timeout)
             self._counters.failed(problem)
             raise problem from _cause(error)
         finally:
             self._singles -= 1
 
-    def _problem(self, error: Exception, data: Any, options: Mapping[str, Any]) -> PynectorError:
+    def _problem(
+        self, error: Exception, data: Any, options: Mapping[str, Any], allowed: float | None = None
+    ) -> PynectorError:
         """Return the PynectorError for what a request failed with, named where the transport has not named it."""
         problem = as_pynector_error(error)
+        if isinstance(problem, TimeoutError):
+            problem.seconds = allowed
         if problem.request is None:
             problem.request = self.describe(data, options)
         return problem
@@ -328,7 +337,7 @@ class Session:
         if scope.cancelled_caught:
             if self._closed:
                 raise closed()
-            raise TimeoutError(f"no connection was free within {timeout:g} s", phase="queue", sent="none")
+            raise TimeoutError(phase="queue", sent="none", seconds=timeout)
         return timeout - (self.runtime.clock() - started)
 
     @asynccontextmanager
@@ -343,6 +352,7 @@ class Session:
         if open_stream is None:
             raise ConfigurationError(f"{type(self.transport).__name__} has no stream(): use request()")
         async with AsyncExitStack() as stack:
+            allowed = timeout
             if self._gate is not None:
                 timeout = await self._turn(self._gate, timeout)
                 stack.callback(self._gate.release)
@@ -351,7 +361,7 @@ class Session:
             try:
                 response = await stack.enter_async_context(open_stream(data, options, timeout))
             except Exception as error:
-                problem = self._problem(error, data, options)
+                problem = self._problem(error, data, options, allowed)
                 self._counters.failed(problem)
                 raise problem from _cause(error)
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -89,6 +90,21 @@ def test_errors_of_a_url_are_counted_and_the_first_is_told(server: LoopbackServe
     status, lines = _run(plan)
     assert status == 1
     assert any(line.startswith("The first problem: pynector: HTTPStatusError") for line in lines)
+
+
+def test_a_url_without_a_server_is_told_and_nothing_is_measured() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/"
+        status, lines = _run(bench.Plan(url, [2], 0.4, 50, ["httpx"]))
+    assert status == 1
+    assert lines[-1].startswith("Nothing can be measured there: no connection: ")
+    assert "Connect call failed" in lines[-1]
+    assert not any("nan" in line for line in lines)
+
+
+def test_a_client_without_answers_has_no_retention() -> None:
+    assert bench._retention([bench.Turns("pynector", 1), bench.Turns("pynector", 2)]) is None
 
 
 def test_a_wrong_answer_is_an_error() -> None:

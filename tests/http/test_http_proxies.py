@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -12,7 +12,16 @@ import trustme
 from scripted import ScriptedServer, answer, eventually
 
 from proxyserver import Proxy
-from pynector import ConfigurationError, ConnectError, Pynector, PynectorError, TimeoutError, TransportError
+from pynector import (
+    ConfigurationError,
+    ConnectError,
+    Pynector,
+    PynectorError,
+    TimeoutError,
+    TooManyRedirects,
+    TransportError,
+)
+from pynector.runtime import Runtime
 from pynector.transport.environment import is_meant
 from pynector.transport.hosts import is_local
 from pynector.transport.http.urls import parse_url
@@ -115,6 +124,20 @@ async def test_what_a_proxy_does_not_pass_on_has_not_been_sent(play: Play, name:
         assert await eventually(through.connections[0].ended.is_set)
     assert len(through.requests) == 1
     assert SECRET.encode() not in through.received
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("status", "times"),
+    [("407 Proxy Authentication Required", 1), ("403 Forbidden", 1), ("502 Bad Gateway", 3), ("429 Slow Down", 3)],
+)
+async def test_a_tunnel_is_asked_for_again_where_the_answer_may_change(play: Play, status: str, times: int) -> None:
+    through = play([f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()])
+    async with Pynector(base_url="https://service.example", proxy=as_proxy(through), verify=False) as client:
+        with pytest.raises(ConnectError, match=status) as refused:
+            await client.request_with_retry(None, retry_delay=0)
+    assert (refused.value.transient, refused.value.attempts) == (times > 1, times)
+    assert len(through.requests) == times
 
 
 @pytest.mark.anyio
@@ -224,3 +247,78 @@ def test_what_an_entry_of_no_proxy_means(entry: str, url: str, expected: bool) -
 )
 def test_what_is_this_machine(host: str, local: bool) -> None:
     assert is_local(host) is local
+
+
+# A client of this machine, where the environment names a proxy
+
+
+async def _whole(client: Pynector, url: str, **options: Any) -> bytes:
+    (answered,) = await client.batch_request([({"url": url}, options)], raise_on_error=True)
+    return bytes(answered)
+
+
+async def _streamed(client: Pynector, url: str, **options: Any) -> bytes:
+    async with client.stream({"url": url}, **options) as response:
+        return bytes(await response.read())
+
+
+def _engine_of(client: Pynector) -> str:
+    return str(client._lifecycle.transport._engine.name)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("send", [_whole, _streamed])
+async def test_a_client_of_this_machine_takes_its_own_engine_and_the_proxy_for_all_else(
+    play: Play, monkeypatch: pytest.MonkeyPatch, send: Callable[..., Awaitable[bytes]]
+) -> None:
+    through, direct = (play([answer(body, "200 OK", "Connection: close")]) for body in (b"through", b"direct"))
+    monkeypatch.setenv("http_proxy", as_proxy(through))
+    async with Pynector(base_url=f"http://localhost:{direct.port}") as client:
+        assert _engine_of(client) == ("native" if Runtime.current().is_asyncio else "httpx")
+        assert await send(client, f"http://127.0.0.1:{direct.port}/a") == b"direct"
+        assert await send(client, "http://service.example/b") == b"through"
+        direct.script([answer(b"", "302 Found", "Location: http://service.example/c", "Connection: close")])
+        assert await send(client, f"http://localhost:{direct.port}/d") == b"through"
+        with pytest.raises(TooManyRedirects):
+            await send(client, f"http://localhost:{direct.port}/e", max_redirects=0)
+    assert all(request.startswith(b"GET http://service.example/") for request in through.requests)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("send", [_whole, _streamed])
+async def test_what_the_proxy_fails_after_a_redirect_says_that_something_was_sent(
+    play: Play, monkeypatch: pytest.MonkeyPatch, send: Callable[..., Awaitable[bytes]]
+) -> None:
+    monkeypatch.setenv("http_proxy", as_proxy(play(listening=False)))
+    direct = play([answer(b"", "302 Found", "Location: http://service.example/c")])
+    async with Pynector(base_url=direct.url) as client:
+        with pytest.raises(ConnectError, match=r"http://service\.example/c") as failed:
+            await send(client, f"{direct.url}/d")
+    assert (failed.value.phase, failed.value.sent) == ("connect", "full")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("send", [_whole, _streamed])
+async def test_the_native_engine_alone_sends_nothing_past_the_proxy(
+    play: Play, monkeypatch: pytest.MonkeyPatch, anyio_backend: Any, send: Callable[..., Awaitable[bytes]]
+) -> None:
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
+    direct = play([answer(b"direct"), answer(b"", "302 Found", "Location: http://service.example/c")])
+    async with Pynector(base_url=direct.url, http_engine="native") as client:
+        assert await send(client, f"{direct.url}/a") == b"direct"
+        for url in ("http://service.example/b", f"{direct.url}/d"):
+            with pytest.raises(ConfigurationError, match="a proxy of the environment needs http_engine='auto'"):
+                await send(client, url)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_client_of_elsewhere_takes_the_engine_that_knows_proxies(
+    monkeypatch: pytest.MonkeyPatch, anyio_backend: Any
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "direct.example")
+    for base, engine in {"http://a.example": "httpx", None: "httpx", "http://direct.example": "native"}.items():
+        async with Pynector(base_url=base) as client:
+            assert _engine_of(client) == engine

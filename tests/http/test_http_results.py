@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scripted import ScriptedServer, answer, chunked
 
-from pynector import HTTPStatusError, Pynector, Response, TransportError
+from pynector import HTTPStatusError, JSONError, Pynector, PynectorError, Response, TransportError
 from pynector.testing import LoopbackServer
 from pynector.transport.http.response import Headers
 
@@ -74,6 +74,23 @@ def test_a_response_without_a_content_type_is_utf_8() -> None:
     assert (response.text, response.reason_phrase, repr(response)) == ("é", "", "<Response 299, 2 bytes>")
     with pytest.raises(ValueError, match="Expecting value"):
         response.json()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"<html>" + b"x" * 500, r"Expecting value: .*; it begins with b'<html>x{54}'$"),
+        (b"", "Expecting value: .*; it is empty$"),
+        (b"\xff\xfe\xfd", r"codec can't decode .*; it begins with b'\\xff\\xfe\\xfd'$"),
+        (b"[" * 200_000, "recursion.*; it begins with "),
+    ],
+)
+def test_what_is_not_json_is_told_with_status_url_and_first_bytes(body: bytes, said: str) -> None:
+    response = Response(503, Headers(), body, "http://host/x?token=secret")
+    with pytest.raises(JSONError, match=f"^the body of status 503 from http://host/x is not JSON: .*{said}") as caught:
+        response.json()
+    assert isinstance(caught.value, PynectorError)
+    assert isinstance(caught.value, ValueError)
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 599, 999])

@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import trustme
 from scripted import ScriptedServer, answer
 
-from pynector import ConfigurationError, ConnectError, Pynector, TimeoutError
+from pynector import ConfigurationError, ConnectError, Pynector, TimeoutError, TransportError
 from pynector.testing import LoopbackServer
 from pynector.transport.tls import ClientTLS
+from wsservers import demanding
 
 Play = Callable[..., ScriptedServer]
 
@@ -151,6 +153,28 @@ async def test_without_the_client_certificate_that_is_required_there_is_no_answe
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("shown", ["none", "a stranger's"])
+async def test_a_certificate_that_the_server_refuses_is_not_shown_again(
+    engine: str, ca: trustme.CA, files: dict[str, str], tmp_path: Path, version: ssl.TLSVersion, shown: str
+) -> None:
+    stranger = tmp_path / "stranger.pem"
+    trustme.CA().issue_cert("me@example.com").private_key_and_cert_chain_pem.write_to_path(str(stranger))
+    with named(ca, "127.0.0.1") as (context, _):
+        context.maximum_version = version
+        context.verify_mode = ssl.CERT_REQUIRED
+        ca.configure_trust(context)
+        options: dict[str, Any] = {"http_engine": engine, "verify": files["ca"]}
+        if shown != "none":
+            options["cert"] = str(stranger)
+        with demanding(context) as (port, came):
+            async with Pynector(base_url=f"https://127.0.0.1:{port}", **options) as client:
+                with pytest.raises(TransportError, match=r"(?i)alert") as refused:
+                    await client.request_with_retry(None, retry_delay=0)
+    assert (refused.value.transient, refused.value.attempts, came) == (False, 1, ["one"])
+
+
+@pytest.mark.anyio
 async def test_a_handshake_that_hangs_ends_at_the_deadline(play: Play, engine: str) -> None:
     server = play(["hang"])
     async with Pynector(base_url=server.url.replace("http", "https"), http_engine=engine, verify=False) as client:
@@ -178,6 +202,65 @@ async def test_a_truncated_body_over_tls_is_lost(
             with pytest.raises(ConnectionError) as caught:
                 await client.request(None)
     assert getattr(caught.value, "phase", None) == "body"
+
+
+# A context of the user's that offers HTTP/2
+
+
+@pytest.fixture
+def offering(files: dict[str, str]) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=files["ca"])
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context
+
+
+@pytest.mark.anyio
+async def test_a_context_that_agrees_on_http_2_is_told_before_anything_is_sent(
+    play: Play, engine: str, ca: trustme.CA, offering: ssl.SSLContext
+) -> None:
+    with named(ca, "127.0.0.1") as (context, _):
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        server = play([answer(b"ok")], tls=context)
+        async with Pynector(base_url=server.url, http_engine=engine, verify=offering) as client:
+            if engine == "httpx":
+                # httpcore sets what a context offers.
+                assert await client.request(None) == b"ok"
+                return
+            for call in (client.request, client.request_with_retry):
+                with pytest.raises(ConfigurationError, match=r"verify: .*h2.*set_alpn_protocols.*http2=True") as told:
+                    await call({"method": "POST"}, path="/")
+                assert told.value.sent == "none"
+            with pytest.raises(ConfigurationError, match=r"verify: .*h2"):
+                async with client.stream(None):
+                    raise AssertionError("it gave something")
+    for connection in server.connections:
+        assert await anyio.to_thread.run_sync(connection.ended.wait, 10)
+        assert connection.received == b""
+
+
+@pytest.mark.anyio
+async def test_a_context_that_offers_http_2_in_vain_is_used(
+    play: Play, engine: str, ca: trustme.CA, offering: ssl.SSLContext
+) -> None:
+    with named(ca, "127.0.0.1") as (context, _):
+        server = play([answer(b"ok")], tls=context)
+        async with Pynector(base_url=server.url, http_engine=engine, verify=offering) as client:
+            assert await client.request(None) == b"ok"
+
+
+@pytest.mark.anyio
+async def test_a_redirect_to_http_2_says_that_something_was_sent(
+    play: Play, engine: str, ca: trustme.CA, offering: ssl.SSLContext
+) -> None:
+    with named(ca, "127.0.0.1") as (context, _):
+        context.set_alpn_protocols(["h2"])
+        target = play([answer(b"ok")], tls=context)
+        server = play([answer(b"", "307 Temporary Redirect", f"Location: {target.url}/")])
+        async with Pynector(base_url=server.url, http_engine=engine, verify=offering) as client:
+            if engine == "native":
+                with pytest.raises(ConfigurationError, match=r"verify: .*h2") as told:
+                    await client.request(b"body", path="/")
+                assert told.value.sent == "full"
 
 
 # Contexts

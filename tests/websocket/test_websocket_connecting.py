@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
 import shutil
@@ -17,12 +19,13 @@ import anyio
 import pytest
 import trustme
 
+from descriptors import no_descriptors_left
 from proxyserver import Proxy
 from pynector import ConfigurationError, ConnectError
 from pynector.transport import tls
 from resolver import Resolver, here
 from sockets import sockets_to
-from wsservers import certificate, client, listening, running, shake_hands
+from wsservers import Url, certificate, client, demanding, listening, running, shake_hands
 
 pytestmark = pytest.mark.anyio
 
@@ -166,6 +169,71 @@ async def test_a_peer_that_says_nothing_in_the_handshake_is_late_in_connecting()
     assert (failed.value.phase, failed.value.sent) == ("connect", "none")
 
 
+@pytest.mark.parametrize("through", ["nothing", "http", "https"])
+async def test_a_context_that_agrees_on_http_2_is_told(tmp_path: Path, through: str) -> None:
+    ca = trustme.CA()
+    context, offering = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    ca.configure_trust(offering)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    offering.set_alpn_protocols(["h2", "http/1.1"])
+    heard: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as wrapped:
+            heard.append(wrapped.recv(4096))
+
+    with listening(serve) as port, Proxy(tls=context if through == "https" else None) as proxy:
+        options: dict[str, Any] = {} if through == "nothing" else {"proxy": proxy.url(through)}
+        it = client(f"wss://127.0.0.1:{port}/", verify=offering, max_reconnects=0, **options)
+        with pytest.raises(ConfigurationError, match=r"verify: .*h2.*set_alpn_protocols") as told:
+            await it.request("x")
+        assert told.value.sent == "none"
+        await it.aclose()
+    assert b"".join(heard) == b""
+
+
+@pytest.mark.parametrize("through", ["nothing", "http"])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_certificate_that_the_server_misses_is_asked_for_once(
+    proxy: Proxy, through: str, version: ssl.TLSVersion
+) -> None:
+    ca = trustme.CA()
+    context, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    for each in (context, trusting):
+        ca.configure_trust(each)
+    context.maximum_version = version
+    context.verify_mode = ssl.CERT_REQUIRED
+    with demanding(context) as (port, came):
+        options: dict[str, Any] = {} if through == "nothing" else {"proxy": proxy.url(through)}
+        it = client(f"wss://127.0.0.1:{port}/", verify=trusting, **options)
+        with pytest.raises(ConnectError, match=r"(?i)alert") as refused:
+            await it.request_with_retry("x", retry_delay=0)
+        await it.aclose()
+    assert (refused.value.transient, refused.value.attempts, came) == (False, 1, ["one"])
+
+
+@pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "403 Forbidden"])
+async def test_a_tunnel_that_is_refused_is_asked_for_once(status: str) -> None:
+    with Proxy(answer=f"HTTP/1.1 {status}\r\n\r\n".encode()) as proxy:
+        it = client("ws://server.test/", proxy=proxy.url("http"))
+        with pytest.raises(ConnectError, match=status[:3]) as refused:
+            await it.request_with_retry("x", retry_delay=0)
+        await it.aclose()
+        assert (refused.value.attempts, len(proxy.asked)) == (1, 1)
+
+
+async def test_keys_go_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, key, trusted = certificate(tmp_path)
+    log = tmp_path / "keys.log"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(log))
+    with running(files=(chain, key)) as port:
+        async with client(f"wss://127.0.0.1:{port}/echo", verify=trusted) as it:
+            assert await it.request("x") == b"x"
+    assert await anyio.Path(log).read_text()
+
+
 # Names
 
 
@@ -203,6 +271,33 @@ async def test_the_zone_of_an_address_is_for_the_lookup_only() -> None:
     assert f"Host: [::1]:{port}\r\n".encode() in heard[0]
 
 
+async def test_a_connection_goes_where_resolve_says(url: Url) -> None:
+    port = url("").rpartition(":")[2]
+    async with client("ws://api.example/headers", resolve={"api.example:80": f"127.0.0.1:{port}"}) as it:
+        assert json.loads(await it.request("x"))["Host"] == "api.example"
+
+
+async def test_a_proxy_of_the_environment_is_not_asked_for_what_resolve_names(
+    url: Url, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ws_proxy", "http://127.0.0.1:9")
+    port = url("").rpartition(":")[2]
+    async with client("ws://api.example/echo", resolve={"api.example:80": f"127.0.0.1:{port}"}) as it:
+        assert await it.request("x") == b"x"
+
+
+@pytest.mark.parametrize("through_proxy", [False, True])
+async def test_tls_asks_for_server_hostname_and_verifies_it(tmp_path: Path, proxy: Proxy, through_proxy: bool) -> None:
+    options: dict[str, Any] = {"proxy": proxy.url("http")} if through_proxy else {}
+    with secure(tmp_path) as (port, asked, trusted):
+        it = client(
+            f"wss://127.0.0.1:{port}/", verify=trusted, max_reconnects=0, server_hostname="server.test.", **options
+        )
+        await it.request("hello", one_way=True)
+        await it.aclose()
+    assert asked == ["server.test"]
+
+
 # Sockets
 
 
@@ -237,3 +332,12 @@ async def test_a_socket_option_that_cannot_be_set_is_told(
     )
     with pytest.raises(ConfigurationError, match=r"socket_options: .*9999.* cannot be set"):
         await it.request("x")
+
+
+async def test_a_connection_without_a_descriptor_says_so(url: Url) -> None:
+    async with client(url("/echo")):
+        pass
+    it = client(url("/echo"))
+    with no_descriptors_left(), pytest.raises(ConnectError, match="Too many open files"):
+        await it.request("x")
+    await it.aclose()

@@ -16,6 +16,7 @@ import pytest
 from pynector import (
     ConfigurationError,
     ConnectError,
+    JSONError,
     Pynector,
     PynectorError,
     RemoteError,
@@ -117,6 +118,13 @@ async def test_answers_by_id_in_any_order(url: Url) -> None:
     assert len({answer.json()["id"] for answer in answers}) == 200
 
 
+async def test_a_message_that_is_not_json_is_told_with_its_first_bytes(url: Url) -> None:
+    async with client(url("/echo")) as it:
+        answer = await it.request("<html>" + "x" * 500, as_response=True)
+    with pytest.raises(JSONError, match=r"^the message is not JSON: Expecting value: .* begins with b'<html>x{54}'$"):
+        answer.json()
+
+
 async def test_json_rpc(url: Url) -> None:
     async with client(url("/rpc"), correlation="id") as it:
 
@@ -127,7 +135,7 @@ async def test_json_rpc(url: Url) -> None:
         with pytest.raises(RemoteError, match="-32601: Method not found") as failed:
             await it.request(call("nothing"))
         assert (failed.value.code, failed.value.data, failed.value.transient) == (-32601, "nothing", False)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=r"^no whole answer within 0\.05 s, while waiting for the headers"):
             await it.request(call("hang"), timeout=0.05)
         assert b"told" in await it.request(call("unknown"))
         assert it.stats().transport == {"late": 1, "unclaimed": 0, "reconnects": 0}
@@ -205,13 +213,13 @@ async def test_by_id_a_message_is_a_dict_with_a_plain_id(url: Url, data: Any) ->
         ({}, "needs url"),
         ({"url": "http://a/"}, "url must be a URL such as wss://"),
         ({"url": "ws://user:secret@a/"}, "without user"),
-        ({"url": "ws://a b/"}, "url must"),
-        ({"url": " ws://a/"}, "url must"),
-        ({"url": "ws://a\t/"}, "url must"),
-        ({"url": "ws://a/\n"}, "url must"),
-        ({"url": "ws://a:0/"}, "url must"),
-        ({"url": "ws://a:x/"}, "url must"),
-        ({"url": 7}, "url must"),
+        ({"url": "ws://a b/"}, r"url.* (must|is not)"),
+        ({"url": " ws://a/"}, r"url.* (must|is not)"),
+        ({"url": "ws://a\t/"}, r"url.* (must|is not)"),
+        ({"url": "ws://a/\n"}, r"url.* (must|is not)"),
+        ({"url": "ws://a:0/"}, r"url.* (must|is not)"),
+        ({"url": "ws://a:x/"}, r"url.* (must|is not)"),
+        ({"url": 7}, r"url.* (must|is not)"),
         ({"url": "ws://a/", "correlation": "order"}, "correlation must be 'fifo', 'id'"),
         ({"url": "ws://a/", "correlation": (1, 2)}, "pair of functions"),
         ({"url": "ws://a/", "id_key": ""}, "id_key"),
@@ -228,6 +236,9 @@ async def test_by_id_a_message_is_a_dict_with_a_plain_id(url: Url, data: Any) ->
         ({"url": "ws://a/", "reconnect_delay": -1}, "reconnect_delay"),
         ({"url": "ws://a/", "on_message": 7}, "on_message must be a function"),
         ({"url": "ws://a/", "conections": 1}, "did you mean 'connections'"),
+        ({"url": "ws://a:99999/"}, "url is not a valid URL: the port of its host must be 1 to 65535"),
+        ({"url": "ws://a/", "headers": {"X-Page": 5}}, "headers: the value of 'X-Page' must be str, not int"),
+        ({"url": "ws://a/", "ssl": None}, "no option 'ssl': use verify, cert"),
     ],
 )
 async def test_bad_options_are_refused_at_once(options: dict[str, Any], said: str) -> None:
@@ -424,3 +435,12 @@ async def test_by_id_the_user_s_own_function_sees_the_id(url: Url) -> None:
     async with client(url("/rpc"), correlation="id", json_dumps=dumps) as it:
         await it.request({"jsonrpc": "2.0", "method": "add", "params": [1, 2]})
     assert [value["id"] for value in seen] == [1]
+
+
+async def test_a_wrong_option_for_all_entries_is_raised_once(url: Url) -> None:
+    async with client(url("/echo")) as it:
+        for name, said in {"max_retries": "retries are request_with_retry's", "idempotnt": "mean 'idempotent'"}.items():
+            with pytest.raises(ConfigurationError, match=f"no option '{name}': .*{said}"):
+                await it.batch_request([("x", {}), ("y", {})], **{name: 1})
+        with pytest.raises(ConfigurationError, match="as_response must be"):
+            await it.batch_request([("x", {})], as_response=5)

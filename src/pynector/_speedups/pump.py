@@ -103,3 +103,8 @@ def first_malformed(entries: list[Any]) -> int:
         if not isinstance(entry, tuple) or len(entry) != 2 or not isinstance(entry[1], dict):
             return index
     return -1
+
+
+def timeouts_of(entries: list[Any]) -> list[tuple[int, Any]]:
+    """Return the index and the timeout of each entry that has one of its own."""
+    return [(index, own["timeout"]) for index, (_, own) in enumerate(entries) if "timeout" in own]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-import math
 import os
 import platform
 import statistics
@@ -21,6 +20,7 @@ import anyio
 
 from .._version import __version__
 from ..client import Pynector
+from ..errors import PynectorError
 from ..testing import LoopbackServer
 from ..transport import get_transport_factory_registry
 from .clients import CLIENTS, Client, PynectorClient, installed
@@ -173,11 +173,25 @@ def run(screen: Screen, plan: Plan, plot: Path | None, as_json: Path | None) -> 
             screen.line("Warning: this is not your own machine. Send load only where you may.")
         for name in missing:
             screen.line(f"{name} is not installed: left out")
+        unreachable = anyio.run(_obstacle, url)
+        if unreachable is not None:
+            screen.line(f"Nothing can be measured there: {unreachable}")
+            return 1
         screen.line()
         total = len(plan.limits) * ROUNDS * (len(kinds) + 1)
         with screen.progress("turns", total) as show:
             rows = anyio.run(_measure, plan, url, kinds, show, backend_options={"use_uvloop": has_uvloop()})
     return _conclude(screen, rows, said, plot and (lambda about: draw(rows, about, plot)), as_json)
+
+
+async def _obstacle(url: str) -> PynectorError | None:
+    """Return what keeps requests from being answered at a URL; an answer with an error is one."""
+    async with Pynector(enable_telemetry=False) as client:
+        try:
+            await client.request({"method": "GET", "url": url}, raise_for_status=False)
+        except PynectorError as error:
+            return error
+    return None
 
 
 def _clients(names: Sequence[str] | None) -> tuple[list[type[Client]], list[str]]:
@@ -289,7 +303,8 @@ def _conclude(screen: Screen, rows: Sequence[Turns], said: str, draw: Any, as_js
         rates = {turns.limit: turns.rate for turns in rows if turns.client == name}
         ratios = [own[limit] / rate for limit, rate in rates.items() if rate]
         times = " ".join(f"{ratio:.2f}" for ratio in ratios)
-        compared.append((name, f"{retention[name]:.2f}", times))
+        kept = retention[name]
+        compared.append((name, "-" if kept is None else f"{kept:.2f}", times or "-"))
     screen.line("Retention is requests/s at the highest limit over that at the lowest;")
     screen.line("beside it Pynector's requests/s divided by the client's, a figure a limit.")
     screen.table(("client", "retention", "Pynector is faster by"), compared)
@@ -315,6 +330,6 @@ def _conclude(screen: Screen, rows: Sequence[Turns], said: str, draw: Any, as_js
     return 1 if any(turns.errors for turns in rows if turns.client == "pynector") else 0
 
 
-def _retention(turns: Sequence[Turns]) -> float:
+def _retention(turns: Sequence[Turns]) -> float | None:
     least, most = min(turns, key=lambda t: t.limit), max(turns, key=lambda t: t.limit)
-    return round(most.rate / least.rate, 2) if least.rate else math.nan
+    return round(most.rate / least.rate, 2) if least.rate else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..config import at_least
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, as_pynector_error
 
 
 def can_exchange(transport: Any) -> bool:
@@ -40,6 +41,22 @@ def capacity_of(transport: Any) -> int | None:
     """
     capacity = getattr(transport, "max_concurrency", None)
     return None if capacity is None else at_least(1)(capacity, f"max_concurrency of {type(transport).__name__}")
+
+
+def check_options(transport: Any, options: Mapping[str, Any]) -> None:
+    """Have a transport look at the options for all entries of a batch, where it can.
+
+    Raises:
+        ConfigurationError: If one is not valid.
+    """
+    check = getattr(transport, "check_options", None)
+    if check is None or not options:
+        return
+    try:
+        check(options)
+    except Exception as error:
+        problem = as_pynector_error(error)
+        raise problem from (None if problem is error else error)
 
 
 def counts_of(transport: Any) -> dict[str, int]:

@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import Phase, PynectorError
-from .hosts import server_name
+from .detours import NO_DETOURS, Detours
 from .names import Address, Names, no_connection
 from .sockets import SocketOption, set_options
-from .tls import ClientTLS, tls_problem
+from .tls import ClientTLS, check_transport, tls_problem
 
 Origin = tuple[str, str, int]
 
@@ -47,6 +47,7 @@ class Connector:
         tls: The client's.
         uds: The path of a Unix socket to connect to, whatever the host and port; None for TCP.
         socket_options: The user's.
+        detours: Where connections go instead of where the origin says.
 
     Attributes:
         names: What is known of names.
@@ -58,11 +59,13 @@ class Connector:
         tls: ClientTLS,
         uds: str | None = None,
         socket_options: Iterable[SocketOption] = (),
+        detours: Detours = NO_DETOURS,
     ) -> None:
         self._loop = loop
         self._tls = tls
         self._uds = uds
         self._socket_options = tuple(socket_options)
+        self._detours = detours
         self.names = Names(loop)
 
     async def connect(self, origin: Origin, make_protocol: Callable[[], Any], progress: Progress | None = None) -> Any:
@@ -75,7 +78,8 @@ class Connector:
 
         Raises:
             ConnectError: If that cannot be, whyever, with the phase "connect" or "tls" and `sent` "none".
-            ConfigurationError: If a file of the TLS options or a socket option of the user's is not valid.
+            ConfigurationError: If a file of the TLS options or a socket option of the user's is not valid, or a context
+                of the user's has agreed on HTTP/2.
         """
         progress = progress or Progress()
         connected = False
@@ -88,16 +92,16 @@ class Connector:
             raise (tls_problem if progress.phase == "tls" else no_connection)(error) from error
         finally:
             if not connected:
-                self.names.forget(*origin[1:])
+                self.names.forget(*self._detours.endpoint(*origin[1:]))
         return protocol
 
     async def _connect(self, origin: Origin, make_protocol: Callable[[], Any], progress: Progress) -> Any:
         scheme, host, port = origin
-        sock = await self._socket(host, port)
+        sock = await self._socket(*self._detours.endpoint(host, port))
         arguments: dict[str, Any] = {}
         try:
             if scheme in ("https", "wss"):
-                arguments = {"ssl": self._tls.context(), "server_hostname": server_name(host)}
+                arguments = {"ssl": self._tls.context(), "server_hostname": self._detours.name(host)}
                 progress.phase = "tls"
         except BaseException:
             sock.close()
@@ -112,7 +116,8 @@ class Connector:
         inode = os.fstat(sock.fileno()).st_ino if KNOWS_SOCKETS else 0
         try:
             made = self._loop.create_task(self._loop.create_connection(make_protocol, sock=sock, **arguments))
-            _, protocol = await asyncio.shield(made)
+            transport, protocol = await asyncio.shield(made)
+            check_transport(transport)
         except BaseException:
             # The socket is the loop's now: to close it, or to cancel what makes the connection, would leave the loop
             # with a descriptor or a timer of what is no more. The end of the connection ends both.

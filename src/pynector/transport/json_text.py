@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, JSONError
 
 Dumps = Callable[[Any], "str | bytes"]
 """An encoder of the user's own."""
@@ -49,6 +49,27 @@ def checked_dumps(value: Any, where: str) -> Dumps | None:
         raise ConfigurationError(f"{where} must be a function that returns str or bytes, and none of async def")
     dumps: Dumps | None = value
     return dumps
+
+
+# How much is shown of what is not JSON (bytes).
+SHOWN = 60
+
+
+def from_json(text: bytes, what: str) -> Any:
+    """Return what a text says as JSON.
+
+    Args:
+        text: The text.
+        what: What it is, for the message.
+
+    Raises:
+        JSONError: If it is not JSON, or nested too deep.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        shown = f"begins with {text[:SHOWN]!r}" if text else "is empty"
+        raise JSONError(f"{what} is not JSON: {error}; it {shown}") from error
 
 
 # A string, brackets in a row, a colon, or anything else that is not a space or a comma.

@@ -7,7 +7,7 @@ import ipaddress
 import socket
 from typing import Any
 
-from ..errors import ConnectError, text_of
+from ..errors import ConnectError, text_of, with_system_error
 
 Address = tuple[int, Any]
 """A family, and what goes with it into a socket's `connect`."""
@@ -110,7 +110,8 @@ class Names:
 
 def no_connection(error: BaseException) -> ConnectError:
     """Return the error of a connection that cannot be made."""
-    problem = ConnectError(f"no connection: {text_of(error)}", phase="connect", sent="none")
+    said = with_system_error(text_of(error), error)
+    problem = ConnectError(f"no connection: {said}", phase="connect", sent="none")
     # Of a name or a port that cannot be one.
     problem.transient = not isinstance(error, (ValueError, OverflowError))
     return problem

@@ -24,8 +24,9 @@ _BUILT_IN = {
 class TransportFactory(Protocol):
     """Makes transports. It may have an attribute `option_names`, the names that `create_transport` takes."""
 
-    def create_transport(self, **options: Any) -> Any:
-        """Make a transport that is not connected yet.
+    @property
+    def create_transport(self) -> Callable[..., Any]:
+        """Make, called with options by name, a transport that is not connected yet.
 
         Raises:
             ConfigurationError: If an option is not valid.

@@ -96,7 +96,7 @@ def header_pairs(headers: Any, where: str) -> list[tuple[str, str | None]]:
     pairs: list[tuple[str, str | None]] = []
     try:
         for name, value in items:
-            pairs.append((_text(name, where), None if value is None else _text(value, where)))
+            pairs.append((_text(name, where), None if value is None else _text(value, where, name)))
     except (TypeError, ValueError) as error:
         if isinstance(error, ConfigurationError):
             raise
@@ -127,10 +127,12 @@ def merged_headers(*sources: Iterable[tuple[str, str | None]]) -> list[Pair]:
     return [pair for pairs in merged.values() for pair in pairs]
 
 
-def _text(value: Any, where: str) -> str:
+def _text(value: Any, where: str, name: Any = None) -> str:
+    """Return a name, or the value of the field with a name, as str."""
     if isinstance(value, str):
         # Whatever a subclass says that it is: an Enum, its name.
         return str.__str__(value)
     if isinstance(value, bytes):
         return value.decode("latin-1")
-    raise ConfigurationError(f"{where} must hold str, not {type(value).__name__}")
+    what = "a name" if name is None else f"the value of {name!r}"
+    raise ConfigurationError(f"{where}: {what} must be str, not {type(value).__name__}")

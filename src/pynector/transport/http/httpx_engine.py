@@ -19,7 +19,7 @@ from .httpx_messages import fields_of, from_httpx, to_httpcore, to_httpx
 from .httpx_module import httpcore
 from .httpx_network import Network, Writing
 from .httpx_routes import Routes
-from .httpx_run import Run, deadline_after
+from .httpx_run import Run
 from .httpx_streaming import HttpxStream
 from .httpx_upload import Upload
 from .options import HTTPOptions
@@ -51,7 +51,7 @@ class HttpxEngine:
         self._tell = tell
         self._under_way: Counter[tuple[str, str, int]] = Counter()
         backend = httpcore.AnyIOBackend() if Runtime.current().is_asyncio else httpcore.TrioBackend()
-        self._network = Network(backend, context, options.socket_options)
+        self._network = Network(backend, context, options.socket_options, options.detours)
         self._routes = Routes(options, self._network)
         self._cookies = KeptCookies() if options.persist_cookies else None
 
@@ -79,7 +79,7 @@ class HttpxEngine:
     async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
         """See Engine."""
         run = self._run(data, options)
-        run.deadline = deadline_after(timeout)
+        run.end_after(timeout)
         with run.in_time():
             return await run.told(lambda: self._answer(run))
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
-import ssl
-from collections.abc import Iterator
 from typing import Any
 
-from ...errors import ConnectError, ConnectionLost, ProtocolError, TransportError, text_of
+from ...errors import (
+    ConnectError,
+    ConnectionLost,
+    ProtocolError,
+    TransportError,
+    chain_of,
+    passes,
+    text_of,
+    with_system_error,
+)
+from ..tls import is_refusal
 from .httpx_module import httpcore
 
 # h11 quotes the line it cannot read, which may be a secret header.
 _QUOTED = re.compile(r":? *(?:bytearray\()?b?(?:'.*'|\".*\").*", re.DOTALL)
+
+# How httpcore begins what it says of a proxy's answer.
+_STATUS = re.compile(r"\d{3}\b")
 
 _THEIRS = frozenset({"anyio", "h11", "h2", "hpack", "httpcore", "httpcore2", "socksio", "trio"})
 
@@ -22,20 +33,27 @@ def translated(error: Exception, progress: Any) -> TransportError:
     said = _said(error)
     problem: TransportError
     if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError)):
-        problem = ConnectError(f"no connection: {said}", phase=phase, sent=sent)
-        problem.transient = not any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error))
+        problem = ConnectError(f"no connection: {with_system_error(said, error)}", phase=phase, sent=sent)
+        problem.transient = not (is_refusal(error) or _is_final_of_proxy(error))
     elif isinstance(error, httpcore.RemoteProtocolError) and not _is_early_end(said):
         problem = ProtocolError(f"the server broke the protocol: {said}", phase=phase, sent=sent)
     elif isinstance(
         error, (httpcore.NetworkError, httpcore.RemoteProtocolError, httpcore.TimeoutException, OSError, EOFError)
     ):
-        problem = ConnectionLost(f"the connection broke: {said}", phase=phase, sent=sent)
+        problem = ConnectionLost(f"the connection broke: {with_system_error(said, error)}", phase=phase, sent=sent)
+        problem.transient = not is_refusal(error)
     else:
         problem = TransportError(f"httpx failed: {type(error).__name__}: {said}", phase=phase, sent=sent)
         problem.transient = False
     _strip(error)
     problem.__cause__ = error
     return problem
+
+
+def _is_final_of_proxy(error: Exception) -> bool:
+    """Say whether a proxy has answered the request for a tunnel with a status that it will answer again."""
+    found = _STATUS.match(str(error)) if isinstance(error, httpcore.ProxyError) else None
+    return found is not None and not passes(int(found[0]))
 
 
 def _said(error: BaseException) -> str:
@@ -47,20 +65,9 @@ def _is_early_end(said: str) -> bool:
     return "disconnected" in said or "closed connection" in said or "ConnectionTerminated" in said
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Give an exception, and those it came of."""
-    links, seen = [error], set[int]()
-    while links:
-        link = links.pop()
-        if id(link) not in seen:
-            seen.add(id(link))
-            yield link
-            links += filter(None, (link.__cause__, link.__context__))
-
-
 def _strip(error: BaseException) -> None:
     # The frames of these libraries hold requests and answers with all their header fields.
-    for link in _chain(error):
+    for link in chain_of(error):
         package = type(link).__module__.partition(".")[0]
         if package in _THEIRS or isinstance(link, OSError):
             link.__traceback__ = None

@@ -17,10 +17,11 @@ import anyio
 
 from ...errors import ConfigurationError, PynectorError
 from ...runtime import ClientContext, Runtime
+from ..detours import NO_DETOURS, Detours, Endpoint
 from ..hosts import server_name
 from ..names import no_connection
 from ..sockets import SocketOption, set_options_of
-from ..tls import tls_problem
+from ..tls import tls_error_in, tls_problem
 from .httpx_early import MOST_AHEAD, EarlyAnswer
 from .httpx_module import httpcore
 
@@ -166,16 +167,19 @@ class Stream(httpcore.AsyncNetworkStream):
     Args:
         inner: What it reads from and writes to.
         network: Where it is counted among the open ones.
+        to_proxy: Whether TLS on it is a proxy's.
     """
 
-    def __init__(self, inner: Any, network: Network) -> None:
+    def __init__(self, inner: Any, network: Network, to_proxy: bool = False) -> None:
         self._inner = inner
         self._network = network
+        self._to_proxy = to_proxy
         self._writing: Writing | None = None
         self._ahead = bytearray()
         self._ended: Exception | bool = False
         self._until = math.inf
         self._broken_off = False
+        self._alert: Exception | None = None
         network.open.add(self)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -191,9 +195,10 @@ class Stream(httpcore.AsyncNetworkStream):
                 await self._inner.write(buffer, timeout)
             else:
                 await self._writing.unless_answered(lambda: self._inner.write(buffer, timeout))
-        except BaseException:
+        except BaseException as error:
             # httpcore may take the request for sent: it has counted what was to be written.
             self._broken_off = True
+            self._alert = tls_error_in(error)
             raise
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -207,7 +212,13 @@ class Stream(httpcore.AsyncNetworkStream):
             return piece
         if isinstance(self._ended, Exception):
             raise self._ended
-        return b"" if self._ended else await self._inner.read(max_bytes, timeout)
+        try:
+            return b"" if self._ended else await self._inner.read(max_bytes, timeout)
+        except Exception as error:
+            if self._alert is None:
+                raise
+            # That was the server's reason; httpcore looks for an answer all the same.
+            raise error from self._alert
 
     def keep_for(self, seconds: float) -> None:
         """Take note of how long the server keeps it open from now on, when nothing is under way."""
@@ -231,7 +242,9 @@ class Stream(httpcore.AsyncNetworkStream):
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> Any:
         """See httpcore.AsyncNetworkStream."""
-        name = None if server_hostname is None else server_name(server_hostname)
+        name = server_hostname
+        if name is not None:
+            name = server_name(name) if self._to_proxy else self._network.detours.name(name)
         try:
             inner = await self._inner.start_tls(ssl_context, name, timeout)
         except BaseException as error:
@@ -268,30 +281,42 @@ class Network(httpcore.AsyncNetworkBackend):
         backend: Makes the connections.
         context: Where they live.
         socket_options: The user's.
+        detours: Where connections go instead of where a URL says.
 
     Attributes:
+        detours: See above.
+        secure_proxies: The hosts and ports of proxies that speak TLS themselves.
         open: The streams that are not closed.
         closed: Whether there is to be no more of them.
     """
 
-    def __init__(self, backend: Any, context: ClientContext, socket_options: Iterable[SocketOption] = ()) -> None:
+    def __init__(
+        self,
+        backend: Any,
+        context: ClientContext,
+        socket_options: Iterable[SocketOption] = (),
+        detours: Detours = NO_DETOURS,
+    ) -> None:
         self._backend = backend
         self._context = context
+        self.detours = detours
+        self.secure_proxies: set[Endpoint] = set()
         self._socket_options = tuple(socket_options)
         self.open: set[Stream] = set()
         self.closed = False
 
-    async def connect_tcp(self, *args: Any, **options: Any) -> Stream:
+    async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> Stream:
         """See httpcore.AsyncNetworkBackend."""
-        return await self._connected(self._backend.connect_tcp(*args, **options))
+        connecting = self._backend.connect_tcp(*self.detours.endpoint(host, port), *args, **options)
+        return await self._connected(connecting, (host, port) in self.secure_proxies)
 
     async def connect_unix_socket(self, *args: Any, **options: Any) -> Stream:
         """See httpcore.AsyncNetworkBackend."""
         return await self._connected(self._backend.connect_unix_socket(*args, **options))
 
-    async def _connected(self, connecting: Coroutine[Any, Any, Any]) -> Stream:
+    async def _connected(self, connecting: Coroutine[Any, Any, Any], to_proxy: bool = False) -> Stream:
         try:
-            stream = Stream(await self._context.complete(connecting), self)
+            stream = Stream(await self._context.complete(connecting), self, to_proxy)
         except EXPECTED:
             raise
         except Exception as error:

@@ -11,11 +11,11 @@ from urllib.parse import unquote, urlsplit
 import anyio
 
 from ...errors import ConfigurationError
-from ..environment import NamedProxies
 from .httpx_module import httpcore
 from .httpx_network import Network
 from .httpx_room import Room
 from .options import LEAST, PROXY_SCHEMES, HTTPOptions, most_connections
+from .proxied import Proxied
 from .urls import URL
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -131,19 +131,17 @@ class Routes:
             "network_backend": network,
         }
         self.room = Room(options)
+        self._network = network
         self._uds = options.uds
         self._tls = options.tls
         self._proxy_tls = options.tls.for_proxy()
         self._proxies: dict[str, tuple[str, str]] = {}
-        self._named: NamedProxies | None = None
+        self._proxied = Proxied(options)
         if options.proxy is not None:
             self._proxies = dict.fromkeys(("http", "https"), (options.proxy, "proxy"))
-        elif options.trust_env and options.uds is None:
-            self._named = NamedProxies()
-            for scheme in ("http", "https"):
-                if found := self._named.first((scheme, "all")):
-                    where = f"the variable {found[0]}_proxy (trust_env=False goes without)"
-                    self._proxies[scheme] = found[1], where
+        for scheme, (kind, address) in self._proxied.proxies.items():
+            self._proxies[scheme] = address, f"the variable {kind}_proxy (trust_env=False goes without)"
+        self._is_given = options.proxy is not None
         self._context = self._tls.context()
         self._pools = self._made(self._context)
 
@@ -171,11 +169,13 @@ class Routes:
         auth = None
         if parts.username is not None:
             auth = unquote(parts.username).encode(), unquote(parts.password or "").encode()
-        url = httpcore.URL(scheme=scheme, host=host, port=port or _PORTS[scheme], target="/")
+        port = port or _PORTS[scheme]
+        url = httpcore.URL(scheme=scheme, host=host, port=port, target="/")
         arguments = {"ssl_context": context, **self._arguments}
         if scheme == "http":
             return httpcore.AsyncHTTPProxy(url, auth, **arguments)
         if scheme == "https":
+            self._network.secure_proxies.add((host, port))
             return httpcore.AsyncHTTPProxy(url, auth, proxy_ssl_context=self._proxy_tls.context(), **arguments)
         if not find_spec("socksio"):
             raise ConfigurationError(f"{where} is a SOCKS proxy, which needs the package socksio")
@@ -189,9 +189,7 @@ class Routes:
             self._context, self._pools = context, self._made(context)
             for pool in retired:
                 await pool.retire()
-        if url.scheme not in self._pools or (self._named and self._named.are_bypassed(*url.origin)):
-            return self._pools[""]
-        return self._pools[url.scheme]
+        return self._pools[url.scheme if self._is_given or url.origin in self._proxied else ""]
 
     async def aclose(self) -> None:
         """Close every pool."""

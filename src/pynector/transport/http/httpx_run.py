@@ -40,7 +40,7 @@ class Run:
         settings, observer: See above.
         progress: How far it has come.
         upload: Its body, where it is read while it is sent.
-        deadline: When it must have ended, on AnyIO's clock in seconds.
+        timeout: Seconds that it may take.
     """
 
     def __init__(
@@ -57,7 +57,8 @@ class Run:
         self.observer = observer
         self.progress = Progress(lambda: tell("open", self.request.url.host, self.request.url.port))
         self.upload: Upload | None = None
-        self.deadline = math.inf
+        self.timeout = math.inf
+        self._deadline = math.inf
         self._network = network
         self._under_way = under_way
         self._origin: Origin | None = None
@@ -69,6 +70,11 @@ class Run:
         self.request = request
         self._origin = request.url.origin
         self._under_way[self._origin] += 1
+
+    def end_after(self, timeout: float) -> None:
+        """Let it take some seconds from now on."""
+        self.timeout = timeout
+        self._deadline = anyio.current_time() + timeout
 
     def over(self) -> None:
         """Take note that nothing of it is under way any more."""
@@ -87,11 +93,11 @@ class Run:
     @contextmanager
     def in_time(self) -> Iterator[None]:
         """Raise TimeoutError if what is done inside is not over at the deadline."""
-        with anyio.CancelScope(deadline=self.deadline) as scope:
+        with anyio.CancelScope(deadline=self._deadline) as scope:
             yield
         if scope.cancelled_caught:
             label, progress = self.request.label, self.progress
-            raise TimeoutError("no whole answer in time", request=label, phase=progress.phase, sent=progress.sent)
+            raise TimeoutError(request=label, phase=progress.phase, sent=progress.sent, seconds=self.timeout)
 
     async def told(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do a part of the work. Whatever raises in it leaves as a PynectorError, but for a cancellation.
@@ -137,11 +143,6 @@ class Run:
             problem.after(progress.sent)
         problem.request = problem.request or self.request.label
         return problem
-
-
-def deadline_after(timeout: float) -> float:
-    """Give the time on AnyIO's clock that is `timeout` seconds from now."""
-    return math.inf if timeout == math.inf else anyio.current_time() + timeout
 
 
 async def _clear(ended: BaseException) -> BaseException:

@@ -41,7 +41,7 @@ def encode_multipart(data: Any, files: Any, headers: Any = None) -> tuple[Conten
         parts: list[Content] = []
         for name, value in param_pairs(data, "data"):
             parts.append(f"--{boundary}\r\n{_disposition(name)}\r\n\r\n{value}\r\n".encode())
-        for name, file in files.items() if isinstance(files, Mapping) else files:
+        for name, file in _pairs(files):
             parts += _file(boundary, name, file)
         parts.append(f"--{boundary}--\r\n".encode())
     except ConfigurationError:
@@ -51,8 +51,22 @@ def encode_multipart(data: Any, files: Any, headers: Any = None) -> tuple[Conten
     return joined(parts), f"multipart/form-data; boundary={boundary}"
 
 
+def _pairs(files: Any) -> list[tuple[Any, Any]]:
+    try:
+        return [(name, file) for name, file in (files.items() if isinstance(files, Mapping) else files)]
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            "files must be a dict, or a list of (name, file) pairs; a file is its content, or a tuple "
+            "(filename, content[, content type[, headers]])"
+        ) from None
+
+
 def _file(boundary: str, name: str, file: Any) -> list[Content]:
     """Return the parts of one file."""
+    if isinstance(file, (str, os.PathLike)):
+        raise ConfigurationError(
+            f"files: {name!r} may be a path or a text: give open(path, 'rb'), or a text as (filename, text)"
+        )
     given = file if isinstance(file, tuple) else (PurePath(str(getattr(file, "name", "upload"))).name, file)
     filename, content, kind, own = [*given, None, None][: max(4, len(given))]
     fields = [(name, value) for name, value in header_pairs(own, "files") if value is not None]
@@ -61,7 +75,7 @@ def _file(boundary: str, name: str, file: Any) -> list[Content]:
     if kind is not None and not any(name.lower() == "content-type" for name, _ in fields):
         fields += [(name, value) for name, value in header_pairs({"Content-Type": kind}, "files") if value is not None]
     lines = [f"--{boundary}", _disposition(name, filename), *(f"{name}: {value}" for name, value in fields)]
-    body = content.encode() if isinstance(content, str) else content_of(content, "files", 0)
+    body = content.encode() if isinstance(content, str) else content_of(content, f"files: {name!r}", 0)
     return ["\r\n".join([*lines, "\r\n"]).encode(), body, b"\r\n"]
 
 

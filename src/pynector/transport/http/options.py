@@ -22,11 +22,13 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
+from ..detours import Detours
 from ..json_text import Dumps, checked_dumps
 from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .decoding import ACCEPT_ENCODING
 from .headers import Pair, header_pairs, is_token, merged_headers
+from .resolving import checked_resolve, checked_server_hostname
 from .urls import CONTROL_OR_SPACE, URL, names_host, param_pairs, parse_url, refuse_controls
 
 ENGINES = ("auto", "native", "httpx")
@@ -90,6 +92,8 @@ CLIENT_SETTINGS = (
     Setting("proxy", optional(_proxy), None),
     Setting("trust_env", flag, True, parse_flag),
     Setting("uds", optional(text), None, parse_text),
+    Setting("resolve", optional(checked_resolve), None),
+    Setting("server_hostname", optional(checked_server_hostname), None, parse_text),
     Setting("socket_options", checked_socket_options, ()),
     Setting("persist_cookies", flag, False, parse_flag),
 )
@@ -154,11 +158,13 @@ class HTTPOptions:
         self.trust_env: bool = values["trust_env"]
         self.uds: str | None = values["uds"]
         self.socket_options: tuple[SocketOption, ...] = values["socket_options"]
+        self.detours = Detours(values["resolve"] or {}, values["server_hostname"])
         self.persist_cookies: bool = values["persist_cookies"]
         alpn = ("h2", "http/1.1") if self.http2 else ("http/1.1",)
         self.tls = ClientTLS(values["verify"], values["cert"], alpn, self.trust_env)
-        if self.uds is not None and self.proxy is not None:
-            raise ConfigurationError("uds and proxy exclude each other")
+        where = [name for name in ("uds", "proxy", "resolve") if values[name] is not None]
+        if len(where) > 1:
+            raise ConfigurationError(f"{where[0]} and {where[1]} exclude each other")
 
     def coding(self, own: list[tuple[str, str | None]]) -> list[Pair]:
         """Return the Accept-Encoding of a request with headers of its own, where it is not the client's.

@@ -12,7 +12,7 @@ from ...config import is_near, nearest
 from ...errors import ConfigurationError
 from .body import encode_body
 from .headers import Pair, header_pairs, is_token, merged_headers
-from .options import REQUEST_SETTINGS, HTTPOptions
+from .options import OPTION_NAMES, REQUEST_SETTINGS, HTTPOptions
 from .sources import Source, is_content, is_one_shot, length_of
 from .urls import URL, is_absolute, join_path, merged_params, param_pairs, parse_url, with_params, without_secrets
 
@@ -250,9 +250,10 @@ def check_option_names(options: Mapping[str, Any]) -> None:
     """Raise a ConfigurationError if an option of a request is unknown."""
     for name in options:
         if name not in _KNOWN and name not in _OPTIONS and not (name == "observer" and is_observer(options[name])):
-            raise ConfigurationError(
-                f"a request has no option {name!r}: {nearest(name, {'timeout', *_KNOWN, *_OPTIONS})}"
-            )
+            hint = "it is an option of the client: Pynector(...)"
+            if name not in OPTION_NAMES:
+                hint = nearest(name, {"timeout", *_KNOWN, *_OPTIONS})
+            raise ConfigurationError(f"a request has no option {name!r}: {hint}")
 
 
 def is_observer(value: Any) -> bool:
@@ -366,7 +367,10 @@ def _url(fields: Mapping[str, Any], client: HTTPOptions) -> URL:
 
 def _below_base(path: str | None, where: str, client: HTTPOptions) -> URL:
     if client.base is None:
-        raise ConfigurationError("the request has no host: give the client base_url=, or the request an absolute url")
+        given = "" if path is None else f": {where} is {without_secrets(path)!r}"
+        raise ConfigurationError(
+            f"the request has no host{given}; give the client base_url=, or the request an absolute url"
+        )
     if path is None:
         return client.base
     if is_absolute(path):

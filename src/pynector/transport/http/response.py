@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from ..json_text import from_json
 from .headers import Headers, Pair
 from .text import TextDecoder
+from .urls import without_secrets
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,9 +82,9 @@ class Response:
         """Parse the body as JSON.
 
         Raises:
-            ValueError: If it is not JSON.
+            JSONError: If it is not JSON, which is a ValueError, too.
         """
-        return json.loads(self.content)
+        return from_json(self.content, f"the body of status {self.status_code} from {without_secrets(self.url)}")
 
 
 def reason_phrase(status: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -19,7 +18,8 @@ from ...unraisable import warn
 from ..protocol import OriginCounts, Snapshot
 from .engine import Engine
 from .options import LEAST, OPTION_NAMES, HTTPOptions
-from .request import label, prepare
+from .proxied import Proxied
+from .request import check_option_names, label, prepare
 from .response import Response
 from .streaming import StreamedResponse
 
@@ -76,6 +76,11 @@ class HTTPTransport:
     def describe(self, data: Any, options: Mapping[str, Any]) -> str:
         """Name a request by its method and its URL without user, query and fragment."""
         return label(data, options, self._options)
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise a ConfigurationError if a request's options have an unknown name or setting."""
+        check_option_names(options)
+        self._options.for_request(options)
 
     def snapshot(self, data: Any, options: Mapping[str, Any]) -> Snapshot:
         """Fix what a request sends. A status that is no error for the caller is one until the last attempt.
@@ -218,10 +223,11 @@ class HTTPTransportFactory:
                 the largest max_concurrency of a batch, 100 at least, and fewer than three quarters of the descriptors
                 that the process may have), max_connections_per_origin (1 or more; None: any number), max_keepalive
                 (idle connections to an origin, 0 or more; None: any number), keepalive_expiry (seconds), proxy,
-                trust_env, uds (path of a Unix socket), socket_options (a list of (level, name, value)),
-                persist_cookies, redirect_headers (names that may go to another origin), and what a request may set
-                anew: as_response, raise_for_status, follow_redirects, max_redirects, max_response_bytes (bytes; None:
-                any number), json_dumps (gives a value as JSON, as str or bytes).
+                trust_env, uds (path of a Unix socket), resolve (a dict of "host:port" to the address to connect to),
+                server_hostname (the name that TLS asks for and verifies; None: the URL's host), socket_options (a list
+                of (level, name, value)), persist_cookies, redirect_headers (names that may go to another origin), and
+                what a request may set anew: as_response, raise_for_status, follow_redirects, max_redirects,
+                max_response_bytes (bytes; None: any number), json_dumps (gives a value as JSON, as str or bytes).
 
         Raises:
             ConfigurationError: If an option is not valid.
@@ -243,11 +249,10 @@ def obstacle_to_native(options: HTTPOptions) -> str | None:
         return "persist_cookies=True needs httpx"
     if options.proxy is not None:
         return "proxy= needs httpx"
-    if options.trust_env and options.uds is None and not urllib.request.getproxies().keys().isdisjoint(PROXIES):
+    proxied = Proxied(options)
+    # What else goes through a proxy is left to the other engine, request by request.
+    if proxied.proxies and (options.base is None or options.base.origin in proxied):
         return "the environment names a proxy, which needs httpx (trust_env=False goes without)"
     if hasattr(options.auth, "async_auth_flow"):
         return "a custom auth flow needs httpx"
     return None
-
-
-PROXIES = ("http", "https", "all")

@@ -100,7 +100,8 @@ def parse_url(text: str, where: str = "url") -> URL:
     host, port = host_and_port(parts.netloc, where)
     scheme = parts.scheme.lower()
     if scheme not in PORTS or not host:
-        raise ConfigurationError(f"{where} must start with http:// or https:// and name a host")
+        shown = "" if "@" in text else f", not {without_secrets(text)!r}"
+        raise ConfigurationError(f"{where} must start with http:// or https:// and name a host{shown}")
     if port == 0:
         raise ConfigurationError(f"{where} must not name port 0")
     target = encode_target(parts.path or "/", where)
@@ -123,9 +124,11 @@ def host_and_port(authority: str, where: str) -> tuple[str, int | None]:
         ConfigurationError: If it is not valid.
     """
     found = _HOST_AND_PORT.fullmatch(authority.rpartition("@")[2])
-    if found is None or int(found[3] or 0) > MOST_PORT:
-        # It may hold a password where it is no authority.
+    # What is wrong is not shown: it may be of a password where this is no authority.
+    if found is None:
         raise ConfigurationError(f"{where} is not a valid URL: see its host and port")
+    if int(found[3] or 0) > MOST_PORT:
+        raise ConfigurationError(f"{where} is not a valid URL: the port of its host must be 1 to {MOST_PORT}")
     return _host(found[1] or found[2].lower(), where), int(found[3]) if found[3] else None
 
 

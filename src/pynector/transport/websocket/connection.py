@@ -22,6 +22,7 @@ from websockets.protocol import State
 from ..._speedups.channel import ChannelCore
 from ..._speedups.messages import Matcher, Pending
 from ...errors import ConnectError, PynectorError, Sent, WebSocketClosed, text_of
+from ..tls import check_transport
 from .credentials import Fields
 from .handshake import AnswerHead, no_handshake
 from .link import Link
@@ -220,6 +221,8 @@ class Connection(ChannelCore):
             # Whoever was to be given it ends it: in this call uvloop would leave the socket open.
             return
         try:
+            # Whoever makes the connection finds it out, too, but after this call.
+            check_transport(transport)
             for data in self._protocol.data_to_send():
                 self.transport.write(data)
         except Exception as error:

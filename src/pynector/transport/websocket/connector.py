@@ -34,6 +34,7 @@ class Connector:
         self._proxy = options.proxy
         self._socket_options = options.socket_options
         self._tls = options.tls
+        self._detours = options.detours
         self._loop = loop
         self._secure = self._origin[0] == "wss"
         self._secure_proxy = self._proxy is not None and self._proxy.scheme == "https"
@@ -42,7 +43,7 @@ class Connector:
             self._tls.context()
         self._direct: connect.Connector | None = None
         if self._proxy is None and isinstance(loop, AsyncioLoop):
-            self._direct = connect.Connector(loop.loop, self._tls, socket_options=self._socket_options)
+            self._direct = connect.Connector(loop.loop, self._tls, None, self._socket_options, self._detours)
 
     async def connect(self, protocol: asyncio.Protocol, progress: Progress | None = None) -> None:
         """Connect a protocol.
@@ -69,7 +70,7 @@ class Connector:
     async def _stream(self, progress: Progress) -> ByteStream:
         _, host, port = self._origin
         if self._proxy is None:
-            stream: ByteStream = await anyio.connect_tcp(host, port)
+            stream: ByteStream = await anyio.connect_tcp(*self._detours.endpoint(host, port))
         else:
             context = self._tls.context() if self._secure_proxy else None
             stream = await tunnel(self._proxy, context, host, port)
@@ -81,4 +82,4 @@ class Connector:
         if not self._secure:
             return stream
         progress.phase = "tls"
-        return await secured(stream, self._tls.context(), host)
+        return await secured(stream, self._tls.context(), self._detours.name(host))

@@ -7,9 +7,10 @@ import re
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHeader
 
-from ...errors import ConnectError, text_of
+from ...errors import ConnectError, passes, text_of
 from ..http.headers import Headers
 from ..http.response import Response
+from ..tls import is_refusal
 
 END_OF_HEAD = b"\r\n\r\n"
 
@@ -60,7 +61,7 @@ class AnswerHead:
             return None
         status = int(found[2])
         error = _refused(f"the server answered the handshake with status {status}")
-        error.transient = status == 429 or status >= 500
+        error.transient = passes(status)
         fields = Headers.of_head(bytes(self._seen[: -len(END_OF_HEAD)]))
         error.response = Response(status, fields, b"", url, f"HTTP/{found[1].decode()}")
         return error
@@ -76,7 +77,9 @@ def no_handshake(protocol: ClientProtocol, error: BaseException | None) -> Conne
         # Its own text quotes the field.
         return _refused(f"the server's answer has no fitting {problem.name}")
     cause = problem or error
-    return _refused("the peer closed the connection" if cause is None else text_of(cause))
+    refusal = _refused("the peer closed the connection" if cause is None else text_of(cause))
+    refusal.transient = not is_refusal(cause)
+    return refusal
 
 
 def _refused(said: str) -> ConnectError:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ConfigurationError
-from ..json_text import Dumps, json_with, to_json
+from ..json_text import Dumps, from_json, json_with, to_json
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,9 @@ class Message:
         """Give what the payload says as JSON.
 
         Raises:
-            ValueError: If it is no JSON.
+            JSONError: If it is not JSON, which is a ValueError, too.
         """
-        return json.loads(self.content)
+        return from_json(self.content, "the message")
 
 
 @dataclass(frozen=True)

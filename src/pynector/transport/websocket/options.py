@@ -11,6 +11,7 @@ from ...config import (
     Setting,
     at_least,
     flag,
+    nearest,
     optional,
     parse_flag,
     parse_float,
@@ -22,9 +23,11 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
+from ..detours import Detours
 from ..hosts import resolvable
 from ..http.headers import is_token
-from ..http.urls import encode_url, names_host
+from ..http.resolving import checked_resolve, checked_server_hostname
+from ..http.urls import encode_url, host_and_port
 from ..json_text import Dumps, checked_dumps
 from ..sockets import SocketOption, checked_socket_options
 from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
@@ -42,10 +45,11 @@ def _url(value: Any, where: str) -> str:
         raise problem
     try:
         parts = urlsplit(value)
-        fits = parts.scheme in ("ws", "wss") and names_host(parts.netloc) and parts.netloc.isascii()
         encoded = encode_url(value, where)
     except ValueError:
         raise problem from None
+    host, port = host_and_port(parts.netloc, where)
+    fits = parts.scheme in ("ws", "wss") and host and port != 0 and parts.netloc.isascii()
     if not fits or parts.fragment or "@" in parts.netloc:
         raise problem
     return encoded
@@ -114,6 +118,8 @@ SETTINGS = (
     Setting("verify", checked_verify, True, parse_verify),
     Setting("cert", optional(checked_cert), None, parse_text),
     Setting("proxy", optional(checked_proxy), None),
+    Setting("resolve", optional(checked_resolve), None),
+    Setting("server_hostname", optional(checked_server_hostname), None, parse_text),
     Setting("socket_options", checked_socket_options, ()),
     Setting("trust_env", flag, True, parse_flag),
     Setting("max_reconnects", at_least(0), 5, parse_int),
@@ -158,8 +164,12 @@ class WebSocketOptions:
         self.tls = ClientTLS(values["verify"], values["cert"], trust_env=values["trust_env"])
         self.socket_options: tuple[SocketOption, ...] = values["socket_options"]
         self.proxy: Proxy | None = values["proxy"]
-        if self.proxy is None and values["trust_env"]:
-            self.proxy = proxy_of_environment(*origin_of(self.url))
+        if self.proxy is not None and values["resolve"] is not None:
+            raise ConfigurationError("proxy and resolve exclude each other")
+        self.detours = Detours(values["resolve"] or {}, values["server_hostname"])
+        origin = origin_of(self.url)
+        if self.proxy is None and values["trust_env"] and origin[1:] not in self.detours.addresses:
+            self.proxy = proxy_of_environment(*origin)
         self.max_reconnects: int = values["max_reconnects"]
         self.reconnect_delay: float = values["reconnect_delay"]
         self.on_message: Callable[..., Any] | None = values["on_message"]
@@ -175,9 +185,10 @@ class WebSocketOptions:
         """
         for name in options:
             if name not in REQUEST_OPTIONS:
-                raise ConfigurationError(
-                    f"a websocket request has no option {name!r}: known are {', '.join(REQUEST_OPTIONS)}"
-                )
+                hint = "it is an option of the client: Pynector(...)"
+                if name not in OPTION_NAMES:
+                    hint = nearest(name, {"timeout", *REQUEST_OPTIONS})
+                raise ConfigurationError(f"a websocket request has no option {name!r}: {hint}")
         flags = (
             flag(options.get("as_response", self.as_response), "as_response"),
             flag(options.get("idempotent", self.idempotent), "idempotent"),

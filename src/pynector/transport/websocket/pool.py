@@ -231,8 +231,7 @@ class ConnectionPool(SwitchboardCore):
     def late_error(self, pending: Pending) -> TimeoutError:
         """See SwitchboardCore."""
         phase, sent = pending.progress()
-        said = "no answer in time" if phase == "headers" else "no connection could take the message in time"
-        return TimeoutError(said, phase=phase, sent=sent)
+        return TimeoutError(phase=phase, sent=sent)
 
     # What comes
 

@@ -7,10 +7,11 @@ import ssl
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute
-from anyio.streams.tls import TLSStream
+from anyio.streams.tls import TLSAttribute, TLSStream
 
+from ...errors import PynectorError
 from ..hosts import server_name
-from ..tls import tls_problem
+from ..tls import check_protocol, tls_problem
 from .loops import Loop
 
 # How much may wait to be sent before the protocol is told to pause, and how little when it may go on (bytes).
@@ -140,12 +141,15 @@ async def secured(stream: ByteStream, context: ssl.SSLContext, host: str) -> Byt
 
     Raises:
         ConnectError: If it cannot.
+        ConfigurationError: If a context of the user's has agreed on HTTP/2.
     """
     try:
         name = server_name(host)
-        return await TLSStream.wrap(stream, hostname=name, ssl_context=context, standard_compatible=False)
+        secure = await TLSStream.wrap(stream, hostname=name, ssl_context=context, standard_compatible=False)
+        check_protocol(secure.extra(TLSAttribute.alpn_protocol))
     except BaseException as error:
         await anyio.aclose_forcefully(stream)
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not isinstance(error, PynectorError):
             raise tls_problem(error) from error
         raise
+    return secure

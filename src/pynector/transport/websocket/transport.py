@@ -47,6 +47,10 @@ class WebSocketTransport:
         parts = urlsplit(self._options.url)
         return f"message to {parts.scheme}://{parts.netloc}{parts.path}"
 
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise a ConfigurationError if the options of a request are not valid."""
+        self._options.for_request(options)
+
     async def connect(self) -> None:
         """Make all connections.
 
@@ -143,9 +147,10 @@ class WebSocketTransportFactory:
                 (1 or more; None: any number); open_timeout, ping_interval and ping_timeout (seconds; None: none);
                 compression ("deflate" or None); max_message_bytes (None: any number); subprotocols, origin; headers,
                 which may be a function that is asked for them at each handshake, and auth, as for HTTP; verify and
-                cert (TLS); proxy and trust_env; socket_options (a list of (level, name, value)); max_reconnects (0 or
-                more) and reconnect_delay (seconds); on_message; and what a request may set anew: idempotent,
-                as_response, json_dumps (gives a value as JSON, as str or bytes). A request may have one_way, too.
+                cert (TLS); proxy and trust_env; resolve and server_hostname, as for HTTP; socket_options (a list of
+                (level, name, value)); max_reconnects (0 or more) and reconnect_delay (seconds); on_message; and what a
+                request may set anew: idempotent, as_response, json_dumps (gives a value as JSON, as str or bytes). A
+                request may have one_way, too.
 
         Raises:
             ConfigurationError: If an option is not valid.

@@ -8,7 +8,7 @@ import ssl
 import anyio
 from anyio.abc import ByteStream
 
-from ...errors import ConnectError
+from ...errors import ConnectError, passes
 from .proxies import Proxy
 from .streams import secured
 
@@ -97,7 +97,7 @@ def check_answer(answer: bytes) -> None:
     status = int(words[1])
     if not 200 <= status < 300:
         error = no_tunnel(f"it answered with status {status}")
-        error.transient = status == 429 or status >= 500
+        error.transient = passes(status)
         raise error
     if not answer.endswith(b"\r\n\r\n") or answer.count(b"\r\n\r\n") > 1:
         raise no_tunnel("it sent something of its own into the tunnel")

@@ -17,6 +17,7 @@ from ...._speedups.pool import Room
 from ....errors import (
     ConfigurationError,
     Phase,
+    PynectorError,
     Sent,
     TimeoutError,
     TransportError,
@@ -30,10 +31,11 @@ from ..answers import answer_of, next_hop, raw_limit
 from ..engine import Engine
 from ..headers import Headers, header_pairs_of
 from ..options import LEAST, REQUEST_SETTINGS, HTTPOptions, most_connections
-from ..request import IDEMPOTENT, PreparedRequest, has_flow, is_observer, observed, prepare
+from ..request import IDEMPOTENT, PreparedRequest, is_observer, observed, prepare
 from ..response import RawResponse, Response
 from ..streaming import RawStream
 from ..urls import URL
+from .elsewhere import Elsewhere
 from .pool import Pool
 from .renewal import Renewal
 from .streaming import IncomingStream, Upload
@@ -79,15 +81,14 @@ class NativeEngine(CarrierCore):
         self.loop = loop
         self.tell = tell
         self.context = context
-        self.connector = Connector(loop, options.tls, options.uds, options.socket_options)
+        self.connector = Connector(loop, options.tls, options.uds, options.socket_options, options.detours)
         # A read and its parsing follow each other at once, so one buffer serves all connections.
         self.scratch = memoryview(bytearray(SCRATCH))
         self._pools: dict[Origin, Pool] = {}
         self.room = Room(options.max_connections or LEAST, loop.time, self._evict)
         self.renewal = Renewal(loop, options.tls, self._pools.values)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._make_other = make_other
-        self._other: Engine | None = None
+        self.elsewhere = Elsewhere(self, make_other)
         encoder = plain_encoder(options)
         if encoder is not None and options.base is not None:
             settings = options.per_request
@@ -103,23 +104,29 @@ class NativeEngine(CarrierCore):
 
     async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
         """See Engine."""
-        if self._make_other is not None and self._has_flow(data, options):
-            return await self._other_engine().open(data, options, timeout)
+        request = self._prepared(data, options)
+        if self.elsewhere.takes(request):
+            return await self.elsewhere.open(request, options, timeout)
         now = self.loop.time()
-        exchange = Exchange(self, data, options, now + timeout, None, 0, now)
+        exchange = Exchange(self, request, options, now + timeout, None, 0, now)
         stream = IncomingStream(self, exchange)
         self.submit_other(exchange, now)
+        following = None
         try:
-            await stream.opened()
-        except BaseException:
-            await stream.aclose()
-            raise
-        return stream
+            following = await stream.opened()
+        finally:
+            if not stream.is_open:
+                await stream.aclose()
+        if following is None:
+            return stream
+        return await self.elsewhere.open(following, options, exchange.deadline - self.loop.time(), exchange)
 
-    def _has_flow(self, data: Any, options: Mapping[str, Any]) -> bool:
-        # A method of its own: `auth` is not to stand in a frame that errors come through.
-        auth = data.auth if isinstance(data, PreparedRequest) else options.get("auth", self.options.auth)
-        return has_flow(auth)
+    def _prepared(self, data: Any, options: Mapping[str, Any]) -> PreparedRequest:
+        try:
+            return prepare(data, options, self.options)
+        except PynectorError as error:
+            # Its frames hold header fields and credentials.
+            raise error.with_traceback(None) from error.__cause__
 
     def submit_other(self, exchange: Exchange, now: float) -> None:
         """See CarrierCore."""
@@ -134,18 +141,17 @@ class NativeEngine(CarrierCore):
             exchange.settings = settings
             exchange.plain = _is_plain(settings)
             exchange.limit = _limit(settings)
-            if request.auth is None:
-                pool = self._load(exchange, request)
-            elif self._make_other is None:
-                raise ConfigurationError("a custom auth flow needs http_engine='auto' or 'httpx'")
+            self._send(exchange, request, now)
         except Exception as error:
             self.failed(exchange, error)
-            return
-        if request.auth is not None:
-            exchange.data = request
-            exchange.pool = _Errand(self.begin(self._run_elsewhere(exchange)))
+
+    def _send(self, exchange: Exchange, request: PreparedRequest, now: float) -> None:
+        """Send a request, here or elsewhere."""
+        if self.elsewhere.takes(request):
+            self._stop_upload(exchange)
+            self.elsewhere.start(exchange, request)
         else:
-            pool.dispatch(exchange, now)
+            self._load(exchange, request).dispatch(exchange, now)
 
     def _submit_encoded(self, exchange: Exchange, now: float) -> bool:
         """Start a request that the encoder of plain ones can write, or say that it is not one."""
@@ -247,28 +253,6 @@ class NativeEngine(CarrierCore):
         if upload is not None:
             upload.stop()
 
-    async def _run_elsewhere(self, exchange: Exchange) -> None:
-        """Run an exchange on the other engine."""
-        remaining = None
-        if exchange.deadline != math.inf:
-            remaining = max(0.0, exchange.deadline - self.loop.time())
-        try:
-            work = self._other_engine().exchange(exchange.data, exchange.options)
-            answer = await asyncio.wait_for(work, remaining)
-        except asyncio.TimeoutError:
-            self.failed(exchange, TimeoutError("no whole answer in time"))
-        except Exception as error:
-            self.failed(exchange, error)
-        else:
-            self.succeed(exchange, answer)
-
-    def _other_engine(self) -> Engine:
-        if self._other is None:
-            assert self._make_other is not None
-            self._other = self._make_other()
-            self._other.make_room(self.room.most)
-        return self._other
-
     # Answers
 
     def conclude(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> None:
@@ -322,11 +306,9 @@ class NativeEngine(CarrierCore):
         exchange.hops += 1
         exchange.sent = "full"
         try:
-            pool = self._load(exchange, following)
+            self._send(exchange, following, self.loop.time())
         except Exception as error:
             self.failed(exchange, error)
-            return
-        pool.dispatch(exchange, self.loop.time())
 
     def failed(self, exchange: Exchange, error: Exception) -> None:
         """See CarrierCore."""
@@ -341,6 +323,8 @@ class NativeEngine(CarrierCore):
             problem.__traceback__ = None
         if isinstance(problem, (TransportError, TimeoutError)):
             problem.after(exchange.sent)
+        elif isinstance(problem, ConfigurationError):
+            problem.sent = exchange.sent
         if problem.request is None and exchange.payload:
             problem.request = self.request_of(exchange).label
         completion.fail(exchange.token, problem)
@@ -348,7 +332,7 @@ class NativeEngine(CarrierCore):
     def late(self, exchange: Exchange, phase: Phase) -> None:
         """Tell the caller that the time of an exchange is over."""
         sent: Sent = "partial" if phase == "write" else "full"
-        self.failed(exchange, TimeoutError("no whole answer in time", phase=phase, sent=sent))
+        self.failed(exchange, TimeoutError(phase=phase, sent=sent, seconds=exchange.deadline - exchange.started))
 
     def succeed(self, exchange: Exchange, answer: Any) -> None:
         """Give an exchange its answer."""
@@ -383,8 +367,7 @@ class NativeEngine(CarrierCore):
         if self.options.max_connections is None and window > self.room.most:
             self.room.most = min(window, most_connections())
             self.room.serve()
-        if self._other is not None:
-            self._other.make_room(window)
+        self.elsewhere.make_room(window)
         return self.room.most
 
     def _evict(self, pool: Pool) -> None:
@@ -397,7 +380,7 @@ class NativeEngine(CarrierCore):
     def origins(self) -> list[OriginCounts]:
         """See Engine."""
         counts = [pool.counts() for pool in list(self._pools.values())]
-        return counts if self._other is None else [*counts, *self._other.origins()]
+        return [*counts, *self.elsewhere.origins()]
 
     def _pool(self, origin: Origin) -> Pool:
         pool = self._pools.get(origin)
@@ -417,8 +400,7 @@ class NativeEngine(CarrierCore):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        if self._other is not None:
-            await self._other.disconnect()
+        await self.elsewhere.disconnect()
         # A transport releases its socket in one of the loop's next turns, over TLS a little later.
         for _ in range(CLOSING_TURNS):
             if all(pool.is_empty for pool in self._pools.values()):
@@ -433,14 +415,3 @@ def _is_plain(settings: dict[str, Any]) -> bool:
 def _limit(settings: dict[str, Any]) -> int:
     limit = raw_limit(settings)
     return NO_LIMIT if limit is None else limit
-
-
-class _Errand:
-    """A request that is left to another engine; it stands where a pool does otherwise."""
-
-    def __init__(self, task: asyncio.Task[None]) -> None:
-        self._task = task
-
-    def give_up(self, exchange: Exchange) -> None:
-        """End it."""
-        self._task.cancel()

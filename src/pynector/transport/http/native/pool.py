@@ -25,6 +25,7 @@ from ....errors import (
 from ...connect import Origin, Progress
 from ...names import no_connection
 from ...protocol import OriginCounts
+from ...tls import is_refusal
 from ..decoding import too_large
 
 if TYPE_CHECKING:
@@ -37,9 +38,15 @@ RESOLUTION = 0.005
 
 
 class Connection(ConnectionCore, asyncio.BufferedProtocol):
-    """A connection that asyncio accepts as a protocol."""
+    """A connection that asyncio accepts as a protocol.
 
-    __slots__ = ()
+    Attributes:
+        loss: What ended it, or None.
+    """
+
+    __slots__ = ("loss",)
+
+    loss: Exception | None
 
 
 class Attempt(Progress):
@@ -185,8 +192,8 @@ class Pool(PoolCore):
         self.watch(max(min(deadlines, default=math.inf), now + RESOLUTION))
         for rank, exchange in late:
             phase = phases[rank] if rank < len(phases) else "queue"
-            said = "no connection was free in time" if phase == "queue" else "not connected in time"
-            self._engine.failed(exchange, TimeoutError(said, phase=phase, sent="none"))
+            seconds = exchange.deadline - exchange.started
+            self._engine.failed(exchange, TimeoutError(phase=phase, sent="none", seconds=seconds))
         self._forget_if_empty()
 
     # The connections' calls
@@ -223,12 +230,14 @@ class Pool(PoolCore):
             connection.timer.cancel()
             connection.timer = None
         connection.release()
+        connection.loss = error
         if exchange is not None:
             exchange.connection = None
             sent: Sent = "partial" if phase == "write" else "full"
             said = str(error) if error is not None else "the server closed it"
             problem = ConnectionLost(f"the connection broke: {said}", phase=phase, sent=sent)
             problem.__cause__ = error
+            problem.transient = not is_refusal(error)
             if connection.used and exchange.repeatable and not heard:
                 # The server closed it while the request was on its way, which is nobody's fault; but only once, and
                 # not on another kept connection, which may be as dead.
@@ -331,7 +340,7 @@ class Pool(PoolCore):
         try:
             await self._look_at_new(connection)
             if connection.transport is None:
-                raise ConnectionLost("the server closed the connection at once", phase="write", sent="none")
+                raise _lost_at_once(connection.loss)
             if self.origin[0] == "https":
                 self._engine.renewal.admit(connection)
         except BaseException:
@@ -386,6 +395,14 @@ class Pool(PoolCore):
         if self._idle:
             first = min(connection.idle_until for connection in self._idle)
             self._purge_timer = self._engine.call_at(first + 0.001, self._purge)
+
+
+def _lost_at_once(error: Exception | None) -> ConnectionLost:
+    said = "the server closed the connection at once" if error is None else f"the connection broke: {text_of(error)}"
+    problem = ConnectionLost(said, phase="write", sent="none")
+    problem.transient = not is_refusal(error)
+    problem.__cause__ = error
+    return problem
 
 
 async def _let_the_loop_read() -> None:

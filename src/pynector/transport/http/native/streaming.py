@@ -36,6 +36,9 @@ class IncomingStream:
     Args:
         engine: Where the exchange runs.
         exchange: The request; this becomes its sink and its completion.
+
+    Attributes:
+        is_open: Whether the head has come.
     """
 
     request: PreparedRequest
@@ -48,7 +51,8 @@ class IncomingStream:
         self._exchange = exchange
         self._chunks: deque[bytes] = deque()
         self._size = 0
-        self._is_open = False
+        self.is_open = False
+        self._elsewhere: PreparedRequest | None = None
         self._is_paused = False
         self._ended = False
         self._error: BaseException | None = None
@@ -74,13 +78,13 @@ class IncomingStream:
             self._problem = problem
         if self._following is None and self._problem is None:
             self.status, self.headers, self.http_version = status, raw.headers, raw.http_version
-            self._is_open = True
+            self.is_open = True
             self._wake()
 
     def feed(self, chunk: bytes) -> None:
         """Take a piece of the body; that of a redirect is of no use."""
         # An empty one would be the end.
-        if not self._is_open or not chunk:
+        if not self.is_open or not chunk:
             return
         self._chunks.append(chunk)
         self._size += len(chunk) + OVERHEAD
@@ -100,9 +104,12 @@ class IncomingStream:
         following, self._following = self._following, None
         if self._problem is not None:
             self._engine.failed(self._exchange, self._problem)
-        elif following is not None:
+        elif following is not None and not self._engine.elsewhere.takes(following):
             self._engine.follow(self._exchange, following)
         else:
+            if following is not None:
+                self._exchange.hops += 1
+                self._elsewhere = following
             self._engine.succeed(self._exchange, None)
 
     def succeed(self, token: int, response: Any) -> None:
@@ -117,16 +124,19 @@ class IncomingStream:
 
     # The reader's calls
 
-    async def opened(self) -> None:
-        """Wait for the head.
+    async def opened(self) -> PreparedRequest | None:
+        """Wait for the head, and return None; or what to send elsewhere, where a redirect leads there.
 
         Raises:
             PynectorError: If the exchange failed.
         """
-        while not self._is_open:
+        while not self.is_open:
             if self._error is not None:
                 raise self._error
+            if self._elsewhere is not None:
+                return self._elsewhere
             await self._wait()
+        return None
 
     async def receive(self) -> bytes:
         """See RawStream."""

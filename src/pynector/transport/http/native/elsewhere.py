@@ -1,0 +1,130 @@
+"""What the native engine leaves to another: auth flows, and what goes through a proxy of the environment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from ...._speedups.exchange import Exchange
+from ....errors import ConfigurationError, Phase, Sent, TimeoutError, TransportError
+from ...protocol import OriginCounts
+from ..engine import Engine
+from ..proxied import Proxied
+from ..request import PreparedRequest
+from ..streaming import RawStream
+
+if TYPE_CHECKING:
+    from .engine import NativeEngine
+
+
+class Elsewhere:
+    """The other engine, made when it is first needed.
+
+    Args:
+        engine: The native one.
+        make: Makes the other, or None if there is to be none.
+    """
+
+    def __init__(self, engine: NativeEngine, make: Callable[[], Engine] | None) -> None:
+        self._engine = engine
+        self._make = make
+        self._other: Engine | None = None
+        proxied = Proxied(engine.options)
+        self._proxied = proxied if proxied.proxies else None
+
+    def takes(self, request: PreparedRequest) -> bool:
+        """Say whether a request is not for the native engine."""
+        return request.auth is not None or (self._proxied is not None and request.url.origin in self._proxied)
+
+    def start(self, exchange: Exchange, request: PreparedRequest) -> None:
+        """Run an exchange there from now on.
+
+        Raises:
+            ConfigurationError: If there is no other engine.
+        """
+        other = self._engine_for(request)
+        exchange.data = exchange.request = request
+        work = self._run(exchange, other)
+        begin = self._engine.begin
+        # After a redirect this is no more the caller's context, which its body was given.
+        exchange.pool = _Errand(begin(work) if exchange.context is None else exchange.context.run(begin, work))
+
+    async def open(
+        self, request: PreparedRequest, options: Mapping[str, Any], timeout: float, exchange: Exchange | None = None
+    ) -> RawStream:
+        """Open a stream there; see Engine.
+
+        Args:
+            request: What to send.
+            options: The caller's.
+            timeout: Seconds it may take.
+            exchange: What has led to it, where that is a redirect.
+        """
+        other = self._engine_for(request)
+        if exchange is None:
+            return await other.open(request, options, timeout)
+        try:
+            return await other.open(request, _after_hops(exchange), timeout)
+        except (TransportError, TimeoutError) as error:
+            error.after("full")
+            raise
+
+    def origins(self) -> list[OriginCounts]:
+        """See Engine."""
+        return [] if self._other is None else self._other.origins()
+
+    def make_room(self, window: int) -> None:
+        """See Engine."""
+        if self._other is not None:
+            self._other.make_room(window)
+
+    async def disconnect(self) -> None:
+        """See Engine."""
+        if self._other is not None:
+            await self._other.disconnect()
+
+    def _engine_for(self, request: PreparedRequest) -> Engine:
+        if self._make is None:
+            why = "a custom auth flow" if request.auth is not None else "a proxy of the environment"
+            raise ConfigurationError(f"{why} needs http_engine='auto' or 'httpx'")
+        if self._other is None:
+            self._other = self._make()
+            self._other.make_room(self._engine.room.most)
+        return self._other
+
+    async def _run(self, exchange: Exchange, other: Engine) -> None:
+        engine = self._engine
+        phase: Phase | None = None
+        sent: Sent | None = None
+        with anyio.CancelScope(deadline=exchange.deadline) as scope:
+            try:
+                engine.succeed(exchange, await other.exchange(exchange.data, _after_hops(exchange)))
+            except asyncio.CancelledError as cancelled:
+                phase, sent = getattr(cancelled, "phase", None), getattr(cancelled, "sent", None)
+                raise
+            except Exception as error:
+                engine.failed(exchange, error)
+        if scope.cancelled_caught:
+            engine.failed(exchange, TimeoutError(phase=phase, sent=sent))
+
+
+def _after_hops(exchange: Exchange) -> Mapping[str, Any]:
+    """Return the options of an exchange, with the redirects that are left of those that are allowed."""
+    options: Mapping[str, Any] = exchange.options
+    if not exchange.hops:
+        return options
+    return {**options, "max_redirects": exchange.settings["max_redirects"] - exchange.hops}
+
+
+class _Errand:
+    """A request that is left to another engine; it stands where a pool does otherwise."""
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task = task
+
+    def give_up(self, exchange: Exchange) -> None:
+        """End it."""
+        self._task.cancel()
