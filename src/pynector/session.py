@@ -398,7 +398,7 @@ class Session:
         if batch.observed is not None:
             batch.observed.observable = self.observable
         elif batch.passing is not None and self.observable:
-            batch = replace(batch, options={**batch.options, "observer": batch.passing})
+            batch = replace(batch, options={"observer": batch.passing, **batch.options})
         driver: Driver
         if self.submit is not None:
             driver = SubmitDriver(batch, window, self.submit, clock)

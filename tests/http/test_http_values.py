@@ -90,7 +90,7 @@ VALUES: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "text"), VALUES, ids=repr)
+@pytest.mark.parametrize(("value", "text"), VALUES, ids=lambda value: type(value).__name__)
 async def test_a_value_is_its_usual_text(client: Pynector, value: Any, text: str) -> None:
     for params in ({"a": value}, [("a", value)], {"a": [value]}):
         seen = json.loads(await client.request({"path": "/inspect", "params": params}))
