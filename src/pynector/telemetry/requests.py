@@ -52,7 +52,7 @@ class ObservedRequest(ObservedAttempts):
     def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Give the options of a request with which the transport reports to this object."""
         # One of the user's is none, and is to be refused as it would be without this.
-        return options if "observer" in options else {**options, "observer": self}
+        return {"observer": self, **options}
 
     def current(self) -> Any:
         """Give a context in which its span is the current one."""
