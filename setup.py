@@ -1,6 +1,6 @@
 """The extensions; everything else about the package is in pyproject.toml.
 
-Every module of _speedups with a .pxd beside it is compiled, by PYNECTOR_CYTHON:
+Every module with a .pxd beside it is compiled, by PYNECTOR_CYTHON:
 auto (default): without extensions where they cannot be built; require: or fail; skip: none;
 checked: None and overflow checks; trace: line tracing for coverage;
 sanitize: gcc's AddressSanitizer and UndefinedBehaviorSanitizer, which Python must be started for (see noxfile.py).
@@ -82,7 +82,7 @@ def compiled_modules() -> list[Any]:
             extra_compile_args=compiler_flags(),
             extra_link_args=SANITIZERS[:1] if MODE == "sanitize" else [],
         )
-        for pxd in sorted(SOURCE.glob("pynector/_speedups/*.pxd"))
+        for pxd in sorted(SOURCE.rglob("*.pxd"))
         if pxd.with_suffix(".py").exists()
     ]
     return list(cythonize(modules, build_dir=f"build/cython-{MODE}", compiler_directives=directives))

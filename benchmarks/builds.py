@@ -1,26 +1,29 @@
-"""Both builds of the hot path in one process: the extensions, and the same files as Python."""
+"""Both builds of the compiled modules in one process: the extensions, and the same files as Python."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.machinery
+import importlib.util
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 import pynector
 from pynector import _speedups
 
-_PURE = "pynector._pure"
+ROOT = Path(pynector.__file__).parent
+TWIN = "pure_pynector"
 
 
 class Build:
-    """The modules of a build as attributes: `build.scheduler.Scheduler`.
+    """The compiled modules of a build as attributes, by the last part of their name: `build.scheduler.Scheduler`.
 
     Args:
         name: "compiled" or "pure".
-        package: The package its modules are in.
+        package: The package they are in.
     """
 
     def __init__(self, name: str, package: str) -> None:
@@ -28,40 +31,44 @@ class Build:
         self._package = package
 
     def __getattr__(self, module: str) -> ModuleType:
-        loaded = importlib.import_module(f"{self._package}.{module}")
+        (found,) = [path for path in ROOT.rglob(f"{module}.pxd") if path.with_suffix(".py").exists()]
+        name = ".".join((self._package, *found.relative_to(ROOT).with_suffix("").parts))
+        loaded = importlib.import_module(name)
         setattr(self, module, loaded)
         return loaded
 
 
-class _SourceFinder:
-    """Finds the modules of the pure build beside their extensions."""
+class _Sources:
+    """Finds the modules of the twin beside the extensions, and its packages without what they import."""
 
     @staticmethod
-    def find_spec(
-        name: str, path: Sequence[str] | None = None, target: object = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if path is None or not name.startswith(f"{_PURE}."):
+    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        if path is None or not name.startswith(f"{TWIN}."):
             return None
-        source = (importlib.machinery.SourceFileLoader, importlib.machinery.SOURCE_SUFFIXES)
-        return importlib.machinery.FileFinder(path[0], source).find_spec(name)
+        place = Path(path[0], name.rpartition(".")[2])
+        if not place.is_dir():
+            return importlib.util.spec_from_file_location(name, place.with_suffix(".py"))
+        package = ModuleSpec(name, None, is_package=True)
+        package.submodule_search_locations = [str(place)]
+        return package
 
 
 def compiled() -> Build:
-    """Give the build that `pynector` runs on."""
-    return Build("compiled" if _speedups.COMPILED else "pure", "pynector._speedups")
+    """Return the build that `pynector` runs on."""
+    return Build("compiled" if _speedups.COMPILED else "pure", pynector.__name__)
 
 
 @lru_cache(maxsize=1)
 def pure() -> Build:
-    """Give the pure build, under another name than the one that runs."""
-    package = ModuleType(_PURE)
-    package.__path__ = list(_speedups.__path__)
-    sys.modules[_PURE] = package
-    pynector._pure = package  # type: ignore[attr-defined]
-    sys.meta_path.insert(0, _SourceFinder)  # type: ignore[arg-type]
-    return Build("pure", _PURE)
+    """Return the pure build, under another name than the one that runs."""
+    package = ModuleType(TWIN)
+    package.__path__ = [str(ROOT)]
+    sys.modules[TWIN] = package
+    sys.meta_path.insert(0, _Sources)  # type: ignore[arg-type]
+    return Build("pure", TWIN)
 
 
+@lru_cache(maxsize=1)
 def builds() -> list[Build]:
-    """Give the builds that are there."""
-    return [compiled(), pure()] if _speedups.COMPILED else [pure()]
+    """Return the builds that are there."""
+    return [compiled(), pure()] if _speedups.COMPILED else [compiled()]

@@ -91,7 +91,7 @@ def pump(build: Build, count: int) -> None:
         completion.succeed(token, data)
 
     requests = [(None, {})] * count
-    runner = build.pump.Pump(
+    runner = build.dispatcher.Pump(
         plan, places, submit, lambda: 0.0, requests, {}, 1.0, lambda index: (None, {}, 1.0), lambda: None
     )
     while not plan.finished():
@@ -105,9 +105,9 @@ class _Nobody:
 
 def messages(build: Build, count: int) -> None:
     """Send a message over WebSocket and take its answer."""
-    board = build.switchboard.SwitchboardCore(lambda: 0.0, lambda when, call: None, 1)
+    board = build.multiplexer.SwitchboardCore(lambda: 0.0, lambda when, call: None, 1)
     board.set_plain(True, False, False)
-    matcher = build.messages.FifoMatcher()
+    matcher = build.pending.FifoMatcher()
     channel = build.channel.ChannelCore(board, matcher, lambda: 0.0, lambda call: None, lambda: bytes(4096), -1, -1)
     channel.transport = _Wire()
     channel.is_open = channel.is_plain = True

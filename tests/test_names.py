@@ -10,8 +10,8 @@ import pytest
 
 from loops import LOOPS
 from pynector import ConnectError
-from pynector.transport import names
-from pynector.transport.names import Names
+from pynector.transport.net import names
+from pynector.transport.net.names import Names
 from resolver import Resolver, here
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]

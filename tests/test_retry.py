@@ -24,7 +24,7 @@ from pynector import (
     TimeoutError,
     TransportError,
 )
-from pynector.retry import retry_after_seconds
+from pynector.transport.http.retry_after import retry_after_seconds
 from transports import ExchangeOnly
 
 NOW = 1_000_000_000.0

@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from pynector import Pynector, PynectorError, get_transport_factory_registry
-from pynector.runtime import Runtime, cancellation_is_asked_for
+from pynector.eventloop import Runtime, cancellation_is_asked_for
 from transports import ExchangeOnly, Factory, ImmediateSubmit, MemoryTransport
 
 Run = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]

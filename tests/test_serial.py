@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pynector import Pynector, PynectorError, TransportError
-from pynector.transport.serial import SerialExchange
+from pynector.dispatch.serial import SerialExchange
 from transports import Connectable, LineServer, LineTransport, MemoryTransport
 
 pytestmark = pytest.mark.anyio

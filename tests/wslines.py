@@ -10,11 +10,10 @@ from typing import Any
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from pynector.runtime import ClientContext
+from pynector.eventloop import ClientContext, Loop
 from pynector.transport.websocket import Message
 from pynector.transport.websocket.connection import Connection
 from pynector.transport.websocket.credentials import Fields
-from pynector.transport.websocket.loops import Loop
 from pynector.transport.websocket.options import WebSocketOptions
 from pynector.transport.websocket.pool import ConnectionPool
 

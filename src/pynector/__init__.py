@@ -6,8 +6,11 @@ async with Pynector(base_url="https://api.example.com") as client:
 
 import typing
 
+# First, for it says where modules are taken from.
+from . import _speedups as _speedups
 from ._version import __version__
 from .client import Pynector
+from .dispatch.retry import RetryPolicy
 from .errors import (
     ConfigurationError,
     ConnectError,
@@ -24,7 +27,6 @@ from .errors import (
     TransportError,
     WebSocketClosed,
 )
-from .retry import RetryPolicy
 from .stats import Stats
 from .telemetry import configure_telemetry, get_telemetry
 from .transport import TransportProtocol, get_transport_factory_registry

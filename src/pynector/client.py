@@ -9,12 +9,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .batch import Batch, checked_requests
 from .config import CLIENT_SETTINGS, Setting, at_least, positive_seconds, resolve, seconds
+from .dispatch.batch import Batch, checked_requests
+from .dispatch.retry import RetryPolicy, repeated
 from .errors import ConfigurationError, PynectorError, for_another
 from .lifecycle import Lifecycle
 from .opening import Opening
-from .retry import RetryPolicy, repeated
 from .session import Session
 from .stats import Stats
 from .telemetry import ObservedRequest, Telemetry, parse_propagation, propagation, valid_propagation

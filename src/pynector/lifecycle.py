@@ -7,7 +7,7 @@ from typing import Any
 
 from .config import nearest
 from .errors import ConfigurationError, PynectorError
-from .runtime import ClientContext, Runtime
+from .eventloop import ClientContext, Runtime
 from .session import Session
 from .stats import Counters, Stats
 from .telemetry import Telemetry, watch

@@ -12,28 +12,15 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from ._speedups.answer import Answer
-from .batch import (
-    Batch,
-    Driver,
-    Exchange,
-    ExchangeDriver,
-    Submit,
-    SubmitDriver,
-)
-from .endings import CutOff, batch_late, closed, escaped, late, not_connected
-from .errors import (
-    ConfigurationError,
-    PynectorError,
-    TimeoutError,
-    TransportError,
-    as_pynector_error,
-)
-from .runtime import Forgotten, Runtime, cancellation_is_asked_for
+from ._speedups.waiter import Answer
+from .dispatch.batch import Batch, Driver, Exchange, ExchangeDriver, Submit, SubmitDriver
+from .dispatch.endings import CutOff, batch_late, closed, escaped, late, not_connected
+from .dispatch.serial import SerialExchange
+from .errors import ConfigurationError, PynectorError, TimeoutError, TransportError, as_pynector_error
+from .eventloop import Forgotten, Runtime, cancellation_is_asked_for
 from .stats import Counters, Stats
 from .transport.capabilities import can_exchange, capacity_of, counts_of
-from .transport.protocol import Handle, OriginCounts, Snapshot
-from .transport.serial import SerialExchange
+from .transport.contract import Handle, OriginCounts, Snapshot
 
 # How long `aclose` waits for a transport that does not disconnect (seconds).
 CLOSE_PATIENCE = 5.0

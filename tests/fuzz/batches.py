@@ -62,7 +62,7 @@ class World:
         self.requests = [
             (token, {"own": 1} if token % 3 == 0 or plan == "wrong" else {}) for token, plan in enumerate(self.plans)
         ]
-        self.pump = build.pump.Pump(
+        self.pump = build.dispatcher.Pump(
             self.scheduler, self.collector, self.submit, self.clock, self.requests, {}, 5.0, self.entry, self.notify
         )
         self.collector.wake = self.pump.run

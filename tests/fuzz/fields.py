@@ -7,9 +7,9 @@ import math
 import re
 import time
 
-from pynector.retry import retry_after_seconds
 from pynector.transport.http.headers import Headers, header_pairs_of
 from pynector.transport.http.response import Response
+from pynector.transport.http.retry_after import retry_after_seconds
 
 from .source import Source
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, NoReturn
 
+from .builds import TWIN
 from .mutation import LONGEST
 from .targets import CORPUS, Target
 
 # Whose lines count: the code under test, and what it is compared with. Compiled modules do not show theirs.
-PACKAGES = ("pynector", "pure_speedups", "h11", "tests")
+PACKAGES = ("pynector", TWIN, "h11", "tests")
 
 AVAILABLE = find_spec("atheris") is not None
 

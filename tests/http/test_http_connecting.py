@@ -17,7 +17,7 @@ from scripted import ScriptedServer, answer
 
 from pynector import ConfigurationError, ConnectError, Pynector, PynectorError, TimeoutError
 from pynector.testing import LoopbackServer
-from pynector.transport.tls import ClientTLS
+from pynector.transport.net.tls import ClientTLS
 from resolver import Resolver, here
 from sockets import sockets_to
 

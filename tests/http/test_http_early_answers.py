@@ -249,7 +249,7 @@ class Mute(Exception):
 
 
 def errors() -> dict[str, Exception]:
-    from pynector.transport.http.httpx_module import httpcore, httpx
+    from pynector.transport.http.httpx.module import httpcore, httpx
 
     return {
         "plain": LookupError("no more"),

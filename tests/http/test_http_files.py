@@ -22,7 +22,7 @@ from pynector import ConfigurationError, ConnectionLost, HTTPStatusError, Protoc
 from pynector import TimeoutError as PynectorTimeout
 from pynector.errors import TransportError
 from pynector.testing import LoopbackServer
-from pynector.transport.http.httpx_module import httpx
+from pynector.transport.http.httpx.module import httpx
 
 Play = Callable[..., ScriptedServer]
 

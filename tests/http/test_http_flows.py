@@ -9,7 +9,7 @@ import pytest
 from scripted import ScriptedServer, answer
 
 from pynector import ConnectError, HTTPStatusError, Pynector, PynectorError, ResponseTooLarge, TransportError
-from pynector.transport.http.httpx_module import httpx
+from pynector.transport.http.httpx.module import httpx
 
 pytestmark = pytest.mark.anyio
 

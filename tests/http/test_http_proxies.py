@@ -21,10 +21,10 @@ from pynector import (
     TooManyRedirects,
     TransportError,
 )
-from pynector.runtime import Runtime
-from pynector.transport.environment import is_meant
-from pynector.transport.hosts import is_local
+from pynector.eventloop import Runtime
 from pynector.transport.http.urls import parse_url
+from pynector.transport.net.environment import is_meant
+from pynector.transport.net.hosts import is_local
 
 Play = Callable[..., ScriptedServer]
 

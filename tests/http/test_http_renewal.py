@@ -18,7 +18,7 @@ from h2server import Http2Server, Session
 from scripted import ScriptedServer, answer, eventually
 
 from pynector import ConfigurationError, ConnectError, Pynector
-from pynector.transport import tls
+from pynector.transport.net import tls
 
 Play = Callable[..., ScriptedServer]
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from pynector import ConfigurationError, HTTPRequest, Pynector
-from pynector.batch import Batch
+from pynector.dispatch.batch import Batch
 from pynector.transport.http.options import HTTPOptions
 from pynector.transport.http.request import prepare
 from pynector.transport.http.urls import parse_url
-from pynector.transport.websocket.proxies import checked_proxy
+from pynector.transport.net.proxies import checked_proxy
 
 SECRET = "hunter2"
 URL = f"https://user:{SECRET}@host/path?key={SECRET}#{SECRET}"

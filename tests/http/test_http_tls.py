@@ -15,7 +15,7 @@ from scripted import ScriptedServer, answer
 
 from pynector import ConfigurationError, ConnectError, Pynector, TimeoutError, TransportError
 from pynector.testing import LoopbackServer
-from pynector.transport.tls import ClientTLS
+from pynector.transport.net.tls import ClientTLS
 from wsservers import demanding
 
 Play = Callable[..., ScriptedServer]

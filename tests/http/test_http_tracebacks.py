@@ -11,7 +11,7 @@ import pytest
 from scripted import ScriptedServer, answer
 
 from pynector import Pynector, PynectorError
-from pynector.transport.http.httpx_module import httpx
+from pynector.transport.http.httpx.module import httpx
 
 pytestmark = pytest.mark.anyio
 

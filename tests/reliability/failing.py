@@ -188,7 +188,7 @@ def parser(loop: SteppedLoop, trip: Trip) -> Any:
         *(called(Protocol, name, trip) for name in ("receive_data", "receive_eof", "events_received")),
     )
     if loop.name != "trio" and is_there("httptools"):
-        from pynector.transport.http.native import NativeEngine
+        from pynector.transport.http.native.engine import NativeEngine
 
         make = NativeEngine.make_parser
 

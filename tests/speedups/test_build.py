@@ -10,17 +10,23 @@ from pathlib import Path
 
 import pytest
 
-import pynector._speedups as speedups
+import pynector
+from pynector import _speedups as speedups
 
-FOLDER = Path(speedups.__file__).parent
-MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.with_suffix(".pxd").exists())
+FOLDER = Path(pynector.__file__).parents[1]
+FILES = {
+    ".".join(path.relative_to(FOLDER).with_suffix("").parts): path
+    for path in sorted(FOLDER.glob("pynector/**/*.py"))
+    if path.with_suffix(".pxd").exists()
+}
+MODULES = list(FILES)
 
 SHOW = """
 import importlib, sys
-import pynector._speedups as speedups
-print(speedups.COMPILED)
+import pynector
+print(pynector._speedups.COMPILED)
 for name in sys.argv[1:]:
-    print(importlib.import_module(f"pynector._speedups.{name}").__file__)
+    print(importlib.import_module(name).__file__)
 """
 
 
@@ -36,16 +42,18 @@ def run(code: str, *arguments: str, **environment: str) -> subprocess.CompletedP
 
 
 def has_extension(module: str) -> bool:
-    return any(FOLDER.glob(f"{module}.*.so")) or any(FOLDER.glob(f"{module}.*.pyd"))
+    path = FILES[module]
+    return any(path.parent.glob(f"{path.stem}.*.so")) or any(path.parent.glob(f"{path.stem}.*.pyd"))
 
 
 def test_the_hot_path_is_there() -> None:
-    assert {"accumulator", "collector", "pump", "scheduler"} <= set(MODULES)
+    batches = {f"pynector._speedups.{name}" for name in ("accumulator", "collector", "dispatcher", "scheduler")}
+    assert batches < set(MODULES)
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_compiled_agrees_with_the_file_that_was_loaded(module: str) -> None:
-    loaded = str(import_module(f"pynector._speedups.{module}").__file__)
+    loaded = str(import_module(module).__file__)
     assert loaded.endswith(".py") is not speedups.COMPILED
 
 
@@ -53,14 +61,14 @@ def test_pure_takes_the_source_files() -> None:
     done = run(SHOW, *MODULES, PYNECTOR_PURE="1")
     compiled, *files = done.stdout.split()
     assert compiled == "False"
-    assert files == [str(FOLDER / f"{module}.py") for module in MODULES]
+    assert files == [str(path) for path in FILES.values()]
 
 
 @pytest.mark.parametrize("environment", [{}, {"PYNECTOR_PURE": "0"}, {"PYNECTOR_PURE": ""}])
 def test_without_pure_the_extensions_run_where_they_are(environment: dict[str, str]) -> None:
     done = run(SHOW, *MODULES, **environment)
     compiled, *files = done.stdout.split()
-    assert compiled == str(has_extension("accumulator"))
+    assert compiled == str(has_extension("pynector._speedups.accumulator"))
     for module, file in zip(MODULES, files, strict=True):
         assert file.endswith(".py") is not has_extension(module)
 
@@ -75,11 +83,11 @@ def test_another_value_is_refused_by_name(value: str) -> None:
 def test_pure_leaves_other_packages_alone() -> None:
     code = """
 import sys
-import pynector._speedups
+import pynector
 finder = next(f for f in sys.meta_path if getattr(f, "__name__", "") == "_SourceOnly")
 assert finder.find_spec("json", None) is None
 assert finder.find_spec("json.decoder", ["/"]) is None
-assert finder.find_spec("pynector._speedups.nothing", pynector._speedups.__path__) is None
+assert finder.find_spec("pynector.nothing", pynector.__path__) is None
 import json.decoder
 """
     done = run(code, PYNECTOR_PURE="1")

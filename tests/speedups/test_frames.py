@@ -11,7 +11,7 @@ from websockets.exceptions import WebSocketException
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from pynector._speedups.frames import BINARY, OTHER, PART, TEXT, WHOLE, FrameScanner, masked_frame
+from pynector.transport.websocket.frames import BINARY, OTHER, PART, TEXT, WHOLE, FrameScanner, masked_frame
 
 quick = settings(deadline=None, database=None, max_examples=200)
 

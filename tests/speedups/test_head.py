@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pynector._speedups.exchange import Exchange, Owner
-from pynector._speedups.http1 import ConnectionCore
+from pynector.transport.http.native.exchange import Exchange, Owner
+from pynector.transport.http.native.http1 import ConnectionCore
 
 
 class Recorder(Owner):

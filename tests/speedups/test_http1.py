@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pynector import HTTPRequest
-from pynector._speedups.exchange import Exchange, Owner
-from pynector._speedups.http1 import TOO_LARGE, ConnectionCore
+from pynector.transport.http.native.exchange import Exchange, Owner
+from pynector.transport.http.native.http1 import TOO_LARGE, ConnectionCore
 from pynector.transport.http.native.wire import encode_request, plain_encoder
 from pynector.transport.http.options import HTTPOptions
 from pynector.transport.http.request import prepare

@@ -15,7 +15,7 @@ from saboteurs import Fault, Listening, handler, on_end, on_start
 from pynector import Pynector, PynectorError, configure_telemetry, get_telemetry
 from pynector.telemetry import metering
 from pynector.telemetry.guard import Guard
-from pynector.transport.protocol import OriginCounts
+from pynector.transport.contract import OriginCounts
 from transports import ExchangeOnly, ImmediateSubmit
 
 pytestmark = pytest.mark.usefixtures("no_providers")

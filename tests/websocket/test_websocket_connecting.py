@@ -22,7 +22,7 @@ import trustme
 from descriptors import no_descriptors_left
 from proxyserver import Proxy
 from pynector import ConfigurationError, ConnectError
-from pynector.transport import tls
+from pynector.transport.net import tls
 from resolver import Resolver, here
 from sockets import sockets_to
 from wsservers import Url, certificate, client, demanding, listening, running, shake_hands

@@ -12,7 +12,7 @@ import pytest
 
 from proxyserver import Proxy
 from pynector import ConfigurationError, ConnectError
-from pynector.transport.websocket.proxies import proxy_of_environment
+from pynector.transport.net.proxies import proxy_of_environment
 from wsservers import Url, certificate, client, running
 
 pytestmark = pytest.mark.anyio

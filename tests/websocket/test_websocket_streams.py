@@ -9,9 +9,8 @@ import anyio
 import pytest
 from anyio.abc import ByteStream
 
-from pynector.runtime import ClientContext
-from pynector.transport.websocket.loops import running_loop
-from pynector.transport.websocket.streams import StreamTransport
+from pynector.eventloop import ClientContext, running_loop
+from pynector.transport.net.streams import StreamTransport
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from pynector.runtime import ClientContext
-from pynector.transport.websocket.loops import TrioLoop
+from pynector.eventloop import ClientContext, TrioLoop
 from wsservers import Url, client
 
 pytest.importorskip("trio")

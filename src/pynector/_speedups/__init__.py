@@ -1,4 +1,6 @@
-"""The hot path. Each module runs as the .py file it is, or as the extension built from that file.
+"""The compiled core of batches, and which build runs.
+
+Each module with a .pxd beside it, here and elsewhere, runs as the .py file it is, or as the extension built from it.
 
 `PYNECTOR_PURE=1` takes the .py files although extensions are there.
 """
@@ -12,15 +14,17 @@ _PURE = os.environ.get("PYNECTOR_PURE", "0") or "0"
 if _PURE not in ("0", "1"):
     raise ImportError(f"PYNECTOR_PURE must be 0 or 1, not {_PURE!r}")
 
+_PREFIX = __name__.removesuffix("_speedups")
+
 
 class _SourceOnly:
-    """A finder that answers for this package's modules with their source files only."""
+    """A finder that answers for Pynector's modules with their source files only."""
 
     @staticmethod
     def find_spec(
         name: str, path: Sequence[str] | None = None, target: object = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if path is None or not name.startswith(f"{__name__}."):
+        if path is None or not name.startswith(_PREFIX):
             return None
         source = (importlib.machinery.SourceFileLoader, importlib.machinery.SOURCE_SUFFIXES)
         for entry in path:

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from .._speedups import COMPILED
 from .._version import __version__
-from ..transport.http.httpx_module import httpx
+from ..transport.http.httpx.module import httpx
 from .screen import Screen
 
 PACKAGES = (

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..transport.protocol import Completion, Handle
+from ..transport.contract import Completion, Handle
 
 
 class Meter:

@@ -16,7 +16,7 @@ from .propagation import Propagation
 from .spans import attached, closed, is_recording, started
 
 if TYPE_CHECKING:
-    from ..transport.protocol import Target
+    from ..transport.contract import Target
 
 
 class Listeners(NamedTuple):

@@ -17,7 +17,7 @@ from .requests import ObservedRequest
 from .spans import attached, closed, ids_of, is_recording, started
 
 if TYPE_CHECKING:
-    from ..transport.protocol import Completion, Handle
+    from ..transport.contract import Completion, Handle
 
 Submit = Callable[[Any, Mapping[str, Any], float, "Completion", int], "Handle | None"]
 

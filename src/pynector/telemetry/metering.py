@@ -12,7 +12,7 @@ from .guard import METRICS, Guard
 from .opentelemetry import meter_provider
 
 if TYPE_CHECKING:
-    from ..transport.protocol import OriginCounts
+    from ..transport.contract import OriginCounts
 
 
 class Source(Protocol):

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from .._speedups.passed import PassedFields
+from ..transport.http.native.passed import PassedFields
 from .guard import PROPAGATION, Guard
 from .propagation import Propagation, injected
 
 if TYPE_CHECKING:
-    from ..transport.protocol import Target
+    from ..transport.contract import Target
 
 
 class Passing(PassedFields):

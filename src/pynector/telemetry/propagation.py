@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ..transport.protocol import Target
+    from ..transport.contract import Target
 
 _PORTS = {"http": 80, "https": 443}
 

@@ -8,15 +8,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from .endpoints import respond
-from .request import (
-    HEAD_LIMIT,
-    BadRequestError,
-    ChunkedBody,
-    LengthBody,
-    Request,
-    parse_headers,
-    parse_request,
-)
+from .request import HEAD_LIMIT, BadRequestError, ChunkedBody, LengthBody, Request, parse_headers, parse_request
 from .response import NoAnswer, Response, Stream
 from .state import ServerState
 

@@ -1,6 +1,6 @@
 """Transports: the contract, the registry, and those that come with Pynector."""
 
-from .protocol import Completion, ExchangeTransport, Handle, StreamTransport, SubmitTransport, TransportProtocol
+from .contract import Completion, ExchangeTransport, Handle, StreamTransport, SubmitTransport, TransportProtocol
 from .registry import TransportFactory, TransportFactoryRegistry, get_transport_factory_registry
 
 __all__ = [

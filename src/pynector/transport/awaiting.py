@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._speedups.answer import Answer
-from ..runtime import Runtime
+from .._speedups.waiter import Answer
+from ..eventloop import Runtime
 
 
 async def answer_to(submit: Callable[..., Any], data: Any, options: Mapping[str, Any]) -> Any:

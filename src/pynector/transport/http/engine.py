@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from ..protocol import OriginCounts
+from ..contract import OriginCounts
 from .response import Response
 from .streaming import RawStream
 

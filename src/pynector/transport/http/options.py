@@ -22,10 +22,10 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
-from ..detours import Detours
 from ..json_text import Dumps, checked_dumps
-from ..sockets import SocketOption, checked_socket_options
-from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
+from ..net.detours import Detours
+from ..net.sockets import SocketOption, checked_socket_options
+from ..net.tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .decoding import ACCEPT_ENCODING
 from .headers import Pair, header_pairs, is_token, merged_headers
 from .resolving import checked_resolve, checked_server_hostname

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..environment import NamedProxies
+from ..net.environment import NamedProxies
 from .options import HTTPOptions
 
 Origin = tuple[str, str, int]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..._speedups.head import is_redirect
 from ...errors import ConfigurationError, ProtocolError
 from .headers import Headers, Pair
+from .native.head import is_redirect
 from .request import PreparedRequest
 from .urls import URL, resolve_location
 

@@ -17,7 +17,7 @@ from .sources import Source, is_content, is_one_shot, length_of
 from .urls import URL, is_absolute, join_path, merged_params, param_pairs, parse_url, with_params, without_secrets
 
 if TYPE_CHECKING:
-    from ..protocol import RequestObserver
+    from ..contract import RequestObserver
 
 FIELDS = (
     "method",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import ConfigurationError
-from ..detours import Endpoint
+from ..net.detours import Endpoint
 from .urls import host_and_port
 
 

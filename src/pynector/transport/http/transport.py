@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ...errors import ConfigurationError, HTTPStatusError, PynectorError, TransportError
-from ...runtime import ClientContext
+from ...eventloop import ClientContext
 from ...unraisable import warn
-from ..protocol import OriginCounts, Snapshot
+from ..contract import OriginCounts, Snapshot
 from .engine import Engine
 from .options import LEAST, OPTION_NAMES, HTTPOptions
 from .proxied import Proxied
@@ -114,7 +114,7 @@ class HTTPTransport:
         if wanted == "httpx" or obstacle is not None:
             self._engine = self._httpx_engine()
         else:
-            from .native import NativeEngine
+            from .native.engine import NativeEngine
 
             if not self._options.tls.is_default:
                 # What is wrong with a file is to be known now, not at the first https request.
@@ -125,7 +125,7 @@ class HTTPTransport:
             self.submit = engine.submit
 
     def _httpx_engine(self) -> Engine:
-        from .httpx_engine import HttpxEngine
+        from .httpx.engine import HttpxEngine
 
         return HttpxEngine(self._options, self._tell, self._context)
 

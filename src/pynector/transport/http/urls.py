@@ -17,7 +17,7 @@ from uuid import UUID
 import idna
 
 from ...errors import ConfigurationError
-from ..hosts import in_url, resolvable, without_zone
+from ..net.hosts import in_url, resolvable, without_zone
 
 PORTS = {"http": 80, "https": 443}
 MOST_PORT = 65535

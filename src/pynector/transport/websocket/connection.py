@@ -19,15 +19,15 @@ from websockets.frames import Frame
 from websockets.http11 import Response
 from websockets.protocol import State
 
-from ..._speedups.channel import ChannelCore
-from ..._speedups.messages import Matcher, Pending
 from ...errors import ConnectError, PynectorError, Sent, WebSocketClosed, text_of
-from ..tls import check_transport
+from ...eventloop import Loop, Timer, weakly
+from ..net.tls import check_transport
+from .channel import ChannelCore
 from .credentials import Fields
 from .handshake import AnswerHead, no_handshake
 from .link import Link
-from .loops import Loop, Timer, weakly
 from .options import WebSocketOptions
+from .pending import Matcher, Pending
 from .progress import upload
 from .protocol import Assembler, Problem, broken, closed, opened, too_long, violation
 

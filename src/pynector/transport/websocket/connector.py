@@ -8,14 +8,14 @@ import anyio
 from anyio.abc import ByteStream, SocketAttribute
 
 from ...errors import PynectorError
-from .. import connect
-from ..connect import Progress
-from ..names import no_connection
-from ..sockets import set_options_of
-from .loops import AsyncioLoop, Loop
+from ...eventloop import AsyncioLoop, Loop
+from ..net import connect
+from ..net.connect import Progress
+from ..net.names import no_connection
+from ..net.sockets import set_options_of
+from ..net.streams import StreamTransport, secured
+from ..net.tunnels import tunnel
 from .options import WebSocketOptions, origin_of
-from .streams import StreamTransport, secured
-from .tunnels import tunnel
 
 
 class Connector:

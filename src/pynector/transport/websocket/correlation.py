@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from ..._speedups.messages import FifoMatcher, Matcher, Pending
 from ...errors import ConfigurationError, ProtocolError, PynectorError, RemoteError, text_of
+from ...eventloop import ENDS
 from ..json_text import Dumps, scalar_of
-from .loops import ENDS
 from .messages import Message, json_payload, payload_of
+from .pending import FifoMatcher, Matcher, Pending
 
 KeyOf = Callable[[Any], Hashable]
 

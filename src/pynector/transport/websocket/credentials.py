@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from ...errors import ConfigurationError, ConnectError
+from ...eventloop import is_end
 from ..http.headers import header_pairs
 from ..http.request import split_auth
-from .loops import is_end
 
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ class _Flow:
 
     def __init__(self, auth: Any, url: str, fields: Fields) -> None:
         # Only where it is needed: it takes a while to import.
-        from ..http.httpx_module import httpx
+        from ..http.httpx.module import httpx
 
         self._fields = fields
         self._response = httpx.Response

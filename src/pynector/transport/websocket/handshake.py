@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidHeader
 from ...errors import ConnectError, passes, text_of
 from ..http.headers import Headers
 from ..http.response import Response
-from ..tls import is_refusal
+from ..net.tls import is_refusal
 
 END_OF_HEAD = b"\r\n\r\n"
 

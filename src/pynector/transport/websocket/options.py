@@ -23,17 +23,17 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
-from ..detours import Detours
-from ..hosts import resolvable
 from ..http.headers import is_token
 from ..http.resolving import checked_resolve, checked_server_hostname
 from ..http.urls import encode_url, host_and_port
 from ..json_text import Dumps, checked_dumps
-from ..sockets import SocketOption, checked_socket_options
-from ..tls import ClientTLS, checked_cert, checked_verify, parse_verify
+from ..net.detours import Detours
+from ..net.hosts import resolvable
+from ..net.proxies import Proxy, checked_proxy, proxy_of_environment
+from ..net.sockets import SocketOption, checked_socket_options
+from ..net.tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .correlation import ByFunctions, ById, Correlation, Fifo
 from .credentials import Credentials, checked_auth, checked_headers
-from .proxies import Proxy, checked_proxy, proxy_of_environment
 
 # From one address to one port of another.
 MOST_CONNECTIONS = 65535

@@ -7,18 +7,18 @@ from typing import Any
 
 import anyio
 
-from ..._speedups.messages import Pending
-from ..._speedups.switchboard import MOST_OWED, SwitchboardCore
 from ...errors import ConfigurationError, ConnectError, Phase, PynectorError, Sent, TimeoutError, TransportError
-from ..connect import Progress
-from ..protocol import OriginCounts
+from ...eventloop import ENDS, Loop, Timer, is_end, weakly
+from ..contract import OriginCounts
+from ..net.connect import Progress
 from .connection import Connection
 from .connector import Connector
 from .correlation import Fifo
 from .credentials import Fields
-from .loops import ENDS, Loop, Timer, is_end, weakly
 from .messages import Message
+from .multiplexer import MOST_OWED, SwitchboardCore
 from .options import WebSocketOptions, origin_of
+from .pending import Pending
 from .reconnecting import Reconnecting
 from .subscription import Audience, Subscription
 

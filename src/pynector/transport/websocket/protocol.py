@@ -15,8 +15,8 @@ from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.uri import parse_uri
 
 from ...errors import ProtocolError, PynectorError, ResponseTooLarge, Sent, WebSocketClosed
-from ..hosts import without_zone
 from ..http.headers import merged_headers
+from ..net.hosts import without_zone
 from .options import WebSocketOptions
 
 # The most bytes of a control frame's payload (RFC 6455 section 5.5).

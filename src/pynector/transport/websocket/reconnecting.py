@@ -11,8 +11,8 @@ from typing import Any
 import anyio
 
 from ...errors import ConfigurationError, ConnectError, PynectorError, WebSocketClosed, as_pynector_error
-from ...retry import retry_after_seconds
-from .loops import Loop, Timer, weakly
+from ...eventloop import Loop, Timer, weakly
+from ..http.retry_after import retry_after_seconds
 from .options import WebSocketOptions
 
 # The longest wait between two attempts, the rest after all of them failed, and how long failures in a row are

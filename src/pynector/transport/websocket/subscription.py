@@ -12,7 +12,7 @@ import anyio
 
 from ...config import at_least
 from ...errors import ConfigurationError, PynectorError
-from .loops import ENDS
+from ...eventloop import ENDS
 from .messages import Gap, Message
 
 if TYPE_CHECKING:

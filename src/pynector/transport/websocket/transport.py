@@ -8,10 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import ConfigurationError, TransportError
-from ...runtime import ClientContext, Forgotten
+from ...eventloop import ClientContext, Forgotten, running_loop
 from ..awaiting import answer_to
-from ..protocol import Handle, OriginCounts
-from .loops import running_loop
+from ..contract import Handle, OriginCounts
 from .options import OPTION_NAMES, WebSocketOptions
 from .pool import ConnectionPool
 from .subscription import Subscription

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from ...._speedups.exchange import Exchange
 from ....errors import ConfigurationError, Phase, Sent, TimeoutError, TransportError
-from ...protocol import OriginCounts
+from ...contract import OriginCounts
 from ..engine import Engine
 from ..proxied import Proxied
 from ..request import PreparedRequest
 from ..streaming import RawStream
+from .exchange import Exchange
 
 if TYPE_CHECKING:
     from .engine import NativeEngine

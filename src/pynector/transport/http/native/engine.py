@@ -10,23 +10,11 @@ from typing import Any
 
 import httptools
 
-from ...._speedups.carrier import CarrierCore
-from ...._speedups.exchange import NO_LIMIT, Exchange
-from ...._speedups.passed import PassedFields
-from ...._speedups.pool import Room
-from ....errors import (
-    ConfigurationError,
-    Phase,
-    PynectorError,
-    Sent,
-    TimeoutError,
-    TransportError,
-    as_pynector_error,
-)
-from ....runtime import ClientContext
+from ....errors import ConfigurationError, Phase, PynectorError, Sent, TimeoutError, TransportError, as_pynector_error
+from ....eventloop import ClientContext
 from ...awaiting import answer_to
-from ...connect import Connector, Origin
-from ...protocol import OriginCounts, RequestObserver
+from ...contract import OriginCounts, RequestObserver
+from ...net.connect import Connector, Origin
 from ..answers import answer_of, next_hop, raw_limit
 from ..engine import Engine
 from ..headers import Headers, header_pairs_of
@@ -36,7 +24,11 @@ from ..response import RawResponse, Response
 from ..streaming import RawStream
 from ..urls import URL
 from .elsewhere import Elsewhere
+from .engine_core import CarrierCore
+from .exchange import NO_LIMIT, Exchange
+from .passed import PassedFields
 from .pool import Pool
+from .pool_core import Room
 from .renewal import Renewal
 from .streaming import IncomingStream, Upload
 from .wire import decode_request, encode_fields, encode_request, plain_encoder

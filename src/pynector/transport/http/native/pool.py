@@ -9,24 +9,15 @@ import ssl
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ...._speedups.exchange import Exchange
-from ...._speedups.http1 import TOO_LARGE, ConnectionCore
-from ...._speedups.pool import PoolCore, is_readable
-from ....errors import (
-    ConnectionLost,
-    Phase,
-    ProtocolError,
-    PynectorError,
-    Sent,
-    TimeoutError,
-    TransportError,
-    text_of,
-)
-from ...connect import Origin, Progress
-from ...names import no_connection
-from ...protocol import OriginCounts
-from ...tls import is_refusal
+from ....errors import ConnectionLost, Phase, ProtocolError, PynectorError, Sent, TimeoutError, TransportError, text_of
+from ...contract import OriginCounts
+from ...net.connect import Origin, Progress
+from ...net.names import no_connection
+from ...net.tls import is_refusal
 from ..decoding import too_large
+from .exchange import Exchange
+from .http1 import TOO_LARGE, ConnectionCore
+from .pool_core import PoolCore, is_readable
 
 if TYPE_CHECKING:
     from .engine import NativeEngine

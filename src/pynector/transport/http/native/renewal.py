@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ... import tls
+from ...net import tls
 
 if TYPE_CHECKING:
     from .pool import Connection, Pool

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from ...._speedups.exchange import Exchange
 from ....errors import ConfigurationError, PynectorError
 from ..answers import next_hop
 from ..body import failed_upload
@@ -16,6 +15,7 @@ from ..headers import Pair, header_pairs_of
 from ..request import PreparedRequest
 from ..response import RawResponse
 from ..sources import checked_pieces
+from .exchange import Exchange
 
 if TYPE_CHECKING:
     from .engine import NativeEngine

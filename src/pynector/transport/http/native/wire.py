@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterable
 from functools import partial
 
-from ...._speedups.encoder import WITH_BODY, RequestEncoder
-from ...connect import Origin
+from ...net.connect import Origin
 from ..body import encode_json
 from ..headers import Pair, merged_headers
 from ..options import HTTPOptions
 from ..request import PreparedRequest, cookie_pairs, split_auth
 from ..urls import URL
+from .encoder import WITH_BODY, RequestEncoder
 
 
 def encode_request(request: PreparedRequest) -> bytes:

@@ -1,0 +1,66 @@
+"""The errors of requests that are ended from outside: late, cancelled, or with their client; how far each had come."""
+
+from __future__ import annotations
+
+from ..errors import Phase, PynectorError, Sent, TimeoutError, TransportError, as_pynector_error
+from ..transport.contract import Handle
+
+
+class CutOff:
+    """What stands for a request whose exchange was cancelled: it says how far that had come.
+
+    Args:
+        cancelled: The exception its exchange was ended with; a transport notes there how far it had come.
+    """
+
+    def __init__(self, cancelled: BaseException) -> None:
+        self._progress = getattr(cancelled, "phase", None), getattr(cancelled, "sent", None)
+
+    def progress(self) -> tuple[Phase | None, Sent | None]:
+        """See Handle."""
+        return self._progress
+
+    def cancel(self) -> None:
+        """See Handle: it has ended."""
+
+
+def late(timeout: float, cancelled: BaseException | None = None) -> TimeoutError:
+    """Give the error of a request that had no answer within `timeout` seconds.
+
+    `cancelled` is the exception its exchange was ended with; a transport notes there how far it had come.
+    """
+    phase, sent = (None, None) if cancelled is None else CutOff(cancelled).progress()
+    return TimeoutError(phase=phase, sent=sent, seconds=timeout)
+
+
+def escaped(handle: Handle | None = None) -> TransportError:
+    """Give the error of a request whose transport raised a cancellation that nobody had asked for."""
+    return TransportError("the transport cancelled the request by itself")
+
+
+def not_connected(error: Exception) -> PynectorError:
+    """Return the error of a transport that cannot connect."""
+    wrapped = as_pynector_error(error)
+    if wrapped is not error and isinstance(wrapped, (TransportError, TimeoutError)):
+        wrapped.phase, wrapped.sent = "connect", "none"
+    return wrapped
+
+
+def closed(handle: Handle | None = None) -> TransportError:
+    """Return the error of a request that the end of its client has ended."""
+    phase, sent = _progress(handle)
+    problem = TransportError("the client was closed before the answer came", phase=phase, sent=sent)
+    problem.transient = False
+    return problem
+
+
+def batch_late(handle: Handle | None = None) -> TimeoutError:
+    """Return the error of a request that the end of its batch's time has ended."""
+    phase, sent = _progress(handle)
+    return TimeoutError("the batch's timeout passed before the answer came", phase=phase, sent=sent)
+
+
+def _progress(handle: Handle | None) -> tuple[Phase | None, Sent | None]:
+    """Say how far a request has come, if its transport can tell."""
+    progress = getattr(handle, "progress", None)
+    return (None, None) if progress is None else progress()

@@ -1,0 +1,221 @@
+"""The engine that runs on httpx's transport: any event loop, HTTP/2, proxies, custom auth flows, kept cookies.
+
+It is driven below httpx's client, whose redirects, cookies and logging of URLs are not wanted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ....errors import ConnectionLost, TransportError
+from ....eventloop import ClientContext, Runtime
+from ...contract import OriginCounts
+from ..answers import answer_of, next_hop
+from ..options import HTTPOptions
+from ..request import PreparedRequest, observed, prepare
+from ..response import RawResponse, Response
+from ..streaming import RawStream
+from ..urls import URL
+from .cookies import KeptCookies
+from .messages import fields_of, from_httpx, to_httpcore, to_httpx
+from .module import httpcore
+from .network import Network, Writing
+from .routes import Routes
+from .run import Run
+from .streaming import HttpxStream
+from .upload import Upload
+
+# While a body longer than this (bytes) is sent, an answer is looked out for: a shorter one is sent at once.
+SHORT = 1 << 14
+
+
+class HttpxEngine:
+    """Sends over httpcore's pools.
+
+    Args:
+        options: The transport's options.
+        tell: Told of connections: "open", host and port.
+        context: Where connections live.
+
+    Raises:
+        ConfigurationError: If a proxy or http2 cannot be used.
+    """
+
+    name = "httpx"
+
+    def __init__(self, options: HTTPOptions, tell: Callable[[str, str, int], None], context: ClientContext) -> None:
+        self._options = options
+        self._tell = tell
+        self._under_way: Counter[tuple[str, str, int]] = Counter()
+        backend = httpcore.AnyIOBackend() if Runtime.current().is_asyncio else httpcore.TrioBackend()
+        self._network = Network(backend, context, options.socket_options, options.detours)
+        self._routes = Routes(options, self._network)
+        self._cookies = KeptCookies() if options.persist_cookies else None
+
+    async def disconnect(self) -> None:
+        """See Engine."""
+        self._network.closed = True
+        await self._routes.aclose()
+        await self._network.aclose()
+
+    def make_room(self, window: int) -> int:
+        """See Engine."""
+        return self._routes.room.make(window)
+
+    def origins(self) -> list[OriginCounts]:
+        """See Engine."""
+        return [OriginCounts(*origin, None, None, count, 0) for origin, count in list(self._under_way.items())]
+
+    async def exchange(self, data: Any, options: Mapping[str, Any]) -> bytes | Response:
+        """See Engine."""
+        started = time.perf_counter()
+        run = self._run(data, options)
+        raw = await run.told(lambda: self._whole(run))
+        return answer_of(run.request, raw, run.settings, time.perf_counter() - started)
+
+    async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
+        """See Engine."""
+        run = self._run(data, options)
+        run.end_after(timeout)
+        with run.in_time():
+            return await run.told(lambda: self._answer(run))
+
+    def _run(self, data: Any, options: Mapping[str, Any]) -> Run:
+        settings = self._options.for_request(options)
+        request = prepare(data, options, self._options)
+        return Run(request, settings, options.get("observer"), self._network, self._under_way, self._tell)
+
+    async def _whole(self, run: Run) -> RawResponse:
+        stream = await self._answer(run)
+        try:
+            body = await stream.read()
+        finally:
+            await stream.aclose()
+        if run.observer is not None:
+            run.observer.done()
+        return RawResponse(stream.status, stream.headers, body, stream.http_version)
+
+    async def _answer(self, run: Run) -> HttpxStream:
+        """Give the answer after redirects."""
+        hops = 0
+        while True:
+            stream = await self._sent(run)
+            try:
+                raw = RawResponse(stream.status, stream.headers, b"", stream.http_version)
+                following = next_hop(run.request, raw, run.settings, hops, self._options.redirect_headers)
+            except BaseException:
+                await stream.aclose()
+                raise
+            if following is None:
+                return stream
+            await stream.drop()
+            if run.observer is not None:
+                run.observer.done()
+            run.go_to(following)
+            hops += 1
+
+    async def _sent(self, run: Run) -> HttpxStream:
+        """Send what is to be sent now, and give its response."""
+        try:
+            return await self._attempt(run)
+        except Exception as error:
+            # The server closed an idle connection while the request was on its way. That is nobody's fault, and what
+            # is idempotent may be sent again: once, for the next connection could be as old.
+            problem = run.problem(error)
+            if not isinstance(problem, ConnectionLost) or not run.may_repeat():
+                raise
+        if run.observer is not None:
+            run.observer.failed(problem)
+        return await self._attempt(run)
+
+    async def _attempt(self, run: Run) -> HttpxStream:
+        request = observed(run.request, run.observer)
+        if self._cookies is not None:
+            request = self._cookies.added_to(request)
+        body = request.body
+        run.upload = None
+        if body is not None and not isinstance(body, bytes):
+            run.upload = Upload(body, request.size, Writing(request.method))
+        if request.auth is None:
+            content = body if run.upload is None else run.upload
+            message = to_httpcore(request.method, request.url, fields_of(request), content, run.progress.trace)
+            stream = await self._transmit(run, message, request.url)
+        else:
+            stream = await self._through_flow(run, request)
+        try:
+            if run.observer is not None:
+                run.observer.connected(stream.peer)
+                run.observer.head(stream.status, stream.http_version)
+        except BaseException:
+            await stream.aclose()
+            raise
+        return stream
+
+    async def _through_flow(self, run: Run, request: PreparedRequest) -> HttpxStream:
+        """Send what an auth flow wants to be sent, and give the last response."""
+        message = to_httpx(request, run.upload)
+        url = message.url
+        flow = request.auth.async_auth_flow(message)
+        stream: HttpxStream | None = None
+        try:
+            following = await anext(flow, None)
+            while following is not None:
+                if stream is not None:
+                    await stream.drop()
+                stream = await self._transmit(run, *from_httpx(following, request, url, run.progress.trace))
+                try:
+                    following = await flow.asend(stream.for_flow(following))
+                except StopAsyncIteration:
+                    following = None
+                if following is not None and run.upload is not None and run.upload.is_gone:
+                    # What cannot be sent again is answered by what there is.
+                    following = None
+            await flow.aclose()
+            if stream is None:
+                raise TransportError("the auth flow sent nothing", phase="connect", sent="none")
+            stream.rewind()
+            return stream
+        except BaseException:
+            if stream is not None:
+                await stream.aclose()
+            await flow.aclose()
+            raise
+
+    async def _transmit(self, run: Run, message: Any, url: URL) -> HttpxStream:
+        """Send one message, and give its response."""
+        pool = await self._routes.pool(url)
+        writing = Writing(message.method.decode()) if run.upload is not None or _is_long(run.request.body) else None
+        run.progress.begin(message.method, writing)
+        response: Any = None
+
+        async def send() -> None:
+            nonlocal response
+            response = await pool.handle_async_request(message)
+
+        try:
+            try:
+                if writing is None:
+                    await send()
+                else:
+                    if run.upload is not None:
+                        run.upload.writing = writing
+                    await writing.during(send)
+            finally:
+                if run.upload is not None:
+                    await run.upload.aclose()
+        except BaseException:
+            # What ends the request while its writing is brought to an end: nobody else has the response.
+            if response is not None:
+                await response.aclose()
+            raise
+        stream = HttpxStream(run, response)
+        if self._cookies is not None:
+            self._cookies.take(url, stream.status, stream.headers)
+        return stream
+
+
+def _is_long(body: Any) -> bool:
+    return isinstance(body, bytes) and len(body) > SHORT

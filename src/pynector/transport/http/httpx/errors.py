@@ -1,0 +1,75 @@
+"""What goes wrong in httpcore, as a TransportError."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ....errors import (
+    ConnectError,
+    ConnectionLost,
+    ProtocolError,
+    TransportError,
+    chain_of,
+    passes,
+    text_of,
+    with_system_error,
+)
+from ...net.tls import is_refusal
+from .module import httpcore
+
+# h11 quotes the line it cannot read, which may be a secret header.
+_QUOTED = re.compile(r":? *(?:bytearray\()?b?(?:'.*'|\".*\").*", re.DOTALL)
+
+# How httpcore begins what it says of a proxy's answer.
+_STATUS = re.compile(r"\d{3}\b")
+
+_THEIRS = frozenset({"anyio", "h11", "h2", "hpack", "httpcore", "httpcore2", "socksio", "trio"})
+
+
+def translated(error: Exception, progress: Any) -> TransportError:
+    """Return the TransportError for an exception of httpcore; its cause quotes nothing and has no frames."""
+    phase, sent = progress.phase, progress.sent
+    said = _said(error)
+    problem: TransportError
+    if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError)):
+        problem = ConnectError(f"no connection: {with_system_error(said, error)}", phase=phase, sent=sent)
+        problem.transient = not (is_refusal(error) or _is_final_of_proxy(error))
+    elif isinstance(error, httpcore.RemoteProtocolError) and not _is_early_end(said):
+        problem = ProtocolError(f"the server broke the protocol: {said}", phase=phase, sent=sent)
+    elif isinstance(
+        error, (httpcore.NetworkError, httpcore.RemoteProtocolError, httpcore.TimeoutException, OSError, EOFError)
+    ):
+        problem = ConnectionLost(f"the connection broke: {with_system_error(said, error)}", phase=phase, sent=sent)
+        problem.transient = not is_refusal(error)
+    else:
+        problem = TransportError(f"httpx failed: {type(error).__name__}: {said}", phase=phase, sent=sent)
+        problem.transient = False
+    _strip(error)
+    problem.__cause__ = error
+    return problem
+
+
+def _is_final_of_proxy(error: Exception) -> bool:
+    """Say whether a proxy has answered the request for a tunnel with a status that it will answer again."""
+    found = _STATUS.match(str(error)) if isinstance(error, httpcore.ProxyError) else None
+    return found is not None and not passes(int(found[0]))
+
+
+def _said(error: BaseException) -> str:
+    return _QUOTED.sub("", text_of(error)) or type(error).__name__
+
+
+def _is_early_end(said: str) -> bool:
+    # h11 and httpcore have one exception for a peer that went away and for one that talks nonsense.
+    return "disconnected" in said or "closed connection" in said or "ConnectionTerminated" in said
+
+
+def _strip(error: BaseException) -> None:
+    # The frames of these libraries hold requests and answers with all their header fields.
+    for link in chain_of(error):
+        package = type(link).__module__.partition(".")[0]
+        if package in _THEIRS or isinstance(link, OSError):
+            link.__traceback__ = None
+        if package in _THEIRS:
+            link.args = (_said(link),)

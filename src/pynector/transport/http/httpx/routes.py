@@ -1,0 +1,197 @@
+"""Where the httpx engine's connections go: straight to the server, or through a proxy."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import anyio
+
+from ....errors import ConfigurationError
+from ..options import LEAST, PROXY_SCHEMES, HTTPOptions, most_connections
+from ..proxied import Proxied
+from ..urls import URL
+from .module import httpcore
+from .network import Network
+from .room import Room
+
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+
+
+class Pool:
+    """A pool of httpcore's that ends with the TLS files it was made with.
+
+    Args:
+        inner: httpcore's pool.
+        room: The places for requests, over all pools.
+    """
+
+    def __init__(self, inner: Any, room: Room) -> None:
+        self._inner = inner
+        self._room = room
+        self._active = 0
+        self._retired = False
+
+    async def handle_async_request(self, message: Any) -> Any:
+        """Send a message, and return its response, whose stream must be closed."""
+        self._active += 1
+        try:
+            await self._room.enter(message)
+        except BaseException:
+            await self._leave()
+            raise
+        try:
+            response = await self._inner.handle_async_request(message)
+        except BaseException:
+            await self.over(message)
+            raise
+        response.stream = _Counted(response.stream, self, message)
+        return response
+
+    async def over(self, message: Any) -> None:
+        """Take note that the response to a message has ended."""
+        self._room.leave(message)
+        await self._leave()
+
+    async def _leave(self) -> None:
+        self._active -= 1
+        await self._end()
+
+    async def retire(self) -> None:
+        """Take no more messages. Idle connections are closed, the others with the last response."""
+        self._retired = True
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._retired and not self._active:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        with anyio.CancelScope(shield=True):
+            await self._inner.aclose()
+
+
+class _Counted:
+    """The stream of a response.
+
+    Args:
+        inner: httpcore's stream.
+        pool: Told when it is closed.
+        message: What it answers.
+    """
+
+    def __init__(self, inner: Any, pool: Pool, message: Any) -> None:
+        self._inner = inner
+        self._pool: Pool | None = pool
+        self._message = message
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces: AsyncIterator[bytes] = aiter(self._inner)
+        return pieces
+
+    async def aclose(self) -> None:
+        """See httpcore.Response."""
+        pool, self._pool = self._pool, None
+        try:
+            await self._inner.aclose()
+        finally:
+            if pool is not None:
+                await pool.over(self._message)
+
+
+class Routes:
+    """The pools of connections: one for those that go straight, and one for each proxy.
+
+    When the files of the client's TLS are replaced, there are others.
+
+    Args:
+        options: The transport's options.
+        network: Makes the connections.
+
+    Attributes:
+        room: The places for requests.
+
+    Raises:
+        ConfigurationError: If http2 or a SOCKS proxy lacks its package, a proxy of the environment is no URL, or a file
+            of TLS cannot be read.
+    """
+
+    def __init__(self, options: HTTPOptions, network: Network) -> None:
+        if options.http2 and not find_spec("h2"):
+            raise ConfigurationError("http2=True needs the package h2: pip install 'httpx[http2]'")
+        self._arguments: dict[str, Any] = {
+            "http2": options.http2,
+            "max_connections": options.max_connections or (LEAST if options.http2 else most_connections()),
+            "max_keepalive_connections": options.max_keepalive,
+            "keepalive_expiry": options.keepalive_expiry,
+            "network_backend": network,
+        }
+        self.room = Room(options)
+        self._network = network
+        self._uds = options.uds
+        self._tls = options.tls
+        self._proxy_tls = options.tls.for_proxy()
+        self._proxies: dict[str, tuple[str, str]] = {}
+        self._proxied = Proxied(options)
+        if options.proxy is not None:
+            self._proxies = dict.fromkeys(("http", "https"), (options.proxy, "proxy"))
+        for scheme, (kind, address) in self._proxied.proxies.items():
+            self._proxies[scheme] = address, f"the variable {kind}_proxy (trust_env=False goes without)"
+        self._is_given = options.proxy is not None
+        self._context = self._tls.context()
+        self._pools = self._made(self._context)
+
+    def _made(self, context: ssl.SSLContext) -> dict[str, Pool]:
+        """Return the pool for each scheme that has a proxy, and for "" the one without."""
+        pool = httpcore.AsyncConnectionPool(uds=self._uds, ssl_context=context, **self._arguments)
+        pools = {"": Pool(pool, self.room)}
+        by_proxy: dict[str, Pool] = {}
+        for scheme, (address, where) in self._proxies.items():
+            if address not in by_proxy:
+                by_proxy[address] = Pool(self._through(address, where, context), self.room)
+            pools[scheme] = by_proxy[address]
+        return pools
+
+    def _through(self, address: str, where: str, context: ssl.SSLContext) -> Any:
+        """Return httpcore's pool of connections through a proxy."""
+        try:
+            parts = urlsplit(address)
+            scheme, host, port = parts.scheme, parts.hostname, parts.port
+        except ValueError:
+            scheme, host, port, parts = "", None, None, None
+        if parts is None or scheme not in PROXY_SCHEMES or not host:
+            # The value may hold a password.
+            raise ConfigurationError(f"{where} must be a URL that starts with one of {', '.join(PROXY_SCHEMES)}")
+        auth = None
+        if parts.username is not None:
+            auth = unquote(parts.username).encode(), unquote(parts.password or "").encode()
+        port = port or _PORTS[scheme]
+        url = httpcore.URL(scheme=scheme, host=host, port=port, target="/")
+        arguments = {"ssl_context": context, **self._arguments}
+        if scheme == "http":
+            return httpcore.AsyncHTTPProxy(url, auth, **arguments)
+        if scheme == "https":
+            self._network.secure_proxies.add((host, port))
+            return httpcore.AsyncHTTPProxy(url, auth, proxy_ssl_context=self._proxy_tls.context(), **arguments)
+        if not find_spec("socksio"):
+            raise ConfigurationError(f"{where} is a SOCKS proxy, which needs the package socksio")
+        return httpcore.AsyncSOCKSProxy(url, auth, **arguments)
+
+    async def pool(self, url: URL) -> Pool:
+        """Return the pool for a URL."""
+        context = self._tls.context()
+        if context is not self._context:
+            retired = self._pools.values()
+            self._context, self._pools = context, self._made(context)
+            for pool in retired:
+                await pool.retire()
+        return self._pools[url.scheme if self._is_given or url.origin in self._proxied else ""]
+
+    async def aclose(self) -> None:
+        """Close every pool."""
+        for pool in self._pools.values():
+            await pool.aclose()

@@ -1,0 +1,150 @@
+"""A response of httpcore whose body is read while it comes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import anyio
+
+from ...._speedups.accumulator import NO_LIMIT, Accumulator
+from ..answers import raw_limit
+from ..decoding import too_large
+from ..headers import Headers, Pair
+from .module import httpx
+from .run import Run
+
+# A body that nobody wants is read rather than its connection closed up to this size (bytes), and for so long (seconds).
+WORTH_READING = 1 << 16
+PATIENCE = 1.0
+
+
+class HttpxStream:
+    """See RawStream.
+
+    Args:
+        run: What the response answers.
+        response: httpcore's response, its head read.
+    """
+
+    def __init__(self, run: Run, response: Any) -> None:
+        self.request = run.request
+        self.status: int = response.status
+        self.headers: list[Pair] = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers
+        ]
+        self.http_version: str = response.extensions["http_version"].decode("ascii", "replace")
+        self._run = run
+        self._response = response
+        self._pieces: AsyncIterator[bytes] = aiter(response.stream)
+        self._note_keep_alive()
+        self._ended = False
+        self._kept: Accumulator | None = None
+        self._again = b""
+
+    def _note_keep_alive(self) -> None:
+        told = Headers(self.headers).get("keep-alive", "")
+        for part in told.split(","):
+            name, _, seconds = part.strip().partition("=")
+            stream = self._response.extensions.get("network_stream")
+            if name.strip().lower() == "timeout" and seconds.strip().isdigit() and hasattr(stream, "keep_for"):
+                stream.keep_for(float(seconds[:9]))
+
+    @property
+    def peer(self) -> Any:
+        """The address and port of the peer, or None if they are not known."""
+        network = self._response.extensions.get("network_stream")
+        return None if network is None else network.get_extra_info("server_addr")
+
+    async def receive(self) -> bytes:
+        """See RawStream."""
+        with self._run.in_time():
+            return await self._run.told(self._next)
+
+    async def read(self) -> bytes:
+        """Read the whole body.
+
+        Raises:
+            ResponseTooLarge: If it is longer than the request's settings allow.
+        """
+        body = self._room()
+        while piece := await self._next():
+            self._put(piece, body)
+        return body.finish()
+
+    async def drop(self) -> None:
+        """Read a body that nobody wants, so that its connection can be used again, unless it is long or slow.
+
+        What is wrong with it is of no concern.
+        """
+        size = 0
+        with suppress(Exception), anyio.move_on_after(PATIENCE):
+            while size <= WORTH_READING and (piece := await self._next()):
+                size += len(piece)
+        await self._close()
+
+    async def aclose(self) -> None:
+        """See RawStream."""
+        self._run.over()
+        await self._close()
+
+    def for_flow(self, message: Any) -> Any:
+        """Give it as the httpx.Response to a message of an auth flow, which may read the body."""
+        self._kept = self._room()
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+        extensions = {"http_version": self.http_version.encode("ascii")}
+        body = _ForFlow(self)
+        return httpx.Response(self.status, headers=headers, stream=body, request=message, extensions=extensions)
+
+    def rewind(self) -> None:
+        """Give what a flow has read once more."""
+        if self._kept is not None:
+            self._again, self._kept = self._kept.finish(), None
+
+    async def _next(self) -> bytes:
+        if self._again:
+            piece, self._again = self._again, b""
+            return piece
+        if self._ended:
+            return b""
+        # Over HTTP/2 a piece may be empty.
+        async for piece in self._pieces:
+            if piece:
+                if self._kept is not None:
+                    self._put(piece, self._kept)
+                return piece
+        self._ended = True
+        return b""
+
+    def _room(self) -> Accumulator:
+        limit = raw_limit(self._run.settings)
+        return Accumulator(NO_LIMIT if limit is None else limit)
+
+    def _put(self, piece: bytes, body: Accumulator) -> None:
+        if not body.append(piece):
+            raise too_large(self._run.settings["max_response_bytes"], self.request.label)
+
+    async def _close(self) -> None:
+        await self._response.aclose()
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            # httpcore's generators are in the middle, of which trio complains; now they end by themselves.
+            async for _ in self._pieces:
+                pass
+        except Exception:
+            # What is wrong with a body that nobody wants is of no concern.
+            return
+
+
+class _ForFlow(httpx.AsyncByteStream):
+    """The body of a response, for an auth flow. It is closed by whoever gave it."""
+
+    def __init__(self, stream: HttpxStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while piece := await self._stream._next():
+            yield piece

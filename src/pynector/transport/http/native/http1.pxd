@@ -1,0 +1,77 @@
+cimport cython
+
+from pynector._speedups.cbytes cimport seal, uninitialised, writable
+from pynector.transport.http.native.exchange cimport Exchange, Owner
+from pynector.transport.http.native.head cimport Head, final_start, is_folded, is_redirect, persists, unfolded
+
+cdef bint COMPILED
+cdef Py_ssize_t NO_LENGTH
+cdef Py_ssize_t DIRECT
+cdef Py_ssize_t MOST_DIRECT
+cdef Py_ssize_t UNWANTED
+cdef Py_ssize_t MOST_HEADERS
+
+
+cdef class ConnectionCore:
+    cdef object __weakref__
+    cdef object _make_parser
+    cdef object _scratch
+    cdef bytearray _buffer
+    cdef Owner _owner
+    cdef object _parser
+    cdef Head _fields
+    cdef object _problem
+    cdef object _direct
+    cdef object _body
+    cdef list _chunks
+    cdef bytes _head
+    cdef Py_ssize_t _interim
+    cdef bint _folded
+    cdef bint _stale
+    cdef bint _excess
+    cdef bint _complete
+    cdef bint _final
+    cdef bint _is_unwanted
+    cdef Py_ssize_t _length
+    cdef Py_ssize_t _size
+    cdef Py_ssize_t _offset
+    cdef public object transport
+    cdef public Exchange exchange
+    cdef public bint used
+    cdef public bint retired
+    cdef public double idle_until
+    cdef public double alarm
+    cdef public int descriptor
+    cdef public object timer
+    cdef public str version
+    cdef public bint scans
+
+    cdef object _reset(self)
+    cdef object _leave_body(self)
+    cpdef object start(self, Exchange exchange)
+    cpdef str phase(self)
+    cpdef object on_message_begin(self)
+    @cython.locals(fields=Head, data=bytes, start=Py_ssize_t, end=Py_ssize_t, status=int)
+    cpdef object on_headers_complete(self)
+    cpdef object on_body(self, bytes chunk)
+    cpdef object on_message_complete(self)
+    cpdef object get_buffer(self, Py_ssize_t sizehint)
+    cpdef object buffer_updated(self, Py_ssize_t count)
+    @cython.locals(
+        fields=Head, exchange=Exchange, start=Py_ssize_t, length=Py_ssize_t, status=int, head=bytes
+    )
+    cdef bint _take_plain(self, Py_ssize_t count) except -1
+    @cython.locals(data=bytes)
+    cdef object _parse(self, Py_ssize_t count)
+    cdef object _feed(self, object data)
+    cdef object _unfold(self)
+    cdef object _allocate(self)
+    @cython.locals(chunks=list, head=bytes, keep=bint)
+    cdef object _answer(self)
+    @cython.locals(exchange=Exchange, fields=Head)
+    cdef object _hand_over(self, bytes head, bytes body, bint keep)
+    cdef object _fail(self, object problem)
+    cdef object _abandon(self)
+
+
+cdef bytes copied(const unsigned char* buffer, Py_ssize_t start, Py_ssize_t end)

@@ -1,0 +1,1 @@
+"""Connections, TLS, proxies and tunnels, for HTTP and WebSocket alike."""

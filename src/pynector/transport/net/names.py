@@ -1,0 +1,139 @@
+"""Looks up the addresses of names on asyncio, once for all that ask at a time, and remembers them for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from typing import Any
+
+from ...errors import ConnectError, text_of, with_system_error
+
+Address = tuple[int, Any]
+"""A family, and what goes with it into a socket's `connect`."""
+
+# How long an answer of the resolver is good for (seconds); pools open many connections to one name at a time.
+LIFE = 5.0
+
+# The most names that are remembered: a crawler meets very many.
+MOST = 1024
+
+
+class _Lookup:
+    """A lookup under way.
+
+    Attributes:
+        task: Gives the addresses, or what went wrong: to nobody in particular, so it does not raise it.
+        waiting: How many wait for it.
+    """
+
+    __slots__ = ("task", "waiting")
+
+    def __init__(self, task: asyncio.Task[list[Address] | Exception]) -> None:
+        self.task = task
+        self.waiting = 0
+
+
+class Names:
+    """The names that a client knows.
+
+    Args:
+        loop: The event loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        # By age, for each is put at the end: until when an answer is good, and the answer.
+        self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
+        self._lookups: dict[tuple[str, int], _Lookup] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    async def addresses(self, host: str, port: int) -> list[Address]:
+        """Return the addresses of a name, the families in turn; an address is its own.
+
+        Raises:
+            ConnectError: If there is none.
+        """
+        family = _family(host)
+        if family is not None:
+            return [(family, (host, port))]
+        known = self._known.get((host, port))
+        if known is not None and known[0] > self._loop.time():
+            return known[1]
+        lookup = self._lookups.get((host, port))
+        if lookup is None:
+            lookup = self._lookups[host, port] = _Lookup(self._loop.create_task(self._look_up(host, port)))
+        lookup.waiting += 1
+        try:
+            await asyncio.wait((lookup.task,))
+        finally:
+            lookup.waiting -= 1
+            if not lookup.waiting:
+                await self._end(host, port, lookup)
+        found = lookup.task.result()
+        if isinstance(found, Exception):
+            raise no_connection(found) from found
+        return found
+
+    def forget(self, host: str, port: int) -> None:
+        """Look a name up again when it is asked for next: its addresses may be no good any more."""
+        self._known.pop((host, port), None)
+
+    async def _end(self, host: str, port: int, lookup: _Lookup) -> None:
+        """Let go of a lookup that nobody waits for any more."""
+        del self._lookups[host, port]
+        if not lookup.task.done():
+            lookup.task.cancel()
+            await asyncio.wait((lookup.task,))
+
+    async def _look_up(self, host: str, port: int) -> list[Address] | Exception:
+        try:
+            found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = _interleaved([(int(family), address) for family, _, _, _, address in found])
+        except Exception as error:
+            return error
+        self._remember(host, port, addresses)
+        return addresses
+
+    def _remember(self, host: str, port: int, addresses: list[Address]) -> None:
+        known, now = self._known, self._loop.time()
+        known.pop((host, port), None)
+        while known:
+            oldest = next(iter(known))
+            if known[oldest][0] > now and len(known) < MOST:
+                break
+            del known[oldest]
+        known[host, port] = now + LIFE, addresses
+
+
+def no_connection(error: BaseException) -> ConnectError:
+    """Return the error of a connection that cannot be made."""
+    said = with_system_error(text_of(error), error)
+    problem = ConnectError(f"no connection: {said}", phase="connect", sent="none")
+    # Of a name or a port that cannot be one.
+    problem.transient = not isinstance(error, (ValueError, OverflowError))
+    return problem
+
+
+def _family(host: str) -> int | None:
+    """Return the family of an address, or None if the host is a name, or has a zone, which is looked up."""
+    try:
+        version = ipaddress.ip_address(host).version
+    except ValueError:
+        return None
+    if "%" in host:
+        return None
+    return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
+def _interleaved(addresses: list[Address]) -> list[Address]:
+    """Return addresses with the families in turn, the first one's first (RFC 8305 section 4)."""
+    first = [a for a in addresses if a[0] == addresses[0][0]]
+    other = [a for a in addresses if a[0] != addresses[0][0]]
+    mixed: list[Address] = []
+    while first or other:
+        mixed += first[:1] + other[:1]
+        del first[:1], other[:1]
+    return mixed
