@@ -36,8 +36,9 @@ def build_name() -> str:
 def count_all() -> dict[str, float]:
     """Give the instructions a unit of each part's work takes."""
     with ThreadPoolExecutor(2) as pool:
-        idle, *busy = pool.map(_collected, ["scheduler", *PARTS], [0] + [UNITS] * len(PARTS))
-    return {part: round((count - idle) / UNITS, 1) for part, count in zip(PARTS, busy, strict=True)}
+        idle = list(pool.map(_collected, PARTS, [0] * len(PARTS)))
+        busy = pool.map(_collected, PARTS, [UNITS] * len(PARTS))
+        return {part: round((most - least) / UNITS, 1) for part, least, most in zip(PARTS, idle, busy, strict=True)}
 
 
 def _collected(part: str, units: int) -> int:

@@ -18,20 +18,9 @@ _RESPONSE = b"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/plain\r\nCo
 
 def scheduler(build: Build, count: int) -> None:
     """Start an entry and end it."""
-    plan = build.scheduler.Scheduler(count, 1)
+    plan = build.scheduler.Scheduler(1)
     for _ in range(count):
-        plan.next(0.0)
-        plan.finish(False)
-
-
-def collector(build: Build, count: int) -> None:
-    """Put an answer in its place."""
-    plan = build.scheduler.Scheduler(count, count)
-    for _ in range(count):
-        plan.next(0.0)
-    places = build.collector.Collector(plan, lambda error, token: error)
-    for token in range(count):
-        places.succeed(token, None)
+        plan.finish(plan.next(0.0), False)
 
 
 def accumulator(build: Build, count: int) -> None:
@@ -82,17 +71,24 @@ def framing(build: Build, count: int) -> None:
         connection.buffer_updated(size)
 
 
-def pump(build: Build, count: int) -> None:
-    """Start an entry that ends at once."""
-    plan = build.scheduler.Scheduler(count, 1)
-    places = build.collector.Collector(plan, lambda error, token: error)
+def dispatcher(build: Build, count: int) -> None:
+    """Start an entry that ends at once, and put its answer in its place."""
+    plan = build.scheduler.Scheduler(1)
 
     def submit(data: Any, options: Any, deadline: float, completion: Any, token: int) -> None:
         completion.succeed(token, data)
 
-    requests = [(None, {})] * count
-    runner = build.dispatcher.Pump(
-        plan, places, submit, lambda: 0.0, requests, {}, 1.0, lambda index: (None, {}, 1.0), lambda: None
+    runner = build.dispatcher.Dispatcher(
+        plan,
+        iter([(None, {})] * count),
+        build.results.ListResults(count),
+        submit,
+        lambda: 0.0,
+        {},
+        1.0,
+        lambda entry: (None, {}, 1.0),
+        lambda error, index, entry: error,
+        lambda: None,
     )
     while not plan.finished():
         runner.run()
@@ -120,5 +116,5 @@ def messages(build: Build, count: int) -> None:
 
 
 PARTS: dict[str, Callable[[Build, int], None]] = {
-    part.__name__: part for part in (scheduler, collector, accumulator, encoder, framing, pump, messages)
+    part.__name__: part for part in (scheduler, accumulator, encoder, framing, dispatcher, messages)
 }

@@ -396,7 +396,7 @@ class Pynector:
                 self._lifecycle.counters.failed(error, len(batch.requests))
                 if batch.raise_on_error:
                     raise
-                return [for_another(error, batch.name(index)) for index in range(len(batch.requests))]
+                return [for_another(error, batch.name(index, entry)) for index, entry in enumerate(batch.requests)]
         return await session.run(batch)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
@@ -13,10 +13,11 @@ import anyio
 import anyio.lowlevel
 
 from ._speedups.waiter import Answer
-from .dispatch.batch import Batch, Driver, Exchange, ExchangeDriver, Submit, SubmitDriver
+from .dispatch.batch import Batch, BatchRun, Submit
 from .dispatch.endings import CutOff, batch_late, closed, escaped, late, not_connected
 from .dispatch.serial import SerialExchange
-from .errors import ConfigurationError, PynectorError, TimeoutError, TransportError, as_pynector_error
+from .dispatch.workers import Exchange, Workers
+from .errors import ConfigurationError, PynectorError, TimeoutError, as_pynector_error
 from .eventloop import Forgotten, Runtime, cancellation_is_asked_for
 from .stats import Counters, Stats
 from .transport.capabilities import can_exchange, capacity_of, counts_of
@@ -57,7 +58,7 @@ class Session:
         self.observable = False
         self._counters = counters
         self._singles = 0
-        self._batches: set[Driver] = set()
+        self._batches: set[BatchRun] = set()
         self._gate: anyio.Semaphore | None = None
         self._lock = anyio.Lock()
         self._owned = owned
@@ -199,9 +200,10 @@ class Session:
         """Give the numbers of the client."""
         counters, origins = self._counters, self.origins()
         # A copy made at once: any thread may ask.
-        schedulers = [driver.scheduler for driver in list(self._batches)]
+        runs = list(self._batches)
+        schedulers = [run.scheduler for run in runs]
         started = sum(scheduler.started for scheduler in schedulers)
-        total = sum(scheduler.total for scheduler in schedulers)
+        total = sum(run.total for run in runs)
         told = [(count.active, count.idle) for count in origins if count.active is not None]
         connections = {"active": sum(a for a, _ in told), "idle": sum(i or 0 for _, i in told)} if told else {}
         return Stats(
@@ -386,45 +388,49 @@ class Session:
             batch.observed.observable = self.observable
         elif batch.passing is not None and self.observable:
             batch = replace(batch, options={"observer": batch.passing, **batch.options})
-        driver: Driver
-        if self.submit is not None:
-            driver = SubmitDriver(batch, window, self.submit, clock)
-        else:
-            driver = ExchangeDriver(batch, window, self.exchange, clock, self._gate)
-        collector = driver.collector
-        self._batches.add(driver)
+        workers: Any = nullcontext()
+        submit = self.submit
+        if submit is None:
+            # A coroutine more would cost a fifth of what a batch costs.
+            workers = Workers(self.exchange if self._gate is None else self._in_turn, clock)
+            submit = workers.submit
+        run = BatchRun(batch, window, submit, clock)
+        self._batches.add(run)
         try:
             with self._guard(batch.deadline) as scope:
-                await driver.run()
+                async with workers:
+                    await run.run()
         except BaseException:
             # Nobody is told what becomes of the rest.
-            self._batches.discard(driver)
-            self._counters.collected(driver.scheduler.started - driver.scheduler.in_flight)
-            _abandon(driver, replace(batch, failed=None), closed)
+            self._batches.discard(run)
+            self._counters.collected(run.scheduler.started - run.scheduler.in_flight)
+            run.dispatcher.abandon(None)
             raise
-        self._batches.discard(driver)
-        self._counters.collected(len(batch.requests))
-        failure = collector.first_error
-        if not collector.complete():
+        self._batches.discard(run)
+        self._counters.collected(run.total)
+        failure = run.dispatcher.first_error
+        if not run.is_complete():
             late_now = scope.cancelled_caught or batch.deadline <= clock()
             reason = closed if self._closed else batch_late if late_now else escaped
-            _abandon(driver, batch, reason)
+            run.abandon(reason)
             failure = failure or reason()
         if batch.raise_on_error and failure is not None:
             raise failure
-        return collector.results
+        return run.results
 
-
-def _abandon(driver: Driver, batch: Batch, reason: Callable[[Handle | None], TransportError | TimeoutError]) -> None:
-    """End a batch; what has no answer gets the error that `reason` makes."""
-
-    def error(index: int, handle: Handle | None) -> PynectorError:
-        problem = reason(handle)
-        if index >= driver.scheduler.started:
-            problem.sent = "none"
-        return batch.translate(problem, index)
-
-    driver.collector.abandon(error)
+    async def _in_turn(self, data: Any, /, **options: Any) -> Any:
+        """Exchange when it is this request's turn."""
+        gate = self._gate
+        assert gate is not None
+        try:
+            await gate.acquire()
+        except anyio.get_cancelled_exc_class() as cancelled:
+            cancelled.phase, cancelled.sent = "queue", "none"  # type: ignore[attr-defined]
+            raise
+        try:
+            return await self.exchange(data, **options)
+        finally:
+            gate.release()
 
 
 async def _no_exchange(data: Any, /, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Batches: scheduler, collector, pump and deadlines together, whatever becomes of each entry, and in whatever order."""
+"""Batches: scheduler, dispatcher and deadlines together, whatever becomes of each entry, and in whatever order."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ PLANS = (
 class Handle:
     """What a request is given up by."""
 
-    def __init__(self, world: World, token: int) -> None:
+    def __init__(self, world: World, index: int) -> None:
         self._world = world
-        self._token = token
+        self._index = index
         self.cancelled = 0
 
     def cancel(self) -> None:
         self.cancelled += 1
-        self._world.cancelled(self._token)
+        self._world.cancelled(self._index)
 
 
 class Problem(Exception):
-    """What the collector makes of a failure."""
+    """What is made of a failure."""
 
 
 class World:
     """A batch with a clock of its own, over a transport whose requests end when somebody says so.
 
     Args:
-        build: Whose scheduler, collector and pump.
+        build: Whose scheduler and dispatcher.
         plans: What becomes of each entry at first, by the numbers of PLANS.
         window: The most in flight.
         deadline: When the batch ends; math.inf for never.
@@ -57,16 +57,27 @@ class World:
         self.plans = [PLANS[plan] for plan in plans]
         self.total, self.window, self.deadline, self.stop_on_error = len(plans), window, deadline, stop_on_error
         self.now = 0.0
-        self.scheduler = build.scheduler.Scheduler(self.total, window, deadline, stop_on_error)
-        self.collector = build.collector.Collector(self.scheduler, self.translate)
+        self.scheduler = build.scheduler.Scheduler(window, deadline, stop_on_error)
+        self.missing = build.results.MISSING
         self.requests = [
-            (token, {"own": 1} if token % 3 == 0 or plan == "wrong" else {}) for token, plan in enumerate(self.plans)
+            (index, {"own": 1} if index % 3 == 0 or plan == "wrong" else {}) for index, plan in enumerate(self.plans)
         ]
-        self.pump = build.dispatcher.Pump(
-            self.scheduler, self.collector, self.submit, self.clock, self.requests, {}, 5.0, self.entry, self.notify
+        self.collected = build.results.ListResults(self.total)
+        self.dispatcher = build.dispatcher.Dispatcher(
+            self.scheduler,
+            iter(self.requests),
+            self.collected,
+            self.submit,
+            self.clock,
+            {},
+            5.0,
+            self.own,
+            self.translate,
+            self.notify,
         )
-        self.collector.wake = self.pump.run
-        self.slots = build.scheduler.Deadlines(max(1, self.total))
+        self.dispatcher.wake = self.dispatcher.run
+        self.slots = build.scheduler.Deadlines()
+        self.tokens: dict[int, int] = {}
         self.armed: dict[int, float] = {}
         self.flying: dict[int, Handle] = {}
         self.ended: dict[int, Any] = {}
@@ -76,7 +87,7 @@ class World:
         self.notified = 0
         self.abandoned = False
 
-    # What the pump calls
+    # What the dispatcher calls
 
     def clock(self) -> float:
         return self.now
@@ -84,17 +95,17 @@ class World:
     def notify(self) -> None:
         self.notified += 1
 
-    def translate(self, error: BaseException, token: int) -> BaseException:
-        problem = Problem(token)
+    def translate(self, error: BaseException, index: int, entry: Any) -> BaseException:
+        assert entry is self.requests[index]
+        problem = Problem(index)
         problem.__cause__ = error
         return problem
 
-    def given_up(self, token: int, handle: Any) -> BaseException:
-        has_handle = token in self.flying and self.plans[token] != "start without a handle"
-        assert handle is (self.flying[token] if has_handle else None)
-        return Problem(token)
+    def given_up(self, handle: Any) -> BaseException:
+        return Problem(handle)
 
-    def entry(self, index: int) -> tuple[Any, Any, float]:
+    def own(self, entry: tuple[int, Any]) -> tuple[Any, Any, float]:
+        index = entry[0]
         if self.plans[index] == "wrong":
             self._ends(index, failed=True)
             self.given.append(index)
@@ -102,36 +113,38 @@ class World:
         return index, {"own": 1}, 2.0
 
     def submit(self, data: int, options: Any, deadline: float, completion: Any, token: int) -> Any:
-        assert completion is self.collector
-        assert data == token
+        assert completion is self.dispatcher
+        assert self.dispatcher.index_of(token) == data
+        assert token not in self.tokens.values(), "a token came twice"
+        self.tokens[data] = token
         assert deadline == self.now + (2.0 if options else 5.0)
         assert self.now < self.deadline, "an entry started when the time was over"
-        self.given.append(token)
+        self.given.append(data)
         assert self.given == list(range(len(self.given))), "an entry was left out, or came twice"
-        plan = self.plans[token]
-        self.flying[token] = handle = Handle(self, token)
+        plan = self.plans[data]
+        self.flying[data] = handle = Handle(self, data)
         assert len(self.flying) <= self.window, "more in flight than the window has room for"
-        self.slots.arm(token, deadline)
-        self.armed[token] = deadline
+        self.slots.arm(data, deadline)
+        self.armed[data] = deadline
         if plan in ("fail", "answer", "answer and raise", "answer with a handle"):
-            self.end(token, failed=plan == "fail")
+            self.end(data, failed=plan == "fail")
         if "raise" in plan:
-            if token not in self.ended:
-                self._ends(token, failed=True)
-            raise OSError(token)
+            if data not in self.ended:
+                self._ends(data, failed=True)
+            raise OSError(data)
         return None if plan in ("answer", "fail", "start without a handle") else handle
 
-    def cancelled(self, token: int) -> None:
-        assert token in self.flying, "what had ended was given up"
-        del self.flying[token]
-        if self.plans[token] == "answer on cancel":
-            self.collector.succeed(token, "too late")
+    def cancelled(self, index: int) -> None:
+        assert index in self.flying, "what had ended was given up"
+        del self.flying[index]
+        if self.plans[index] == "answer on cancel":
+            self.dispatcher.succeed(self.tokens[index], "too late")
 
     # What may happen
 
     def run(self) -> None:
         """Have the driver start what may start."""
-        self.pump.run()
+        self.dispatcher.run()
 
     def passes(self, seconds: float) -> None:
         """Have time pass, and fail what is late."""
@@ -145,21 +158,21 @@ class World:
             if token in self.flying:
                 self.end(token, failed=True)
 
-    def end(self, token: int, failed: bool) -> None:
-        """Have a request end, perhaps one that has ended, or has not begun."""
-        if not 0 <= token < self.scheduler.started:
-            for end in (self.collector.succeed, self.collector.fail):
+    def end(self, index: int, failed: bool) -> None:
+        """Have a request end, perhaps one that has ended; one that has not begun has no token."""
+        if index not in self.tokens:
+            for end in (self.dispatcher.succeed, self.dispatcher.fail):
                 try:
-                    end(token, OSError())
+                    end((self.total + 1) << 24 | index, OSError())
                 except ValueError:
                     continue
-                raise AssertionError(f"the end of {token}, which has not begun, was taken")
+                raise AssertionError("the end of what has not begun was taken")
             return
-        self._ends(token, failed)
+        self._ends(index, failed)
         if failed:
-            self.collector.fail(token, OSError(token))
+            self.dispatcher.fail(self.tokens[index], OSError(index))
         else:
-            self.collector.succeed(token, token)
+            self.dispatcher.succeed(self.tokens[index], index)
 
     def _ends(self, token: int, failed: bool) -> None:
         self.flying.pop(token, None)
@@ -174,39 +187,42 @@ class World:
     def abandon(self) -> None:
         """End the batch."""
         before = dict(self.flying)
-        for token in range(self.total):
-            if token not in self.ended:
-                self.ended[token] = True
-                self.failed += 1
-        self.collector.abandon(self.given_up)
+        for index in before:
+            self.ended[index] = True
+            self.failed += 1
+            if self.first is None:
+                self.first = index
+        self.dispatcher.abandon(self.given_up)
         self.abandoned = True
-        assert all(self.plans[token] == "start without a handle" for token in self.flying), "not all were given up"
+        assert all(self.plans[index] == "start without a handle" for index in self.flying), "not all were given up"
         self.flying.clear()
         assert all(handle.cancelled <= 1 for handle in before.values())
 
     def check(self) -> None:
         """Raise if something does not hold that must at any time."""
-        scheduler, collector = self.scheduler, self.collector
+        scheduler, dispatcher, results = self.scheduler, self.dispatcher, self.collected.results
         assert scheduler.in_flight == len(self.flying) <= self.window
+        assert scheduler.slots <= self.window
         assert scheduler.started == len(self.given)
-        assert collector.failures == self.failed
-        for token, handle in self.flying.items():
-            assert collector.results[token] is (None if self.plans[token] == "start without a handle" else handle)
-        for token, failed in self.ended.items():
-            result = collector.results[token]
+        assert dispatcher.failures == self.failed
+        for index in range(self.total):
+            if index not in self.ended:
+                assert results[index] is self.missing
+        for index, failed in self.ended.items():
             if failed:
-                assert isinstance(result, Problem), (token, result)
-                assert result.args == (token,)
+                assert isinstance(results[index], Problem), (index, results[index])
+                assert results[index].args == (index,)
             else:
-                assert result == token
+                assert results[index] == index
         if self.first is None:
-            assert collector.first_error is None
+            assert dispatcher.first_error is None
         else:
-            assert collector.first_error.args == (self.first,)
+            assert dispatcher.first_error.args == (self.first,)
             assert scheduler.stopped or not self.stop_on_error
         has_failed = self.stop_on_error and self.first is not None
         assert not scheduler.stopped or self.abandoned or has_failed or self.now >= self.deadline
-        over = not self.flying and (scheduler.stopped or len(self.given) == self.total)
+        over = not self.flying and (scheduler.stopped or scheduler.exhausted)
+        assert not scheduler.exhausted or len(self.given) == self.total
         assert scheduler.finished() is over
         # Whoever runs the batch waits for this; he looks himself when he has run it.
         assert self.notified or self.abandoned or not self.given or not (over or scheduler.stopped)
@@ -244,5 +260,4 @@ def finish(world: World) -> None:
         world.check()
     assert world.scheduler.finished(), "the batch never ends"
     if not world.scheduler.stopped:
-        assert world.collector.complete()
         assert len(world.ended) == world.total

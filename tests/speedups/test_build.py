@@ -47,7 +47,7 @@ def has_extension(module: str) -> bool:
 
 
 def test_the_hot_path_is_there() -> None:
-    batches = {f"pynector._speedups.{name}" for name in ("accumulator", "collector", "dispatcher", "scheduler")}
+    batches = {f"pynector._speedups.{name}" for name in ("accumulator", "dispatcher", "results", "scheduler")}
     assert batches < set(MODULES)
 
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pynector._speedups.scheduler import NEVER, NOTHING, RESOLUTION, Deadlines, Scheduler
+from pynector._speedups.scheduler import LATER, NEVER, NOTHING, RESOLUTION, Deadlines, Scheduler
 
 times = st.floats(0, 100, allow_nan=False)
 
 
 class Scheduling(RuleBasedStateMachine):
-    """Starts and ends entries in any order while the clock goes on."""
+    """Starts, postpones and ends jobs in any order while the clock goes on."""
 
     @initialize(
         total=st.integers(0, 12),
@@ -24,118 +24,147 @@ class Scheduling(RuleBasedStateMachine):
         stop_on_error=st.booleans(),
     )
     def begin(self, total: int, window: int, deadline: float, stop_on_error: bool) -> None:
-        self.scheduler = Scheduler(total, window, deadline, stop_on_error)
-        self.total, self.window, self.deadline, self.stop_on_error = total, window, deadline, stop_on_error
+        self.scheduler = Scheduler(window, deadline, stop_on_error)
+        self.left, self.window, self.deadline, self.stop_on_error = total, window, deadline, stop_on_error
         self.now = 0.0
-        self.started: list[int] = []
-        self.in_flight = 0
-        self.stopped = False
+        self.started = 0
+        self.taken: set[int] = set()
+        self.waiting: list[tuple[float, str]] = []
+        self.most = 0
+        self.stopped = self.exhausted = False
 
     @rule(seconds=st.floats(0, 30))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule()
-    def start(self) -> None:
-        index = self.scheduler.next(self.now)
-        may_start = not self.stopped and self.in_flight < self.window and len(self.started) < self.total
-        if may_start and self.now >= self.deadline:
-            self.stopped, may_start = True, False
-        assert (index != NOTHING) is may_start
-        if may_start:
-            self.started.append(index)
-            self.in_flight += 1
+    @rule(has_one=st.booleans())
+    def start(self, has_one: bool) -> None:
+        slot = self.scheduler.next(self.now)
+        if self.stopped or len(self.taken) >= self.window or (self.exhausted and not self.waiting):
+            assert slot == NOTHING
+            return
+        if self.now >= self.deadline:
+            self.stopped = True
+            assert slot == NOTHING
+            return
+        due = min(self.waiting, default=(NEVER, ""))
+        if due[0] > self.now and self.exhausted:
+            assert (slot, self.scheduler.when) == (LATER, due[0])
+            return
+        assert slot not in self.taken
+        assert 0 <= slot < self.window
+        if due[0] <= self.now:
+            assert self.scheduler.job == due[1]
+            self.waiting.remove(due)
+        else:
+            assert self.scheduler.job is None
+            if not self.left or not has_one:
+                self.exhausted = not self.left
+                self.most = max(self.most, len(self.taken) + 1)
+                self.scheduler.return_slot(slot, self.exhausted)
+                return
+            self.left -= 1
+            self.started += 1
+        self.taken.add(slot)
+        self.most = max(self.most, len(self.taken))
 
-    @precondition(lambda self: self.in_flight)
-    @rule(failed=st.booleans())
-    def end(self, failed: bool) -> None:
-        self.scheduler.finish(failed)
-        self.in_flight -= 1
+    @precondition(lambda self: self.taken)
+    @rule(failed=st.booleans(), data=st.data())
+    def end(self, failed: bool, data: st.DataObject) -> None:
+        slot = data.draw(st.sampled_from(sorted(self.taken)))
+        self.scheduler.finish(slot, failed)
+        self.taken.remove(slot)
         self.stopped |= failed and self.stop_on_error
 
-    @precondition(lambda self: not self.in_flight)
+    @precondition(lambda self: self.taken)
+    @rule(wait=st.floats(0, 20), data=st.data())
+    def postpone(self, wait: float, data: st.DataObject) -> None:
+        slot = data.draw(st.sampled_from(sorted(self.taken)))
+        job = f"{len(self.waiting):03}-{self.now + wait}"
+        self.scheduler.postpone(slot, job, self.now + wait)
+        self.taken.remove(slot)
+        self.waiting.append((self.now + wait, job))
+
+    @precondition(lambda self: not self.taken)
     @rule(failed=st.booleans())
     def end_what_did_not_start(self, failed: bool) -> None:
         with pytest.raises(ValueError, match="had not started"):
-            self.scheduler.finish(failed)
+            self.scheduler.finish(0, failed)
 
     @invariant()
     def counts_agree(self) -> None:
         scheduler = self.scheduler
-        assert self.started == list(range(len(self.started)))
-        assert scheduler.started == len(self.started)
-        assert 0 <= scheduler.in_flight == self.in_flight <= self.window
-        assert scheduler.stopped is self.stopped
-        over = not self.in_flight and (self.stopped or len(self.started) == self.total)
+        assert scheduler.started == self.started
+        assert 0 <= scheduler.in_flight == len(self.taken) <= self.window
+        assert scheduler.waiting() == len(self.waiting)
+        assert scheduler.slots == self.most <= self.window
+        assert (scheduler.stopped, scheduler.exhausted) == (self.stopped, self.exhausted)
+        over = not self.taken and (self.stopped or (self.exhausted and not self.waiting))
         assert scheduler.finished() is over
 
 
 TestScheduling = Scheduling.TestCase
 
 
-@given(st.integers(1, 200), st.integers(1, 20))
-def test_starts_every_entry_once_and_in_order(total: int, window: int) -> None:
-    scheduler = Scheduler(total, window)
-    seen = []
-    while not scheduler.finished():
-        index = scheduler.next(0.0)
-        if index == NOTHING:
-            scheduler.finish(False)
-        else:
-            seen.append(index)
-    assert seen == list(range(total))
-
-
 def test_starts_nothing_at_the_deadline() -> None:
-    scheduler = Scheduler(3, 3, deadline=5.0)
+    scheduler = Scheduler(3, deadline=5.0)
     assert scheduler.next(math.nextafter(5.0, 0)) == 0
     assert scheduler.next(5.0) == NOTHING
     assert scheduler.stopped
     assert not scheduler.finished()
-    scheduler.finish(False)
+    scheduler.finish(0, False)
     assert scheduler.finished()
 
 
 def test_stops_at_the_first_failure() -> None:
-    scheduler = Scheduler(3, 1, stop_on_error=True)
-    scheduler.next(0.0)
-    scheduler.finish(True)
+    scheduler = Scheduler(1, stop_on_error=True)
+    scheduler.finish(scheduler.next(0.0), True)
     assert scheduler.next(0.0) == NOTHING
     assert scheduler.finished()
 
 
 def test_goes_on_after_a_failure_that_does_not_stop() -> None:
-    scheduler = Scheduler(2, 1)
-    scheduler.next(0.0)
-    scheduler.finish(True)
-    assert scheduler.next(0.0) == 1
+    scheduler = Scheduler(1)
+    scheduler.finish(scheduler.next(0.0), True)
+    assert scheduler.next(0.0) == 0
 
 
-@pytest.mark.parametrize(("total", "window"), [(-1, 1), (1, 0), (1, -1), (0, 0)])
-def test_refuses_sizes_that_make_no_sense(total: int, window: int) -> None:
-    with pytest.raises(ValueError, match="total"):
-        Scheduler(total, window)
+def test_of_two_jobs_for_the_same_time_the_first_goes_first() -> None:
+    scheduler = Scheduler(2)
+    slots = [scheduler.next(0.0), scheduler.next(0.0)]
+    for slot, job in zip(slots, ({"first": 1}, {"second": 1}), strict=True):
+        scheduler.postpone(slot, job, 7.0)
+    scheduler.next(7.0)
+    assert scheduler.job == {"first": 1}
+    scheduler.next(7.0)
+    assert scheduler.job == {"second": 1}
 
 
-class Alarms(RuleBasedStateMachine):
-    """Arms and clears slots; the alarm is looked at whenever it is due."""
+@pytest.mark.parametrize("window", [0, -1])
+def test_refuses_a_window_that_makes_no_sense(window: int) -> None:
+    with pytest.raises(ValueError, match="window"):
+        Scheduler(window)
+
+
+class Arming(RuleBasedStateMachine):
+    """Arms and clears slots, and looks whenever it is due."""
 
     SLOTS = 4
 
     def __init__(self) -> None:
         super().__init__()
-        self.deadlines = Deadlines(self.SLOTS)
+        self.deadlines = Deadlines()
         self.table = [NEVER] * self.SLOTS
         self.now = 0.0
         self.looked = -NEVER
 
     @rule(slot=st.integers(0, SLOTS - 1), after=st.one_of(st.just(NEVER), st.floats(0, 10)))
     def arm(self, slot: int, after: float) -> None:
-        before, deadline = self.deadlines.alarm, self.now + after
+        before, deadline = self.deadlines.due, self.now + after
         earlier = self.deadlines.arm(slot, deadline)
         self.table[slot] = deadline
         assert earlier is (deadline < before)
-        assert self.deadlines.alarm == min(before, deadline)
+        assert self.deadlines.due == min(before, deadline)
 
     @rule(slot=st.integers(0, SLOTS - 1))
     def clear(self, slot: int) -> None:
@@ -150,24 +179,24 @@ class Alarms(RuleBasedStateMachine):
         for slot in late:
             self.table[slot] = NEVER
         self.looked = self.now
-        assert self.deadlines.alarm > self.now
+        assert self.deadlines.due > self.now
 
     @invariant()
     def no_deadline_is_missed(self) -> None:
-        assert self.deadlines.alarm <= max(min(self.table), self.looked + RESOLUTION)
+        assert self.deadlines.due <= max(min(self.table), self.looked + RESOLUTION)
 
 
-TestAlarms = Alarms.TestCase
+TestArming = Arming.TestCase
 
 
 @given(st.lists(st.floats(0.01, 10), min_size=1, max_size=30))
 def test_each_deadline_is_found_once(deadlines: list[float]) -> None:
-    table = Deadlines(len(deadlines))
+    table = Deadlines()
     for slot, deadline in enumerate(deadlines):
         table.arm(slot, deadline)
     found: dict[int, float] = {}
-    while table.alarm != NEVER:
-        now = table.alarm
+    while table.due != NEVER:
+        now = table.due
         for slot in table.overdue(now):
             assert slot not in found
             found[slot] = now
@@ -177,13 +206,13 @@ def test_each_deadline_is_found_once(deadlines: list[float]) -> None:
 
 
 def test_a_deadline_in_the_past_is_found_at_the_next_look() -> None:
-    deadlines = Deadlines(2)
+    deadlines = Deadlines()
     assert deadlines.arm(1, -5.0) is True
     assert deadlines.overdue(0.0) == [1]
     assert deadlines.overdue(1.0) == []
 
 
-def test_no_slots_have_no_alarm() -> None:
-    deadlines = Deadlines(0)
-    assert deadlines.alarm == NEVER
+def test_no_slots_are_never_due() -> None:
+    deadlines = Deadlines()
+    assert deadlines.due == NEVER
     assert deadlines.overdue(1.0) == []

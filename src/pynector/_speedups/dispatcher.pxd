@@ -1,25 +1,67 @@
 cimport cython
 
-from pynector._speedups.collector cimport Collector
+from pynector._speedups.results cimport Results
 from pynector._speedups.scheduler cimport Scheduler
 
 
-cdef class Pump:
+cdef Py_ssize_t NOTHING
+cdef Py_ssize_t SHIFT
+cdef Py_ssize_t MASK
+
+
+cdef class Slot:
+    cdef Py_ssize_t token
+    cdef Py_ssize_t index
+    cdef object entry
+    cdef object handle
+
+
+cdef class Dispatcher:
     cdef Scheduler _scheduler
-    cdef Collector _collector
+    cdef object _source
+    cdef Results _results
     cdef object _submit
     cdef object _clock
-    cdef object _requests
+    cdef object _end
     cdef object _options
     cdef double _timeout
-    cdef object _entry
+    cdef object _own
+    cdef object _translate
     cdef object _notify
+    cdef list _slots
+    cdef Py_ssize_t _serial
+    cdef readonly object current
+    cdef public object wake
+    cdef public bint busy
+    cdef readonly Py_ssize_t failures
+    cdef readonly object first_error
 
-    @cython.locals(now=double, count=Py_ssize_t, index=Py_ssize_t)
+    @cython.locals(now=double, count=Py_ssize_t, burst=Py_ssize_t, number=Py_ssize_t)
     cpdef object run(self)
 
+    @cython.locals(slot=Slot, token=Py_ssize_t)
+    cdef bint _begin(self, Py_ssize_t number, double now) except -1
+
     @cython.locals(timeout=double)
-    cdef object _start(self, Py_ssize_t index, double now)
+    cdef object _start(self, Slot slot, Py_ssize_t token, double now)
+
+    @cython.locals(slot=Slot, index=Py_ssize_t)
+    cpdef object succeed(self, Py_ssize_t token, object response)
+
+    @cython.locals(slot=Slot, index=Py_ssize_t)
+    cpdef object fail(self, Py_ssize_t token, object error)
+
+    @cython.locals(slot=Slot, number=Py_ssize_t)
+    cdef Slot _taken(self, Py_ssize_t token)
+
+    cdef int _free(self, Slot slot) except -1
+    cdef object _failed(self, Py_ssize_t index, object entry, object error)
+
+    @cython.locals(slot=Slot)
+    cpdef Py_ssize_t index_of(self, Py_ssize_t token) except -1
+
+    @cython.locals(one=Slot, token=Py_ssize_t, index=Py_ssize_t)
+    cpdef object abandon(self, object reason)
 
 
 @cython.locals(index=Py_ssize_t)

@@ -1,104 +1,249 @@
-"""Starts the entries of a batch on a transport that calls back."""
+"""Starts the entries of a batch on a transport, and takes what becomes of each, once."""
 
 from collections.abc import Callable
 from typing import Any
 
-from .collector import Collector
+from . import scheduler
+from .results import Results
 from .scheduler import Scheduler
+
+# Anew, so that it is C's own number here.
+NOTHING = scheduler.NOTHING
 
 # How many entries may start in a row before the event loop gets its turn.
 BURST = 256
 
+# A token says the slot, and how often any was taken before: what comes for a slot twice is not taken for the next
+# entry's.
+SHIFT = 24
+MASK = (1 << SHIFT) - 1
 
-class Pump:
-    """Starts what may start, whenever it is run; the collector runs it again at each completion.
+
+class Slot:
+    """What is in flight in one place of the window.
+
+    Attributes:
+        token: What its completion is called with; -1 while it is free.
+        index: The entry's number.
+        entry: The entry.
+        handle: What the request is given up by, or None.
+    """
+
+    __slots__ = ("entry", "handle", "index", "token")
+
+    def __init__(self) -> None:
+        self.token = -1
+        self.index = -1
+        self.entry: Any = None
+        self.handle: Any = None
+
+
+class Dispatcher:
+    """Starts what may start, whenever it is run, and at each completion. It is the completion that the transport gets.
 
     Args:
-        scheduler: Says what starts next.
-        collector: Gets the answers.
+        scheduler: Says what starts next, and in which slot.
+        source: Gives the entries, (data, options): an iterator. Where it gives None it has nothing now, and runs this
+            again when it has.
+        results: Takes what becomes of them.
         submit: The transport's `submit`.
         clock: The event loop's clock.
-        requests: The entries, (data, options).
         options: Options for all entries.
         timeout: Seconds an entry may take that says nothing else.
-        entry: Gives data, options and timeout of an entry that has options of its own, or raises what is wrong with it.
+        own: Returns data, options and timeout of an entry that has options of its own, or raises what is wrong with it.
+        translate: Makes a PynectorError of whatever an entry failed with, from that, its number and the entry.
         notify: Called when the batch may be over, or when a burst has ended and it must be run again.
+
+    Attributes:
+        current: What a request is to run in: nothing in particular.
+        wake: Called after a completion while not `busy`, to run this again; None for nobody.
+        busy: True while somebody starts entries and will go on by himself.
+        failures: How many entries have failed.
+        first_error: The first failure in time.
     """
 
     __slots__ = (
         "_clock",
-        "_collector",
-        "_entry",
+        "_end",
         "_notify",
         "_options",
-        "_requests",
+        "_own",
+        "_results",
         "_scheduler",
+        "_serial",
+        "_slots",
+        "_source",
         "_submit",
         "_timeout",
+        "_translate",
+        "busy",
+        "current",
+        "failures",
+        "first_error",
+        "wake",
     )
 
     def __init__(
         self,
         scheduler: Scheduler,
-        collector: Collector,
+        source: Any,
+        results: Results,
         submit: Callable[..., Any],
         clock: Callable[[], float],
-        requests: Any,
         options: Any,
         timeout: float,
-        entry: Callable[[int], tuple[Any, Any, float]],
+        own: Callable[[Any], tuple[Any, Any, float]],
+        translate: Callable[[BaseException, int, Any], BaseException],
         notify: Callable[[], None],
     ) -> None:
         self._scheduler = scheduler
-        self._collector = collector
+        self._source = source
+        self._results = results
         self._submit = submit
         self._clock = clock
-        self._requests = requests
         self._options = options
         self._timeout = timeout
-        self._entry = entry
+        self._own = own
+        self._translate = translate
         self._notify = notify
+        self._slots: list[Slot] = []
+        # What stands for the source's end, which is no exception so.
+        self._end = object()
+        self._serial = 0
+        self.current = None
+        self.wake: Callable[[], object] | None = None
+        self.busy = False
+        self.failures = 0
+        self.first_error: Any = None
+
+    # Starting
 
     def run(self) -> None:
-        """Start entries until the window is full, all have started, or a burst of them has."""
-        # A completion inside `submit` finds the collector busy and does not come back here: the loop goes on by
-        # itself, so no number of immediate completions can deepen the stack.
-        self._collector.busy = True
+        """Start entries until the window is full, there is none, or a burst of them has started."""
+        # A completion inside `submit` finds this busy and does not come back here: the loop goes on by itself, so no
+        # number of immediate completions can deepen the stack.
+        if self.busy:
+            return
+        self.busy = True
         now = self._clock()
         count = 0
+        burst = BURST
         try:
-            while count < BURST:
-                index = self._scheduler.next(now)
-                if index < 0:
+            while count < burst:
+                number = self._scheduler.next(now)
+                if number < 0 or not self._begin(number, now):
                     break
-                self._start(index, now)
                 count += 1
         finally:
-            self._collector.busy = False
-        if count == BURST or self._scheduler.stopped or self._scheduler.in_flight == 0:
+            self.busy = False
+        if count == burst or self._scheduler.stopped or self._scheduler.in_flight == 0:
             self._notify()
 
-    def _start(self, index: int, now: float) -> None:
-        data, options = self._requests[index]
+    def _begin(self, number: int, now: float) -> bool:
+        """Start the next entry in a slot, and return whether there was one."""
+        entry = next(self._source, self._end)
+        if entry is None or entry is self._end:
+            self._scheduler.return_slot(number, entry is not None)
+            return False
+        while number >= len(self._slots):
+            self._slots.append(Slot())
+        slot: Slot = self._slots[number]
+        token = self._serial << SHIFT | number
+        slot.token = token
+        slot.index = self._serial
+        slot.entry = entry
+        self._serial += 1
+        self._start(slot, token, now)
+        return True
+
+    def _start(self, slot: Slot, token: int, now: float) -> None:
+        data, options = slot.entry
         timeout = self._timeout
         try:
             if options:
-                data, options, timeout = self._entry(index)
+                data, options, timeout = self._own(slot.entry)
             else:
                 options = self._options
-            handle = self._submit(data, options, now + timeout, self._collector, index)
+            handle = self._submit(data, options, now + timeout, self, token)
         except BaseException as error:
             # `submit` must not raise; if it does, or an object of the caller's, the batch must go on all the same.
-            self._collector.fail(index, error)
+            self.fail(token, error)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
             return
-        if handle is not None:
-            self._collector.attach(index, handle)
+        if handle is not None and slot.token == token:
+            slot.handle = handle
+
+    # The completion
+
+    def succeed(self, token: int, response: object) -> None:
+        """Take the answer of an entry. A second completion of one entry is ignored: the first one stands."""
+        slot: Slot = self._taken(token)
+        if slot is not None:
+            index = slot.index
+            self._free(slot)
+            self._results.put(index, response)
+            self._scheduler.finish(token & MASK, False)
+            if self.wake is not None and not self.busy:
+                self.wake()
+
+    def fail(self, token: int, error: BaseException) -> None:
+        """Take the failure of an entry. A second completion of one entry is ignored: the first one stands."""
+        slot: Slot = self._taken(token)
+        if slot is not None:
+            index = slot.index
+            entry = slot.entry
+            self._free(slot)
+            self._failed(index, entry, error)
+            self._scheduler.finish(token & MASK, True)
+            if self.wake is not None and not self.busy:
+                self.wake()
+
+    def _taken(self, token: int) -> Any:
+        """Return the slot that a token is of, or None if its entry has ended."""
+        number = token & MASK
+        if token < 0 or token >> SHIFT >= self._serial or number >= len(self._slots):
+            raise ValueError(f"token {token} is not of a request in flight")
+        slot: Slot = self._slots[number]
+        return slot if slot.token == token else None
+
+    def _free(self, slot: Slot) -> None:
+        slot.token = -1
+        slot.entry = None
+        slot.handle = None
+
+    def _failed(self, index: int, entry: Any, error: BaseException) -> None:
+        problem = self._translate(error, index, entry)
+        self.failures += 1
+        if self.first_error is None:
+            self.first_error = problem
+        self._results.put(index, problem)
+
+    # Its end
+
+    def index_of(self, token: int) -> int:
+        """Return the number of the entry in flight that a token is of."""
+        slot: Slot = self._slots[token & MASK]
+        return slot.index
+
+    def abandon(self, reason: Callable[[Any], BaseException] | None) -> None:
+        """Start nothing more, cancel what is in flight, and give each of those the error `reason(handle)`, if any."""
+        self._scheduler.stopped = True
+        for slot in self._slots:
+            one: Slot = slot
+            if one.token < 0:
+                continue
+            token, index, entry, handle = one.token, one.index, one.entry, one.handle
+            self._free(one)
+            if reason is not None:
+                self._failed(index, entry, reason(handle))
+            self._scheduler.finish(token & MASK, True)
+            if handle is not None:
+                handle.cancel()
 
 
 def first_malformed(entries: list[Any]) -> int:
-    """Give the index of the first entry that is not a tuple (data, options) with a dict of options, or -1."""
+    """Return the index of the first entry that is not a tuple (data, options) with a dict of options, or -1."""
     for index, entry in enumerate(entries):
         if not isinstance(entry, tuple) or len(entry) != 2 or not isinstance(entry[1], dict):
             return index

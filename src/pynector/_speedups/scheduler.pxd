@@ -1,20 +1,31 @@
 cdef class Scheduler:
-    cdef readonly Py_ssize_t total
     cdef readonly Py_ssize_t started
     cdef readonly Py_ssize_t in_flight
+    cdef readonly Py_ssize_t slots
     cdef public bint stopped
+    cdef readonly bint exhausted
+    cdef readonly object job
+    cdef readonly double when
     cdef Py_ssize_t _window
     cdef double _deadline
     cdef bint _stop_on_error
+    cdef list _free
+    cdef Py_ssize_t _free_count
+    cdef list _waiting
+    cdef Py_ssize_t _number
 
-    cpdef Py_ssize_t next(self, double now) except -2
-    cpdef int finish(self, bint failed) except -1
-    cpdef bint finished(self)
+    cpdef Py_ssize_t next(self, double now) except -3
+    cpdef int return_slot(self, Py_ssize_t slot, bint exhausted) except -1
+    cpdef int finish(self, Py_ssize_t slot, bint failed) except -1
+    cpdef int postpone(self, Py_ssize_t slot, object job, double when) except -1
+    cdef int _release(self, Py_ssize_t slot) except -1
+    cpdef Py_ssize_t waiting(self) except -1
+    cpdef bint finished(self) except -1
 
 
 cdef class Deadlines:
     cdef list _table
-    cdef readonly double alarm
+    cdef readonly double due
 
     cpdef bint arm(self, Py_ssize_t slot, double deadline) except -1
     cpdef list overdue(self, double now)

@@ -1,6 +1,10 @@
 """Decides what a batch does next. It knows no clock, no loop and no task: it is told the time."""
 
+import heapq
+from typing import Any
+
 NOTHING = -1
+LATER = -2
 NEVER = float("inf")
 
 # A table of deadlines is looked through at most this often, however the deadlines lie (seconds).
@@ -8,88 +12,152 @@ RESOLUTION = 0.001
 
 
 class Scheduler:
-    """Which entry of a batch starts next, if any.
+    """Which slot takes the next job, if any. What is in flight has a slot; what waits or is done has none.
 
     Args:
-        total: Number of entries, 0 or more.
-        window: The most entries in flight at a time, 1 or more.
+        window: The most jobs in flight at a time, 1 or more.
         deadline: When the whole batch ends, on the caller's clock in seconds; NEVER for no end.
         stop_on_error: Whether the first failure keeps the rest from starting.
+
+    Attributes:
+        started: How many jobs have started, those that waited not counted again.
+        in_flight: How many slots are taken.
+        slots: How many slots there have been at a time, at the most.
+        stopped: Whether nothing starts any more.
+        exhausted: Whether no new job comes.
+        job: What waited and starts in the slot that `next` said; None if that is a new job.
+        when: After LATER, the time to ask again.
     """
 
     __slots__ = (
         "_deadline",
+        "_free",
+        "_free_count",
+        "_number",
         "_stop_on_error",
+        "_waiting",
         "_window",
+        "exhausted",
         "in_flight",
+        "job",
+        "slots",
         "started",
         "stopped",
-        "total",
+        "when",
     )
 
-    def __init__(self, total: int, window: int, deadline: float = NEVER, stop_on_error: bool = False) -> None:
-        if total < 0 or window < 1:
-            raise ValueError(f"total {total} must be at least 0, window {window} at least 1")
-        self.total = total
+    def __init__(self, window: int, deadline: float = NEVER, stop_on_error: bool = False) -> None:
+        if window < 1:
+            raise ValueError(f"window {window} must be at least 1")
         self.started = 0
         self.in_flight = 0
+        self.slots = 0
         self.stopped = False
+        self.exhausted = False
+        self.job: Any = None
+        self.when = NEVER
         self._window = window
         self._deadline = deadline
         self._stop_on_error = stop_on_error
+        # Slots that were taken and are free again, the last one on top. A list that is emptied and filled all the time
+        # would have its memory taken and given back each time.
+        self._free: list[int] = []
+        self._free_count = 0
+        self._waiting: list[Any] = []
+        # Of two jobs with the same time the first one goes first; jobs themselves cannot be compared.
+        self._number = 0
 
     def next(self, now: float) -> int:
-        """Give the index of the entry to start at `now`, or NOTHING: the window is full, or all have started."""
-        if self.stopped or self.in_flight >= self._window or self.started >= self.total:
+        """Return the slot in which to start a job at `now`, or LATER, or NOTHING.
+
+        LATER: a job waits for its time, and nothing else can start. NOTHING: the window is full, or none is left.
+        """
+        if self.stopped or self.in_flight >= self._window or (self.exhausted and not self._waiting):
             return NOTHING
         if now >= self._deadline:
             self.stopped = True
             return NOTHING
-        index = self.started
-        self.started = index + 1
+        self.job = None
+        if self._waiting and self._waiting[0][0] <= now:
+            self.job = heapq.heappop(self._waiting)[2]
+        elif self.exhausted:
+            self.when = self._waiting[0][0]
+            return LATER
+        if self.job is None:
+            self.started += 1
         self.in_flight += 1
-        return index
+        if self._free_count > 0:
+            self._free_count -= 1
+            return self._free[self._free_count]
+        self.slots += 1
+        return self.slots - 1
 
-    def finish(self, failed: bool) -> None:
-        """Take note that a started entry has ended."""
-        if self.in_flight < 1:
-            raise ValueError("an entry ended that had not started")
-        self.in_flight -= 1
+    def return_slot(self, slot: int, exhausted: bool) -> None:
+        """Give a slot back in which no new job was started: there is none now, or, if `exhausted`, none any more."""
+        self.started -= 1
+        self.exhausted = exhausted
+        self._release(slot)
+
+    def finish(self, slot: int, failed: bool) -> None:
+        """Take note that a job has ended."""
+        self._release(slot)
         if failed and self._stop_on_error:
             self.stopped = True
 
+    def postpone(self, slot: int, job: Any, when: float) -> None:
+        """Take note that a job gave its slot back, and starts again at a time."""
+        self._release(slot)
+        self._number += 1
+        heapq.heappush(self._waiting, (when, self._number, job))
+
+    def _release(self, slot: int) -> None:
+        if self.in_flight < 1:
+            raise ValueError("a job ended that had not started")
+        self.in_flight -= 1
+        if self._free_count == len(self._free):
+            self._free.append(slot)
+        else:
+            self._free[self._free_count] = slot
+        self._free_count += 1
+
+    def waiting(self) -> int:
+        """Return how many jobs wait for their time."""
+        return len(self._waiting)
+
     def finished(self) -> bool:
-        """Say whether nothing is in flight and nothing will start any more."""
-        return self.in_flight == 0 and (self.stopped or self.started == self.total)
+        """Return whether nothing is in flight and nothing will start any more."""
+        return self.in_flight == 0 and (self.stopped or (self.exhausted and not self._waiting))
 
 
 class Deadlines:
-    """One deadline a slot, and one alarm for all of them, set again only when it has to be.
+    """One deadline a slot, and one time at which to look for all of them, set again only when it has to be.
 
-    Args:
-        slots: Number of slots, 1 or more.
+    Attributes:
+        due: When to ask what is overdue.
     """
 
-    __slots__ = ("_table", "alarm")
+    __slots__ = ("_table", "due")
 
-    def __init__(self, slots: int) -> None:
-        self._table: list[float] = [NEVER] * slots
-        self.alarm = NEVER
+    def __init__(self) -> None:
+        self._table: list[float] = []
+        self.due = NEVER
 
     def arm(self, slot: int, deadline: float) -> bool:
         """Set the deadline of a slot; NEVER clears it.
 
         Returns:
-            Whether the alarm is now earlier, so that the caller must wait less long.
+            Whether `due` is now earlier, so that the caller must wait less long.
         """
+        while slot >= len(self._table):
+            self._table.append(NEVER)
         self._table[slot] = deadline
-        if deadline < self.alarm:
-            self.alarm = deadline
+        if deadline < self.due:
+            self.due = deadline
             return True
         return False
 
     def overdue(self, now: float) -> list[int]:
-        """Give the slots whose deadline is not after `now`, clear them, and set the alarm for the rest."""
+        """Return the slots whose deadline is not after `now`, clear them, and set `due` for the rest."""
         late: list[int] = []
         first = NEVER
         for slot, deadline in enumerate(self._table):
@@ -98,5 +166,5 @@ class Deadlines:
                 self._table[slot] = NEVER
             elif deadline < first:
                 first = deadline
-        self.alarm = max(first, now + RESOLUTION)
+        self.due = max(first, now + RESOLUTION)
         return late

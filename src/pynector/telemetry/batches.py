@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +35,6 @@ class ObservedEntry(ObservedRequest):
         # Its end comes in the context of a connection, and what is told of it is the caller's.
         self._caller = copy_context()
         self.handle: Any = None
-
-    async def run(self, exchange: Callable[..., Awaitable[Any]], data: Any, options: dict[str, Any]) -> Any:
-        """Run it on a transport that has `exchange`."""
-        with self.current():
-            return await exchange(data, **options)
 
     def succeed(self, token: int, response: Any) -> None:
         """See Completion."""
@@ -141,7 +136,7 @@ class ObservedBatch:
         def observed(
             data: Any, options: Mapping[str, Any], deadline: float, completion: Completion, token: int
         ) -> Handle | None:
-            entry = self.entry(token, data, completion)
+            entry = self.entry(completion.index_of(token), data, completion)  # type: ignore[attr-defined]
             try:
                 with entry.current():
                     entry.handle = submit(data, self.options(entry, options), deadline, entry, token)
