@@ -160,7 +160,7 @@ async def test_it_does_not_take_until_the_timeout(url: Url, connections: int) ->
     async with client(url("/raw"), correlation="id", connections=connections, id_key="key") as it:
         answer = json.dumps({"error": {"code": 5}, "key": None}).encode()
         told = frame(Opcode.TEXT, answer).hex()
-        it._lifecycle.transport._options.correlation.encode = lambda data, one_way: (told.encode(), True, 1)
+        it._lifecycle.transport._options.correlation.encode = lambda data, one_way, *_: (told.encode(), True, 1)
         with pytest.raises(PynectorError) as failed:
             await it.request({}, 60)
         assert isinstance(failed.value, RemoteError)
