@@ -39,7 +39,8 @@ BELOW = {
     "dispatch": {"_speedups", "config", "errors", "eventloop", "telemetry", "transport"},
     "session": {"_speedups", "dispatch", "errors", "eventloop", "stats", "transport"},
     "lifecycle": {"config", "errors", "eventloop", "session", "stats", "telemetry", "transport"},
-    "client": {"config", "dispatch", "errors", "lifecycle", "opening", "session", "stats", "telemetry", "transport"},
+    "calls": {"dispatch", "errors", "lifecycle", "session", "telemetry"},
+    "client": {"calls", "config", "dispatch", "errors", "lifecycle", "opening", "stats", "telemetry", "transport"},
     "testing": set(),
 }
 

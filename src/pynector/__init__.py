@@ -11,6 +11,7 @@ from . import _speedups as _speedups
 from ._version import __version__
 from .client import Pynector
 from .dispatch.retry import RetryPolicy
+from .dispatch.stream import BatchItem, BatchStream
 from .errors import (
     ConfigurationError,
     ConnectError,
@@ -37,6 +38,8 @@ if typing.TYPE_CHECKING:
 _OF_HTTP = frozenset({"HTTPRequest", "Response", "StreamedResponse"})
 
 __all__ = [
+    "BatchItem",
+    "BatchStream",
     "ConfigurationError",
     "ConnectError",
     "ConnectionLost",

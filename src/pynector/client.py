@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from .calls import Calls
 from .config import CLIENT_SETTINGS, Setting, at_least, positive_seconds, resolve, seconds
-from .dispatch.batch import Batch, checked_requests
-from .dispatch.retry import RetryPolicy, repeated
-from .errors import ConfigurationError, PynectorError, for_another
+from .dispatch.entries import checked_requests, checked_source
+from .dispatch.retry import RetryPolicy
+from .dispatch.stream import BatchStream
+from .errors import ConfigurationError, PynectorError
 from .lifecycle import Lifecycle
 from .opening import Opening
-from .session import Session
 from .stats import Stats
-from .telemetry import ObservedRequest, Telemetry, parse_propagation, propagation, valid_propagation
+from .telemetry import Telemetry, parse_propagation, propagation, valid_propagation
 from .transport.capabilities import check_options
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Pynector:
         )
         options = {name: value for name, value in given.items() if name not in _OWN}
         self._lifecycle = Lifecycle(transport, transport_type, options, _OWN, self._telemetry)
+        self._calls = Calls(self._lifecycle, self._telemetry, self._timeout)
 
     def __reduce__(self) -> tuple[Any, ...]:
         transport, transport_type, enable_telemetry, config, options = self._arguments
@@ -112,14 +114,14 @@ class Pynector:
         telemetry = self._telemetry
         if telemetry is not None and telemetry.listening():
             with telemetry.request(data, timeout=limit) as observed:
-                return observed.answered(await self._request(data, options, limit, observed))
+                return observed.answered(await self._calls.request(data, options, limit, observed))
         session = self._lifecycle.session
         try:
             if session is None or not session.connected or not session.runtime.serves():
-                return await self._request(data, options, limit)
+                return await self._calls.request(data, options, limit)
             return await session.request(data, options, limit)
         except PynectorError as error:
-            self._tell_failure(error)
+            self._calls.tell(error)
             raise
 
     def stream(self, data: Any, timeout: float | None = None, **options: Any) -> AbstractAsyncContextManager[Any]:
@@ -142,23 +144,7 @@ class Pynector:
                 status of 400 or above, unless `raise_for_status=False`.
             ConfigurationError: If the request is not valid, or the transport cannot do this.
         """
-        return Opening(self._stream(data, timeout, options), "client.stream")
-
-    @asynccontextmanager
-    async def _stream(self, data: Any, timeout: float | None, options: dict[str, Any]) -> AsyncIterator[Any]:
-        limit = self._limit(timeout)
-        telemetry = self._telemetry
-        if telemetry is None or not telemetry.listening():
-            try:
-                async with self._opened(data, options, limit) as response:
-                    yield response
-            except PynectorError as error:
-                self._tell_failure(error)
-                raise
-            return
-        with telemetry.stream(data, timeout=limit) as observed:
-            async with observed.inside_of(self._opened(data, options, limit, observed)) as response:
-                yield response
+        return Opening(self._calls.stream(data, options, self._limit(timeout)), "client.stream")
 
     def subscribe(self, **options: Any) -> AbstractAsyncContextManager[Any]:
         """Receive the messages that answer nobody, for as long as the context lasts.
@@ -175,21 +161,7 @@ class Pynector:
             ConfigurationError: If an option is not valid, or the transport cannot do this.
             TransportError: If no connection can be made.
         """
-        return Opening(self._subscription(options), "client.subscribe")
-
-    @asynccontextmanager
-    async def _subscription(self, options: dict[str, Any]) -> AsyncIterator[Any]:
-        session = self._lifecycle.current()
-        if not session.connected:
-            await session.connect_within(self._timeout)
-        make = getattr(session.transport, "subscribe", None)
-        if make is None:
-            raise ConfigurationError(f"{type(session.transport).__name__} has no subscribe()")
-        subscription = make(**options)
-        try:
-            yield subscription
-        finally:
-            subscription.close()
+        return Opening(self._calls.subscribe(options), "client.subscribe")
 
     async def batch_request(
         self,
@@ -221,24 +193,58 @@ class Pynector:
             PynectorError: The first failure, if `raise_on_error` is True.
         """
         entries = checked_requests(requests)
-        limit = math.inf if timeout is None else positive_seconds(timeout, "timeout")
-        if max_concurrency is not None:
-            max_concurrency = at_least(1)(max_concurrency, "max_concurrency")
+        window, limit = self._window(max_concurrency), self._batch_limit(timeout)
         if not isinstance(raise_on_error, bool):
             raise ConfigurationError(f"raise_on_error must be True or False, not {raise_on_error!r}")
         check_options(self._lifecycle.transport, options)
         if not entries:
             return []
-        session = self._lifecycle.current()
-        deadline = session.runtime.clock() + limit
-        window = max_concurrency or self._max_concurrency
-        batch = Batch(entries, options, self._timeout, window, deadline, raise_on_error, session.describe)
-        telemetry = self._telemetry
-        if telemetry is None or not telemetry.listening():
-            return await self._batch(session, batch, limit)
-        with telemetry.batch(len(entries), min(window or len(entries), len(entries))) as observed:
-            batch = replace(batch, observed=observed if observed.wants_entries else None, passing=observed.passing)
-            return observed.collected(await self._batch(session, batch, limit))
+        return await self._calls.batch(entries, window, limit, raise_on_error, options)
+
+    def batch_stream(
+        self,
+        requests: Iterable[tuple[Any, dict[str, Any]]] | AsyncIterable[tuple[Any, dict[str, Any]]],
+        *,
+        max_concurrency: int | None = None,
+        timeout: float | None = None,
+        ordered: bool = False,
+        lookahead: int | None = None,
+        **options: Any,
+    ) -> AbstractAsyncContextManager[BatchStream]:
+        """Send many requests, or without end, and take their results one by one.
+
+        It is an asynchronous context manager: `async with client.batch_stream(requests) as results:` and then
+        `async for item in results:`. Leaving it gives up what is in flight and closes `requests`.
+
+        Args:
+            requests: Tuples (data, options): any iterable of them, also an asynchronous or an endless one. It is read
+                no faster than needed. What is no such tuple is an error in its place. An entry's own options go before
+                `options`; its option `key` stands in its result.
+            max_concurrency: The most requests in flight at a time, 1 or more; None: the client's setting, else as many
+                as the transport carries, or 100 if that is any number.
+            timeout: Seconds the whole batch may take, more than 0; None or math.inf: no end.
+            ordered: Whether results come in the order of the requests, else as they are there.
+            lookahead: How many requests beyond `max_concurrency` may be begun whose results have not been taken, 0 or
+                more: whoever takes them slowly slows the requests. None: as many as `max_concurrency`.
+            **options: Options of the transport for all requests.
+
+        Returns:
+            A `BatchStream`, an asynchronous iterator of `BatchItem`, with a method `drain()`. After what had been begun
+            it raises what reading `requests` raised, or, when the timeout has passed, a TimeoutError.
+
+        Raises:
+            ConfigurationError: If an argument is not valid, or an option for all requests. Nothing was sent.
+            PynectorError: If the transport cannot connect.
+        """
+        if not isinstance(ordered, bool):
+            raise ConfigurationError(f"ordered must be True or False, not {ordered!r}")
+        if lookahead is not None:
+            lookahead = at_least(0)(lookahead, "lookahead")
+        window, limit = self._window(max_concurrency), self._batch_limit(timeout)
+        check_options(self._lifecycle.transport, options)
+        made = self._calls.batch_stream(checked_source(requests), window, limit, (lookahead, ordered), options)
+        opening: AbstractAsyncContextManager[BatchStream] = Opening(made, "client.batch_stream")
+        return opening
 
     async def request_with_retry(
         self, data: Any, max_retries: int = 3, retry_delay: float = 1.0, **options: Any
@@ -273,39 +279,7 @@ class Pynector:
         attempt_timeout = options.pop("attempt_timeout", None)
         if attempt_timeout is not None:
             policy = replace(policy, attempt_timeout=positive_seconds(attempt_timeout, "attempt_timeout"))
-        telemetry = self._telemetry
-        if telemetry is None or not telemetry.listening():
-            try:
-                return await self._request_with_retry(data, options, limit, policy, None)
-            except PynectorError as error:
-                self._tell_failure(error)
-                raise
-        with telemetry.request(data, timeout=limit) as observed:
-            return observed.answered(await self._request_with_retry(data, options, limit, policy, observed))
-
-    async def _request_with_retry(
-        self, data: Any, options: dict[str, Any], limit: float, policy: RetryPolicy, observed: ObservedRequest | None
-    ) -> Any:
-        def tell(error: PynectorError, attempt: int, wait: float) -> None:
-            self._lifecycle.counters.retries += 1
-            if self._telemetry is not None:
-                self._telemetry.retry(error, attempt, wait)
-            if observed is not None:
-                observed.retried(error, attempt, wait)
-
-        # One session for all: a client that is closed meanwhile is not connected again for what was begun before.
-        session = self._lifecycle.current()
-        fixed = session.snapshot(data, options)
-        if not fixed.is_repeatable:
-            policy = replace(policy, max_attempts=1)
-
-        async def send(left: float) -> Any:
-            return await self._request_in(session, fixed.data, fixed.options, left, observed)
-
-        try:
-            return await repeated(send, policy, limit, session.runtime.clock, tell, session.sleep)
-        except PynectorError as error:
-            return fixed.answer_of(error)
+        return await self._calls.request_with_retry(data, options, limit, policy)
 
     # Numbers
 
@@ -348,11 +322,6 @@ class Pynector:
 
     # Inside
 
-    def _tell_failure(self, error: PynectorError) -> None:
-        # Errors may be heard where nothing else is.
-        if self._telemetry is not None:
-            self._telemetry.failed(error)
-
     def _limit(self, timeout: float | None) -> float:
         if isinstance(timeout, str):
             # As in request("GET", url) of other libraries.
@@ -362,42 +331,14 @@ class Pynector:
             )
         return self._timeout if timeout is None else positive_seconds(timeout, "timeout")
 
-    async def _request(
-        self, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None = None
-    ) -> Any:
-        session = self._lifecycle.current()
-        return await self._request_in(session, data, options, limit, observed)
+    def _window(self, max_concurrency: int | None) -> int | None:
+        if max_concurrency is None:
+            return self._max_concurrency
+        window: int = at_least(1)(max_concurrency, "max_concurrency")
+        return window
 
-    async def _request_in(
-        self, session: Session, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None
-    ) -> Any:
-        left = await session.ready(limit)
-        if observed is not None and session.observable:
-            options = observed.options(options)
-        return await session.request(data, options, left, limit)
-
-    @asynccontextmanager
-    async def _opened(
-        self, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None = None
-    ) -> AsyncIterator[Any]:
-        session, limit = await self._lifecycle.ready(limit)
-        if observed is not None and session.observable:
-            options = observed.options(options)
-        async with session.stream(data, options, limit) as response:
-            yield response
-
-    async def _batch(self, session: Session, batch: Batch, limit: float) -> list[Any]:
-        if not session.connected:
-            try:
-                await session.connect_within(min(limit, self._timeout))
-            except ConfigurationError:
-                raise
-            except PynectorError as error:
-                self._lifecycle.counters.failed(error, len(batch.requests))
-                if batch.raise_on_error:
-                    raise
-                return [for_another(error, batch.name(index, entry)) for index, entry in enumerate(batch.requests)]
-        return await session.run(batch)
+    def _batch_limit(self, timeout: float | None) -> float:
+        return math.inf if timeout is None else positive_seconds(timeout, "timeout")
 
 
 def _rebuild(transport: Any, transport_type: str, enable_telemetry: bool, config: Any, options: Any) -> Pynector:

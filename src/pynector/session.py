@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 
 from ._speedups.waiter import Answer
-from .dispatch.batch import Batch, BatchRun, Submit
-from .dispatch.endings import CutOff, batch_late, closed, escaped, late, not_connected
+from .dispatch.batch import Submit
+from .dispatch.batches import Batches
+from .dispatch.endings import CutOff, closed, escaped, late, not_connected
 from .dispatch.serial import SerialExchange
-from .dispatch.workers import Exchange, Workers
+from .dispatch.workers import Exchange
 from .errors import ConfigurationError, PynectorError, TimeoutError, as_pynector_error
 from .eventloop import Forgotten, Runtime, cancellation_is_asked_for
 from .stats import Counters, Stats
@@ -25,6 +25,9 @@ from .transport.contract import Handle, OriginCounts, Snapshot
 
 # How long `aclose` waits for a transport that does not disconnect (seconds).
 CLOSE_PATIENCE = 5.0
+
+# The window of a stream of results that says none, over a transport that carries any number.
+ANY_WINDOW = 100
 
 # The scopes of sessions that the caller is inside: who closes the client from there cannot wait for himself.
 _inside: ContextVar[tuple[anyio.CancelScope, ...]] = ContextVar("pynector_inside", default=())
@@ -43,9 +46,12 @@ class Session:
     Attributes:
         connected: Whether the transport is ready; the next four are known only then.
         submit: The transport's `submit`, or None.
-        exchange: Its `exchange`, or one made of its `send` and `receive`; used where there is no `submit`.
+        exchange: Its `exchange`, or one made of its `send` and `receive`, each in its turn; used for batches where
+            there is no `submit`.
         capacity: The most requests it carries at a time, or None for any number.
         observable: Whether the transport reports the attempts of its requests.
+        batches: Runs batches.
+        is_closed: Whether it has been closed.
     """
 
     def __init__(self, transport: Any, runtime: Runtime, counters: Counters, owned: bool, reused: bool = False) -> None:
@@ -54,17 +60,18 @@ class Session:
         self.connected = False
         self.submit: Submit | None = None
         self.exchange: Exchange = _no_exchange
+        self._exchange: Exchange = _no_exchange
         self.capacity: int | None = None
         self.observable = False
         self._counters = counters
         self._singles = 0
-        self._batches: set[BatchRun] = set()
+        self.batches = Batches(self)
         self._gate: anyio.Semaphore | None = None
         self._lock = anyio.Lock()
         self._owned = owned
         self._reused = reused
         self._forgotten: Forgotten | None = None
-        self._closed = False
+        self.is_closed = False
         self._active: set[anyio.CancelScope] = set()
         self._awaited: dict[Answer, Handle | None] = {}
         self._quiet = anyio.Event()
@@ -78,7 +85,7 @@ class Session:
             PynectorError: If it cannot.
         """
         async with self._lock:
-            if self._closed:
+            if self.is_closed:
                 raise closed()
             if self.connected:
                 return
@@ -89,7 +96,7 @@ class Session:
                 await self.transport.connect()
             except Exception as error:
                 raise not_connected(error) from _cause(error)
-            if self._closed:
+            if self.is_closed:
                 raise closed()
             self._take_capabilities()
             if self._owned and not getattr(self.transport, "watches_itself", False):
@@ -102,11 +109,13 @@ class Session:
         transport = self.transport
         carrier = transport if can_exchange(transport) else SerialExchange(transport)
         self.submit = getattr(carrier, "submit", None)
-        self.exchange = getattr(carrier, "exchange", _no_exchange)
+        self.exchange = self._exchange = getattr(carrier, "exchange", _no_exchange)
         self.capacity = capacity_of(carrier)
         self.observable = carrier is transport and bool(getattr(transport, "observable", False))
         if self.submit is None and self.capacity is not None:
             self._gate = anyio.Semaphore(self.capacity, fast_acquire=True)
+            # Without a gate a coroutine more would cost a fifth of what a batch costs.
+            self.exchange = self._in_turn
 
     async def ready(self, limit: float) -> float:
         """Connect unless that is done, and return what is left of `limit` seconds.
@@ -114,7 +123,7 @@ class Session:
         Raises:
             PynectorError: If it cannot, which counts as a failed request.
         """
-        if self.connected and not self._closed:
+        if self.connected and not self.is_closed:
             return limit
         started = self.runtime.clock()
         try:
@@ -130,17 +139,17 @@ class Session:
         Raises:
             TransportError: If the client is closed meanwhile.
         """
-        with self._guard():
+        with self.guard():
             await anyio.sleep(duration)
-        if self._closed:
+        if self.is_closed:
             raise closed()
 
     async def connect_within(self, timeout: float) -> None:
         """Connect as `connect` does, or raise TimeoutError after `timeout` seconds."""
-        with self._guard(self.runtime.clock() + timeout) as scope:
+        with self.guard(self.runtime.clock() + timeout) as scope:
             await self.connect()
         if scope.cancelled_caught:
-            if self._closed:
+            if self.is_closed:
                 raise closed()
             raise TimeoutError(f"not connected within {timeout:g} s", phase="connect", sent="none")
 
@@ -150,7 +159,7 @@ class Session:
         Raises:
             PynectorError: If it cannot.
         """
-        self._closed = True
+        self.is_closed = True
         for answer, handle in list(self._awaited.items()):
             problem = closed(handle)
             if handle is not None:
@@ -175,7 +184,7 @@ class Session:
                         await self._forgotten.leave()
 
     @contextmanager
-    def _guard(self, deadline: float = math.inf) -> Iterator[anyio.CancelScope]:
+    def guard(self, deadline: float = math.inf) -> Iterator[anyio.CancelScope]:
         """Give a cancel scope that `close` cancels too."""
         with anyio.CancelScope(deadline=deadline) as scope:
             self._active.add(scope)
@@ -185,7 +194,7 @@ class Session:
             finally:
                 _inside.reset(token)
                 self._active.discard(scope)
-                if self._closed:
+                if self.is_closed:
                     self._quiet.set()
 
     # Numbers
@@ -194,16 +203,14 @@ class Session:
         """Count the transport's connections by origin; nothing where it cannot tell. Any thread may ask."""
         origins = getattr(self.transport, "origins", None)
         # After its end another session may have the same transport.
-        return [] if origins is None or self._closed else list(origins())
+        return [] if origins is None or self.is_closed else list(origins())
 
     def stats(self) -> Stats:
         """Give the numbers of the client."""
         counters, origins = self._counters, self.origins()
         # A copy made at once: any thread may ask.
-        runs = list(self._batches)
+        runs = list(self.batches.under_way)
         schedulers = [run.scheduler for run in runs]
-        started = sum(scheduler.started for scheduler in schedulers)
-        total = sum(run.total for run in runs)
         told = [(count.active, count.idle) for count in origins if count.active is not None]
         connections = {"active": sum(a for a, _ in told), "idle": sum(i or 0 for _, i in told)} if told else {}
         return Stats(
@@ -211,7 +218,7 @@ class Session:
             errors=dict(counters.errors),
             retries=counters.retries,
             in_flight=self._singles + sum(scheduler.in_flight for scheduler in schedulers),
-            queued=total - started + sum(count.queued for count in origins),
+            queued=sum(run.left() for run in runs) + sum(count.queued for count in origins),
             connections=connections,
             transport=counts_of(self.transport),
         )
@@ -255,7 +262,7 @@ class Session:
         Raises:
             PynectorError: If it fails, of the fitting kind.
         """
-        if self._closed:
+        if self.is_closed:
             raise closed()
         self._singles += 1
         try:
@@ -303,9 +310,9 @@ class Session:
     async def _request_by_exchange(self, data: Any, options: dict[str, Any], timeout: float) -> Any:
         cancelled: BaseException | None = None
         left = timeout if self._gate is None else await self._turn(self._gate, timeout)
-        with self._guard(self.runtime.clock() + left) as scope:
+        with self.guard(self.runtime.clock() + left) as scope:
             try:
-                return await self.exchange(data, **options)
+                return await self._exchange(data, **options)
             except anyio.get_cancelled_exc_class() as error:
                 if not scope.cancel_called and not cancellation_is_asked_for():
                     raise escaped() from error
@@ -314,17 +321,17 @@ class Session:
             finally:
                 if self._gate is not None:
                     self._gate.release()
-        if self._closed:
+        if self.is_closed:
             raise closed(None if cancelled is None else CutOff(cancelled))
         raise late(timeout, cancelled)
 
     async def _turn(self, gate: anyio.Semaphore, timeout: float) -> float:
         """Wait for a request's turn, and return what is left of its time."""
         started = self.runtime.clock()
-        with self._guard(started + timeout) as scope:
+        with self.guard(started + timeout) as scope:
             await gate.acquire()
         if scope.cancelled_caught:
-            if self._closed:
+            if self.is_closed:
                 raise closed()
             raise TimeoutError(phase="queue", sent="none", seconds=timeout)
         return timeout - (self.runtime.clock() - started)
@@ -363,60 +370,29 @@ class Session:
     def _end_single(self) -> None:
         self._singles -= 1
 
-    def _window_for(self, batch: Batch) -> int:
-        """Return how many entries of a batch may be in flight."""
-        total = len(batch.requests)
-        wanted = total if batch.window is None else min(batch.window, total)
-        if batch.window is not None and hasattr(self.transport, "make_room"):
-            self.transport.make_room(wanted)
+    # What batches need
+
+    def clock(self) -> float:
+        """See Host."""
+        return self.runtime.clock()
+
+    def room_for(self, window: int | None) -> int | None:
+        """See Host."""
+        if window is not None and hasattr(self.transport, "make_room"):
+            self.transport.make_room(window)
             before, self.capacity = self.capacity, capacity_of(self.transport)
             if self._gate is not None and before is not None and self.capacity is not None:
                 for _ in range(self.capacity - before):
                     self._gate.release()
-        return wanted if self.capacity is None else min(wanted, self.capacity)
+        return self.capacity
 
-    async def run(self, batch: Batch) -> list[Any]:
-        """Run a batch and give one answer or error for each entry, in order.
+    def ended(self, count: int) -> None:
+        """See Host."""
+        self._counters.collected(count)
 
-        Raises:
-            PynectorError: The first failure, if `batch.raise_on_error`.
-        """
-        clock = self.runtime.clock
-        window = self._window_for(batch)
-        batch = replace(batch, failed=self._counters.failed_in_batch)
-        if batch.observed is not None:
-            batch.observed.observable = self.observable
-        elif batch.passing is not None and self.observable:
-            batch = replace(batch, options={"observer": batch.passing, **batch.options})
-        workers: Any = nullcontext()
-        submit = self.submit
-        if submit is None:
-            # A coroutine more would cost a fifth of what a batch costs.
-            workers = Workers(self.exchange if self._gate is None else self._in_turn, clock)
-            submit = workers.submit
-        run = BatchRun(batch, window, submit, clock)
-        self._batches.add(run)
-        try:
-            with self._guard(batch.deadline) as scope:
-                async with workers:
-                    await run.run()
-        except BaseException:
-            # Nobody is told what becomes of the rest.
-            self._batches.discard(run)
-            self._counters.collected(run.scheduler.started - run.scheduler.in_flight)
-            run.dispatcher.abandon(None)
-            raise
-        self._batches.discard(run)
-        self._counters.collected(run.total)
-        failure = run.dispatcher.first_error
-        if not run.is_complete():
-            late_now = scope.cancelled_caught or batch.deadline <= clock()
-            reason = closed if self._closed else batch_late if late_now else escaped
-            run.abandon(reason)
-            failure = failure or reason()
-        if batch.raise_on_error and failure is not None:
-            raise failure
-        return run.results
+    def failed(self, error: PynectorError) -> None:
+        """See Host."""
+        self._counters.failed_in_batch(error)
 
     async def _in_turn(self, data: Any, /, **options: Any) -> Any:
         """Exchange when it is this request's turn."""
@@ -428,7 +404,7 @@ class Session:
             cancelled.phase, cancelled.sent = "queue", "none"  # type: ignore[attr-defined]
             raise
         try:
-            return await self.exchange(data, **options)
+            return await self._exchange(data, **options)
         finally:
             gate.release()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import anyio
 import pytest
@@ -96,7 +97,7 @@ async def test_batches_and_retries_are_measured(client: Pynector, points: Any) -
     await client.batch_request([({"path": "/id/1"}, {})] * 7, max_concurrency=2)
     with pytest.raises(HTTPStatusError):
         await client.batch_request([({"path": "/status/500"}, {})], raise_on_error=True)
-    await client.request_with_retry({"path": "/flaky", "params": {"key": f"m{id(points)}"}}, 5, 0)
+    await client.request_with_retry({"path": "/flaky", "params": {"key": uuid4().hex}}, 5, 0)
     (size,) = points("pynector.batch.size")
     assert (size.count, size.sum) == (2, 8)
     durations = {p.attributes.get("error.type"): p.count for p in points("pynector.batch.duration")}

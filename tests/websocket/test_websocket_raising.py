@@ -40,7 +40,7 @@ Make = Callable[[], BaseException]
 @pytest.fixture
 def complaints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is complained of; on asyncio it would be logged, too."""
-    from pynector.transport.websocket import loops
+    from pynector import eventloop as loops
 
     said: list[str] = []
     for kind in (loops.AsyncioLoop, loops.TrioLoop):

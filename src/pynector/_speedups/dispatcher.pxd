@@ -13,6 +13,7 @@ cdef class Slot:
     cdef Py_ssize_t token
     cdef Py_ssize_t index
     cdef object entry
+    cdef double started
     cdef object handle
 
 
@@ -45,22 +46,22 @@ cdef class Dispatcher:
     @cython.locals(timeout=double)
     cdef object _start(self, Slot slot, Py_ssize_t token, double now)
 
-    @cython.locals(slot=Slot, index=Py_ssize_t)
+    @cython.locals(slot=Slot, index=Py_ssize_t, started=double)
     cpdef object succeed(self, Py_ssize_t token, object response)
 
-    @cython.locals(slot=Slot, index=Py_ssize_t)
+    @cython.locals(slot=Slot, index=Py_ssize_t, started=double)
     cpdef object fail(self, Py_ssize_t token, object error)
 
     @cython.locals(slot=Slot, number=Py_ssize_t)
     cdef Slot _taken(self, Py_ssize_t token)
 
     cdef int _free(self, Slot slot) except -1
-    cdef object _failed(self, Py_ssize_t index, object entry, object error)
+    cdef object _failed(self, Py_ssize_t index, object entry, double started, object error)
 
     @cython.locals(slot=Slot)
     cpdef Py_ssize_t index_of(self, Py_ssize_t token) except -1
 
-    @cython.locals(one=Slot, token=Py_ssize_t, index=Py_ssize_t)
+    @cython.locals(one=Slot, token=Py_ssize_t, index=Py_ssize_t, started=double)
     cpdef object abandon(self, object reason)
 
 

@@ -26,15 +26,17 @@ class Slot:
         token: What its completion is called with; -1 while it is free.
         index: The entry's number.
         entry: The entry.
+        started: When it started, on the event loop's clock in seconds.
         handle: What the request is given up by, or None.
     """
 
-    __slots__ = ("entry", "handle", "index", "token")
+    __slots__ = ("entry", "handle", "index", "started", "token")
 
     def __init__(self) -> None:
         self.token = -1
         self.index = -1
         self.entry: Any = None
+        self.started = 0.0
         self.handle: Any = None
 
 
@@ -152,6 +154,7 @@ class Dispatcher:
         slot.token = token
         slot.index = self._serial
         slot.entry = entry
+        slot.started = now
         self._serial += 1
         self._start(slot, token, now)
         return True
@@ -180,9 +183,10 @@ class Dispatcher:
         """Take the answer of an entry. A second completion of one entry is ignored: the first one stands."""
         slot: Slot = self._taken(token)
         if slot is not None:
-            index = slot.index
+            index, started = slot.index, slot.started
+            entry = slot.entry
             self._free(slot)
-            self._results.put(index, response)
+            self._results.put(index, entry, started, response)
             self._scheduler.finish(token & MASK, False)
             if self.wake is not None and not self.busy:
                 self.wake()
@@ -191,10 +195,10 @@ class Dispatcher:
         """Take the failure of an entry. A second completion of one entry is ignored: the first one stands."""
         slot: Slot = self._taken(token)
         if slot is not None:
-            index = slot.index
+            index, started = slot.index, slot.started
             entry = slot.entry
             self._free(slot)
-            self._failed(index, entry, error)
+            self._failed(index, entry, started, error)
             self._scheduler.finish(token & MASK, True)
             if self.wake is not None and not self.busy:
                 self.wake()
@@ -212,12 +216,12 @@ class Dispatcher:
         slot.entry = None
         slot.handle = None
 
-    def _failed(self, index: int, entry: Any, error: BaseException) -> None:
+    def _failed(self, index: int, entry: Any, started: float, error: BaseException) -> None:
         problem = self._translate(error, index, entry)
         self.failures += 1
         if self.first_error is None:
             self.first_error = problem
-        self._results.put(index, problem)
+        self._results.put(index, entry, started, problem)
 
     # Its end
 
@@ -233,10 +237,10 @@ class Dispatcher:
             one: Slot = slot
             if one.token < 0:
                 continue
-            token, index, entry, handle = one.token, one.index, one.entry, one.handle
+            token, index, entry, started, handle = one.token, one.index, one.entry, one.started, one.handle
             self._free(one)
             if reason is not None:
-                self._failed(index, entry, reason(handle))
+                self._failed(index, entry, started, reason(handle))
             self._scheduler.finish(token & MASK, True)
             if handle is not None:
                 handle.cancel()

@@ -70,21 +70,22 @@ class ObservedBatch:
 
     Args:
         listeners: Who is told.
-        count: How many requests it has.
-        max_concurrency: The most that are in flight at a time.
+        count: How many requests it has, or None if that is not known.
+        max_concurrency: The most that are in flight at a time, or None for as many as the transport carries.
 
     Attributes:
         started: When it began, on time.perf_counter.
+        count: How many requests it has, or had; None as long as that is not known.
         failures: How many of its requests failed.
         observable: Whether its transport reports attempts.
         wants_entries: Whether its requests are told of one by one.
         passing: Tells the transport of an HTTP request what goes along, where they are not; None: nothing does.
     """
 
-    def __init__(self, listeners: Listeners, count: int, max_concurrency: int) -> None:
+    def __init__(self, listeners: Listeners, count: int | None, max_concurrency: int | None) -> None:
         self._listeners = listeners
         self._guard = listeners.guard
-        self._count = count
+        self.count = count
         self._span: Any = None
         self._context: Any = listeners.context
         self._attributes: dict[str, Any] = {}
@@ -92,17 +93,17 @@ class ObservedBatch:
         self.failures = 0
         self.observable = False
         if listeners.tracer is not None:
-            attributes = {"request.count": count, "max_concurrency": max_concurrency}
-            self._span, self._context = started(
-                listeners, "pynector.batch_request", self._context, attributes=attributes
-            )
+            told = {"request.count": count, "max_concurrency": max_concurrency}
+            attributes = {name: value for name, value in told.items() if value is not None}
+            name = "pynector.batch_stream" if count is None else "pynector.batch_request"
+            self._span, self._context = started(listeners, name, self._context, attributes=attributes)
         self.passing: Passing | None = None
         if not is_recording(self._span, self._guard):
             # A trace that is sampled out is so as a whole, which is what makes it cheap.
             if self._context is not None and listeners.http and not listeners.propagation.is_off:
                 self.passing = Passing(listeners.propagation, self._context, self._guard)
             self._listeners = listeners._replace(tracer=None, passing=self.passing)
-        if listeners.meters is not None:
+        if listeners.meters is not None and count is not None:
             record(listeners.meters.batch_size, count, None, self._guard, self._context)
         self._level = logging.DEBUG if listeners.events.tells(logging.DEBUG) else None
         self.wants_entries = (
@@ -149,10 +150,14 @@ class ObservedBatch:
 
     def collected(self, results: list[Any]) -> list[Any]:
         """Give the results back."""
-        self.failures = sum(isinstance(result, PynectorError) for result in results)
-        self._attributes["request.succeeded"] = self._count - self.failures
-        self._attributes["request.failed"] = self.failures
+        self.counted(len(results), sum(isinstance(result, PynectorError) for result in results))
         return results
+
+    def counted(self, count: int, failures: int) -> None:
+        """Take how many requests have ended, and how many of these have failed."""
+        self.count, self.failures = count, failures
+        self._attributes["request.succeeded"] = count - failures
+        self._attributes["request.failed"] = failures
 
     def end(self, error: PynectorError | None) -> None:
         """Tell of its end."""

@@ -97,6 +97,26 @@ class Telemetry:
             **observed.ids(),
         )
 
+    @contextmanager
+    def batch_stream(self, max_concurrency: int | None) -> Iterator[ObservedBatch]:
+        """Tell of a batch as `batch` does, whose span is not the current one while its caller does other things."""
+        observed = ObservedBatch(self._listeners(), None, max_concurrency)
+        self._events.info("batch.start", max_concurrency=max_concurrency, **observed.ids())
+        failure: PynectorError | None = None
+        try:
+            yield observed
+        except PynectorError as error:
+            failure = error
+            raise
+        finally:
+            observed.end(failure)
+            duration = round(time.perf_counter() - observed.started, 6)
+            told = {"count": observed.count, "failures": observed.failures, "duration": duration, **observed.ids()}
+            if failure is None:
+                self._events.info("batch.complete", **told)
+            else:
+                self._events.error("batch.error", error_type=error_type(failure), **told)
+
     def failed(self, error: PynectorError) -> None:
         """Tell that a single request failed, where nobody was told of its start."""
         if self._events.tells(logging.ERROR):

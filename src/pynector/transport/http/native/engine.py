@@ -103,14 +103,14 @@ class NativeEngine(CarrierCore):
         exchange = Exchange(self, request, options, now + timeout, None, 0, now)
         stream = IncomingStream(self, exchange)
         self.submit_other(exchange, now)
-        following = None
         try:
             following = await stream.opened()
-        finally:
-            if not stream.is_open:
-                await stream.aclose()
+        except BaseException:
+            await stream.aclose()
+            raise
         if following is None:
             return stream
+        await stream.aclose()
         return await self.elsewhere.open(following, options, exchange.deadline - self.loop.time(), exchange)
 
     def _prepared(self, data: Any, options: Mapping[str, Any]) -> PreparedRequest:

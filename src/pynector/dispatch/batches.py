@@ -1,0 +1,177 @@
+"""The batches under way on a session: each is run until it is over, and what is left of it then gets its error."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
+from typing import Any, Protocol
+
+import anyio
+
+from .._speedups.results import ListResults, Results
+from ..errors import PynectorError, TimeoutError, TransportError
+from ..transport.contract import Handle
+from .batch import Batch, BatchRun, Submit
+from .endings import batch_late, closed, escaped
+from .entries import Request
+from .stream import BatchStream
+from .workers import Exchange, Workers
+
+# The window of a stream of results that says none, over a transport that carries any number.
+ANY_WINDOW = 100
+
+Reason = Callable[[Handle | None], TransportError | TimeoutError]
+
+
+class Host(Protocol):
+    """What a session has for its batches.
+
+    Attributes:
+        submit: The transport's `submit`, or None.
+        exchange: Its `exchange`, used where there is no `submit`.
+        observable: Whether the transport reports the attempts of its requests.
+        is_closed: Whether it has been closed.
+    """
+
+    submit: Submit | None
+    exchange: Exchange
+    observable: bool
+    is_closed: bool
+
+    def clock(self) -> float:
+        """Return the time on the event loop's clock, in seconds."""
+
+    def room_for(self, window: int | None) -> int | None:
+        """Return how many requests the transport carries at a time, once it knows of a window; None: any number."""
+
+    def guard(self, deadline: float) -> AbstractContextManager[anyio.CancelScope]:
+        """Return a cancel scope that closing the session cancels, too."""
+
+    def ended(self, count: int) -> None:
+        """Count requests that have ended."""
+
+    def failed(self, error: PynectorError) -> None:
+        """Count the error of one of them."""
+
+
+class Batches:
+    """Runs batches.
+
+    Args:
+        host: The session.
+
+    Attributes:
+        under_way: Those that are not over.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.under_way: set[BatchRun] = set()
+
+    async def run(self, batch: Batch, entries: Sequence[Request]) -> list[Any]:
+        """Run a batch and give one answer or error for each entry, in order.
+
+        Raises:
+            PynectorError: The first failure, if `batch.raise_on_error`.
+        """
+        results = ListResults(len(entries))
+        batch = self._told(batch)
+        run, workers = self._prepared(batch, iter(entries), results, self._window_for(batch))
+        reason = await self._until_over(run, workers, batch)
+        failure = run.dispatcher.first_error
+        if reason is not None:
+            for index in range(run.scheduler.started, len(entries)):
+                problem = reason(None)
+                problem.sent = "none"
+                results.put(index, entries[index], 0.0, batch.translate(problem, index, entries[index]))
+            failure = failure or reason(None)
+        if batch.raise_on_error and failure is not None:
+            raise failure
+        return results.results
+
+    @asynccontextmanager
+    async def stream(
+        self, batch: Batch, entries: Any, lookahead: int | None, ordered: bool
+    ) -> AsyncIterator[BatchStream]:
+        """Run a batch while its results are taken; leaving gives up what is in flight, and closes the source."""
+        batch = self._told(batch)
+        window = self._window_for(batch)
+        ahead = window + (window if lookahead is None else lookahead)
+        stream = BatchStream(entries, ahead, ordered, self._host.clock)
+        run, workers = self._prepared(batch, stream.source, stream.results, window)
+        failure: Exception | None = None
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._run_stream, run, workers, batch, stream.begin(run))
+                tasks.start_soon(stream.source.read)
+                try:
+                    yield stream
+                except Exception as error:
+                    # The task group would make a group of it.
+                    failure = error
+                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await stream.source.aclose()
+        if failure is not None:
+            raise failure
+
+    async def _run_stream(self, run: BatchRun, workers: Any, batch: Batch, stream: BatchStream) -> None:
+        try:
+            reason = await self._until_over(run, workers, batch)
+            if reason is not None:
+                stream.source.error = reason(None)
+        finally:
+            stream.end()
+
+    def _window_for(self, batch: Batch) -> int:
+        """Return how many entries of a batch may be in flight."""
+        wanted = batch.window
+        if batch.total is not None:
+            wanted = batch.total if wanted is None else min(wanted, batch.total)
+        capacity = self._host.room_for(None if batch.window is None else wanted)
+        if wanted is None:
+            return ANY_WINDOW if capacity is None else capacity
+        return wanted if capacity is None else min(wanted, capacity)
+
+    def _told(self, batch: Batch) -> Batch:
+        """Return a batch with those who are told of its entries."""
+        batch = replace(batch, failed=self._host.failed)
+        if batch.observed is not None:
+            batch.observed.observable = self._host.observable
+        elif batch.passing is not None and self._host.observable:
+            options = {"observer": batch.passing, **batch.common.options}
+            batch = replace(batch, common=replace(batch.common, options=options))
+        return batch
+
+    def _prepared(self, batch: Batch, source: Any, results: Results, window: int) -> tuple[BatchRun, Any]:
+        """Return what runs a batch, and the context in which it does."""
+        clock = self._host.clock
+        if self._host.submit is not None:
+            return BatchRun(batch, source, results, window, self._host.submit, clock), nullcontext()
+        workers = Workers(self._host.exchange, clock)
+        return BatchRun(batch, source, results, window, workers.submit, clock), workers
+
+    async def _until_over(self, run: BatchRun, workers: Any, batch: Batch) -> Reason | None:
+        """Run a batch; return None if it came to its end, else what makes the errors of those that did not."""
+        self.under_way.add(run)
+        ended: int | None = None
+        try:
+            with self._host.guard(batch.deadline) as scope:
+                async with workers:
+                    await run.run()
+            ended = run.scheduler.started if batch.total is None else batch.total
+        finally:
+            self.under_way.discard(run)
+            if ended is None:
+                # Nobody is told what becomes of the rest.
+                ended = run.scheduler.started - run.scheduler.in_flight
+                run.dispatcher.abandon(None)
+            self._host.ended(ended)
+        if not run.scheduler.in_flight and (run.scheduler.exhausted or not run.left()):
+            return None
+        late_now = scope.cancelled_caught or batch.deadline <= self._host.clock()
+        reason = closed if self._host.is_closed else batch_late if late_now else escaped
+        run.dispatcher.abandon(reason)
+        return reason

@@ -1,0 +1,121 @@
+"""What an entry of a batch is: data and its own options, a timeout and a key among them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._speedups.dispatcher import first_malformed, timeouts_of
+from ..config import positive_seconds
+from ..errors import ConfigurationError
+
+Request = tuple[Any, dict[str, Any]]
+Describe = Callable[[Any, Mapping[str, Any]], "str | None"]
+
+OF_ENTRIES = ("timeout", "key")
+"""The options of an entry that are not the transport's."""
+
+
+@dataclass(frozen=True)
+class Common:
+    """What holds for all entries of a batch.
+
+    Attributes:
+        options: Their options; an entry's own go before them.
+        timeout: Seconds an entry may take that says nothing else; math.inf for no end.
+        describe: Names a request for error messages.
+    """
+
+    options: dict[str, Any] = field(repr=False)
+    timeout: float
+    describe: Describe
+
+    def own(self, entry: Request) -> tuple[Any, dict[str, Any], float]:
+        """Return the data of an entry with options of its own, its options for the transport, and its timeout.
+
+        Raises:
+            ConfigurationError: If the entry or its timeout is not valid.
+        """
+        data, own = entry
+        if isinstance(own, Malformed):
+            raise own.problem
+        options = {**self.options, **own} if self.options else own
+        if not options.keys().isdisjoint(OF_ENTRIES):
+            options = {name: value for name, value in options.items() if name not in OF_ENTRIES}
+        timeout = own.get("timeout")
+        return data, options, self.timeout if timeout is None else positive_seconds(timeout, "timeout")
+
+    def name(self, index: int, entry: Request) -> str:
+        """Return an entry's name for an error message."""
+        data, own = entry
+        described = None if isinstance(own, Malformed) else self.describe(data, {**self.options, **own})
+        return described or f"request {index} of the batch"
+
+
+class Malformed(dict[str, Any]):
+    """Stands for the options of an entry that is none.
+
+    Args:
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, problem: ConfigurationError) -> None:
+        super().__init__(malformed=True)
+        self.problem = problem
+
+
+def checked_requests(requests: Iterable[Request]) -> Sequence[Request]:
+    """Return the requests as a sequence of (data, options).
+
+    Raises:
+        ConfigurationError: If `requests` is not an iterable of such tuples, or a timeout among their options is not
+            valid; the message names the first wrong index.
+    """
+    if isinstance(requests, (str, bytes, bytearray, Mapping)) or not isinstance(requests, Iterable):
+        raise ConfigurationError(f"requests must be a list of (data, options) tuples, not {type(requests).__name__}")
+    # A copy, because a batch takes its entries one by one while its caller may go on with the list.
+    entries = list(requests)
+    wrong = first_malformed(entries)
+    if wrong >= 0:
+        raise no_entry(wrong, entries[wrong])
+    for index, timeout in timeouts_of(entries):
+        if timeout is not None:
+            positive_seconds(timeout, f"requests[{index}]: timeout")
+    return entries
+
+
+def checked_source(requests: Any) -> Any:
+    """Return what entries are read from, one by one.
+
+    Raises:
+        ConfigurationError: If it is neither an iterable nor an asynchronous one.
+    """
+    if isinstance(requests, (str, bytes, bytearray, Mapping)) or not isinstance(requests, (Iterable, AsyncIterable)):
+        raise ConfigurationError(
+            "requests must be an iterable, or an asynchronous one, of (data, options) tuples, "
+            f"not {type(requests).__name__}"
+        )
+    return requests
+
+
+def checked_entry(index: int, entry: Any) -> Request:
+    """Return an entry that was read; one that is none fails in its place."""
+    if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], dict):
+        return entry
+    return entry, Malformed(no_entry(index, entry))
+
+
+def no_entry(index: int, entry: object) -> ConfigurationError:
+    """Return the error of what is no entry."""
+    return ConfigurationError(
+        f"requests[{index}] must be a tuple (data, options) with a dict of options, not {_shape(entry)}"
+    )
+
+
+def _shape(entry: object) -> str:
+    # The data may be large or secret, so the message shows types only.
+    if isinstance(entry, (tuple, list)):
+        inside = ", ".join(type(item).__name__ for item in entry[:4])
+        return f"{type(entry).__name__} ({inside}{', ...' if len(entry) > 4 else ''})"
+    return type(entry).__name__

@@ -1,0 +1,111 @@
+"""Where the entries of a stream of results come from: any iterable, also an endless or an asynchronous one.
+
+It is read no faster than its entries are needed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from typing import Any
+
+import anyio
+
+from .entries import Request, checked_entry
+
+
+class Source:
+    """The entries, as a Dispatcher takes them: None where there is none now.
+
+    Args:
+        entries: Where they come from.
+        ahead: How many may be read that nobody has taken the result of.
+        taken: Returns how many results have been taken.
+        ready: Called when there is an entry again.
+
+    Attributes:
+        error: What reading raised, or None.
+    """
+
+    def __init__(
+        self,
+        entries: Iterable[Any] | AsyncIterable[Any],
+        ahead: int,
+        taken: Callable[[], int],
+        ready: Callable[[], object],
+    ) -> None:
+        self._read = 0
+        self._ahead = ahead
+        self._taken = taken
+        self._ready = ready
+        self._is_stopped = False
+        self.error: BaseException | None = None
+        self._later: AsyncIterator[Any] | None = None
+        self._now: Iterator[Any] = iter(())
+        if isinstance(entries, AsyncIterable):
+            self._later = aiter(entries)
+        else:
+            self._now = iter(entries)
+        # What an asynchronous one has given, whether it has ended, and whether another entry is wanted of it.
+        self._given: deque[Any] = deque()
+        self._is_over = False
+        self._wanted = anyio.Event()
+
+    def __iter__(self) -> Iterator[Request | None]:
+        return self
+
+    def __next__(self) -> Request | None:
+        if self._is_stopped:
+            raise StopIteration
+        if self._read - self._taken() >= self._ahead:
+            return None
+        if self._later is None:
+            entry = self._next()
+        elif self._given:
+            entry = self._given.popleft()
+        elif self._is_over:
+            raise StopIteration
+        else:
+            self._wanted.set()
+            return None
+        self._read += 1
+        return checked_entry(self._read - 1, entry)
+
+    def _next(self) -> Any:
+        try:
+            return next(self._now)
+        except StopIteration:
+            raise
+        except Exception as error:
+            # What was in flight has its results first.
+            self.error = error
+            raise StopIteration from error
+
+    async def read(self) -> None:
+        """Read an asynchronous iterable for as long as it has entries; of another there is nothing to read here."""
+        later = self._later
+        while later is not None:
+            await self._wanted.wait()
+            self._wanted = anyio.Event()
+            try:
+                self._given.append(await anext(later))
+            except StopAsyncIteration:
+                later = None
+            except Exception as error:
+                self.error, later = error, None
+            self._is_over = later is None
+            self._ready()
+
+    def stop(self) -> None:
+        """Give no entry any more."""
+        self._is_stopped = True
+
+    async def aclose(self) -> None:
+        """Close what the entries come from, where that can be closed."""
+        self.stop()
+        later = getattr(self._later, "aclose", None)
+        if later is not None:
+            await later()
+        close = getattr(self._now, "close", None)
+        if close is not None:
+            close()

@@ -1,0 +1,121 @@
+"""A batch whose results are taken one by one while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from .._speedups.results import TakenResults
+from ..errors import PynectorError
+from .batch import BatchRun
+from .entries import Request
+from .sources import Source
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True)
+class BatchItem:
+    """What became of one entry of a batch.
+
+    Attributes:
+        index: The entry's number, 0 for the first.
+        key: The option `key` of the entry, or None.
+        request: The entry's data.
+        result: The answer; None if it failed.
+        error: What it failed with, or None.
+        elapsed: Seconds from its start to its end.
+    """
+
+    index: int
+    key: Any
+    request: Any = field(repr=False)
+    result: Any = field(repr=False)
+    error: PynectorError | None
+    elapsed: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether it has an answer."""
+        return self.error is None
+
+    @property
+    def attempts(self) -> int:
+        """How often it was sent, 1 or more."""
+        told = self.result if self.error is None else self.error
+        return getattr(told, "attempts", None) or 1
+
+
+class BatchStream:
+    """The results of a batch: an asynchronous iterator of `BatchItem`.
+
+    Made by `Pynector.batch_stream`. One task takes from it at a time.
+    """
+
+    def __init__(self, entries: Any, ahead: int, ordered: bool, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._changed = anyio.Event()
+        self._is_over = False
+        self._run: BatchRun | None = None
+        self.results = TakenResults(self._item, self._notify, ordered)
+        self.source = Source(entries, ahead, lambda: self.results.taken, self._go_on)
+
+    def drain(self) -> None:
+        """Start nothing new. What is in flight is given out, and then the stream ends."""
+        self.source.stop()
+        self._go_on()
+
+    def __aiter__(self) -> AsyncIterator[BatchItem]:
+        return self
+
+    async def __anext__(self) -> BatchItem:
+        while True:
+            item = self.results.take()
+            if item is not None:
+                # There is room for another one.
+                self._go_on()
+                taken: BatchItem = item
+                return taken
+            if self._is_over:
+                error, self.source.error = self.source.error, None
+                if error is not None:
+                    raise error
+                raise StopAsyncIteration
+            self._changed = anyio.Event()
+            await self._changed.wait()
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many entries have ended, and how many of these have failed."""
+        run = self._run
+        if run is None:
+            return 0, 0
+        return run.scheduler.started - run.scheduler.in_flight, run.dispatcher.failures
+
+    # Whoever runs it
+
+    def begin(self, run: BatchRun) -> Self:
+        """Take note of what starts the entries."""
+        self._run = run
+        return self
+
+    def end(self) -> None:
+        """Take note that nothing more comes."""
+        self._is_over = True
+        self._notify()
+
+    def _go_on(self) -> None:
+        if self._run is not None and not self._is_over:
+            self._run.go_on()
+
+    def _notify(self) -> None:
+        self._changed.set()
+
+    def _item(self, index: int, entry: Request, started: float, result: Any) -> BatchItem:
+        data, own = entry
+        error = result if isinstance(result, PynectorError) else None
+        answer = None if error is not None else result
+        return BatchItem(index, own.get("key"), data, answer, error, self._clock() - started)

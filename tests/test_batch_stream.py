@@ -1,0 +1,315 @@
+"""Results that are taken one by one while the batch goes on, on transports of each kind."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from pynector import ConfigurationError, HTTPStatusError, Pynector, PynectorError, TimeoutError, TransportError
+from pynector.testing import LoopbackServer
+
+pytestmark = pytest.mark.anyio
+
+Open = Callable[..., Pynector]
+
+
+class Exchanging:
+    """Answers with what it is given, after as many seconds as the option `wait` says, and counts."""
+
+    def __init__(self) -> None:
+        self.in_flight = self.most = self.asked = 0
+
+    async def connect(self) -> None: ...
+
+    async def disconnect(self) -> None: ...
+
+    async def exchange(self, data: Any, /, wait: float = 0.0, fails: bool = False) -> Any:
+        self.asked += 1
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+        try:
+            await anyio.sleep(wait)
+        finally:
+            self.in_flight -= 1
+        if fails:
+            raise ValueError(f"no {data}")
+        return data
+
+
+class Submitting(Exchanging):
+    """The same, by callbacks."""
+
+    def submit(self, data: Any, options: Any, deadline: float, completion: Any, token: int) -> Any:
+        loop = asyncio.get_running_loop()
+        self.asked += 1
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+
+        def end() -> None:
+            self.in_flight -= 1
+            if options.get("fails"):
+                completion.fail(token, ValueError(f"no {data}"))
+            else:
+                completion.succeed(token, data)
+
+        outer = self
+
+        class Given:
+            timer = loop.call_later(options.get("wait", 0.0), end)
+
+            def cancel(self) -> None:
+                self.timer.cancel()
+                outer.in_flight -= 1
+
+        return Given()
+
+
+@pytest.fixture(params=[Exchanging, Submitting], ids=["exchange", "submit"])
+def transport(request: pytest.FixtureRequest, anyio_backend: Any) -> Any:
+    if request.param is Submitting and "trio" in str(anyio_backend):
+        pytest.skip("it needs asyncio's timers")
+    return request.param()
+
+
+def numbers(count: int, **options: Any) -> list[tuple[int, dict[str, Any]]]:
+    return [(number, dict(options)) for number in range(count)]
+
+
+async def take(results: Any, into: list[Any]) -> None:
+    async for item in results:
+        into.append(item)
+
+
+async def later(entries: list[Any], closed: list[str]) -> AsyncIterator[Any]:
+    try:
+        for entry in entries:
+            await anyio.lowlevel.checkpoint()
+            yield entry
+    finally:
+        closed.append("closed")
+
+
+def now(entries: list[Any], closed: list[str]) -> Iterator[Any]:
+    try:
+        yield from entries
+    finally:
+        closed.append("closed")
+
+
+SOURCES: list[Any] = [lambda entries, closed: (closed.append("closed"), entries)[1], now, later]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=["list", "generator", "asynchronous"])
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_gives_each_result_once(transport: Any, source: Any, ordered: bool) -> None:
+    closed: list[str] = []
+    entries: list[Any] = [(n, {"key": f"k{n}", "wait": 0.002 * (n % 5), "fails": n % 7 == 3}) for n in range(60)]
+    async with (
+        Pynector(transport) as client,
+        client.batch_stream(source(entries, closed), max_concurrency=8, ordered=ordered) as results,
+    ):
+        items = [item async for item in results]
+    assert sorted(item.index for item in items) == list(range(60))
+    if ordered:
+        assert [item.index for item in items] == list(range(60))
+    for item in items:
+        assert (item.key, item.request, item.attempts) == (f"k{item.index}", item.index, 1)
+        assert item.ok is (item.index % 7 != 3)
+        assert item.result == (item.index if item.ok else None)
+        assert item.error is None or "no " in str(item.error.__cause__)
+        assert 0 <= item.elapsed < 30
+    assert transport.most <= 8
+    assert transport.in_flight == 0
+    assert closed == ["closed"]
+    assert client.stats().requests == 60
+    assert (client.stats().in_flight, client.stats().queued) == (0, 0)
+
+
+@pytest.mark.parametrize("lookahead", [None, 0, 5])
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_reads_no_faster_than_results_are_taken(
+    transport: Any, lookahead: int | None, asynchronous: bool
+) -> None:
+    read = 0
+    window = 3
+    ahead = window + (window if lookahead is None else lookahead)
+
+    def endless() -> Iterator[Any]:
+        nonlocal read
+        for number in itertools.count():
+            read += 1
+            yield number, {}
+
+    async def endless_later() -> AsyncIterator[Any]:
+        for entry in endless():
+            yield entry
+
+    source: Any = endless_later() if asynchronous else endless()
+    async with (
+        Pynector(transport) as client,
+        client.batch_stream(source, max_concurrency=window, lookahead=lookahead) as results,
+    ):
+        taken = 0
+        async for _ in results:
+            taken += 1
+            await anyio.sleep(0.01)
+            assert read <= taken + ahead
+            if taken == 20:
+                break
+    assert read <= taken + ahead
+    assert transport.most <= window
+
+
+async def test_leaving_early_gives_up_what_is_in_flight_and_closes_the_source(transport: Any) -> None:
+    closed: list[str] = []
+    async with Pynector(transport) as client:
+        async with client.batch_stream(later(numbers(50, wait=30), closed), max_concurrency=5) as results:
+            assert results is not None
+            while transport.in_flight < 5:  # noqa: ASYNC110 - nobody tells
+                await anyio.sleep(0.005)
+        assert closed == ["closed"]
+        while transport.in_flight:  # noqa: ASYNC110 - nobody tells
+            await anyio.sleep(0.005)
+        assert client.stats().in_flight == 0
+
+
+async def test_what_the_block_raises_comes_out_as_it_is(transport: Any) -> None:
+    async def fail(client: Pynector) -> None:
+        async with client.batch_stream(numbers(5)) as results:
+            async for _ in results:
+                raise KeyError("mine")
+
+    async with Pynector(transport) as client:
+        with pytest.raises(KeyError, match="mine"):
+            await fail(client)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_what_reading_raises_comes_after_what_was_begun(transport: Any, asynchronous: bool) -> None:
+    def broken() -> Iterator[Any]:
+        yield from numbers(4)
+        raise OSError("the disk is gone")
+
+    async def broken_later() -> AsyncIterator[Any]:
+        for entry in broken():
+            yield entry
+
+    seen: list[Any] = []
+    async with (
+        Pynector(transport) as client,
+        client.batch_stream(broken_later() if asynchronous else broken(), max_concurrency=2, ordered=True) as results,
+    ):
+        with pytest.raises(OSError, match="the disk is gone"):
+            await take(results, seen)
+        assert [item.result for item in seen] == [0, 1, 2, 3]
+        assert [item async for item in results] == []
+
+
+async def test_what_is_no_entry_fails_in_its_place(transport: Any) -> None:
+    entries: Any = [(1, {}), "nothing", (3, {"timeout": -1}), (4, {})]
+    async with Pynector(transport) as client, client.batch_stream(entries, ordered=True) as results:
+        items = [item async for item in results]
+    assert [item.result for item in items] == [1, None, None, 4]
+    assert "requests[1] must be a tuple (data, options)" in str(items[1].error)
+    assert "timeout must be a positive number" in str(items[2].error)
+    assert all(isinstance(item.error, ConfigurationError) for item in items[1:3])
+    assert transport.asked == 2
+
+
+async def test_draining_starts_nothing_new(transport: Any) -> None:
+    async with (
+        Pynector(transport) as client,
+        client.batch_stream(((n, {"wait": 0.02}) for n in itertools.count()), max_concurrency=4) as results,
+    ):
+        seen = 0
+        async for _ in results:
+            seen += 1
+            if seen == 6:
+                results.drain()
+    assert seen == transport.asked
+    assert 6 <= seen <= 14
+
+
+async def test_its_time_passes(transport: Any) -> None:
+    entries = [(0, {}), (1, {"wait": 30}), (2, {"wait": 30}), (3, {})]
+    items: list[Any] = []
+    async with Pynector(transport) as client, client.batch_stream(entries, max_concurrency=2, timeout=0.3) as results:
+        with pytest.raises(TimeoutError, match="the batch's timeout passed"):
+            await take(results, items)
+    assert sorted(((item.index, type(item.error)) for item in items), key=str) == [
+        (0, type(None)),
+        (1, TimeoutError),
+        (2, TimeoutError),
+    ]
+
+
+async def test_closing_the_client_ends_it(transport: Any) -> None:
+    client = Pynector(transport)
+    async with client.batch_stream(numbers(50, wait=30), max_concurrency=2) as results:
+        while transport.in_flight < 2:  # noqa: ASYNC110 - nobody tells
+            await anyio.sleep(0.005)
+        await client.aclose()
+        items: list[Any] = []
+        with pytest.raises(TransportError, match="the client was closed"):
+            await take(results, items)
+    assert [type(item.error) for item in items] == [TransportError] * 2
+
+
+async def test_two_at_a_time_on_one_client(transport: Any) -> None:
+    async with Pynector(transport) as client:
+        seen: list[list[Any]] = [[], []]
+
+        async def run(place: int) -> None:
+            async with client.batch_stream(numbers(40), max_concurrency=3, ordered=True) as results:
+                async for item in results:
+                    seen[place].append(item.result)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run, 0)
+            tasks.start_soon(run, 1)
+    assert seen == [list(range(40))] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"requests": "text"}, "requests must be an iterable"),
+        ({"requests": {"path": "/"}}, "requests must be an iterable"),
+        ({"requests": 5}, "requests must be an iterable"),
+        ({"max_concurrency": 0}, "max_concurrency"),
+        ({"timeout": -1}, "timeout"),
+        ({"ordered": "yes"}, "ordered must be True or False"),
+        ({"lookahead": -1}, "lookahead"),
+    ],
+)
+async def test_bad_arguments_are_told_at_once(transport: Any, arguments: dict[str, Any], said: str) -> None:
+    async with Pynector(transport) as client:
+        with pytest.raises(ConfigurationError, match=said):
+            client.batch_stream(**{"requests": [], **arguments})
+
+
+async def test_a_forgotten_async_with_is_told(transport: Any) -> None:
+    async with Pynector(transport) as client:
+        with pytest.raises(PynectorError, match="`async with` is missing"):
+            await take(client.batch_stream([]), [])
+
+
+async def test_over_http(server: LoopbackServer) -> None:
+    entries = [({"path": f"/id/{n}" if n % 10 else "/status/404"}, {"key": n}) for n in range(200)]
+    async with (
+        Pynector(base_url=server.url) as client,
+        client.batch_stream(iter(entries), max_concurrency=20, as_response=True) as results,
+    ):
+        async for item in results:
+            if item.key % 10:
+                assert item.ok
+                assert (item.result.status_code, item.result.content) == (200, str(item.key).encode())
+            else:
+                assert isinstance(item.error, HTTPStatusError)
+    assert client.stats().requests == 200
