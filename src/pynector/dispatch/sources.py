@@ -25,6 +25,7 @@ class Source:
 
     Attributes:
         error: What reading raised, or None.
+        is_held: Whether it gave none because too many results have not been taken.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Source:
         self._taken = taken
         self._ready = ready
         self._is_stopped = False
+        self.is_held = False
         self.error: BaseException | None = None
         self._later: AsyncIterator[Any] | None = None
         self._now: Iterator[Any] = iter(())
@@ -57,7 +59,8 @@ class Source:
     def __next__(self) -> Request | None:
         if self._is_stopped:
             raise StopIteration
-        if self._read - self._taken() >= self._ahead:
+        self.is_held = self._read - self._taken() >= self._ahead
+        if self.is_held:
             return None
         if self._later is None:
             entry = self._next()

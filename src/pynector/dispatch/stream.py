@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class BatchItem:
     """What became of one entry of a batch.
 
@@ -33,6 +33,7 @@ class BatchItem:
 
     index: int
     key: Any
+    # What was sent and answered may be long, or secret.
     request: Any = field(repr=False)
     result: Any = field(repr=False)
     error: PynectorError | None
@@ -76,8 +77,8 @@ class BatchStream:
         while True:
             item = self.results.take()
             if item is not None:
-                # There is room for another one.
-                self._go_on()
+                if self.source.is_held:
+                    self._go_on()
                 taken: BatchItem = item
                 return taken
             if self._is_over:
