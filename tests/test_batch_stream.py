@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -12,6 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from pynector import ConfigurationError, HTTPStatusError, Pynector, PynectorError, TimeoutError, TransportError
+from pynector.eventloop import ClientContext, running_loop
 from pynector.testing import LoopbackServer
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +46,7 @@ class Submitting(Exchanging):
     """The same, by callbacks."""
 
     def submit(self, data: Any, options: Any, deadline: float, completion: Any, token: int) -> Any:
-        loop = asyncio.get_running_loop()
+        loop = running_loop(ClientContext())
         self.asked += 1
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
@@ -61,7 +61,7 @@ class Submitting(Exchanging):
         outer = self
 
         class Given:
-            timer = loop.call_later(options.get("wait", 0.0), end)
+            timer = loop.call_at(loop.time() + options.get("wait", 0.0), end)
 
             def cancel(self) -> None:
                 self.timer.cancel()
@@ -71,9 +71,7 @@ class Submitting(Exchanging):
 
 
 @pytest.fixture(params=[Exchanging, Submitting], ids=["exchange", "submit"])
-def transport(request: pytest.FixtureRequest, anyio_backend: Any) -> Any:
-    if request.param is Submitting and "trio" in str(anyio_backend):
-        pytest.skip("it needs asyncio's timers")
+def transport(request: pytest.FixtureRequest) -> Any:
     return request.param()
 
 

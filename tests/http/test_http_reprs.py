@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from pynector import ConfigurationError, HTTPRequest, Pynector
+from pynector import BatchItem, ConfigurationError, HTTPRequest, Pynector
 from pynector.dispatch.batch import Batch
+from pynector.dispatch.entries import Common
 from pynector.transport.http.options import HTTPOptions
 from pynector.transport.http.request import prepare
 from pynector.transport.http.urls import parse_url
@@ -54,8 +55,9 @@ def test_what_is_made_of_a_request_shows_no_more() -> None:
     assert repr(request).startswith("<PreparedRequest PUT https://host/path/a, headers <")
     for name in ("X-Key", "Cookie", "Authorization", "Content-Type", "body <bytes of 7>"):
         assert name in repr(request)
-    batch = Batch([({}, {"auth": SECRET})], {"auth": SECRET}, 1.0, 1, 1.0, False, lambda data, options: None)
-    for thing in (request, settings, batch, Pynector(base_url=URL, **options), parse_url(URL)):
+    batch = Batch(Common({"auth": SECRET}, 1.0, lambda data, options: None), 1, 1.0)
+    item = BatchItem(0, None, {"auth": SECRET}, SECRET.encode(), None, 0.1)
+    for thing in (request, settings, batch, item, Pynector(base_url=URL, **options), parse_url(URL)):
         assert SECRET not in repr(thing) + repr([thing])
     assert repr(parse_url(URL)) == "<URL https://host/path>"
     assert repr(checked_proxy(f"http://user:{SECRET}@host:3128", "proxy")) == "<Proxy http://host:3128>"
