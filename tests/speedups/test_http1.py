@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pynector import HTTPRequest
-from pynector.transport.http.native.exchange import Exchange, Owner
-from pynector.transport.http.native.http1 import TOO_LARGE, ConnectionCore
+from pynector.transport.http.native.exchange import Exchange
+from pynector.transport.http.native.http1 import TOO_LARGE, Connection
 from pynector.transport.http.native.wire import encode_request, plain_encoder
 from pynector.transport.http.options import HTTPOptions
 from pynector.transport.http.request import prepare
@@ -22,7 +22,7 @@ SCRATCH = 1 << 18
 MOST_HEADERS = 1 << 18
 
 
-class Pool(Owner):
+class Pool:
     """Takes note of what a connection tells, as its pool would."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Pool(Owner):
         server_timeout: int,
     ) -> None:
         """Take note; the head of a plain answer is given by only one of the two ways."""
-        wanted = head if encoded or status >= 300 or not exchange.plain else b""
+        wanted = head if encoded or status >= 300 or not exchange.body_only else b""
         self.told.append(("answered", status, wanted, bytes(body), encoded, reusable, server_timeout))
         if not reusable:
             connection.transport.close()
@@ -84,7 +84,7 @@ class Transport:
         return 0
 
 
-class Connection(ConnectionCore):
+class WeakConnection(Connection):
     """A connection that can be referred to weakly in either build."""
 
 
@@ -94,7 +94,7 @@ class Line:
     def __init__(self, scans: bool = True) -> None:
         self.pool, self.transport = Pool(), Transport()
         scratch = memoryview(bytearray(SCRATCH))
-        self.connection = Connection(httptools.HttpResponseParser, scratch, self.pool)
+        self.connection = WeakConnection(httptools.HttpResponseParser, scratch, self.pool)
         self.connection.scans = scans
         self.connection.connection_made(self.transport)
 
@@ -102,7 +102,7 @@ class Line:
         """Put an exchange on the connection."""
         exchange = Exchange(None, None, None, 0.0, None, 0, 0.0)
         exchange.payload = b"GET / HTTP/1.1\r\n\r\n"
-        exchange.is_head, exchange.plain, exchange.limit = head, plain, limit
+        exchange.is_head, exchange.body_only, exchange.limit = head, plain, limit
         self.connection.start(exchange)
 
     def receive(self, data: bytes) -> None:

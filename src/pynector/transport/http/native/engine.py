@@ -131,7 +131,7 @@ class NativeEngine(CarrierCore):
             settings = self.options.for_request(exchange.options)
             request = prepare(exchange.data, exchange.options, self.options)
             exchange.settings = settings
-            exchange.plain = _is_plain(settings)
+            exchange.body_only = _is_plain(settings)
             exchange.limit = _limit(settings)
             self._send(exchange, request, now)
         except Exception as error:
@@ -172,7 +172,7 @@ class NativeEngine(CarrierCore):
         exchange.payload = payload if observer is None else self._told(exchange, observer, payload)
         exchange.observer = observer
         exchange.settings = settings
-        exchange.plain = observer is None and _is_plain(settings)
+        exchange.body_only = observer is None and _is_plain(settings)
         exchange.limit = _limit(settings)
         method = payload[: payload.index(b" ")].decode("ascii")
         exchange.is_head = method == "HEAD"
@@ -213,9 +213,9 @@ class NativeEngine(CarrierCore):
         exchange.repeatable = request.method in IDEMPOTENT and not request.is_one_shot
         self._renew_upload(exchange, request)
         if exchange.sink is not None:
-            exchange.plain, exchange.limit = False, NO_LIMIT
+            exchange.body_only, exchange.limit = False, NO_LIMIT
         if exchange.observer is not None:
-            exchange.plain = False
+            exchange.body_only = False
         return self._pool(request.url.origin)
 
     def _renew_upload(self, exchange: Exchange, request: PreparedRequest) -> None:

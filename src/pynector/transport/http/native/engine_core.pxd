@@ -1,12 +1,12 @@
 cimport cython
 
 from pynector.transport.http.native.encoder cimport RequestEncoder
-from pynector.transport.http.native.exchange cimport Exchange, Receiver
+from pynector.transport.http.native.exchange cimport Exchange
 from pynector.transport.http.native.passed cimport PassedFields
 from pynector.transport.http.native.pool_core cimport PoolCore
 
 
-cdef class CarrierCore(Receiver):
+cdef class CarrierCore:
     cdef object __weakref__
     cdef object _clock
     cdef readonly RequestEncoder _encoder
@@ -18,9 +18,6 @@ cdef class CarrierCore(Receiver):
 
     @cython.locals(now=double, exchange=Exchange, payload=bytes, pool=PoolCore, passed=PassedFields)
     cpdef object submit(self, object data, object options, double deadline, object completion, Py_ssize_t token)
-    cpdef object answered(
-        self, Exchange exchange, int status, bytes head, bytes body, bint encoded, str version
-    )
     cpdef object pass_on(self, PassedFields passed, bytes payload, bint has_own)
     cpdef list passed_lines(self, PassedFields passed)
     cpdef object submit_other(self, Exchange exchange, double now)

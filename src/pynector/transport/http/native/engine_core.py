@@ -6,13 +6,13 @@ What is not plain, a redirect or an error, say, is the subclass's.
 from typing import Any
 
 from .encoder import RequestEncoder
-from .exchange import NO_LIMIT, Exchange, Receiver
+from .exchange import NO_LIMIT, Exchange
 from .passed import PassedFields
 from .pool_core import PoolCore
 
 
-class CarrierCore(Receiver):
-    """The straight way from a request to its bytes and from an answer to its completion.
+class CarrierCore:
+    """The straight way from a request to its bytes.
 
     Args:
         clock: The event loop's clock.
@@ -63,7 +63,7 @@ class CarrierCore(Receiver):
             if payload is not None:
                 exchange.payload = payload
                 exchange.settings = self._settings
-                exchange.plain = self._is_plain
+                exchange.body_only = self._is_plain
                 exchange.limit = self._limit
                 exchange.is_head = payload[0] == 72
                 # Of the methods that the encoder knows, POST and PATCH may not be sent again; PUT begins like them.
@@ -74,15 +74,6 @@ class CarrierCore(Receiver):
         else:
             self.submit_other(exchange, now)
         return exchange if exchange.completion is not None else None
-
-    def answered(self, exchange: Exchange, status: int, head: bytes, body: bytes, encoded: bool, version: str) -> None:
-        """Make a response the answer to its request, or let the subclass see what it comes to."""
-        if exchange.plain and not encoded and 200 <= status < 300:
-            completion = exchange.completion
-            exchange.completion = None
-            completion.succeed(exchange.token, body)
-        else:
-            self.conclude(exchange, status, head, body, version)
 
     def pass_on(self, passed: PassedFields, payload: bytes, has_own: bool) -> bytes | None:
         """Return a request of the encoder's with the fields that go along; see PassedFields.added_to."""

@@ -16,7 +16,7 @@ from ...net.names import no_connection
 from ...net.tls import is_refusal
 from ..decoding import too_large
 from .exchange import Exchange
-from .http1 import TOO_LARGE, ConnectionCore
+from .http1 import TOO_LARGE, Connection
 from .pool_core import PoolCore, is_readable
 
 if TYPE_CHECKING:
@@ -28,16 +28,10 @@ ANY = sys.maxsize
 RESOLUTION = 0.005
 
 
-class Connection(ConnectionCore, asyncio.BufferedProtocol):
-    """A connection that asyncio accepts as a protocol.
+class AsyncioConnection(Connection, asyncio.BufferedProtocol):
+    """A connection that asyncio accepts as a protocol."""
 
-    Attributes:
-        loss: What ended it, or None.
-    """
-
-    __slots__ = ("loss",)
-
-    loss: Exception | None
+    __slots__ = ()
 
 
 class Attempt(Progress):
@@ -199,7 +193,7 @@ class Pool(PoolCore):
             error = ProtocolError(f"the server broke the protocol: {problem}", phase=phase, sent="full")
         self._engine.failed(exchange, error)
 
-    def not_begun(self, connection: ConnectionCore, exchange: Exchange, error: Exception) -> None:
+    def not_begun(self, connection: Connection, exchange: Exchange, error: Exception) -> None:
         """See PoolCore."""
         connection.exchange = None
         exchange.connection = None
@@ -238,7 +232,7 @@ class Pool(PoolCore):
                 self._engine.failed(exchange, problem)
         self.connect()
 
-    def part_with(self, connection: ConnectionCore) -> None:
+    def part_with(self, connection: Connection) -> None:
         """See PoolCore."""
         if connection.transport.get_write_buffer_size():
             # The rest of its request would hold it open for as long as the server does not read.
@@ -246,7 +240,7 @@ class Pool(PoolCore):
         else:
             connection.transport.close()
 
-    def look_closer(self, connection: ConnectionCore, server_timeout: int) -> None:
+    def look_closer(self, connection: Connection, server_timeout: int) -> None:
         """See PoolCore. Without TLS it is at its end, or has what nobody asked for."""
         if self.origin[0] == "https":
             # What there is may be no more than a session ticket.
@@ -254,7 +248,7 @@ class Pool(PoolCore):
         else:
             connection.transport.close()
 
-    async def _read_then_give(self, connection: ConnectionCore, server_timeout: int) -> None:
+    async def _read_then_give(self, connection: Connection, server_timeout: int) -> None:
         await _let_the_loop_read()
         if connection.transport is None or connection.transport.is_closing():
             return
@@ -349,7 +343,7 @@ class Pool(PoolCore):
             await _let_the_loop_read()
 
     def _make_connection(self) -> Connection:
-        return Connection(self._engine.make_parser, self._engine.scratch, self)
+        return AsyncioConnection(self._engine.make_parser, self._engine.scratch, self)
 
     def _forget_if_empty(self) -> None:
         if not self._waiting:

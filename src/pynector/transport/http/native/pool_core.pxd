@@ -1,8 +1,8 @@
 cimport cython
 
 from pynector._speedups.csocket cimport pynector_readable
-from pynector.transport.http.native.exchange cimport Exchange, Owner, Receiver
-from pynector.transport.http.native.http1 cimport ConnectionCore
+from pynector.transport.http.native.exchange cimport Exchange
+from pynector.transport.http.native.http1 cimport Connection
 
 cdef bint COMPILED
 cdef double NEVER
@@ -27,9 +27,9 @@ cdef class Room:
     cpdef object forget(self, object pool)
 
 
-cdef class PoolCore(Owner):
+cdef class PoolCore:
     cdef object __weakref__
-    cdef public Receiver _engine
+    cdef public object _engine
     cdef public object _loop
     cdef object _now
     cdef public Room _room
@@ -43,17 +43,17 @@ cdef class PoolCore(Owner):
     cdef public double _due
     cdef public object _purge_timer
 
-    @cython.locals(connection=ConnectionCore)
+    @cython.locals(connection=Connection)
     cpdef object dispatch(self, Exchange exchange, double now)
     cpdef object wait(self, Exchange exchange)
     @cython.locals(attempts=Py_ssize_t)
     cpdef bint lacks(self) except -1
-    cdef bint _is_usable(self, ConnectionCore connection, bint repeatable, double now) except -1
-    cpdef object _begin(self, ConnectionCore connection, Exchange exchange)
+    cdef bint _is_usable(self, Connection connection, bint repeatable, double now) except -1
+    cpdef object _begin(self, Connection connection, Exchange exchange)
     @cython.locals(life=double, exchange=Exchange, room=Room)
-    cpdef object _free(self, ConnectionCore connection, Py_ssize_t server_timeout)
-    cpdef object _give(self, ConnectionCore connection)
-    @cython.locals(freed=ConnectionCore, version=str)
+    cpdef object _free(self, Connection connection, Py_ssize_t server_timeout)
+    cpdef object _give(self, Connection connection)
+    @cython.locals(freed=Connection, version=str)
     cpdef object answered(
         self,
         object connection,
@@ -65,14 +65,14 @@ cdef class PoolCore(Owner):
         bint reusable,
         Py_ssize_t server_timeout,
     )
-    cpdef object arm(self, ConnectionCore connection, double deadline)
+    cpdef object arm(self, Connection connection, double deadline)
     @cython.locals(exchange=Exchange)
-    cpdef object on_alarm(self, ConnectionCore connection)
+    cpdef object on_timer(self, Connection connection)
     cpdef object connect(self)
     cpdef object watch(self, double when)
-    cpdef object part_with(self, ConnectionCore connection)
-    cpdef object look_closer(self, ConnectionCore connection, Py_ssize_t server_timeout)
-    cpdef object not_begun(self, ConnectionCore connection, Exchange exchange, object error)
+    cpdef object part_with(self, Connection connection)
+    cpdef object look_closer(self, Connection connection, Py_ssize_t server_timeout)
+    cpdef object not_begun(self, Connection connection, Exchange exchange, object error)
     cpdef object plan_purge(self)
 
 

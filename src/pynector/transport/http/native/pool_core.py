@@ -8,8 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from .exchange import Exchange, Owner
-from .http1 import ConnectionCore
+from .exchange import Exchange
+from .http1 import Connection
 
 COMPILED = not __file__.endswith(".py")
 
@@ -91,7 +91,7 @@ class Room:
             self.since = self._clock()
 
 
-class PoolCore(Owner):
+class PoolCore:
     """The idle connections to one origin, and the exchanges that wait for one.
 
     Args:
@@ -160,7 +160,7 @@ class PoolCore(Owner):
         attempts = len(self._attempts)
         return attempts < len(self._waiting) and len(self._open) + attempts < self._limit
 
-    def _is_usable(self, connection: ConnectionCore, repeatable: bool, now: float) -> bool:
+    def _is_usable(self, connection: Connection, repeatable: bool, now: float) -> bool:
         if connection.idle_until <= now or connection.transport.is_closing():
             return False
         # What may not be sent again is worth a look each time.
@@ -168,7 +168,7 @@ class PoolCore(Owner):
             return True
         return not is_readable(connection.descriptor)
 
-    def _begin(self, connection: ConnectionCore, exchange: Exchange) -> None:
+    def _begin(self, connection: Connection, exchange: Exchange) -> None:
         try:
             if exchange.observer is not None:
                 exchange.observer.connected(connection.transport.get_extra_info("peername"))
@@ -176,10 +176,10 @@ class PoolCore(Owner):
         except Exception as error:
             self.not_begun(connection, exchange, error)
             return
-        if exchange.deadline < connection.alarm:
+        if exchange.deadline < connection.due:
             self.arm(connection, exchange.deadline)
 
-    def _free(self, connection: ConnectionCore, server_timeout: int) -> None:
+    def _free(self, connection: Connection, server_timeout: int) -> None:
         """Give a connection to the exchange that has waited longest, or keep it."""
         if connection.retired:
             connection.transport.close()
@@ -207,7 +207,7 @@ class PoolCore(Owner):
         if self._purge_timer is None:
             self.plan_purge()
 
-    def _give(self, connection: ConnectionCore) -> None:
+    def _give(self, connection: Connection) -> None:
         """Give a connection to the exchange that has waited longest."""
         self._begin(connection, self._waiting.popitem(False)[0])
 
@@ -224,27 +224,27 @@ class PoolCore(Owner):
     ) -> None:
         """Take an answer. The connection is free before the caller hears of it, so that his next request finds it."""
         exchange.connection = None
-        freed: ConnectionCore = connection
+        freed: Connection = connection
         version = freed.version
         if reusable and not (len(exchange.payload) > SMALL and freed.transport.get_write_buffer_size() > 0):
             self._free(freed, server_timeout)
         elif freed.transport is not None:
             self.part_with(freed)
-        self._engine.answered(exchange, status, head, body, encoded, version)
+        exchange.answered(status, head, body, encoded, version)
 
     # Deadlines: one timer a connection, set anew only when it goes off or a deadline is earlier
 
-    def arm(self, connection: ConnectionCore, deadline: float) -> None:
+    def arm(self, connection: Connection, deadline: float) -> None:
         """Set a connection's timer."""
         if connection.timer is not None:
             connection.timer.cancel()
-        connection.alarm = deadline
-        connection.timer = self._engine.call_at(deadline, self.on_alarm, connection)
+        connection.due = deadline
+        connection.timer = self._engine.call_at(deadline, self.on_timer, connection)
 
-    def on_alarm(self, connection: ConnectionCore) -> None:
+    def on_timer(self, connection: Connection) -> None:
         """End the exchange on a connection if its time is over."""
         connection.timer = None
-        connection.alarm = NEVER
+        connection.due = NEVER
         exchange = connection.exchange
         if exchange is None or exchange.deadline == NEVER:
             return
@@ -268,15 +268,15 @@ class PoolCore(Owner):
         """See to it that at that time it is seen whose time is over."""
         raise NotImplementedError
 
-    def part_with(self, connection: ConnectionCore) -> None:
+    def part_with(self, connection: Connection) -> None:
         """Close a connection that was not left as the next exchange would need it."""
         raise NotImplementedError
 
-    def look_closer(self, connection: ConnectionCore, server_timeout: int) -> None:
+    def look_closer(self, connection: Connection, server_timeout: int) -> None:
         """Find out whether a connection with something to read is at its end, and close it or give it on."""
         raise NotImplementedError
 
-    def not_begun(self, connection: ConnectionCore, exchange: Exchange, error: Exception) -> None:
+    def not_begun(self, connection: Connection, exchange: Exchange, error: Exception) -> None:
         """Take note that an exchange could not be started."""
         raise NotImplementedError
 
