@@ -48,7 +48,7 @@ class Elsewhere:
         other = self._engine_for(request)
         exchange.data = exchange.request = request
         work = self._run(exchange, other)
-        begin = self._engine.begin
+        begin = self._engine.tasks.begin
         # After a redirect this is no more the caller's context, which its body was given.
         exchange.pool = _Errand(begin(work) if exchange.context is None else exchange.context.run(begin, work))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
+import sys
+from collections.abc import AsyncIterable, Callable, Mapping
 from contextvars import copy_context
 from typing import Any
 
 import httptools
 
-from ....errors import ConfigurationError, Phase, PynectorError, Sent, TimeoutError, TransportError, as_pynector_error
+from ....errors import ConfigurationError, PynectorError, TimeoutError, TransportError, as_pynector_error
 from ....eventloop import ClientContext
 from ...awaiting import answer_to
 from ...contract import OriginCounts, RequestObserver
@@ -26,15 +27,16 @@ from ..urls import URL
 from .elsewhere import Elsewhere
 from .engine_core import CarrierCore
 from .exchange import NO_LIMIT, Exchange
+from .opening import Opener
 from .passed import PassedFields
 from .pool import Pool
-from .pool_core import Room
 from .renewal import Renewal
+from .room import Limits, Room
 from .streaming import IncomingStream, Upload
+from .tasks import Tasks
 from .wire import decode_request, encode_fields, encode_request, plain_encoder
 
-# What one read takes at the most (bytes).
-SCRATCH = 1 << 18
+ANY = sys.maxsize
 
 CLOSING_TURNS = 10
 
@@ -71,15 +73,12 @@ class NativeEngine(CarrierCore):
         super().__init__(loop.time)
         self.options = options
         self.loop = loop
-        self.tell = tell
-        self.context = context
-        self.connector = Connector(loop, options.tls, options.uds, options.socket_options, options.detours)
-        # A read and its parsing follow each other at once, so one buffer serves all connections.
-        self.scratch = memoryview(bytearray(SCRATCH))
+        self.tasks = Tasks(loop, context)
         self._pools: dict[Origin, Pool] = {}
         self.room = Room(options.max_connections or LEAST, loop.time, self._evict)
         self.renewal = Renewal(loop, options.tls, self._pools.values)
-        self._tasks: set[asyncio.Task[None]] = set()
+        connector = Connector(loop, options.tls, options.uds, options.socket_options, options.detours)
+        self._opener = Opener(connector, self.make_parser, self.tasks, self.renewal.admit, tell)
         self.elsewhere = Elsewhere(self, make_other)
         encoder = plain_encoder(options)
         if encoder is not None and options.base is not None:
@@ -321,11 +320,6 @@ class NativeEngine(CarrierCore):
             problem.request = self.request_of(exchange).label
         completion.fail(exchange.token, problem)
 
-    def late(self, exchange: Exchange, phase: Phase) -> None:
-        """Tell the caller that the time of an exchange is over."""
-        sent: Sent = "partial" if phase == "write" else "full"
-        self.failed(exchange, TimeoutError(phase=phase, sent=sent, seconds=exchange.deadline - exchange.started))
-
     def succeed(self, exchange: Exchange, answer: Any) -> None:
         """Give an exchange its answer."""
         completion, exchange.completion = exchange.completion, None
@@ -333,21 +327,6 @@ class NativeEngine(CarrierCore):
             completion.succeed(exchange.token, answer)
 
     # Life
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine that is no request's own until it ends or the engine is closed."""
-        return self.context.run(self.begin, work)
-
-    def call_at(self, when: float, call: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
-        """Call a function at a time on the event loop's clock."""
-        return self.context.run(self.loop.call_at, when, call, *args)
-
-    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine as `spawn` does, with the context variables of now."""
-        task = self.loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     def forget(self, pool: Pool) -> None:
         """Drop an empty pool: a crawler meets very many origins."""
@@ -377,27 +356,31 @@ class NativeEngine(CarrierCore):
     def _pool(self, origin: Origin) -> Pool:
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = Pool(self, origin)
+            options = self.options
+            limits = Limits(
+                options.max_connections_per_origin or ANY, _or_any(options.max_keepalive), options.keepalive_expiry
+            )
+            pool = self._pools[origin] = Pool(origin, self._opener, self.tasks, self.room, limits, self.forget)
         return pool
 
     async def disconnect(self) -> None:
         """Close every connection; what is in flight fails."""
-        self.closed = True
+        self.closed = self._opener.closed = True
         # First what needs no waiting: this may be cancelled, and it may be one of these tasks that calls it.
         self.renewal.stop()
         for pool in list(self._pools.values()):
             pool.close()
-        tasks = self._tasks - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self.tasks.end()
         await self.elsewhere.disconnect()
         # A transport releases its socket in one of the loop's next turns, over TLS a little later.
         for _ in range(CLOSING_TURNS):
             if all(pool.is_empty for pool in self._pools.values()):
                 break
             await asyncio.sleep(0)
+
+
+def _or_any(limit: int | None) -> int:
+    return ANY if limit is None else limit
 
 
 def _is_plain(settings: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from .encoder import RequestEncoder
 from .exchange import NO_LIMIT, Exchange
 from .passed import PassedFields
-from .pool_core import PoolCore
+from .pool import Pool
 
 
 class CarrierCore:
@@ -34,7 +34,7 @@ class CarrierCore:
         self._limit = NO_LIMIT
         self.closed = False
 
-    def set_plain(self, encoder: RequestEncoder, pool: PoolCore, settings: Any, is_plain: bool, limit: int) -> None:
+    def set_plain(self, encoder: RequestEncoder, pool: Pool, settings: Any, is_plain: bool, limit: int) -> None:
         """Say what holds for plain requests: without this, none is."""
         self._encoder = encoder
         self._own_pool = pool

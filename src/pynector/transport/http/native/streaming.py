@@ -161,7 +161,7 @@ class IncomingStream:
         connection = self._exchange.connection
         if self._is_paused and connection is not None and connection.transport is not None:
             self._is_paused = False
-            self._engine.context.run(connection.transport.resume_reading)
+            self._engine.tasks.call(connection.transport.resume_reading)
 
     async def _wait(self) -> None:
         self._waiter = self._engine.loop.create_future()
@@ -207,7 +207,7 @@ class Upload:
 
     def begin(self, connection: Any) -> None:
         """Write the body after the head."""
-        self._task = self._exchange.context.run(self._engine.begin, self._run(connection))
+        self._task = self._exchange.context.run(self._engine.tasks.begin, self._run(connection))
 
     def pause(self) -> None:
         """Wait: the peer does not read as fast as this writes."""
