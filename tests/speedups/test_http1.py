@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pynector import HTTPRequest
 from pynector.transport.http.native.exchange import Exchange
 from pynector.transport.http.native.http1 import TOO_LARGE, Connection
-from pynector.transport.http.native.wire import encode_request, plain_encoder
+from pynector.transport.http.native.wire import encode_request, encoder_for
 from pynector.transport.http.options import HTTPOptions
 from pynector.transport.http.request import prepare
 
@@ -544,7 +544,7 @@ CLIENTS: list[dict[str, Any]] = [
 @given(client=st.sampled_from(CLIENTS), data=DATA)
 def test_a_plain_request_is_encoded_as_any_request_is(client: dict[str, Any], data: Any) -> None:
     options = HTTPOptions(client, "pynector")
-    encoder = plain_encoder(options)
+    encoder = encoder_for(options)
     assert encoder is not None
     encoded = encoder.encode(data)
     if encoded is not None:
@@ -565,7 +565,7 @@ def test_own_headers_are_encoded_as_any_request_s_are(
     client: dict[str, Any], headers: dict[str, str], json: bool, inside: bool
 ) -> None:
     options = HTTPOptions(client, "pynector")
-    encoder = plain_encoder(options)
+    encoder = encoder_for(options)
     assert encoder is not None
     data = {"path": "/a", **({"json": [1]} if json else {}), **({"headers": headers} if inside else {})}
     encoded = encoder.encode(data, None if inside else headers)
@@ -574,7 +574,7 @@ def test_own_headers_are_encoded_as_any_request_s_are(
 
 
 def test_what_of_headers_is_left_to_the_long_way() -> None:
-    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    encoder = encoder_for(HTTPOptions(CLIENTS[0], "pynector"))
     assert encoder is not None
     good = {"Authorization": "Bearer x", "X-Id": "a b", "x-empty": ""}
     assert b"\r\nAuthorization: Bearer x\r\nX-Id: a b\r\nx-empty: \r\n" in encoder.encode({"path": "/"}, good)
@@ -617,7 +617,7 @@ def test_parameters_are_encoded_as_any_request_s_are(
     path: str | None, params: dict[str, Any], json: bool, inside: bool
 ) -> None:
     options = HTTPOptions(CLIENTS[1], "pynector")
-    encoder = plain_encoder(options)
+    encoder = encoder_for(options)
     assert encoder is not None
     data: dict[str, Any] = {"path": path} if path is not None else {"some": "json"}
     inside = inside and path is not None
@@ -634,7 +634,7 @@ def test_parameters_are_encoded_as_any_request_s_are(
 
 
 def test_what_of_parameters_is_left_to_the_long_way() -> None:
-    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    encoder = encoder_for(HTTPOptions(CLIENTS[0], "pynector"))
     assert encoder is not None
     assert b"GET /?q=a%20b%2Fc&n=-7 HTTP" in encoder.encode({"path": "/"}, None, {"q": "a b/c", "n": -7})
     bad: list[Any] = [
@@ -656,7 +656,7 @@ def test_what_of_parameters_is_left_to_the_long_way() -> None:
 
 
 def test_methods_without_a_body_are_plain() -> None:
-    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    encoder = encoder_for(HTTPOptions(CLIENTS[0], "pynector"))
     assert encoder is not None
     for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
         assert encoder.encode({"path": "/a", "method": method}).startswith(f"{method} /a HTTP/1.1\r\n".encode())
@@ -668,7 +668,7 @@ def test_methods_without_a_body_are_plain() -> None:
 
 
 def test_most_requests_are_plain() -> None:
-    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    encoder = encoder_for(HTTPOptions(CLIENTS[0], "pynector"))
     assert encoder is not None
     for data in ({"path": "/a"}, {"method": "GET", "path": "/a?b=c"}, {"path": "/a", "json": [1]}, {"query": "data"}):
         assert encoder.encode(data) is not None

@@ -28,3 +28,4 @@ cdef class Exchange:
     cdef public object context
 
     cpdef object answered(self, int status, bytes head, bytes body, bint encoded, str version)
+    cpdef object succeed(self, object answer)

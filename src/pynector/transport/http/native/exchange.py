@@ -88,7 +88,7 @@ class Exchange:
 
     def __init__(
         self,
-        owner: Any,
+        owner: ExchangeOwner,
         data: Any,
         options: Any,
         deadline: float,
@@ -96,7 +96,7 @@ class Exchange:
         token: int,
         started: float,
     ) -> None:
-        self.owner: Any = owner
+        self.owner = owner
         self.data = data
         self.options = options
         self.deadline = deadline
@@ -131,11 +131,16 @@ class Exchange:
             version: The HTTP version, "1.1" or the like; "" where head is.
         """
         if self.body_only and not encoded and 200 <= status < 300:
-            completion = self.completion
-            self.completion = None
-            completion.succeed(self.token, body)
+            self.succeed(body)
         else:
             self.owner.conclude(self, status, head, body, version)
+
+    def succeed(self, answer: Any) -> None:
+        """Give the caller the answer, unless the request has ended."""
+        completion = self.completion
+        if completion is not None:
+            self.completion = None
+            completion.succeed(self.token, answer)
 
     def cancel(self) -> None:
         """Give the request up: its completion is not called any more."""

@@ -12,6 +12,8 @@ from ..options import HTTPOptions
 from ..request import PreparedRequest, cookie_pairs, split_auth
 from ..urls import URL
 from .encoder import WITH_BODY, RequestEncoder
+from .exchange import Exchange
+from .passed import PassedFields
 
 
 def encode_request(request: PreparedRequest) -> bytes:
@@ -41,12 +43,28 @@ def decode_request(payload: bytes, origin: Origin) -> PreparedRequest:
     return PreparedRequest(method, url, own, body or None)
 
 
+def request_of(exchange: Exchange) -> PreparedRequest:
+    """Return the request of an exchange: what was sent, whatever has become of the caller's objects."""
+    if exchange.request is None:
+        payload, observer = exchange.payload, exchange.options.get("observer")
+        if isinstance(observer, PassedFields):
+            payload = observer.taken_from(payload)
+        exchange.request = decode_request(payload, exchange.pool.origin)
+    request: PreparedRequest = exchange.request
+    return request
+
+
+def url_of(payload: bytes, origin: Origin) -> URL:
+    """Return the URL of a request that was encoded so."""
+    return URL(*origin, payload[payload.index(b" ") + 1 : payload.index(b" HTTP/1.1\r\n")].decode("ascii"))
+
+
 def encode_fields(fields: list[Pair]) -> bytes:
     """Encode header fields that have been found valid, each with its end of line."""
     return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode("latin-1")
 
 
-def plain_encoder(options: HTTPOptions) -> RequestEncoder | None:
+def encoder_for(options: HTTPOptions) -> RequestEncoder | None:
     """Give the encoder for a client's plain requests, or None if the client's own settings make none plain."""
     base = options.base
     if base is None or "?" in base.target or options.param_pairs:
