@@ -130,3 +130,7 @@ class _Delegated:
     def give_up(self, exchange: Exchange) -> None:
         """End it."""
         self._task.cancel()
+
+    def progress(self, exchange: Exchange) -> tuple[Phase | None, Sent | None]:
+        """Say how far an exchange has come: what the other engine has sent of it is not known before it ends."""
+        return None, "full" if exchange.sent == "full" else None

@@ -151,7 +151,7 @@ class Exchange:
     def progress(self) -> Any:
         """Say what is under way, and how much of the request has left."""
         if self.connection is None:
-            return self.pool.phase_of_waiting(), self.sent
+            return self.pool.progress(self)
         phase = self.connection.phase()
         return phase, "full" if phase != "write" or self.sent == "full" else "partial"
 

@@ -111,9 +111,9 @@ class Pool:
         active = len(self._open) - idle
         return OriginCounts(*self.origin, active, idle, active, len(self._waiting))
 
-    def phase_of_waiting(self) -> Any:
-        """Say what is under way for an exchange that has no connection yet."""
-        return self._attempts[0].phase if self._attempts else "queue"
+    def progress(self, exchange: Exchange) -> tuple[Any, Any]:
+        """Say what is under way for an exchange that has no connection yet, and how much of it has left."""
+        return self._attempts[0].phase if self._attempts else "queue", exchange.sent
 
     def dispatch(self, exchange: Exchange, now: float) -> None:
         """Put an exchange on a connection, the one used last first; or let it wait for one."""
@@ -146,8 +146,7 @@ class Pool:
     def close(self) -> None:
         """Close every connection; every exchange fails."""
         self._stop_timers()
-        phase = self.phase_of_waiting()
-        ended = [(exchange, closed(phase, "none")) for exchange in self._waiting]
+        ended = [(exchange, closed(*self.progress(exchange))) for exchange in self._waiting]
         self._waiting.clear()
         self._end_attempts(NEVER)
         for connection in self._open:

@@ -33,7 +33,7 @@ def encode_request(request: PreparedRequest) -> bytes:
 
 
 def decode_request(payload: bytes, origin: Origin) -> PreparedRequest:
-    """Return the request that was encoded so, by `encode_request` or by the encoder of plain ones."""
+    """Return the request that was encoded so, by `encode_request` or by RequestEncoder."""
     head, _, body = payload.partition(b"\r\n\r\n")
     line, *fields = head.decode("latin-1").split("\r\n")
     method, target, _ = line.split(" ")
@@ -65,7 +65,7 @@ def encode_fields(fields: list[Pair]) -> bytes:
 
 
 def encoder_for(options: HTTPOptions) -> RequestEncoder | None:
-    """Give the encoder for a client's plain requests, or None if the client's own settings make none plain."""
+    """Return the encoder of a client's requests, or None if the client's own settings leave it none."""
     base = options.base
     if base is None or "?" in base.target or options.param_pairs:
         return None
