@@ -56,13 +56,13 @@ class _Wire:
 def framing(build: Build, count: int) -> None:
     """Take a response."""
 
-    class Nobody(build.exchange.Owner):  # type: ignore[name-defined, misc]
+    class Nobody:
         def answered(self, *arguments: Any) -> None:
             pass
 
     scratch = memoryview(bytearray(1 << 16))
     scratch[: len(_RESPONSE)] = _RESPONSE
-    connection = build.http1.ConnectionCore(HttpResponseParser, scratch, Nobody())
+    connection = build.http1.Connection(HttpResponseParser, scratch, Nobody())
     connection.connection_made(_Wire())
     exchange = build.exchange.Exchange(None, None, None, 0.0, None, 0, 0.0)
     size = len(_RESPONSE)

@@ -80,7 +80,7 @@ class Sink:
 def owner_of(build: Build) -> type[Any]:
     """Give the class of what stands where a pool of this build does."""
 
-    class Pool(build.exchange.Owner):  # type: ignore[misc, name-defined]
+    class Pool:
         """Takes note of what it is told, as a verdict."""
 
         def __init__(self) -> None:
@@ -141,7 +141,7 @@ class Line:
         self._build = build
         self.pool = owner_of(build)()
         self.transport = Transport()
-        self.connection = build.http1.ConnectionCore(httptools.HttpResponseParser, _scratch(), self.pool)
+        self.connection = build.http1.Connection(httptools.HttpResponseParser, _scratch(), self.pool)
         self.connection.scans = scans
         self.connection.connection_made(self.transport)
 
@@ -156,7 +156,7 @@ class Line:
     ) -> None:
         """Put an exchange on the connection."""
         exchange = self._build.exchange.Exchange(None, None, None, 0.0, None, 0, 0.0)
-        exchange.is_head, exchange.plain, exchange.limit = head, plain, limit
+        exchange.is_head, exchange.body_only, exchange.limit = head, plain, limit
         exchange.settings = {"follow_redirects": follows}
         exchange.sink = Sink() if streams else None
         self.connection.start(exchange)

@@ -68,9 +68,9 @@ def encoders_of(client: int) -> dict[str, Any]:
 
 
 def _of_build(client: int, name: str) -> Any:
-    # plain_encoder makes that of the build that runs.
+    # encoder_for makes that of the build that runs.
     with patch.object(wire, "RequestEncoder", BUILDS[name].encoder.RequestEncoder):
-        return wire.plain_encoder(options_of(client))
+        return wire.encoder_for(options_of(client))
 
 
 def _without_boundary(seen: bytes | str) -> bytes | str:

@@ -242,3 +242,14 @@ async def test_no_cookie_is_kept_otherwise(play: Play, engine: str) -> None:
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         assert [await client.request(None), await client.request(None)] == [b"1", b"2"]
     assert b"cookie" not in server.received.lower()
+
+
+async def test_the_end_of_a_batch_ends_a_flow(play: Play) -> None:
+    async def once(message: Any) -> AsyncIterator[Any]:
+        yield message
+
+    server = play(["hang"])
+    async with Pynector(base_url=server.url) as client:
+        (error,) = await client.batch_request([({"path": "/"}, {"auth": Flow(once)})], timeout=0.2)
+    assert isinstance(error, TimeoutError)
+    assert error.sent != "none"

@@ -193,7 +193,7 @@ async def test_every_request_ends_as_it_should_and_leaves_nothing(unreliable: Se
             await abandon(client, range(start, start + step))
         # Nothing of what was given up is still in use: all the connections that the client may have can be had.
         if engine == "native":
-            (pool,) = client._lifecycle.transport._engine._pools.values()
+            (pool,) = client._lifecycle.transport._engine.pools.all()
             assert await eventually(lambda: pool.in_use == 0)
         probes = [n for n in range(2 * IN_FLIGHT) if fate(n) > HANGING]
         assert await client.batch_request([request(n) for n in probes]) == [body(n) for n in probes]

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pynector.transport.http.native.exchange import Exchange, Owner
-from pynector.transport.http.native.http1 import ConnectionCore
+from pynector.transport.http.native.exchange import Exchange
+from pynector.transport.http.native.http1 import Connection
 
 
-class Recorder(Owner):
+class Recorder:
     """Takes note of what a connection tells."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Recorder(Owner):
         server_timeout: int,
     ) -> None:
         """Take note."""
-        wanted = head if status >= 300 or encoded or not exchange.plain else b""
+        wanted = head if status >= 300 or encoded or not exchange.body_only else b""
         self.told.append(("answered", status, wanted, body, encoded, reusable, server_timeout))
 
     def failed(self, exchange: Any, problem: Any, phase: Any) -> None:
@@ -76,11 +76,11 @@ def outcome(pieces: list[bytes], scans: bool, *, plain: bool = True, head: bool 
     """Give what one connection makes of pieces of bytes, one read each, and of their end."""
     recorder, wire = Recorder(), Wire()
     scratch = memoryview(bytearray(1 << 18))
-    connection = ConnectionCore(httptools.HttpResponseParser, scratch, recorder)
+    connection = Connection(httptools.HttpResponseParser, scratch, recorder)
     connection.scans = scans
     connection.connection_made(wire)
     exchange = Exchange(None, None, None, 0.0, None, 0, 0.0)
-    exchange.plain, exchange.is_head, exchange.limit = plain, head, limit
+    exchange.body_only, exchange.is_head, exchange.limit = plain, head, limit
     connection.start(exchange)
     for piece in pieces:
         while piece and not wire.aborted:

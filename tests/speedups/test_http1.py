@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pynector import HTTPRequest
-from pynector.transport.http.native.exchange import Exchange, Owner
-from pynector.transport.http.native.http1 import TOO_LARGE, ConnectionCore
-from pynector.transport.http.native.wire import encode_request, plain_encoder
+from pynector.transport.http.native.exchange import Exchange
+from pynector.transport.http.native.http1 import TOO_LARGE, Connection
+from pynector.transport.http.native.wire import encode_request, encoder_for
 from pynector.transport.http.options import HTTPOptions
 from pynector.transport.http.request import prepare
 
@@ -22,7 +22,7 @@ SCRATCH = 1 << 18
 MOST_HEADERS = 1 << 18
 
 
-class Pool(Owner):
+class Pool:
     """Takes note of what a connection tells, as its pool would."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Pool(Owner):
         server_timeout: int,
     ) -> None:
         """Take note; the head of a plain answer is given by only one of the two ways."""
-        wanted = head if encoded or status >= 300 or not exchange.plain else b""
+        wanted = head if encoded or status >= 300 or not exchange.body_only else b""
         self.told.append(("answered", status, wanted, bytes(body), encoded, reusable, server_timeout))
         if not reusable:
             connection.transport.close()
@@ -84,7 +84,7 @@ class Transport:
         return 0
 
 
-class Connection(ConnectionCore):
+class WeakConnection(Connection):
     """A connection that can be referred to weakly in either build."""
 
 
@@ -94,7 +94,7 @@ class Line:
     def __init__(self, scans: bool = True) -> None:
         self.pool, self.transport = Pool(), Transport()
         scratch = memoryview(bytearray(SCRATCH))
-        self.connection = Connection(httptools.HttpResponseParser, scratch, self.pool)
+        self.connection = WeakConnection(httptools.HttpResponseParser, scratch, self.pool)
         self.connection.scans = scans
         self.connection.connection_made(self.transport)
 
@@ -102,7 +102,7 @@ class Line:
         """Put an exchange on the connection."""
         exchange = Exchange(None, None, None, 0.0, None, 0, 0.0)
         exchange.payload = b"GET / HTTP/1.1\r\n\r\n"
-        exchange.is_head, exchange.plain, exchange.limit = head, plain, limit
+        exchange.is_head, exchange.body_only, exchange.limit = head, plain, limit
         self.connection.start(exchange)
 
     def receive(self, data: bytes) -> None:
@@ -544,7 +544,7 @@ CLIENTS: list[dict[str, Any]] = [
 @given(client=st.sampled_from(CLIENTS), data=DATA)
 def test_a_plain_request_is_encoded_as_any_request_is(client: dict[str, Any], data: Any) -> None:
     options = HTTPOptions(client, "pynector")
-    encoder = plain_encoder(options)
+    encoder = encoder_for(options)
     assert encoder is not None
     encoded = encoder.encode(data)
     if encoded is not None:
@@ -565,7 +565,7 @@ def test_own_headers_are_encoded_as_any_request_s_are(
     client: dict[str, Any], headers: dict[str, str], json: bool, inside: bool
 ) -> None:
     options = HTTPOptions(client, "pynector")
-    encoder = plain_encoder(options)
+    encoder = encoder_for(options)
     assert encoder is not None
     data = {"path": "/a", **({"json": [1]} if json else {}), **({"headers": headers} if inside else {})}
     encoded = encoder.encode(data, None if inside else headers)
@@ -574,7 +574,7 @@ def test_own_headers_are_encoded_as_any_request_s_are(
 
 
 def test_what_of_headers_is_left_to_the_long_way() -> None:
-    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    encoder = encoder_for(HTTPOptions(CLIENTS[0], "pynector"))
     assert encoder is not None
     good = {"Authorization": "Bearer x", "X-Id": "a b", "x-empty": ""}
     assert b"\r\nAuthorization: Bearer x\r\nX-Id: a b\r\nx-empty: \r\n" in encoder.encode({"path": "/"}, good)
@@ -617,7 +617,7 @@ def test_parameters_are_encoded_as_any_request_s_are(
     path: str | None, params: dict[str, Any], json: bool, inside: bool
 ) -> None:
     options = HTTPOptions(CLIENTS[1], "pynector")
-    encoder = plain_encoder(options)
+    encoder = encoder_for(options)
     assert encoder is not None
     data: dict[str, Any] = {"path": path} if path is not None else {"some": "json"}
     inside = inside and path is not None
@@ -634,7 +634,7 @@ def test_parameters_are_encoded_as_any_request_s_are(
 
 
 def test_what_of_parameters_is_left_to_the_long_way() -> None:
-    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    encoder = encoder_for(HTTPOptions(CLIENTS[0], "pynector"))
     assert encoder is not None
     assert b"GET /?q=a%20b%2Fc&n=-7 HTTP" in encoder.encode({"path": "/"}, None, {"q": "a b/c", "n": -7})
     bad: list[Any] = [
@@ -656,7 +656,7 @@ def test_what_of_parameters_is_left_to_the_long_way() -> None:
 
 
 def test_methods_without_a_body_are_plain() -> None:
-    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    encoder = encoder_for(HTTPOptions(CLIENTS[0], "pynector"))
     assert encoder is not None
     for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
         assert encoder.encode({"path": "/a", "method": method}).startswith(f"{method} /a HTTP/1.1\r\n".encode())
@@ -668,7 +668,7 @@ def test_methods_without_a_body_are_plain() -> None:
 
 
 def test_most_requests_are_plain() -> None:
-    encoder = plain_encoder(HTTPOptions(CLIENTS[0], "pynector"))
+    encoder = encoder_for(HTTPOptions(CLIENTS[0], "pynector"))
     assert encoder is not None
     for data in ({"path": "/a"}, {"method": "GET", "path": "/a?b=c"}, {"path": "/a", "json": [1]}, {"query": "data"}):
         assert encoder.encode(data) is not None

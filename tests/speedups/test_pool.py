@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from pynector.transport.http.native.pool_core import is_readable
+from pynector.transport.http.native.readable import is_readable
 
 
 @pytest.mark.parametrize("has_poll", [True, False])

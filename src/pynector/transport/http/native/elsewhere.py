@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 
 from ....errors import ConfigurationError, Phase, Sent, TimeoutError, TransportError
 from ...contract import OriginCounts
 from ..engine import Engine
+from ..options import HTTPOptions
 from ..proxied import Proxied
 from ..request import PreparedRequest
 from ..streaming import RawStream
 from .exchange import Exchange
-
-if TYPE_CHECKING:
-    from .engine import NativeEngine
+from .room import Room
+from .tasks import Tasks
 
 
 class Elsewhere:
     """The other engine, made when it is first needed.
 
     Args:
-        engine: The native one.
+        options: The transport's options.
+        tasks: Where its requests run.
+        room: Says how many requests there may be in flight.
         make: Makes the other, or None if there is to be none.
     """
 
-    def __init__(self, engine: NativeEngine, make: Callable[[], Engine] | None) -> None:
-        self._engine = engine
+    def __init__(self, options: HTTPOptions, tasks: Tasks, room: Room, make: Callable[[], Engine] | None) -> None:
+        self._tasks = tasks
+        self._room = room
         self._make = make
         self._other: Engine | None = None
-        proxied = Proxied(engine.options)
+        proxied = Proxied(options)
         self._proxied = proxied if proxied.proxies else None
 
     def takes(self, request: PreparedRequest) -> bool:
@@ -48,9 +51,9 @@ class Elsewhere:
         other = self._engine_for(request)
         exchange.data = exchange.request = request
         work = self._run(exchange, other)
-        begin = self._engine.begin
+        begin = self._tasks.begin
         # After a redirect this is no more the caller's context, which its body was given.
-        exchange.pool = _Errand(begin(work) if exchange.context is None else exchange.context.run(begin, work))
+        exchange.pool = _Delegated(begin(work) if exchange.context is None else exchange.context.run(begin, work))
 
     async def open(
         self, request: PreparedRequest, options: Mapping[str, Any], timeout: float, exchange: Exchange | None = None
@@ -92,23 +95,22 @@ class Elsewhere:
             raise ConfigurationError(f"{why} needs http_engine='auto' or 'httpx'")
         if self._other is None:
             self._other = self._make()
-            self._other.make_room(self._engine.room.most)
+            self._other.make_room(self._room.most)
         return self._other
 
     async def _run(self, exchange: Exchange, other: Engine) -> None:
-        engine = self._engine
         phase: Phase | None = None
         sent: Sent | None = None
         with anyio.CancelScope(deadline=exchange.deadline) as scope:
             try:
-                engine.succeed(exchange, await other.exchange(exchange.data, _after_hops(exchange)))
+                exchange.succeed(await other.exchange(exchange.data, _after_hops(exchange)))
             except asyncio.CancelledError as cancelled:
                 phase, sent = getattr(cancelled, "phase", None), getattr(cancelled, "sent", None)
                 raise
             except Exception as error:
-                engine.failed(exchange, error)
+                exchange.owner.failed(exchange, error)
         if scope.cancelled_caught:
-            engine.failed(exchange, TimeoutError(phase=phase, sent=sent))
+            exchange.owner.failed(exchange, TimeoutError(phase=phase, sent=sent))
 
 
 def _after_hops(exchange: Exchange) -> Mapping[str, Any]:
@@ -119,7 +121,7 @@ def _after_hops(exchange: Exchange) -> Mapping[str, Any]:
     return {**options, "max_redirects": exchange.settings["max_redirects"] - exchange.hops}
 
 
-class _Errand:
+class _Delegated:
     """A request that is left to another engine; it stands where a pool does otherwise."""
 
     def __init__(self, task: asyncio.Task[None]) -> None:
@@ -128,3 +130,7 @@ class _Errand:
     def give_up(self, exchange: Exchange) -> None:
         """End it."""
         self._task.cancel()
+
+    def progress(self, exchange: Exchange) -> tuple[Phase | None, Sent | None]:
+        """Say how far an exchange has come: what the other engine has sent of it is not known before it ends."""
+        return None, "full" if exchange.sent == "full" else None

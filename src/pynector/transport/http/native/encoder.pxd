@@ -33,7 +33,7 @@ cdef class RequestEncoder:
 
 
 @cython.locals(character=Py_UCS4)
-cpdef bint is_plain(str path) except -1
+cpdef bint is_path(str path) except -1
 @cython.locals(character=Py_UCS4)
 cpdef bint is_field(str name, str value) except -1
 @cython.locals(character=Py_UCS4)

@@ -1,4 +1,4 @@
-"""Writes the plain requests of a client: what they have in common is encoded once."""
+"""Writes the usual requests of a client: what they have in common is encoded once."""
 
 import re
 from collections.abc import Callable
@@ -60,7 +60,7 @@ class RequestEncoder:
         self._taken = frozenset([*_FRAMING, *[line.partition(":")[0].lower() for line in common]])
 
     def encode(self, data: object, headers: Any = None, params: Any = None) -> Any:
-        """Give a request's bytes, or None if it is not a plain one.
+        """Give a request's bytes, or None if it is not for this.
 
         Args:
             data: What describes the request, or is its JSON.
@@ -78,7 +78,7 @@ class RequestEncoder:
             if "url" in described or "method" in described or "path" in described:
                 return None
             return self._written("POST", self._without_path, headers, params, described, True)
-        if type(path) is not str or not is_plain(path):
+        if type(path) is not str or not is_path(path):
             return None
         target = path.encode("ascii")
         if headers is None and params is None:
@@ -166,7 +166,7 @@ class RequestEncoder:
         return "".join(lines).encode("ascii")
 
 
-def is_plain(path: str) -> bool:
+def is_path(path: str) -> bool:
     """Say whether a text is a path that may go on the wire as it is."""
     if COMPILED:
         if not path or path[0] != "/":

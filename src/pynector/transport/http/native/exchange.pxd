@@ -3,7 +3,7 @@ cimport cython
 
 @cython.freelist(256)
 cdef class Exchange:
-    cdef public object engine
+    cdef public object owner
     cdef public object data
     cdef public object options
     cdef public double deadline
@@ -21,28 +21,11 @@ cdef class Exchange:
     cdef public Py_ssize_t limit
     cdef public Py_ssize_t hops
     cdef public str sent
-    cdef public bint plain
+    cdef public bint body_only
     cdef public object sink
     cdef public object observer
     cdef public object upload
     cdef public object context
 
-
-cdef class Receiver:
-    cpdef object answered(
-        self, Exchange exchange, int status, bytes head, bytes body, bint encoded, str version
-    )
-
-
-cdef class Owner:
-    cpdef object answered(
-        self,
-        object connection,
-        Exchange exchange,
-        int status,
-        bytes head,
-        bytes body,
-        bint encoded,
-        bint reusable,
-        Py_ssize_t server_timeout,
-    )
+    cpdef object answered(self, int status, bytes head, bytes body, bint encoded, str version)
+    cpdef object succeed(self, object answer)

@@ -1,8 +1,34 @@
-"""One request on its way through pool and connection, and who is told what became of it."""
+"""One request on its way through pool and connection, and who is told what becomes of it."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, Protocol
 
 NO_LIMIT = -1
+
+
+class ExchangeOwner(Protocol):
+    """Whoever has put an exchange on its way."""
+
+    def conclude(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> None:
+        """Take a response that is not just a body for the caller.
+
+        Args:
+            exchange: What it answers.
+            status: Its status code.
+            head: Its status line and header fields, without the empty line.
+            body: Its body as it came.
+            version: The HTTP version, "1.1" or the like.
+        """
+
+    def failed(self, exchange: Exchange, error: Exception) -> None:
+        """Take what an exchange failed with."""
+
+    def send_again(self, exchange: Exchange, problem: Any) -> None:
+        """Send an exchange again, whose connection was dead before it arrived."""
+
+    def give_up(self, exchange: Exchange) -> None:
+        """End an exchange whose completion is not to be called."""
 
 
 class Exchange:
@@ -25,9 +51,9 @@ class Exchange:
         sent: How much of it had left on earlier tries: before a redirect, or on a connection that was dead.
         started: When it began, on the event loop's clock in seconds.
         connection: The connection it is on, or None.
-        engine: What it is given up at.
+        owner: Told what it comes to.
         pool: Where it waits.
-        plain: Whether its answer is just the body.
+        body_only: Whether its answer is just the body.
         sink: Takes the response's head and body as they come, or None to have them whole.
         observer: Told of its attempts, or None.
         upload: Writes the request's body after its head, or None if the payload is all.
@@ -35,20 +61,20 @@ class Exchange:
     """
 
     __slots__ = (
+        "body_only",
         "closes",
         "completion",
         "connection",
         "context",
         "data",
         "deadline",
-        "engine",
         "hops",
         "is_head",
         "limit",
         "observer",
         "options",
+        "owner",
         "payload",
-        "plain",
         "pool",
         "repeatable",
         "request",
@@ -62,7 +88,7 @@ class Exchange:
 
     def __init__(
         self,
-        engine: Any,
+        owner: ExchangeOwner,
         data: Any,
         options: Any,
         deadline: float,
@@ -70,7 +96,7 @@ class Exchange:
         token: int,
         started: float,
     ) -> None:
-        self.engine = engine
+        self.owner = owner
         self.data = data
         self.options = options
         self.deadline = deadline
@@ -88,49 +114,50 @@ class Exchange:
         self.limit = NO_LIMIT
         self.hops = 0
         self.sent: Any = "none"
-        self.plain = True
+        self.body_only = True
         self.sink: Any = None
         self.observer: Any = None
         self.upload: Any = None
         self.context: Any = None
 
-    def cancel(self) -> None:
-        """Give the request up: its completion is not called any more."""
-        if self.completion is not None:
-            self.completion = None
-            self.engine.give_up(self)
-
-    def progress(self) -> Any:
-        """Say what is under way, and how much of the request has left."""
-        if self.connection is None:
-            return self.pool.phase_of_waiting(), self.sent
-        phase = self.connection.phase()
-        return phase, "full" if phase != "write" or self.sent == "full" else "partial"
-
-
-class Receiver:
-    """Whoever is told what the response to an exchange is."""
-
-    __slots__ = ()
-
-    def answered(self, exchange: Exchange, status: int, head: bytes, body: bytes, encoded: bool, version: str) -> None:
-        """Take a response.
+    def answered(self, status: int, head: bytes, body: bytes, encoded: bool, version: str) -> None:
+        """Take a response: a body alone is the answer, anything else is the owner's.
 
         Args:
-            exchange: What it answers.
             status: Its status code.
             head: Its status line and header fields, without the empty line; b"" if a body is all that is wanted.
             body: Its body as it came.
             encoded: Whether the body has a content coding.
             version: The HTTP version, "1.1" or the like; "" where head is.
         """
-        raise NotImplementedError
+        if self.body_only and not encoded and 200 <= status < 300:
+            self.succeed(body)
+        else:
+            self.owner.conclude(self, status, head, body, version)
+
+    def succeed(self, answer: Any) -> None:
+        """Give the caller the answer, unless the request has ended."""
+        completion = self.completion
+        if completion is not None:
+            self.completion = None
+            completion.succeed(self.token, answer)
+
+    def cancel(self) -> None:
+        """Give the request up: its completion is not called any more."""
+        if self.completion is not None:
+            self.completion = None
+            self.owner.give_up(self)
+
+    def progress(self) -> Any:
+        """Say what is under way, and how much of the request has left."""
+        if self.connection is None:
+            return self.pool.progress(self)
+        phase = self.connection.phase()
+        return phase, "full" if phase != "write" or self.sent == "full" else "partial"
 
 
-class Owner:
-    """Whoever is told what became of a connection's exchange."""
-
-    __slots__ = ()
+class ConnectionOwner(Protocol):
+    """Whoever has a connection: a pool, say."""
 
     def answered(
         self,
@@ -143,7 +170,7 @@ class Owner:
         reusable: bool,
         server_timeout: int,
     ) -> None:
-        """Take a response; see Receiver.
+        """Take a response; see Exchange.answered.
 
         Args:
             connection: Where it came from.
@@ -155,4 +182,17 @@ class Owner:
             reusable: Whether the connection may carry another exchange.
             server_timeout: For how many seconds the server keeps it open, or NO_LENGTH.
         """
-        raise NotImplementedError
+
+    def failed(self, exchange: Exchange, problem: Any, phase: str) -> None:
+        """Take what is wrong with an answer, as text or TOO_LARGE; its connection is closed already."""
+
+    def lost(self, connection: Any, exchange: Exchange | None, error: Any, phase: str, heard: bool) -> None:
+        """Take note that a connection is gone, and that its exchange, if any, has no answer.
+
+        Args:
+            connection: Which.
+            exchange: What was on it, or None.
+            error: What broke it, or None.
+            phase: What was under way.
+            heard: Whether a part of the answer has come.
+        """

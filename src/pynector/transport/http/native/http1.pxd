@@ -1,7 +1,7 @@
 cimport cython
 
 from pynector._speedups.cbytes cimport seal, uninitialised, writable
-from pynector.transport.http.native.exchange cimport Exchange, Owner
+from pynector.transport.http.native.exchange cimport Exchange
 from pynector.transport.http.native.head cimport Head, final_start, is_folded, is_redirect, persists, unfolded
 
 cdef bint COMPILED
@@ -12,12 +12,12 @@ cdef Py_ssize_t UNWANTED
 cdef Py_ssize_t MOST_HEADERS
 
 
-cdef class ConnectionCore:
+cdef class Connection:
     cdef object __weakref__
     cdef object _make_parser
     cdef object _scratch
     cdef bytearray _buffer
-    cdef Owner _owner
+    cdef object _owner
     cdef object _parser
     cdef Head _fields
     cdef object _problem
@@ -40,9 +40,10 @@ cdef class ConnectionCore:
     cdef public bint used
     cdef public bint retired
     cdef public double idle_until
-    cdef public double alarm
+    cdef public double due
     cdef public int descriptor
     cdef public object timer
+    cdef public object loss
     cdef public str version
     cdef public bint scans
 
@@ -60,7 +61,7 @@ cdef class ConnectionCore:
     @cython.locals(
         fields=Head, exchange=Exchange, start=Py_ssize_t, length=Py_ssize_t, status=int, head=bytes
     )
-    cdef bint _take_plain(self, Py_ssize_t count) except -1
+    cdef bint _take_whole(self, Py_ssize_t count) except -1
     @cython.locals(data=bytes)
     cdef object _parse(self, Py_ssize_t count)
     cdef object _feed(self, object data)

@@ -5,7 +5,7 @@ It is driven by an event loop's BufferedProtocol calls, and knows neither pools 
 
 from typing import Any
 
-from .exchange import Exchange, Owner
+from .exchange import ConnectionOwner, Exchange
 from .head import Head, final_start, is_folded, is_redirect, persists, unfolded
 
 COMPILED = not __file__.endswith(".py")
@@ -34,7 +34,7 @@ def _unsent(transport: Any) -> Any:
         return 0
 
 
-class ConnectionCore:
+class Connection:
     """The framing of one connection: at most one exchange is on it at a time.
 
     Args:
@@ -48,11 +48,12 @@ class ConnectionCore:
         used: Whether an exchange has ended on it before.
         retired: Whether it is closed when the exchange on it has ended; the pool's business.
         idle_until: When it is too old to be used again, on the event loop's clock in seconds.
-        alarm: When its timer goes off, on the same clock; the pool's business.
+        due: When its timer goes off, on the same clock; the pool's business.
         timer: That timer, or None.
+        loss: What ended it, or None; the pool's business.
         descriptor: Its socket's file descriptor.
-        version: The HTTP version of the answer, "1.1" or the like, unless the answer is a plain one.
-        scans: Whether plain responses are taken without the parser, which is faster only where it is compiled.
+        version: The HTTP version of the answer, "1.1" or the like, unless the answer is just a body.
+        scans: Whether the usual responses are taken without the parser, which is faster only where it is compiled.
     """
 
     __slots__ = (
@@ -77,10 +78,11 @@ class ConnectionCore:
         "_scratch",
         "_size",
         "_stale",
-        "alarm",
         "descriptor",
+        "due",
         "exchange",
         "idle_until",
+        "loss",
         "retired",
         "scans",
         "timer",
@@ -89,7 +91,7 @@ class ConnectionCore:
         "version",
     )
 
-    def __init__(self, make_parser: Any, scratch: memoryview, owner: Owner) -> None:
+    def __init__(self, make_parser: Any, scratch: memoryview, owner: ConnectionOwner) -> None:
         self._make_parser = make_parser
         self._scratch = scratch
         self._buffer: Any = scratch.obj
@@ -101,8 +103,9 @@ class ConnectionCore:
         self.used = False
         self.retired = False
         self.idle_until = 0.0
-        self.alarm = float("inf")
+        self.due = float("inf")
         self.timer: Any = None
+        self.loss: Any = None
         self.descriptor = -1
         self.version = ""
         self.scans = COMPILED
@@ -183,7 +186,7 @@ class ConnectionCore:
         elif self.exchange is None:
             # Nobody asked for it: it must not become somebody's answer.
             self._abandon()
-        elif not (self.scans and not self._head and self._take_plain(count)):
+        elif not (self.scans and not self._head and self._take_whole(count)):
             self._parse(count)
 
     def eof_received(self) -> bool:
@@ -202,7 +205,7 @@ class ConnectionCore:
         # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
         self.transport.close()
         self.transport = None
-        self._owner.lost(self, exchange, error, phase, heard)  # type: ignore[attr-defined]
+        self._owner.lost(self, exchange, error, phase, heard)
 
     # The parser's calls
 
@@ -297,8 +300,8 @@ class ConnectionCore:
         self._excess = True
         self._stale = True
 
-    def _take_plain(self, count: int) -> bool:
-        """Take the first bytes of a response without the parser, or say that they are not plain."""
+    def _take_whole(self, count: int) -> bool:
+        """Take the first bytes of a response without the parser, or say that it is for the parser."""
         fields, exchange = self._fields, self.exchange
         start = fields.scan(self._buffer, count)
         length, status = fields.length, fields.status
@@ -309,7 +312,7 @@ class ConnectionCore:
         if start + length < count or length > MOST_DIRECT or 0 <= exchange.limit < length:
             return False
         head = b""
-        if status >= 300 or fields.encoded or not exchange.plain:
+        if status >= 300 or fields.encoded or not exchange.body_only:
             head = copied(self._buffer, 0, start - 4)
             self.version = "1.1"
         if start + length == count:
@@ -416,23 +419,15 @@ class ConnectionCore:
         keep = keep and not exchange.closes
         self.exchange = None
         self.used = True
-        self._owner.answered(
-            self,
-            exchange,
-            fields.status,
-            head,
-            body,
-            fields.encoded,
-            keep and self.transport is not None,
-            fields.timeout,
-        )
+        keep = keep and self.transport is not None
+        self._owner.answered(self, exchange, fields.status, head, body, fields.encoded, keep, fields.timeout)
 
     def _fail(self, problem: Any) -> None:
         exchange = self.exchange
         phase = self.phase()
         self.exchange = None
         self._abandon()
-        self._owner.failed(exchange, problem, phase)  # type: ignore[attr-defined]
+        self._owner.failed(exchange, problem, phase)
 
     def _abandon(self) -> None:
         if self.transport is not None:

@@ -2,11 +2,10 @@ cimport cython
 
 
 cdef class PassedFields:
-    cdef readonly bint known
+    cdef bint _known
     cdef bytes _end
     cdef list _starts
 
-    cpdef object learn(self, list lines)
-    @cython.locals(head=bytes, start=bytes)
-    cpdef object added_to(self, bytes payload, bint has_own)
+    @cython.locals(head=bytes, start=bytes, lines=list)
+    cpdef object added_to(self, bytes payload, bint has_own, object lines_of)
     cpdef bytes taken_from(self, bytes payload)

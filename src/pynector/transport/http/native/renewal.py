@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from ...net import tls
 
 if TYPE_CHECKING:
-    from .pool import Connection, Pool
+    from .http1 import Connection
+    from .pool import Pool
 
 
 class Renewal:

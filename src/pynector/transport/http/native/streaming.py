@@ -1,30 +1,22 @@
-"""Bodies that come and go piece by piece, at the pace of the slower side."""
+"""Responses whose body is read while it comes, at the pace of the slower side."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ....errors import ConfigurationError, PynectorError
-from ..answers import next_hop
-from ..body import failed_upload
+from ....errors import PynectorError
 from ..headers import Pair, header_pairs_of
 from ..request import PreparedRequest
 from ..response import RawResponse
-from ..sources import checked_pieces
+from .answering import Answers
 from .exchange import Exchange
-
-if TYPE_CHECKING:
-    from .engine import NativeEngine
+from .tasks import Tasks
+from .wire import request_of
 
 # When this much of a body waits for its reader, the socket is not read until half of it is taken (bytes).
 HIGH_WATER = 1 << 18
-
-# How much of an upload is written before the event loop has its turn (bytes).
-TURN = 1 << 16
 
 # What it costs to keep a chunk, whatever its size (bytes).
 OVERHEAD = 64
@@ -34,7 +26,8 @@ class IncomingStream:
     """Takes a response as its connection reads it, and gives it to one reader; see RawStream.
 
     Args:
-        engine: Where the exchange runs.
+        answers: Says where the response leads.
+        tasks: Where its connection is read.
         exchange: The request; this becomes its sink and its completion.
 
     Attributes:
@@ -46,8 +39,9 @@ class IncomingStream:
     headers: list[Pair]
     http_version: str
 
-    def __init__(self, engine: NativeEngine, exchange: Exchange) -> None:
-        self._engine = engine
+    def __init__(self, answers: Answers, tasks: Tasks, exchange: Exchange) -> None:
+        self._answers = answers
+        self._tasks = tasks
         self._exchange = exchange
         self._chunks: deque[bytes] = deque()
         self._size = 0
@@ -67,13 +61,12 @@ class IncomingStream:
     def head(self, connection: Any, status: int, head: bytes, version: str) -> None:
         """Take the head of a final response: it is the answer's, or leads to another."""
         exchange = self._exchange
-        self.request = self._engine.request_of(exchange)
+        self.request = request_of(exchange)
         if exchange.observer is not None:
             exchange.observer.head(status, f"HTTP/{version}")
         raw = RawResponse(status, header_pairs_of(head), b"", f"HTTP/{version}")
         try:
-            allowed = self._engine.options.redirect_headers
-            self._following = next_hop(self.request, raw, exchange.settings, exchange.hops, allowed)
+            self._following = self._answers.next_hop(exchange, self.request, raw)
         except PynectorError as problem:
             self._problem = problem
         if self._following is None and self._problem is None:
@@ -97,20 +90,20 @@ class IncomingStream:
         """Take the end of the body; another request may read from the connection after this."""
         self._resume()
 
-    # The engine's calls
+    # The answer's calls
 
     def conclude(self) -> None:
         """Go where the response leads."""
         following, self._following = self._following, None
         if self._problem is not None:
-            self._engine.failed(self._exchange, self._problem)
-        elif following is not None and not self._engine.elsewhere.takes(following):
-            self._engine.follow(self._exchange, following)
+            self._answers.failed(self._exchange, self._problem)
+        elif following is not None and self._answers.may_follow(following):
+            self._answers.follow(self._exchange, following)
         else:
             if following is not None:
                 self._exchange.hops += 1
                 self._elsewhere = following
-            self._engine.succeed(self._exchange, None)
+            self._exchange.succeed(None)
 
     def succeed(self, token: int, response: Any) -> None:
         """See Completion."""
@@ -161,10 +154,10 @@ class IncomingStream:
         connection = self._exchange.connection
         if self._is_paused and connection is not None and connection.transport is not None:
             self._is_paused = False
-            self._engine.context.run(connection.transport.resume_reading)
+            self._tasks.call(connection.transport.resume_reading)
 
     async def _wait(self) -> None:
-        self._waiter = self._engine.loop.create_future()
+        self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter
         finally:
@@ -173,93 +166,3 @@ class IncomingStream:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-class Upload:
-    """Writes a request's body while it is read: in chunks, or as many bytes as its Content-Length says.
-
-    It is over when its exchange has its answer or its error: whoever gives that stops it.
-
-    Args:
-        engine: Where the exchange runs.
-        exchange: The request.
-        body: Gives bytes.
-        length: How many there are, or None if that is not known.
-
-    Attributes:
-        finished: Whether all of the body is written.
-    """
-
-    def __init__(
-        self, engine: NativeEngine, exchange: Exchange, body: AsyncIterable[bytes], length: int | None
-    ) -> None:
-        self.finished = False
-        self._stopped = False
-        self._engine = engine
-        self._exchange = exchange
-        self._body = body
-        self._length = length
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._task: asyncio.Task[None] | None = None
-
-    # The connection's calls
-
-    def begin(self, connection: Any) -> None:
-        """Write the body after the head."""
-        self._task = self._exchange.context.run(self._engine.begin, self._run(connection))
-
-    def pause(self) -> None:
-        """Wait: the peer does not read as fast as this writes."""
-        self._writable.clear()
-
-    def resume(self) -> None:
-        """Go on."""
-        self._writable.set()
-
-    # The exchange's end
-
-    def stop(self) -> None:
-        """Write no more."""
-        self._stopped = True
-        # Its own task it may be, where the body's iterator closes the client.
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
-
-    async def _run(self, connection: Any) -> None:
-        exchange = self._exchange
-        try:
-            await self._write(connection.transport)
-        except BaseException as error:
-            if not self._stopped:
-                exchange.pool.give_up(exchange)
-                self._engine.failed(exchange, failed_upload(error))
-            if not isinstance(error, Exception):
-                raise
-
-    async def _write(self, transport: Any) -> None:
-        sent = told = 0
-        async with aclosing(checked_pieces(self._body)) as pieces:
-            async for piece in pieces:
-                sent += len(piece)
-                if self._stopped or transport.is_closing():
-                    return
-                if self._length is None:
-                    transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-                elif sent <= self._length:
-                    transport.write(piece)
-                else:
-                    break
-                await self._writable.wait()
-                if sent - told >= TURN and sent != self._length:
-                    # An iterator that never waits would keep the loop from seeing that the connection has ended. When
-                    # all is written, the answer should find that said.
-                    told = sent
-                    await asyncio.sleep(0)
-        if self._stopped or transport.is_closing():
-            return
-        if self._length is None:
-            transport.write(b"0\r\n\r\n")
-        elif sent != self._length:
-            raise ConfigurationError(f"content has not the length that Content-Length says, {self._length} bytes")
-        self.finished = True

@@ -12,6 +12,8 @@ from ..options import HTTPOptions
 from ..request import PreparedRequest, cookie_pairs, split_auth
 from ..urls import URL
 from .encoder import WITH_BODY, RequestEncoder
+from .exchange import Exchange
+from .passed import PassedFields
 
 
 def encode_request(request: PreparedRequest) -> bytes:
@@ -31,7 +33,7 @@ def encode_request(request: PreparedRequest) -> bytes:
 
 
 def decode_request(payload: bytes, origin: Origin) -> PreparedRequest:
-    """Return the request that was encoded so, by `encode_request` or by the encoder of plain ones."""
+    """Return the request that was encoded so, by `encode_request` or by RequestEncoder."""
     head, _, body = payload.partition(b"\r\n\r\n")
     line, *fields = head.decode("latin-1").split("\r\n")
     method, target, _ = line.split(" ")
@@ -41,13 +43,29 @@ def decode_request(payload: bytes, origin: Origin) -> PreparedRequest:
     return PreparedRequest(method, url, own, body or None)
 
 
+def request_of(exchange: Exchange) -> PreparedRequest:
+    """Return the request of an exchange: what was sent, whatever has become of the caller's objects."""
+    if exchange.request is None:
+        payload, observer = exchange.payload, exchange.options.get("observer")
+        if isinstance(observer, PassedFields):
+            payload = observer.taken_from(payload)
+        exchange.request = decode_request(payload, exchange.pool.origin)
+    request: PreparedRequest = exchange.request
+    return request
+
+
+def url_of(payload: bytes, origin: Origin) -> URL:
+    """Return the URL of a request that was encoded so."""
+    return URL(*origin, payload[payload.index(b" ") + 1 : payload.index(b" HTTP/1.1\r\n")].decode("ascii"))
+
+
 def encode_fields(fields: list[Pair]) -> bytes:
     """Encode header fields that have been found valid, each with its end of line."""
     return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode("latin-1")
 
 
-def plain_encoder(options: HTTPOptions) -> RequestEncoder | None:
-    """Give the encoder for a client's plain requests, or None if the client's own settings make none plain."""
+def encoder_for(options: HTTPOptions) -> RequestEncoder | None:
+    """Return the encoder of a client's requests, or None if the client's own settings leave it none."""
     base = options.base
     if base is None or "?" in base.target or options.param_pairs:
         return None

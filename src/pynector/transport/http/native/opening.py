@@ -1,0 +1,146 @@
+"""Makes connections, and finds out whether they are still open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ...net.connect import Connector, Origin, Progress
+from .failures import lost_at_once
+from .http1 import Connection
+from .readable import is_readable
+from .tasks import Tasks
+
+# What one read takes at the most (bytes).
+SCRATCH = 1 << 18
+
+
+class AsyncioConnection(Connection, asyncio.BufferedProtocol):
+    """A connection that asyncio accepts as a protocol."""
+
+    __slots__ = ()
+
+
+class Attempt(Progress):
+    """A connection on its way.
+
+    Args:
+        deadline: When it ends if nobody waits for it then, on the event loop's clock in seconds.
+
+    Attributes:
+        deadline: See above.
+        task: Makes the connection.
+    """
+
+    __slots__ = ("deadline", "task")
+
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self.deadline = deadline
+        self.task: asyncio.Task[None] | None = None
+
+
+class Waiting(Protocol):
+    """Whoever a connection is made for; a ConnectionOwner, too."""
+
+    origin: Origin
+
+    def opened(self, attempt: Attempt, connection: Connection) -> None:
+        """Take a connection."""
+
+    def refused(self, attempt: Attempt, error: BaseException) -> None:
+        """Take what an attempt failed with."""
+
+    def looked_at(self, connection: Connection, server_timeout: int) -> None:
+        """Take a connection back, of which the event loop has read what there was."""
+
+
+class Opener:
+    """Makes the connections of a client.
+
+    Args:
+        connector: Connects to an origin.
+        make_parser: httptools.HttpResponseParser.
+        tasks: Where attempts run.
+        admit: Told of each new connection over TLS.
+        tell: Told of connections: "open" or "close", host and port.
+
+    Attributes:
+        tell: See above.
+        closed: Whether no more connections are to be made.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        make_parser: Callable[[Any], Any],
+        tasks: Tasks,
+        admit: Callable[[Connection], None],
+        tell: Callable[[str, str, int], None],
+    ) -> None:
+        self.tell = tell
+        self.closed = False
+        self._connector = connector
+        self._make_parser = make_parser
+        # A read and its parsing follow each other at once, so one buffer serves all connections.
+        self._scratch = memoryview(bytearray(SCRATCH))
+        self._tasks = tasks
+        self._admit = admit
+
+    def begin(self, pool: Any, deadline: float) -> Attempt:
+        """Begin to make a connection for a pool, which is told of its end."""
+        attempt = Attempt(deadline)
+        attempt.task = self._tasks.spawn(self._open(pool, attempt))
+        return attempt
+
+    def look_closer(self, pool: Waiting, connection: Connection, server_timeout: int) -> None:
+        """Have the event loop read what there is on a connection, and give it back to its pool."""
+        self._tasks.spawn(self._read(pool, connection, server_timeout))
+
+    async def _open(self, pool: Any, attempt: Attempt) -> None:
+        try:
+            connection = await self._connected(pool, attempt)
+        except BaseException as error:
+            pool.refused(attempt, error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        pool.opened(attempt, connection)
+
+    async def _connected(self, pool: Any, attempt: Attempt) -> Connection:
+        def make_connection() -> Connection:
+            return AsyncioConnection(self._make_parser, self._scratch, pool)
+
+        is_secure = pool.origin[0] == "https"
+        connection: Connection = await self._connector.connect(pool.origin, make_connection, attempt)
+        try:
+            await _look_at_new(connection, is_secure)
+            if connection.transport is None:
+                raise lost_at_once(connection.loss)
+            if is_secure:
+                self._admit(connection)
+        except BaseException:
+            if connection.transport is not None:
+                connection.transport.abort()
+            raise
+        return connection
+
+    async def _read(self, pool: Waiting, connection: Connection, server_timeout: int) -> None:
+        await _let_the_loop_read()
+        pool.looked_at(connection, server_timeout)
+
+
+async def _look_at_new(connection: Connection, is_secure: bool) -> None:
+    """Find out whether the server has ended a new connection: what cannot be repeated would be lost on it."""
+    if is_secure:
+        await _let_the_loop_read()
+    elif connection.transport is not None and is_readable(connection.descriptor):
+        connection.transport.abort()
+        await _let_the_loop_read()
+
+
+async def _let_the_loop_read() -> None:
+    """Wait until the loop has polled its sockets and taken what they had: that is over after its second turn."""
+    for _ in range(2):
+        await asyncio.sleep(0)

@@ -1,0 +1,124 @@
+"""The connections of a client: a pool for each origin, and room for all of them together."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ...contract import OriginCounts
+from ...net.connect import Connector, Origin
+from ..options import LEAST, HTTPOptions, most_connections
+from .opening import Opener
+from .pool import Pool
+from .renewal import Renewal
+from .room import Limits, Room
+from .tasks import Tasks
+
+ANY = sys.maxsize
+
+CLOSING_TURNS = 10
+
+
+class Pools:
+    """The pools of a client, made when they are needed and dropped when they are empty.
+
+    Args:
+        options: The transport's options.
+        loop: The running event loop.
+        make_parser: httptools.HttpResponseParser.
+        tasks: Where connections are made.
+        tell: Told of connections: "open" or "close", host and port.
+
+    Attributes:
+        own: The pool of the client's own origin, once there is one to be kept.
+        room: How many connections there may be.
+    """
+
+    own: Pool
+
+    def __init__(
+        self,
+        options: HTTPOptions,
+        loop: asyncio.AbstractEventLoop,
+        make_parser: Callable[[Any], Any],
+        tasks: Tasks,
+        tell: Callable[[str, str, int], None],
+    ) -> None:
+        self._tasks = tasks
+        self._pools: dict[Origin, Pool] = {}
+        self._kept: Origin | None = None
+        self._grows = options.max_connections is None
+        self.room = Room(options.max_connections or LEAST, tasks.now, self._evict)
+        self._limits = Limits(
+            _or_any(options.max_connections_per_origin), _or_any(options.max_keepalive), options.keepalive_expiry
+        )
+        self._renewal = Renewal(loop, options.tls, self._pools.values)
+        connector = Connector(loop, options.tls, options.uds, options.socket_options, options.detours)
+        self._opener = Opener(connector, make_parser, tasks, self._renewal.admit, tell)
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more connections are made."""
+        return self._opener.closed
+
+    def pool(self, origin: Origin) -> Pool:
+        """Return the pool of an origin."""
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = Pool(origin, self._opener, self._tasks, self.room, self._limits, self._forget)
+            self._pools[origin] = pool
+        return pool
+
+    def keep(self, origin: Origin) -> Pool:
+        """Return the pool of the client's own origin, to be kept when it is empty."""
+        self._kept = origin
+        self.own = self.pool(origin)
+        return self.own
+
+    def all(self) -> list[Pool]:
+        """Return those that there are; any thread may ask."""
+        return list(self._pools.values())
+
+    def counts(self) -> list[OriginCounts]:
+        """Count connections and requests by origin; any thread may ask."""
+        return [pool.counts() for pool in self.all()]
+
+    def make_room(self, window: int) -> int:
+        """Take note of the requests that are to be in flight, and return how many there may be."""
+        if self._grows and window > self.room.most:
+            self.room.most = min(window, most_connections())
+            self.room.serve()
+        return self.room.most
+
+    def close(self) -> None:
+        """Close every connection; what is in flight fails."""
+        self._opener.closed = True
+        self._renewal.stop()
+        for pool in self.all():
+            pool.close()
+
+    async def closing(self) -> None:
+        """Wait until the sockets are released: a transport does so in one of the loop's next turns, over TLS later."""
+        for _ in range(CLOSING_TURNS):
+            if all(pool.is_empty for pool in self._pools.values()):
+                break
+            await asyncio.sleep(0)
+
+    def _forget(self, pool: Pool) -> None:
+        """Drop an empty pool: a crawler meets very many origins."""
+        if pool.origin != self._kept:
+            self._pools.pop(pool.origin, None)
+
+    def _evict(self, pool: Pool) -> None:
+        """Close the idle connection of another pool that has been idle longest, so that this one may have its place."""
+        others = [other for other in self._pools.values() if other is not pool]
+        oldest = min(others, key=Pool.idle_since, default=pool)
+        if oldest.idle_since() != math.inf:
+            oldest.evict()
+
+
+def _or_any(limit: int | None) -> int:
+    return ANY if limit is None else limit

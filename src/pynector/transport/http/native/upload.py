@@ -1,0 +1,123 @@
+"""Request bodies that are read while they are sent, at the pace of the slower side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable
+from contextlib import aclosing
+from contextvars import copy_context
+from typing import Any
+
+from ....errors import ConfigurationError
+from ..body import failed_upload
+from ..request import PreparedRequest
+from ..sources import checked_pieces
+from .exchange import Exchange
+from .tasks import Tasks
+
+# How much of an upload is written before the event loop has its turn (bytes).
+TURN = 1 << 16
+
+
+def renew_upload(tasks: Tasks, exchange: Exchange, request: PreparedRequest) -> None:
+    """Give an exchange what writes the body of its request, if that is read while it is sent."""
+    stop_upload(exchange)
+    if isinstance(request.body, AsyncIterable):
+        # The body's iterator is the caller's own code, whichever connection comes to need it.
+        exchange.context = exchange.context or copy_context()
+        exchange.upload = Upload(tasks, exchange, request.body, request.size)
+
+
+def stop_upload(exchange: Exchange) -> None:
+    """Write no more of an exchange's body."""
+    upload, exchange.upload = exchange.upload, None
+    if upload is not None:
+        upload.stop()
+
+
+class Upload:
+    """Writes a request's body while it is read: in chunks, or as many bytes as its Content-Length says.
+
+    It is over when its exchange has its answer or its error: whoever gives that stops it.
+
+    Args:
+        tasks: Where it runs.
+        exchange: The request.
+        body: Gives bytes.
+        length: How many there are, or None if that is not known.
+
+    Attributes:
+        finished: Whether all of the body is written.
+    """
+
+    def __init__(self, tasks: Tasks, exchange: Exchange, body: AsyncIterable[bytes], length: int | None) -> None:
+        self.finished = False
+        self._stopped = False
+        self._tasks = tasks
+        self._exchange = exchange
+        self._body = body
+        self._length = length
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._task: asyncio.Task[None] | None = None
+
+    # The connection's calls
+
+    def begin(self, connection: Any) -> None:
+        """Write the body after the head."""
+        self._task = self._exchange.context.run(self._tasks.begin, self._run(connection))
+
+    def pause(self) -> None:
+        """Wait: the peer does not read as fast as this writes."""
+        self._writable.clear()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._writable.set()
+
+    # The exchange's end
+
+    def stop(self) -> None:
+        """Write no more."""
+        self._stopped = True
+        # Its own task it may be, where the body's iterator closes the client.
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    async def _run(self, connection: Any) -> None:
+        exchange = self._exchange
+        try:
+            await self._write(connection.transport)
+        except BaseException as error:
+            if not self._stopped:
+                exchange.pool.give_up(exchange)
+                exchange.owner.failed(exchange, failed_upload(error))
+            if not isinstance(error, Exception):
+                raise
+
+    async def _write(self, transport: Any) -> None:
+        sent = told = 0
+        async with aclosing(checked_pieces(self._body)) as pieces:
+            async for piece in pieces:
+                sent += len(piece)
+                if self._stopped or transport.is_closing():
+                    return
+                if self._length is None:
+                    transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                elif sent <= self._length:
+                    transport.write(piece)
+                else:
+                    break
+                await self._writable.wait()
+                if sent - told >= TURN and sent != self._length:
+                    # An iterator that never waits would keep the loop from seeing that the connection has ended. When
+                    # all is written, the answer should find that said.
+                    told = sent
+                    await asyncio.sleep(0)
+        if self._stopped or transport.is_closing():
+            return
+        if self._length is None:
+            transport.write(b"0\r\n\r\n")
+        elif sent != self._length:
+            raise ConfigurationError(f"content has not the length that Content-Length says, {self._length} bytes")
+        self.finished = True
