@@ -108,9 +108,9 @@ def test_one_that_was_given_up_may_be_whose_it_is() -> None:
 
 def test_an_error_without_an_id_that_nobody_takes_is_counted() -> None:
     calls = Calls(2)
-    calls.line.pool.audience._on_message = None
+    calls.line.pool.subscribers._on_message = None
     assert calls.answer('{"error": {"code": 1}, "id": null}') == {}
-    assert calls.line.pool.audience.unclaimed == 1
+    assert calls.line.pool.subscribers.unclaimed == 1
 
 
 @pytest.mark.parametrize(

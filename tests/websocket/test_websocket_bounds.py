@@ -61,9 +61,9 @@ def test_a_flood_of_control_frames_is_not_kept_for_a_peer_that_reads_nothing(opc
 
 def test_news_that_nobody_takes_is_counted_and_not_kept() -> None:
     line = Line().opened()
-    line.pool.audience._on_message = None
+    line.pool.subscribers._on_message = None
     assert growth(line, [frame(Opcode.TEXT, b"x" * 1000) * 10], 300) < 200_000
-    assert line.pool.audience.unclaimed == 3000
+    assert line.pool.subscribers.unclaimed == 3000
 
 
 @pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest"])
@@ -72,7 +72,7 @@ def test_a_queue_is_as_long_as_it_may_be(overflow: str) -> None:
     line.loop.may_spawn = True
     messages = line.pool.subscribe(max_queue=10, overflow=overflow)
     line.heard = []
-    line.pool.audience._on_message = None
+    line.pool.subscribers._on_message = None
     assert growth(line, [frame(Opcode.TEXT, b"x" * 1000) * 10], 300) < 200_000
     assert len(messages._queue) <= 11
 

@@ -83,7 +83,7 @@ async def test_so_it_is_when_asyncio_cancels_again_and_again(anyio_backend_name:
             task.cancel()
         await server.saw_the_end()
         await transport.disconnect()
-        assert transport._counted[1] == ()
+        assert transport._past[1] == ()
 
 
 async def test_whoever_closes_next_waits_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:

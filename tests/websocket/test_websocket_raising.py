@@ -15,6 +15,7 @@ import pytest
 
 from loops import LOOPS
 from pynector import ConfigurationError, ConnectError, PynectorError, WebSocketClosed
+from pynector.eventloop import AsyncioLoop, TrioLoop
 from pynector.transport.websocket import Message, WebSocketTransportFactory
 from pynector.transport.websocket.link import Link
 from wsservers import Url, client, until
@@ -40,10 +41,8 @@ Make = Callable[[], BaseException]
 @pytest.fixture
 def complaints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is complained of; on asyncio it would be logged, too."""
-    from pynector import eventloop as loops
-
     said: list[str] = []
-    for kind in (loops.AsyncioLoop, loops.TrioLoop):
+    for kind in (AsyncioLoop, TrioLoop):
         monkeypatch.setattr(kind, "_complain", lambda self, text, error: said.append(text))
     return said
 
@@ -242,7 +241,7 @@ async def test_a_consumer_that_raises_ends_its_subscription_alone(url: Url) -> N
         assert await it.request("y") == b"y"
         assert (await others.__anext__()).content == b"x"
         pool = it._lifecycle.transport._pool
-        assert len(pool.audience._all()) == 1
+        assert len(pool.subscribers._all()) == 1
 
 
 # Connecting
@@ -250,16 +249,16 @@ async def test_a_consumer_that_raises_ends_its_subscription_alone(url: Url) -> N
 
 @pytest.mark.parametrize("make", RAISED)
 async def test_connecting(url: Url, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pynector.transport.websocket.connector import Connector
+    from pynector.transport.websocket.dialer import Dialer
 
-    connect = Connector.connect
+    connect = Dialer.connect
 
     async def fail(*args: Any) -> None:
         raise make()
 
     options: dict[str, Any] = {"connections": 2, "max_reconnects": 2, "reconnect_delay": 0.01}
     async with client(url("/abort-after?after=0"), **options) as it:
-        monkeypatch.setattr(Connector, "connect", fail)
+        monkeypatch.setattr(Dialer, "connect", fail)
         async with it.subscribe() as messages, anyio.create_task_group() as tasks:
             ended: list[Any] = []
 
@@ -276,10 +275,10 @@ async def test_connecting(url: Url, make: Make, monkeypatch: pytest.MonkeyPatch)
                 await it.request("x", math.inf)
             assert (failed.value.phase, failed.value.sent) == ("connect", "none")
         assert len(ended) == 1
-        monkeypatch.setattr(Connector, "connect", connect)
+        monkeypatch.setattr(Dialer, "connect", connect)
         with pytest.raises(WebSocketClosed):
             await it.request("x", math.inf)
-        monkeypatch.setattr(Connector, "connect", fail)
+        monkeypatch.setattr(Dialer, "connect", fail)
     with pytest.raises(PynectorError):
         await it.request("x", math.inf)
 

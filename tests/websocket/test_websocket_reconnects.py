@@ -103,7 +103,7 @@ async def test_what_waits_gets_a_connection_after_the_rest(monkeypatch: pytest.M
             await until(lambda: len(pool.channels) == 1)
             # The one that is left owes an answer that does not come.
             tasks.start_soon(it.request, "a", math.inf)
-            await until(lambda: pool.counts().requests == 1)
+            await until(lambda: pool.origin_counts().requests == 1)
             assert await it.request("b", 20) == b"x"
             tasks.cancel_scope.cancel()
     assert served == 4

@@ -310,7 +310,7 @@ class Connection(ChannelCore):
             self._set_timer(self._options.ping_interval, self._keep_alive)
         if self.attempt:
             # Now, or the first messages would come before it.
-            self._pool.audience.miss()
+            self._pool.subscribers.miss()
 
     def _refuse(self, problem: ConnectError) -> None:
         if not self._ready.is_set():

@@ -1,13 +1,13 @@
 cimport cython
 
-from pynector.transport.websocket.timeouts cimport Alarm
+from pynector.transport.websocket.timeouts cimport Timeouts
 from pynector.transport.websocket.channel cimport ChannelCore, Hub
 from pynector.transport.websocket.pending cimport Matcher, Pending
 
 
 cdef class SwitchboardCore(Hub):
     cdef object __weakref__
-    cdef readonly Alarm _alarm
+    cdef readonly Timeouts _timeouts
     cdef readonly list channels
     cdef public object _waiting
     cdef Py_ssize_t _wanted

@@ -5,7 +5,7 @@ from typing import Any
 
 from .channel import ChannelCore, Hub
 from .pending import Pending
-from .timeouts import Alarm
+from .timeouts import Timeouts
 
 # How many answers that nobody waits for a connection may owe, and no others, before it is replaced.
 MOST_OWED = 10_000
@@ -26,10 +26,10 @@ class SwitchboardCore(Hub):
     """
 
     __slots__ = (
-        "_alarm",
         "_as_response",
         "_idempotent",
         "_takes_text",
+        "_timeouts",
         "_waiting",
         "_wanted",
         "channels",
@@ -38,7 +38,7 @@ class SwitchboardCore(Hub):
     )
 
     def __init__(self, clock: Any, call_at: Any, wanted: int) -> None:
-        self._alarm = Alarm(clock, call_at, self.ended_late)
+        self._timeouts = Timeouts(clock, call_at, self.ended_late)
         self.channels: list[Any] = []
         # In the order in which they go; one that is given up must not stay until its turn.
         self._waiting: Any = OrderedDict()
@@ -71,7 +71,7 @@ class SwitchboardCore(Hub):
                 self.prepare(pending, data, options)
             if self.closed:
                 raise self.closed_error(pending)
-            self._alarm.add(pending)
+            self._timeouts.add(pending)
         except Exception as error:
             pending.fail(error)
             return None

@@ -12,15 +12,15 @@ from ...eventloop import ENDS, Loop, Timer, is_end, weakly
 from ..contract import OriginCounts
 from ..net.connect import Progress
 from .connection import Connection
-from .connector import Connector
 from .correlation import Fifo
 from .credentials import Fields
+from .dialer import Dialer
 from .messages import Message
 from .multiplexer import MOST_OWED, SwitchboardCore
 from .options import WebSocketOptions, origin_of
 from .pending import Pending
 from .reconnecting import Reconnecting
-from .subscription import Audience, Subscription
+from .subscription import Subscribers, Subscription
 
 # How long peers may take to end connections when the client is closed (seconds).
 GOODBYE = 1.0
@@ -35,7 +35,7 @@ class ConnectionPool(SwitchboardCore):
         tell: Told of connections: "open" or "close", host and port.
 
     Attributes:
-        audience: Takes the messages that answer nobody.
+        subscribers: Takes the messages that answer nobody.
         reconnecting: Makes connections in the place of lost ones.
     """
 
@@ -48,8 +48,10 @@ class ConnectionPool(SwitchboardCore):
         self._tell_of = tell
         self._loop = loop
         self._closing: set[Connection] = set()
-        self._connector = Connector(options, loop)
-        self.audience = Audience(options.on_message, loop.complain, self._pause, self._resume, self._listener_left)
+        self._dialer = Dialer(options, loop)
+        self.subscribers = Subscribers(
+            options.on_message, loop.complain, self._pause, self._resume, self._listener_left
+        )
         self.reconnecting = Reconnecting(options, loop, self._connect, self._is_wanted, self._despair, self._rested)
 
     def _call_at(self, when: float, call: Callable[..., None]) -> Timer:
@@ -57,17 +59,17 @@ class ConnectionPool(SwitchboardCore):
 
     def awaited(self) -> tuple[Any, Any]:
         """Give the collections of the requests and of the subscriptions that somebody waits for."""
-        return self._waiting, self.audience.awaited
+        return self._waiting, self.subscribers.awaited
 
-    def counts(self) -> OriginCounts:
+    def origin_counts(self) -> OriginCounts:
         """Count connections and requests; any thread may ask."""
         loads = [connection.matcher.size() for connection in list(self.channels)]
         active = sum(load > 0 for load in loads)
         return OriginCounts(*self._origin, active, len(loads) - active, sum(loads), len(self._waiting))
 
-    def counted(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Give how many messages were late or unclaimed, and how often a connection was made anew."""
-        return {"late": self.late, "unclaimed": self.audience.unclaimed, "reconnects": self.reconnecting.count}
+        return {"late": self.late, "unclaimed": self.subscribers.unclaimed, "reconnects": self.reconnecting.count}
 
     # Life
 
@@ -133,7 +135,7 @@ class ConnectionPool(SwitchboardCore):
         matcher = self._options.correlation.matcher()
         connection = Connection(self, self._options, self._loop, matcher, fields, attempt)
         try:
-            await self._connector.connect(connection.link, progress)
+            await self._dialer.connect(connection.link, progress)
             # The WebSocket's own handshake belongs to connecting.
             progress.phase = "connect"
             await connection.shaken()
@@ -152,7 +154,7 @@ class ConnectionPool(SwitchboardCore):
         self._closing.discard(connection)
         connection.link.let_go()
         self.channels.append(connection)
-        if self.audience.is_full:
+        if self.subscribers.is_full:
             connection.pause()
         self.pump()
 
@@ -167,7 +169,7 @@ class ConnectionPool(SwitchboardCore):
     def end(self) -> None:
         """Close all that can be closed without waiting. What is in flight or waits fails."""
         self.closed = True
-        self._alarm.stop()
+        self._timeouts.stop()
         self.reconnecting.end()
         ended = list(self._waiting)
         self._waiting.clear()
@@ -183,7 +185,7 @@ class ConnectionPool(SwitchboardCore):
                 connection.abort()
         for pending in ended:
             pending.fail(self.closed_error(pending))
-        self.audience.end(None)
+        self.subscribers.end(None)
 
     async def close(self) -> None:
         """End, and return when no connection and no task is left. It may be called more than once, at a time, too."""
@@ -237,7 +239,7 @@ class ConnectionPool(SwitchboardCore):
 
     def pushed(self, payload: bytes, is_text: bool) -> None:
         """See SwitchboardCore."""
-        self.audience.take(Message(payload, is_text))
+        self.subscribers.take(Message(payload, is_text))
 
     def complain(self, said: str, error: BaseException) -> None:
         """See Hub."""
@@ -307,7 +309,7 @@ class ConnectionPool(SwitchboardCore):
 
     def _is_missed(self) -> bool:
         """Say whether somebody waits for a connection."""
-        return bool(self._waiting) or self.audience.has_subscriptions
+        return bool(self._waiting) or self.subscribers.has_subscriptions
 
     def _is_wanted(self) -> bool:
         """Say whether somebody would use one more connection."""
@@ -327,7 +329,7 @@ class ConnectionPool(SwitchboardCore):
         self._loop.call_from_anywhere(weakly(self._without_listener))
 
     def _without_listener(self) -> None:
-        self.audience.tidy()
+        self.subscribers.tidy()
         self.unwanted()
 
     def subscribe(self, **options: Any) -> Subscription:
@@ -337,7 +339,7 @@ class ConnectionPool(SwitchboardCore):
             ConfigurationError: If an option is not valid.
         """
         try:
-            subscription = Subscription(self.audience, **options)
+            subscription = Subscription(self.subscribers, **options)
         except TypeError:
             raise ConfigurationError("subscribe() takes max_queue and overflow") from None
         self.lacking()
@@ -358,4 +360,4 @@ class ConnectionPool(SwitchboardCore):
             error.__cause__ = problem
             error.transient = getattr(problem, "transient", True)
             pending.fail(error)
-        self.audience.end(problem)
+        self.subscribers.end(problem)
