@@ -338,9 +338,10 @@ async def test_a_transport_that_cannot_write(url: Url, complaints: list[str]) ->
     pool: Any = transport._pool
     answers = Answers(set())
 
-    pool.channels[0].transport = Broken(pool.channels[0].transport)
+    writer = pool.requests.connections[0].writer
+    writer.transport = Broken(writer.transport)
     for token in range(3):
-        pool.submit(f"{token}", {}, math.inf, answers, token)
+        pool.requests.submit(f"{token}", {}, math.inf, answers, token)
     await until(lambda: len(answers.got) == 3)
     assert [type(answer) for answer in answers.got.values()] == [WebSocketClosed] * 3
     assert [answer.phase for answer in answers.got.values()] == ["write"] * 3
@@ -353,7 +354,7 @@ async def test_a_message_that_an_extension_cannot_say(url: Url, complaints: list
     options: dict[str, Any] = {"compression": "deflate", "max_reconnects": 3, "reconnect_delay": 0.01}
     async with client(url("/echo"), **options) as it:
         pool = it._lifecycle.transport._pool
-        protocol = pool.channels[0]._protocol
+        protocol = pool.requests.connections[0].protocol._protocol
         send = protocol.send_text
 
         def send_text(data: Any) -> None:

@@ -227,7 +227,7 @@ async def test_what_waits_and_is_given_up_is_forgotten(url: Url) -> None:
             await until(lambda: it.stats().queued == 100)
             tasks.cancel_scope.cancel()
         assert it.stats().queued == 0
-        assert not it._lifecycle.transport._pool._waiting
+        assert not it._lifecycle.transport._pool.requests.waiting
 
 
 async def test_a_connection_that_owes_very_many_answers_nobody_waits_for_is_replaced(url: Url) -> None:

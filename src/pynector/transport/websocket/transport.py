@@ -67,7 +67,7 @@ class WebSocketTransport:
         gone, pools = self._past
         self._past = gone, (*pools, pool)
         self._pool = pool
-        self.submit = pool.submit
+        self.submit = pool.requests.submit
         self._forgotten = Forgotten(self, pool.close, "a WebSocket client")
         await self._forgotten.watch()
 
