@@ -36,7 +36,7 @@ class Connection:
     Args:
         owner: Told by `pushed(payload, is_text)` of the peer's own messages, by `retire(connection)` that nothing more
             will come, and by `lost(connection)` of the end.
-        requests: The Multiplexer, told by `pump()` that more may be sent.
+        requests: The Multiplexer, told by `send_waiting()` that more may be sent.
         matcher: Knows whose answer it is.
         writer: Writes to the transport.
         protocol: The FullProtocol.
@@ -178,7 +178,7 @@ class Connection:
         self._ping = b""
         if ping and self.is_open:
             self._leave(ping)
-        self._requests.pump()
+        self._requests.send_waiting()
 
     # Receiving
 
@@ -265,7 +265,7 @@ class Connection:
         else:
             self._answer(pending, payload, is_text)
         if self._waiting:
-            self._requests.pump()
+            self._requests.send_waiting()
 
     def _answer(self, pending: Pending, payload: bytes, is_text: bool) -> None:
         # Not so if it is an answer that nobody asked for.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 import anyio
 from websockets.client import ClientProtocol
@@ -17,6 +17,7 @@ from ...errors import ConnectError, passes, text_of
 from ..http.headers import Headers
 from ..http.response import Response
 from ..net.tls import check_transport, is_refusal
+from .connection import Connection
 
 END_OF_HEAD = b"\r\n\r\n"
 
@@ -27,23 +28,7 @@ MOST_HEAD = 1 << 16
 _STATUS = re.compile(rb"HTTP/(1\.[01]) ([1-5]\d\d)")
 
 
-class Begun(Protocol):
-    """A connection whose handshake has been made."""
-
-    def data_received(self, data: bytes, /) -> None:
-        """Take what comes."""
-
-    def pause_writing(self) -> None:
-        """Send nothing for now."""
-
-    def abort(self) -> None:
-        """End at once."""
-
-
-C = TypeVar("C", bound=Begun)
-
-
-class Handshake(Generic[C]):
+class Handshake:
     """Makes the handshake of one connection; its methods without another word are those of asyncio.Protocol.
 
     Args:
@@ -52,7 +37,7 @@ class Handshake(Generic[C]):
         begin: Makes the connection when the answer has come, and leads to it what comes next; it gets the transport.
     """
 
-    def __init__(self, protocol: ClientProtocol, url: str, begin: Callable[[Any], C]) -> None:
+    def __init__(self, protocol: ClientProtocol, url: str, begin: Callable[[Any], Connection]) -> None:
         self._protocol = protocol
         self._url = url
         self._begin = begin
@@ -61,10 +46,10 @@ class Handshake(Generic[C]):
         self._writable = True
         self._aborted = False
         self._ready = anyio.Event()
-        self._begun: C | None = None
+        self._begun: Connection | None = None
         self._refused: ConnectError | None = None
 
-    async def made(self) -> C:
+    async def made(self) -> Connection:
         """Wait for the end of the handshake, and give the connection.
 
         Raises:
@@ -73,7 +58,7 @@ class Handshake(Generic[C]):
         await self._ready.wait()
         return self.outcome()
 
-    def outcome(self) -> C:
+    def outcome(self) -> Connection:
         """Give the connection after the end of the handshake.
 
         Raises:

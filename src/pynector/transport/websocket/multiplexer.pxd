@@ -28,7 +28,7 @@ cdef class Multiplexer:
     cdef Connection _free(self)
     cdef object _send(self, Connection connection, Pending pending)
     @cython.locals(connection=Connection)
-    cpdef object pump(self)
+    cpdef object send_waiting(self)
     @cython.locals(connection=Connection)
     cpdef object given_up(self, Pending pending)
     cpdef object ended_late(self, Pending pending)

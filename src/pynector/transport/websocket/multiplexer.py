@@ -136,7 +136,7 @@ class Multiplexer:
         if pending.one_way:
             pending.succeed(None)
 
-    def pump(self) -> None:
+    def send_waiting(self) -> None:
         """Send what waits, as far as connections can take it."""
         while self.waiting:
             connection = self._free()
@@ -155,7 +155,7 @@ class Multiplexer:
         else:
             connection.matcher.give_up(pending)
             if self.waiting or connection.owed() >= MOST_OWED:
-                self.pump()
+                self.send_waiting()
                 self._owner.lacking()
 
     def ended_late(self, pending: Pending) -> None:

@@ -26,8 +26,9 @@ from ...errors import ConfigurationError
 from ...eventloop import ENDS
 from ..http.headers import is_token
 from ..http.resolving import checked_resolve, checked_server_hostname
-from ..http.urls import encode_url, host_and_port
+from ..http.urls import encode_url
 from ..json_text import Dumps, checked_dumps
+from ..net.authority import host_and_port
 from ..net.detours import Detours
 from ..net.hosts import resolvable
 from ..net.proxies import Proxy, checked_proxy, proxy_of_environment

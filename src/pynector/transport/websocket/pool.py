@@ -165,7 +165,7 @@ class ConnectionPool:
         self._tell("open")
         return connection
 
-    def handshake(self, fields: Fields, attempt: int) -> tuple[Link, Handshake[Connection]]:
+    def handshake(self, fields: Fields, attempt: int) -> tuple[Link, Handshake]:
         """Give the handshake of a new connection, and the protocol for its transport.
 
         Args:
@@ -211,7 +211,7 @@ class ConnectionPool:
         self.requests.connections.append(connection)
         if self.subscribers.is_full:
             connection.pause()
-        self.requests.pump()
+        self.requests.send_waiting()
 
     def _tell(self, event: str) -> None:
         try:
@@ -292,7 +292,7 @@ class ConnectionPool:
         self.requests.drop(connection)
         if self._is_missed():
             self._replace()
-        self.requests.pump()
+        self.requests.send_waiting()
 
     def lacking(self) -> None:
         """Make connections, and replace those that are of no use: there are too few, or requests wait for one."""
