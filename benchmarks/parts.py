@@ -94,6 +94,18 @@ def dispatcher(build: Build, count: int) -> None:
         runner.run()
 
 
+class _Rest:
+    """The rest of what a connection is given."""
+
+    is_plain = True
+
+    def begin(self, connection: Any) -> None:
+        pass
+
+    def time(self) -> float:
+        return 0.0
+
+
 class _Nobody:
     def succeed(self, token: int, answer: Any) -> None:
         pass
@@ -101,18 +113,18 @@ class _Nobody:
 
 def messages(build: Build, count: int) -> None:
     """Send a message over WebSocket and take its answer."""
-    board = build.multiplexer.SwitchboardCore(lambda: 0.0, lambda when, call: None, 1)
-    board.set_plain(True, False, False)
-    matcher = build.pending.FifoMatcher()
-    channel = build.channel.ChannelCore(board, matcher, lambda: 0.0, lambda call: None, lambda: bytes(4096), -1, -1)
-    channel.transport = _Wire()
-    channel.is_open = channel.is_plain = True
-    board.channels.append(channel)
+    owner = _Nobody()
+    requests = build.multiplexer.Multiplexer(owner, None, None, lambda: 0.0, lambda when, call: None, 1, 0)
+    requests.set_defaults(True, False, False)
+    writer = build.frames.FrameWriter(_Wire(), lambda call: None, lambda: bytes(4096))
+    matcher, rest = build.matchers.Matcher(), _Rest()
+    connection = build.connection.Connection(owner, requests, matcher, writer, rest, rest, None, rest, -1, -1, 0)
+    requests.connections.append(connection)
     data, answer, completion = "x" * 64, b"\x81\x40" + b"x" * 64, _Nobody()
     for _ in range(count):
-        board.submit(data, {}, 1.0, completion, 0)
-        channel.data_received(answer)
-        channel.flush()
+        requests.submit(data, {}, 1.0, completion, 0)
+        connection.data_received(answer)
+        writer.flush()
 
 
 PARTS: dict[str, Callable[[Build, int], None]] = {

@@ -129,6 +129,13 @@ def test_no_two_modules_import_each_other() -> None:
     assert not graph
 
 
+def test_connections_know_no_protocol() -> None:
+    """HTTP and WebSocket share them."""
+    for path in (ROOT / "transport" / "net").glob("*.py"):
+        above = ("pynector.transport.http", "pynector.transport.websocket")
+        assert not [name for name in imports(path) if name.startswith(above)], path
+
+
 def test_only_what_is_on_top_prints() -> None:
     for path in FILES:
         if part_of(path) in {*BELOW} - {"testing"}:

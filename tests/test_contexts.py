@@ -204,9 +204,9 @@ async def test_on_message_has_it_on_connections_that_are_made_anew(websocket: Ca
     ) as client:
         for number in range(3):
             await as_caller(number, lambda: client.request_with_retry("a", 5, 0))
-            (connection,) = client._lifecycle.transport._pool.channels
+            (connection,) = client._lifecycle.transport._pool.requests.connections
             connection.abort()
-            await connection.ended.wait()
+            await connection.link.ended.wait()
     assert set(heard) == {"nobody"}
 
 

@@ -104,18 +104,27 @@ class Wire:
 
 
 class Line:
-    """A connection, a wire, and what came of it."""
+    """A connection, a wire, and what came of it.
 
-    def __init__(self, **options: Any) -> None:
+    Args:
+        pool: Whose connection it is; None: one of its own.
+        **options: The transport's.
+    """
+
+    def __init__(self, pool: ConnectionPool | None = None, **options: Any) -> None:
         self.loop = StillLoop()
         self.heard: list[Message] = []
         known = WebSocketOptions({"url": "ws://a/", "on_message": self.heard.append, "trust_env": False, **options})
-        self.pool = ConnectionPool(known, self.loop, lambda event, host, port: None)
-        self.connection = Connection(self.pool, known, self.loop, known.correlation.matcher(), Fields([]))
-        self.connection.ended = self.connection._ready = Flag()  # type: ignore[assignment]
+        self.pool = pool or ConnectionPool(known, self.loop, lambda event, host, port: None)
+        self.link, self.handshake = self.pool.handshake(Fields([]), 0)
+        self.link.ended = self.handshake._ready = Flag()  # type: ignore[assignment]
         self.wire = Wire()
-        self.connection.connection_made(self.wire)  # type: ignore[arg-type]
-        self.pool.channels.append(self.connection)
+        self.link.connection_made(self.wire)  # type: ignore[arg-type]
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, once its handshake has been made."""
+        return self.handshake.outcome()
 
     def welcome(self) -> bytes:
         """What a server answers the handshake with."""
@@ -128,7 +137,8 @@ class Line:
         )
 
     def opened(self) -> Line:
-        self.connection.data_received(self.welcome())
+        self.link.data_received(self.welcome())
+        self.pool.requests.connections.append(self.connection)
         return self
 
     def frames(self) -> list[tuple[Opcode, bytes]]:

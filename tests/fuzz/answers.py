@@ -64,11 +64,11 @@ def check(source: Source) -> None:
         assert answers.got.keys() - expected.keys() == refused_of(answers), (answers.got, expected)
         for done, payload in expected.items():
             check_answer(answers.got[done], payload)
-        assert line.connection.matcher.size() == len(asked)
+        assert line.connection.owed() == len(asked)
         assert not line.wire.aborted
     for handle in handles.values():
         handle.cancel()
-    assert line.connection.matcher.size() == 0
+    assert line.connection.owed() == 0
 
 
 def ask(
@@ -78,7 +78,7 @@ def ask(
     key = pick(source, IDS)
     data = {"method": "add", **({"id": key} if flag(source) else {})}
     before = len(line.frames())
-    handle = line.pool.submit(data, {}, 9.0, answers, token)
+    handle = line.pool.requests.submit(data, {}, 9.0, answers, token)
     for call in line.loop.calls:
         call()
     line.loop.calls.clear()
@@ -105,7 +105,7 @@ def give_up(token: int, handles: dict[int, Any], asked: dict[Any, int]) -> None:
 def say(line: Line, answers: Answers, source: Source, asked: dict[Any, int], expected: dict[int, Any]) -> None:
     """Have the peer say something."""
     payload = message(source, asked)
-    line.connection.data_received(frame(Opcode.TEXT, payload))
+    line.link.data_received(frame(Opcode.TEXT, payload))
     if len(asked) == 1 and is_error_of_any(payload):
         # With one request in flight it is that one's, unless others were given up, whose it may be, too.
         ((key, token),) = asked.items()

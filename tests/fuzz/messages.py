@@ -59,10 +59,10 @@ def heard(pieces: list[bytes], most: int | None) -> Heard:
     line = Line(max_message_bytes=most).opened()
     for piece in pieces:
         if not line.wire.aborted:
-            line.connection.data_received(piece)
+            line.link.data_received(piece)
     if not line.wire.aborted:
         line.connection.eof_received()
-    line.connection.connection_lost(None)
+    line.link.connection_lost(None)
     error = line.connection.loss("full")
     replies = line.frames()
     code = error.code if isinstance(error, WebSocketClosed) else _code(replies)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pynector.transport.websocket.pending import Pending
-from pynector.transport.websocket.timeouts import Alarm
+from pynector.transport.websocket.timeouts import Timeouts
 
 quick = settings(deadline=None, database=None, max_examples=200)
 
@@ -54,12 +54,12 @@ class Timer:
 
 
 class Table:
-    """An alarm, and who was late."""
+    """The timeouts, and who was late."""
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.late: list[tuple[float, int]] = []
-        self.alarm = Alarm(lambda: self.clock.now, self.clock.call_at, self.take)
+        self.timeouts = Timeouts(lambda: self.clock.now, self.clock.call_at, self.take)
         self.on_late: Any = None
 
     def take(self, pending: Pending) -> None:
@@ -70,7 +70,7 @@ class Table:
 
     def add(self, deadline: float, token: int = 0) -> Pending:
         pending = Pending(None, deadline, object(), token)
-        self.alarm.add(pending)
+        self.timeouts.add(pending)
         return pending
 
 
@@ -134,7 +134,7 @@ def test_what_is_added_by_one_that_was_late_has_its_turn() -> None:
 def test_after_stop_nothing_is_late() -> None:
     table = Table()
     table.add(1.0)
-    table.alarm.stop()
+    table.timeouts.stop()
     table.clock.turn(5.0)
     assert (table.late, table.clock.waiting) == ([], 0)
 

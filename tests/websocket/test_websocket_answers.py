@@ -24,13 +24,13 @@ class Calls:
         self.line = Line(correlation="id", **options).opened()
         self.answers = Answers()
         self.handles = [
-            self.line.pool.submit({"jsonrpc": "2.0", "method": "m"}, {}, 9.0, self.answers, token)
+            self.line.pool.requests.submit({"jsonrpc": "2.0", "method": "m"}, {}, 9.0, self.answers, token)
             for token in range(1, count + 1)
         ]
 
     def answer(self, text: str) -> dict[int, Any]:
         """Give what becomes of the requests when this comes."""
-        self.line.connection.data_received(frame(Opcode.TEXT, text.encode()))
+        self.line.link.data_received(frame(Opcode.TEXT, text.encode()))
         return self.answers.got
 
     @property
@@ -103,14 +103,14 @@ def test_one_that_was_given_up_may_be_whose_it_is() -> None:
     # Its answer has come, late.
     calls.answer('{"id": 1, "result": 0}')
     assert isinstance(calls.answer(text)[2], RemoteError)
-    assert calls.line.pool.late == 1
+    assert calls.line.pool.requests.late == 1
 
 
 def test_an_error_without_an_id_that_nobody_takes_is_counted() -> None:
     calls = Calls(2)
-    calls.line.pool.audience._on_message = None
+    calls.line.pool.subscribers._on_message = None
     assert calls.answer('{"error": {"code": 1}, "id": null}') == {}
-    assert calls.line.pool.audience.unclaimed == 1
+    assert calls.line.pool.subscribers.unclaimed == 1
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ async def test_where_there_are_others_an_attempt_may_come_to_its_end(url: Url) -
         await lost(it)
         # It goes on the other one, and is the last to want something.
         assert await it.request("z") == b"z"
-        await until(lambda: len(pool.channels) == 2)
+        await until(lambda: len(pool.requests.connections) == 2)
 
 
 async def test_closing_ends_them() -> None:

@@ -24,7 +24,7 @@ def growth(line: Line, pieces: list[bytes], times: int) -> int:
     try:
         for _ in range(times):
             for piece in pieces:
-                line.connection.data_received(piece)
+                line.link.data_received(piece)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -33,37 +33,37 @@ def growth(line: Line, pieces: list[bytes], times: int) -> int:
 @pytest.mark.parametrize("size", [0, 1, 2, 100])
 def test_a_message_in_tiny_fragments_takes_about_its_size(size: int) -> None:
     line = Line(max_message_bytes=1 << 26).opened()
-    line.connection.data_received(frame(Opcode.BINARY, b"", fin=False))
+    line.link.data_received(frame(Opcode.BINARY, b"", fin=False))
     count = 20_000
     most = growth(line, [frame(Opcode.CONT, b"x" * size, fin=False) * 100], count // 100)
     assert most < 1.5 * size * count + 100_000
-    line.connection.data_received(frame(Opcode.CONT, b"end"))
+    line.link.data_received(frame(Opcode.CONT, b"end"))
     assert line.heard[0].content == b"x" * size * count + b"end"
 
 
 def test_what_is_too_long_is_not_kept() -> None:
     line = Line(max_message_bytes=1_000_000).opened()
-    line.connection.data_received(frame(Opcode.BINARY, b"", fin=False))
+    line.link.data_received(frame(Opcode.BINARY, b"", fin=False))
     most = growth(line, [frame(Opcode.CONT, b"x" * 1000, fin=False) * 10], 1000)
     assert most < 2_500_000
-    assert line.connection._assembler._begun == b""
+    assert line.connection.protocol._assembler._begun == b""
     assert line.frames()[-1][0] is Opcode.CLOSE
 
 
 @pytest.mark.parametrize("opcode", [Opcode.PING, Opcode.PONG])
 def test_a_flood_of_control_frames_is_not_kept_for_a_peer_that_reads_nothing(opcode: Opcode) -> None:
     line = Line().opened()
-    line.connection.pause_writing()
+    line.link.pause_writing()
     assert growth(line, [frame(opcode, b"x" * 125) * 100], 300) < 200_000
-    line.connection.resume_writing()
+    line.link.resume_writing()
     assert len(line.frames()) == (opcode is Opcode.PING)
 
 
 def test_news_that_nobody_takes_is_counted_and_not_kept() -> None:
     line = Line().opened()
-    line.pool.audience._on_message = None
+    line.pool.subscribers._on_message = None
     assert growth(line, [frame(Opcode.TEXT, b"x" * 1000) * 10], 300) < 200_000
-    assert line.pool.audience.unclaimed == 3000
+    assert line.pool.subscribers.unclaimed == 3000
 
 
 @pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest"])
@@ -72,7 +72,7 @@ def test_a_queue_is_as_long_as_it_may_be(overflow: str) -> None:
     line.loop.may_spawn = True
     messages = line.pool.subscribe(max_queue=10, overflow=overflow)
     line.heard = []
-    line.pool.audience._on_message = None
+    line.pool.subscribers._on_message = None
     assert growth(line, [frame(Opcode.TEXT, b"x" * 1000) * 10], 300) < 200_000
     assert len(messages._queue) <= 11
 

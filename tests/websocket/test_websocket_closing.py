@@ -66,7 +66,7 @@ async def test_one_that_is_cancelled_leaves_nothing() -> None:
             scope.cancel()
             await transport.disconnect()
         assert not known._closing
-        assert not known.channels
+        assert not known.requests.connections
         await server.saw_the_end()
         # The second one has nothing to do, and says so.
         await transport.disconnect()
@@ -83,7 +83,7 @@ async def test_so_it_is_when_asyncio_cancels_again_and_again(anyio_backend_name:
             task.cancel()
         await server.saw_the_end()
         await transport.disconnect()
-        assert transport._counted[1] == ()
+        assert transport._past[1] == ()
 
 
 async def test_whoever_closes_next_waits_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ async def test_a_connection_that_cannot_say_farewell_is_ended(url: Url) -> None:
 
     complaints: list[str] = []
     known._loop._complain = lambda said, error: complaints.append(said)
-    known.channels[1]._protocol.send_close = fail
+    known.requests.connections[1].protocol._protocol.send_close = fail
     await transport.disconnect()
     assert not known._closing
     assert complaints == ["a connection could not be closed"]

@@ -159,10 +159,10 @@ async def test_one_that_was_forgotten_holds_nobody_up(url: Url) -> None:
         pool: Any = transport._pool
         for _ in range(2):
             await transport.exchange("x", one_way=True)
-        await until(lambda: pool.audience.is_full)
+        await until(lambda: pool.subscribers.is_full)
         del messages
         gc.collect()
-        await until(lambda: not pool.audience.is_full)
+        await until(lambda: not pool.subscribers.is_full)
         assert await transport.exchange("x") == b"x"
     finally:
         await transport.disconnect()

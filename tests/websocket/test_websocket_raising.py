@@ -15,6 +15,7 @@ import pytest
 
 from loops import LOOPS
 from pynector import ConfigurationError, ConnectError, PynectorError, WebSocketClosed
+from pynector.eventloop import AsyncioLoop, TrioLoop
 from pynector.transport.websocket import Message, WebSocketTransportFactory
 from pynector.transport.websocket.link import Link
 from wsservers import Url, client, until
@@ -40,10 +41,8 @@ Make = Callable[[], BaseException]
 @pytest.fixture
 def complaints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is complained of; on asyncio it would be logged, too."""
-    from pynector import eventloop as loops
-
     said: list[str] = []
-    for kind in (loops.AsyncioLoop, loops.TrioLoop):
+    for kind in (AsyncioLoop, TrioLoop):
         monkeypatch.setattr(kind, "_complain", lambda self, text, error: said.append(text))
     return said
 
@@ -242,7 +241,7 @@ async def test_a_consumer_that_raises_ends_its_subscription_alone(url: Url) -> N
         assert await it.request("y") == b"y"
         assert (await others.__anext__()).content == b"x"
         pool = it._lifecycle.transport._pool
-        assert len(pool.audience._all()) == 1
+        assert len(pool.subscribers._all()) == 1
 
 
 # Connecting
@@ -250,16 +249,16 @@ async def test_a_consumer_that_raises_ends_its_subscription_alone(url: Url) -> N
 
 @pytest.mark.parametrize("make", RAISED)
 async def test_connecting(url: Url, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pynector.transport.websocket.connector import Connector
+    from pynector.transport.websocket.dialer import Dialer
 
-    connect = Connector.connect
+    connect = Dialer.connect
 
     async def fail(*args: Any) -> None:
         raise make()
 
     options: dict[str, Any] = {"connections": 2, "max_reconnects": 2, "reconnect_delay": 0.01}
     async with client(url("/abort-after?after=0"), **options) as it:
-        monkeypatch.setattr(Connector, "connect", fail)
+        monkeypatch.setattr(Dialer, "connect", fail)
         async with it.subscribe() as messages, anyio.create_task_group() as tasks:
             ended: list[Any] = []
 
@@ -276,10 +275,10 @@ async def test_connecting(url: Url, make: Make, monkeypatch: pytest.MonkeyPatch)
                 await it.request("x", math.inf)
             assert (failed.value.phase, failed.value.sent) == ("connect", "none")
         assert len(ended) == 1
-        monkeypatch.setattr(Connector, "connect", connect)
+        monkeypatch.setattr(Dialer, "connect", connect)
         with pytest.raises(WebSocketClosed):
             await it.request("x", math.inf)
-        monkeypatch.setattr(Connector, "connect", fail)
+        monkeypatch.setattr(Dialer, "connect", fail)
     with pytest.raises(PynectorError):
         await it.request("x", math.inf)
 
@@ -339,9 +338,10 @@ async def test_a_transport_that_cannot_write(url: Url, complaints: list[str]) ->
     pool: Any = transport._pool
     answers = Answers(set())
 
-    pool.channels[0].transport = Broken(pool.channels[0].transport)
+    writer = pool.requests.connections[0].writer
+    writer.transport = Broken(writer.transport)
     for token in range(3):
-        pool.submit(f"{token}", {}, math.inf, answers, token)
+        pool.requests.submit(f"{token}", {}, math.inf, answers, token)
     await until(lambda: len(answers.got) == 3)
     assert [type(answer) for answer in answers.got.values()] == [WebSocketClosed] * 3
     assert [answer.phase for answer in answers.got.values()] == ["write"] * 3
@@ -354,7 +354,7 @@ async def test_a_message_that_an_extension_cannot_say(url: Url, complaints: list
     options: dict[str, Any] = {"compression": "deflate", "max_reconnects": 3, "reconnect_delay": 0.01}
     async with client(url("/echo"), **options) as it:
         pool = it._lifecycle.transport._pool
-        protocol = pool.channels[0]._protocol
+        protocol = pool.requests.connections[0].protocol._protocol
         send = protocol.send_text
 
         def send_text(data: Any) -> None:

@@ -32,7 +32,7 @@ async def test_a_peer_that_says_no_more_and_reads_no_more_ends_what_is_in_flight
             with pytest.raises(WebSocketClosed) as failed:
                 await it.request(b"x" * 50_000_000, 20)
             assert failed.value.code == 1006
-            assert not it._lifecycle.transport._pool.channels
+            assert not it._lifecycle.transport._pool.requests.connections
 
 
 async def test_a_subscription_makes_a_lost_connection_anew_and_is_told_of_the_gap_first() -> None:
@@ -51,7 +51,7 @@ async def test_a_subscription_makes_a_lost_connection_anew_and_is_told_of_the_ga
     with listening(serve) as port:
         async with client(f"ws://127.0.0.1:{port}/", reconnect_delay=0.01) as it:
             in_use.set()
-            await until(lambda: not it._lifecycle.transport._pool.channels)
+            await until(lambda: not it._lifecycle.transport._pool.requests.connections)
             async with it.subscribe() as messages:
                 assert await messages.__anext__() == Gap("reconnect", 0)
                 assert (await messages.__anext__()).text == "hello"
@@ -100,10 +100,10 @@ async def test_what_waits_gets_a_connection_after_the_rest(monkeypatch: pytest.M
         async with it, anyio.create_task_group() as tasks:
             pool = it._lifecycle.transport._pool
             in_use.set()
-            await until(lambda: len(pool.channels) == 1)
+            await until(lambda: len(pool.requests.connections) == 1)
             # The one that is left owes an answer that does not come.
             tasks.start_soon(it.request, "a", math.inf)
-            await until(lambda: pool.counts().requests == 1)
+            await until(lambda: pool.origin_counts().requests == 1)
             assert await it.request("b", 20) == b"x"
             tasks.cancel_scope.cancel()
     assert served == 4
@@ -145,12 +145,12 @@ async def test_a_good_connection_is_made_anew_beside_one_that_is_just_being_made
             await until(lambda: len(first) == 2)
             for one in first:
                 one.close()
-            await until(lambda: not pool.channels)
+            await until(lambda: not pool.requests.connections)
             with pytest.raises(ConnectError):
                 await it.request("a", 20)
             assert await it.request("b", 20) == b"x"
             hang.set()
-            await until(lambda: not pool.channels)
+            await until(lambda: not pool.requests.connections)
             assert await it.request("c", 20) == b"x"
 
 
@@ -252,7 +252,7 @@ async def test_what_is_being_connected_is_ended_before_the_farewell() -> None:
             pool = it._lifecycle.transport._pool
             await until(lambda: served == 3)
         assert not pool._closing
-        assert not pool.channels
+        assert not pool.requests.connections
         assert pool.reconnecting.under_way == 0
 
 

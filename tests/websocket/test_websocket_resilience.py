@@ -120,7 +120,7 @@ async def test_so_it_is_when_reconnecting(url: Url) -> None:
         it = client(url("/abort-after?after=1"), open_timeout=5, max_reconnects=2, reconnect_delay=0.01)
         async with it:
             assert await it.request("x") == b"x"
-            it._lifecycle.transport._pool._connector._origin = ("ws", "127.0.0.1", port)
+            it._lifecycle.transport._pool._dialer._origin = ("ws", "127.0.0.1", port)
             it._lifecycle.transport._options.open_timeout = 0.05
             with pytest.raises(WebSocketClosed):
                 await it.request("y")
@@ -195,7 +195,7 @@ async def test_one_that_cannot_be_replaced_is_left_alone_for_a_while(url: Url) -
             tried += 1
             raise ConnectionRefusedError("not now")
 
-        pool._connector.connect = connect
+        pool._dialer.connect = connect
         assert await it.request("x") == b"x"
         with pytest.raises(WebSocketClosed):
             await it.request("y")
@@ -227,7 +227,7 @@ async def test_what_waits_and_is_given_up_is_forgotten(url: Url) -> None:
             await until(lambda: it.stats().queued == 100)
             tasks.cancel_scope.cancel()
         assert it.stats().queued == 0
-        assert not it._lifecycle.transport._pool._waiting
+        assert not it._lifecycle.transport._pool.requests.waiting
 
 
 async def test_a_connection_that_owes_very_many_answers_nobody_waits_for_is_replaced(url: Url) -> None:
@@ -235,7 +235,7 @@ async def test_a_connection_that_owes_very_many_answers_nobody_waits_for_is_repl
         pool = it._lifecycle.transport._pool
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(it.batch_request, [("x", {})] * 10_001)
-            await until(lambda: pool.counts().requests == 10_001)
+            await until(lambda: pool.origin_counts().requests == 10_001)
             tasks.cancel_scope.cancel()
         with pytest.raises(TimeoutError):
             await it.request("y", 0.5)
@@ -287,9 +287,9 @@ async def test_a_subscription_that_has_ended_holds_nobody_up(url: Url) -> None:
         pool = it._lifecycle.transport._pool
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(it.request, {"method": "notify", "params": [3]})
-            await until(lambda: pool.audience.is_full)
+            await until(lambda: pool.subscribers.is_full)
             messages.end(None)
-        assert not pool.audience.is_full
+        assert not pool.subscribers.is_full
         assert json.loads(await it.request({"method": "add", "params": [1, 2]}))["result"] == 3
         # What was queued is there, and then it ends.
         queued = [message.json()["params"][0] async for message in messages]
@@ -321,10 +321,10 @@ async def test_two_tasks_may_take_the_messages_of_one_subscription(url: Url) -> 
 )
 async def test_a_gap_that_is_dropped_is_still_a_gap(url: Url, overflow: str, expected: list[Any]) -> None:
     async with client(url("/echo")) as it, it.subscribe(max_queue=2, overflow=overflow) as messages:
-        audience = it._lifecycle.transport._pool.audience
-        audience.take(Message(b"a", True))
-        audience.miss()
+        subscribers = it._lifecycle.transport._pool.subscribers
+        subscribers.take(Message(b"a", True))
+        subscribers.miss()
         for text in (b"b", b"c", b"d", b"e"):
-            audience.take(Message(text, True))
+            subscribers.take(Message(text, True))
         got = [await messages.__anext__() for _ in expected]
     assert [message if isinstance(message, Gap) else message.text for message in got] == expected

@@ -146,9 +146,9 @@ async def test_one_with_the_key_of_what_is_sent_again_is_refused(silent: Any) ->
         # It has the key, though it is on no connection.
         pool = it._lifecycle.transport._pool
         matcher = pool._options.correlation.matcher()
-        (waits,) = pool._waiting
-        pool.submit({"id": 7}, {}, 1e18, Answers(), 0)
-        other = list(pool._waiting)[-1]
+        (waits,) = pool.requests.waiting
+        pool.requests.submit({"id": 7}, {}, 1e18, Answers(), 0)
+        other = list(pool.requests.waiting)[-1]
         with pytest.raises(ConfigurationError, match="in flight already"):
             matcher.add(other)
         matcher.add(waits)

@@ -10,7 +10,7 @@ import pytest
 from anyio.abc import ByteStream
 
 from pynector.eventloop import ClientContext, running_loop
-from pynector.transport.net.streams import StreamTransport
+from pynector.transport.net.streams import AnyIOTransport
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +58,7 @@ async def test_an_end_while_writing_is_no_fault(
     complaints: list[Any] = []
     loop, protocol = running_loop(ClientContext()), Told()
     monkeypatch.setattr(loop, "complain", lambda said, error: complaints.append(error))
-    StreamTransport(loop, Broken(error), protocol).write(b"x")
+    AnyIOTransport(loop, Broken(error), protocol).write(b"x")
     with anyio.fail_after(20):
         await protocol.ended.wait()
     assert protocol.error is error

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .bench import Turns
+from .turns import Turns
 
 FORMATS = (".png", ".svg", ".pdf")
 OWN = "#d9480f"

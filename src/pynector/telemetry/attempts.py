@@ -4,47 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .conventions import error_type, metric_attributes, span_attributes, span_name, version_number
-from .events import EventLogger
-from .guard import PROPAGATION, SPANS, Guard
-from .metering import Meters, record
+from .guard import PROPAGATION, SPANS
+from .listeners import Listeners
+from .metering import record
 from .opentelemetry import without_http_instrumentation
 from .passing import Passing
-from .propagation import Propagation
 from .spans import attached, closed, is_recording, started
 
 if TYPE_CHECKING:
     from ..transport.contract import Target
-
-
-class Listeners(NamedTuple):
-    """Who is told.
-
-    Attributes:
-        tracer: OpenTelemetry's tracer, or None.
-        meters: The instruments, or None.
-        events: Takes events.
-        propagation: To whom trace context goes.
-        http: Whether to tell of HTTP; False where somebody else does.
-        methods: The methods that may stand in names.
-        trace: OpenTelemetry's module of that name, or None.
-        guard: Takes what any of them raises.
-        context: OpenTelemetry's context of the caller, or None if there is nothing in it that goes along.
-        passing: What goes along with all requests of a batch whose span does not record, or None.
-    """
-
-    tracer: Any
-    meters: Meters | None
-    events: EventLogger
-    propagation: Propagation
-    http: bool
-    methods: frozenset[str]
-    trace: Any
-    guard: Guard
-    context: Any
-    passing: Passing | None = None
 
 
 class ObservedAttempts:

@@ -9,8 +9,8 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Phase, PynectorError, Sent
-from .attempts import Listeners
 from .conventions import error_type
+from .listeners import Listeners
 from .metering import record
 from .passing import Passing
 from .requests import ObservedRequest

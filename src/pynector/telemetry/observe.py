@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import PynectorError
-from .attempts import Listeners
 from .batches import ObservedBatch
 from .conventions import error_type, known_methods
 from .events import EventLogger
 from .guard import METRICS, PROPAGATION, SPANS, Guard
+from .listeners import Listeners
 from .metering import meters_in_use
 from .opentelemetry import context_to_pass, http_is_suppressed
 from .propagation import Propagation

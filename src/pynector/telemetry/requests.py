@@ -9,9 +9,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from ..errors import PynectorError, as_pynector_error
-from .attempts import Listeners, ObservedAttempts
+from .attempts import ObservedAttempts
 from .conventions import error_type
 from .guard import EVENTS, SPANS
+from .listeners import Listeners
 from .spans import Inside, attached, closed, ids_of, started
 
 

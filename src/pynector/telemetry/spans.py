@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .guard import SPANS, Guard
-
-if TYPE_CHECKING:
-    from .attempts import Listeners
+from .listeners import Listeners
 
 
 def started(listeners: Listeners, name: str, context: Any, **options: Any) -> tuple[Any, Any]:

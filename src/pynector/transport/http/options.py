@@ -23,13 +23,14 @@ from ...config import (
 )
 from ...errors import ConfigurationError
 from ..json_text import Dumps, checked_dumps
+from ..net.authority import names_host
 from ..net.detours import Detours
 from ..net.sockets import SocketOption, checked_socket_options
 from ..net.tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .decoding import ACCEPT_ENCODING
 from .headers import Pair, header_pairs, is_token, merged_headers
 from .resolving import checked_resolve, checked_server_hostname
-from .urls import CONTROL_OR_SPACE, URL, names_host, param_pairs, parse_url, refuse_controls
+from .urls import CONTROL_OR_SPACE, URL, param_pairs, parse_url, refuse_controls
 
 ENGINES = ("auto", "native", "httpx")
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import ConfigurationError
+from ..net.authority import host_and_port
 from ..net.detours import Endpoint
-from .urls import host_and_port
 
 
 def checked_resolve(value: Any, where: str) -> dict[Endpoint, Endpoint]:

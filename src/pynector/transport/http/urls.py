@@ -14,23 +14,18 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
 from uuid import UUID
 
-import idna
-
 from ...errors import ConfigurationError
-from ..net.hosts import in_url, resolvable, without_zone
+from ..net.authority import host_and_port
+from ..net.hosts import in_url, without_zone
 
 PORTS = {"http": 80, "https": 443}
-MOST_PORT = 65535
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f]")
 _CLEAN = re.compile(r"(?:[!$&'()*+,\-./0-9:;=?@A-Z_a-z~]|%[0-9A-Fa-f]{2})*")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_NAME = re.compile(r"[a-z0-9_\-]{1,63}(?:\.[a-z0-9_\-]{1,63})*\.?")
 # Up to the last "@".
 _USERINFO = re.compile(r"//.*@", re.DOTALL)
 _AUTHORITY = re.compile(r"(?!(?:[^/]*:)?//)|(?:[^/]*:)?//(?:[^/:]*|\[[^/\]]*\])(?::\d*)?(?:/|\Z)", re.DOTALL)
-# RFC 3986 section 3.2 without the user: an address in brackets, or a name; and a port.
-_HOST_AND_PORT = re.compile(r"(?:\[([^\[\]]*:[^\[\]]*)\]|([^\[\]:]*))(?::([0-9]{0,9}))?")
 # RFC 3986 appendix B: scheme, authority, path, query.
 _REFERENCE = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?")
 # Spaces before it are no reason to take it for a path.
@@ -112,33 +107,6 @@ def parse_url(text: str, where: str = "url") -> URL:
     if parts.username or parts.password:
         userinfo = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
     return URL(scheme, host, port or PORTS[scheme], target, userinfo)
-
-
-def host_and_port(authority: str, where: str) -> tuple[str, int | None]:
-    """Give the host and the port that an authority has (RFC 3986 section 3.2), its user left aside.
-
-    Returns:
-        The host as URL has it, "" for none; the port, None for none.
-
-    Raises:
-        ConfigurationError: If it is not valid.
-    """
-    found = _HOST_AND_PORT.fullmatch(authority.rpartition("@")[2])
-    # What is wrong is not shown: it may be of a password where this is no authority.
-    if found is None:
-        raise ConfigurationError(f"{where} is not a valid URL: see its host and port")
-    if int(found[3] or 0) > MOST_PORT:
-        raise ConfigurationError(f"{where} is not a valid URL: the port of its host must be 1 to {MOST_PORT}")
-    return _host(found[1] or found[2].lower(), where), int(found[3]) if found[3] else None
-
-
-def names_host(authority: str) -> bool:
-    """Say whether an authority is a host, perhaps with a user before it and a port behind it."""
-    try:
-        host, port = host_and_port(authority, "")
-    except ConfigurationError:
-        return False
-    return host != "" and port != 0
 
 
 def without_secrets(text: str) -> str:
@@ -289,18 +257,6 @@ def refuse_controls(text: str, where: str, refused: re.Pattern[str] = _CONTROL) 
             f"{where} must not hold {found.group()!r} (at position {found.start()}): "
             "percent-encode it, for example with urllib.parse.quote"
         )
-
-
-def _host(host: str, where: str) -> str:
-    try:
-        if not host or ":" in host:
-            return resolvable(host)
-        name = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
-    except (ValueError, idna.IDNAError) as error:
-        raise ConfigurationError(f"{where}: {host!r} is not a valid host name: {error}") from None
-    if _NAME.fullmatch(name) is None:
-        raise ConfigurationError(f"{where}: {host!r} is not a valid host name")
-    return name
 
 
 def _scalar(value: Any, where: str) -> str:

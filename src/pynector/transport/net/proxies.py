@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ...errors import ConfigurationError
-from ..http.urls import names_host
+from .authority import names_host
 from .environment import NamedProxies
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}

@@ -18,7 +18,7 @@ from .tls import check_protocol, tls_problem
 HIGH, LOW = 1 << 16, 1 << 14
 
 
-class StreamTransport(asyncio.Transport):
+class AnyIOTransport(asyncio.Transport):
     """Reads and writes a stream in a task each; see asyncio.Transport.
 
     Args:

@@ -1,173 +1,314 @@
-"""One WebSocket connection on an asyncio transport, or what serves as one.
+"""One WebSocket connection after its handshake: its requests, whose answers they are, and its end.
 
-websockets' sans-I/O protocol has the handshake, control frames, fragments, extensions and errors. Whole plain messages,
-which are nearly all, go past it. After the handshake it is given whole frames only, so it never has to wait for the
-rest of one.
+Whole plain messages, which are nearly all, it reads and writes itself (RFC 6455). Everything else, from control frames
+to what is malformed, goes to a full implementation of the protocol, in whole frames if they are well formed; so that
+never has to wait for the rest of one.
 """
 
-from __future__ import annotations
+from typing import Any
 
-import asyncio
-import os
-import sys
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from ...errors import PynectorError, Sent
+from . import frames
+from .frames import FrameScanner, FrameWriter
+from .matchers import Matcher
+from .messages import Message
+from .pending import Pending
 
-import anyio
-from websockets.frames import Frame
-from websockets.http11 import Response
-from websockets.protocol import State
+# Anew, so that they are C's own numbers here.
+TEXT = frames.TEXT
+PART = frames.PART
+OTHER = frames.OTHER
 
-from ...errors import ConnectError, PynectorError, Sent, WebSocketClosed, text_of
-from ...eventloop import Loop, Timer, weakly
-from ..net.tls import check_transport
-from .channel import ChannelCore
-from .credentials import Fields
-from .handshake import AnswerHead, no_handshake
-from .link import Link
-from .options import WebSocketOptions
-from .pending import Matcher, Pending
-from .progress import upload
-from .protocol import Assembler, Problem, broken, closed, opened, too_long, violation
+# A ping that is answered when the peer reads again: the last one of those that came meanwhile (RFC 6455 section 5.5.3).
+PING = 0x89
+LONGEST_PING = 127
 
-if TYPE_CHECKING:
-    from .pool import ConnectionPool
-
-# How much randomness is fetched at a time for the keys of frames (bytes); a system call for each would be slow.
-KEYS = 4096
-
-# How long the peer may take to end a connection that is being closed (seconds).
-CLOSE_PATIENCE = 5.0
-
-# How long a pong that is late may still take (seconds).
-GRACE = 0.1
+# What the protocol needs of a frame that is wrong to see why, unless that is the frame's length (bytes).
+START = 2
 
 # How long a connection that answered no request must have lasted not to be one that was lost at once (seconds).
 STEADY = 5.0
 
 
-class Connection(ChannelCore):
-    """A connection, from its handshake to its end.
+class Connection:
+    """A connection, from its handshake to its end. The event loop's transport calls it as an asyncio.Protocol.
 
     Args:
-        pool: Is told what comes and when it ends.
-        options: The transport's options.
+        owner: Told by `pushed(payload, is_text)` of the peer's own messages, by `retire(connection)` that nothing more
+            will come, and by `lost(connection)` of the end.
+        requests: The Multiplexer, told by `send_waiting()` that more may be sent.
+        matcher: Knows whose answer it is.
+        writer: Writes to the transport.
+        protocol: The FullProtocol.
+        keep_alive: Watches over the peer.
+        link: What the transport calls, which leads here.
         loop: The event loop.
-        matcher: Knows whose answer a message is.
-        fields: Header fields of the handshake.
+        most: The most bytes of a message, or -1 for any number.
+        most_in_flight: The most requests without an answer, or -1 for any number.
         attempt: Which attempt in a row to make a connection anew this is, from 1 on; 0 if it is none.
 
     Attributes:
-        attempt: See above.
-        link: The protocol for the event loop's transport.
-        since: When its handshake was made, on the event loop's clock in seconds.
-        ended: Set when it has ended.
+        matcher, writer, protocol, link, attempt: See above.
+        is_open: Whether it is not being closed.
+        is_proven: Whether a request has been answered, or it was replaced though the peer did nothing wrong.
+        heard: When something came last, on the event loop's clock in seconds.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_aborted",
+        "_clock",
+        "_held",
+        "_is_plain",
+        "_keep_alive",
+        "_leaving",
+        "_loop",
+        "_most",
+        "_most_in_flight",
+        "_owner",
+        "_paused",
+        "_ping",
+        "_requests",
+        "_scanner",
+        "_since",
+        "_waiting",
+        "attempt",
+        "heard",
+        "is_open",
+        "is_proven",
+        "link",
+        "matcher",
+        "protocol",
+        "writer",
+    )
 
     def __init__(
         self,
-        pool: ConnectionPool,
-        options: WebSocketOptions,
-        loop: Loop,
+        owner: Any,
+        requests: Any,
         matcher: Matcher,
-        fields: Fields,
-        attempt: int = 0,
+        writer: FrameWriter,
+        protocol: Any,
+        keep_alive: Any,
+        link: Any,
+        loop: Any,
+        most: int,
+        most_in_flight: int,
+        attempt: int,
     ) -> None:
-        most, in_flight = options.max_message_bytes, options.max_in_flight
-        super().__init__(
-            pool,
-            matcher,
-            loop.time,
-            loop.call_soon,
-            partial(os.urandom, KEYS),
-            -1 if most is None else min(most, sys.maxsize),
-            -1 if in_flight is None else min(in_flight, sys.maxsize),
-        )
-        self._pool = pool
-        self._options = options
+        self._owner = owner
+        self._requests = requests
+        self._waiting = requests.waiting
+        self.matcher = matcher
+        self._held = matcher.held()
+        self.writer = writer
+        self.protocol = protocol
+        self._keep_alive = keep_alive
+        self.link = link
         self._loop = loop
+        self._clock = loop.time
+        self._most = most
+        self._most_in_flight = most_in_flight
         self.attempt = attempt
-        self.link = Link(self, matcher.held(), *pool.awaited())
-        self.since = 0.0
-        self.ended = anyio.Event()
-        self._ready = anyio.Event()
-        self._refused: ConnectError | None = None
-        self._protocol = opened(options, fields.pairs)
-        # That of the answer to the handshake, until all of it has come.
-        self._head: AnswerHead | None = AnswerHead()
-        self._assembler = Assembler(most)
-        self._timer: Timer | None = None
+        self._is_plain: bool = protocol.is_plain
+        self.is_open = True
+        self.is_proven = False
+        self.heard = self._since = self._clock()
+        self._scanner = FrameScanner()
+        self._ping = b""
         # Set while nothing is read: then the event loop might not hold the transport, nor so what somebody waits for.
-        self._kept: Timer | None = None
+        self._paused: Any = None
         self._leaving = False
         self._aborted = False
-        self._replaced = False
-        self._problem: Problem | None = None
-
-    async def shaken(self) -> None:
-        """Wait for the end of the handshake.
-
-        Raises:
-            ConnectError: If it fails.
-        """
-        await self._ready.wait()
-        if self._refused is not None:
-            raise self._refused
-
-    def was_good(self) -> bool:
-        """Say whether another one may be made in its place at once, not only after a wait."""
-        return self.is_proven or self._replaced or self._loop.time() - self.since >= STEADY
-
-    def _set_timer(self, delay: float, call: Callable[..., None], *args: Any) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self._loop.time() + delay, weakly(call), *args)
+        writer.broken = self.broken
+        keep_alive.begin(self)
 
     # Sending
 
-    def broken(self, error: Exception) -> None:
-        """See ChannelCore."""
+    def owed(self) -> int:
+        """Say how many answers the peer owes."""
+        return len(self._held)
+
+    def is_usable(self) -> bool:
+        """Say whether a request may be sent now."""
+        most = self._most_in_flight
+        return self.is_open and self.writer.writable and (most < 0 or len(self._held) < most)
+
+    def send(self, pending: Pending) -> None:
+        """Send a request.
+
+        Raises:
+            ConfigurationError: If its answer could not be told from another's. Nothing was sent.
+            Exception: If an extension cannot say it; then the connection must be ended by `broken`.
+        """
+        frame: Any = self.writer.masked(pending.payload, pending.is_text) if self._is_plain else None
+        if not pending.one_way:
+            self.matcher.add(pending)
+        pending.connection = self
+        pending.was_sent = True
+        if frame is not None:
+            self.writer.queue(frame)
+        else:
+            for data in self.protocol.framed(pending.payload, pending.is_text):
+                self.writer.queue(data)
+        if not pending.idempotent:
+            # It will not be sent again.
+            pending.payload = b""
+        self.writer.flush_soon()
+
+    def broken(self, error: Any) -> None:
+        """End the connection, for what was to be sent on it may have gone in part."""
         self._loop.complain("a message could not be written", error)
-        said = f"a message could not be written: {type(error).__name__}"
-        self._end_by(lambda sent: WebSocketClosed(said, code=1006, phase="write", sent=sent))
+        self.protocol.unwritten(error)
+        self._end_at_once()
 
-    def framed(self, pending: Pending) -> list[bytes]:
-        """See ChannelCore."""
-        send = self._protocol.send_text if pending.is_text else self._protocol.send_binary
-        send(pending.payload)
-        return self._protocol.data_to_send()
+    def ping(self) -> None:
+        """Ask the peer whether it is there."""
+        self.protocol.ping()
+        self._send_protocol()
 
-    def _flush_protocol(self) -> None:
+    def pause_writing(self) -> None:
+        """See asyncio.BaseProtocol."""
+        self.writer.writable = False
+
+    def resume_writing(self) -> None:
+        """See asyncio.BaseProtocol."""
+        self.writer.writable = True
+        ping = self._ping
+        self._ping = b""
+        if ping and self.is_open:
+            self._leave(ping)
+        self._requests.send_waiting()
+
+    # Receiving
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        self.heard = self._clock()
+        if not self.is_open:
+            # It may have been closed in the middle of a frame.
+            self._leave(self._scanner.joined(data))
+            return
+        data = self._scanner.whole(data)
+        if data:
+            # What is sent meanwhile goes out at the end.
+            held = self.writer.hold()
+            try:
+                self._read(data)
+            finally:
+                self.writer.release(held)
+
+    def _read(self, data: bytes) -> None:
+        """Take frames, and keep a part of one at their end."""
+        scanner = self._scanner
+        start = 0
+        size = len(data)
+        while start < size and self.is_open:
+            found = scanner.look(data, start, self._most)
+            if found == PART:
+                scanner.keep(data, start)
+                return
+            if found == OTHER:
+                self._leave_wrong(data[start:])
+                return
+            end = scanner.end
+            if scanner.plain:
+                self._take(data[scanner.begin : end], scanner.opcode == TEXT)
+            elif not self.writer.writable and data[start] == PING and end - start <= LONGEST_PING:
+                self._ping = data[start:end]
+            else:
+                self._leave(data[start:end])
+            start = end
+        if start < size:
+            self._leave(data[start:])
+
+    def _leave(self, data: Any) -> None:
+        """Leave to the protocol what is no plain message; None is the end of what comes."""
+        if self._aborted or self.protocol.is_over():
+            return
+        for payload, is_text in self.protocol.messages(data):
+            self._scanner.is_within = self.protocol.is_within
+            self._take(payload, is_text)
+        self._scanner.is_within = self.protocol.is_within
+        self._send_protocol()
+
+    def _leave_wrong(self, data: bytes) -> None:
+        # What follows the frame's head is nothing to anybody.
+        self._leave(data[:START])
+        if self.is_open:
+            # What is wrong would be seen when all of the frame has come, which it may never.
+            self.protocol.refuse_frame(data)
+            self._send_protocol()
+
+    def _send_protocol(self) -> None:
         """Send what the protocol has to say, after what was said before."""
-        for data in self._protocol.data_to_send():
-            if data:
-                self.say(data)
-        if self._protocol.close_expected() and self._ready.is_set():
-            self._leave()
+        for data in self.protocol.to_send():
+            self.writer.say(data)
+        if self.protocol.is_ending():
+            self._wind_down()
 
-    def _leave(self) -> None:
-        """Take no more requests; the peer has a while to end the connection."""
-        self.is_open = False
-        # The last words go at once: the transport may be closed before this turn of the event loop ends.
-        self.write_out()
-        if not self._leaving:
-            self._leaving = True
-            self.link.keep(self)
-            # What has come of a message is nobody's.
-            self._assembler = Assembler(self._options.max_message_bytes)
-            self._set_timer(CLOSE_PATIENCE, self.abort)
-            self._pool.retire(self)
-            # Or its end would not be seen.
-            self.resume()
+    def _take(self, payload: bytes, is_text: bool) -> None:
+        """Take a message: an answer, or the peer's own."""
+        if not self.is_open:
+            return
+        if is_text and not is_utf8(payload):
+            self.protocol.refuse_text()
+            self._send_protocol()
+            return
+        pending: Any = None
+        try:
+            pending = self.matcher.match(payload, is_text)
+        except Exception as error:
+            self._loop.complain("the correlation failed", error)
+        if pending is None:
+            self._owner.pushed(payload, is_text)
+        else:
+            self._answer(pending, payload, is_text)
+        if self._waiting:
+            self._requests.send_waiting()
+
+    def _answer(self, pending: Pending, payload: bytes, is_text: bool) -> None:
+        # Not so if it is an answer that nobody asked for.
+        self.is_proven = self.is_proven or pending.was_sent
+        if pending.completion is None:
+            self._requests.late += 1
+        elif pending.error is not None:
+            pending.fail(pending.error)
+        elif pending.as_response:
+            pending.succeed(Message(payload, is_text))
+        else:
+            pending.succeed(payload)
+
+    def is_read(self) -> bool:
+        """Say whether what comes is read."""
+        return self._paused is None
+
+    def pause(self) -> None:
+        """Read no more: whoever takes the messages is behind."""
+        if self._paused is None and not self.writer.transport.is_closing():
+            self._paused = self._loop.keep(self.writer.transport)
+            self.writer.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._paused is not None:
+            self._paused.cancel()
+            self._paused = None
+            # The peer was not silent; nobody listened.
+            self.heard = self._clock()
+            if not self.writer.transport.is_closing():
+                self._loop.context.run(self.writer.transport.resume_reading)
+
+    # The end
 
     def close(self) -> None:
         """Begin to close; what is in flight must have been ended."""
         if self.link.is_cut():
-            self._abandon()
-        elif self._protocol.state is State.OPEN:
-            self._protocol.send_close(1000)
-            self._flush_protocol()
+            # No call of the transport comes here any more.
+            self.writer.transport.abort()
+            self._end()
+        elif self.protocol.close():
+            self._send_protocol()
         else:
             self.abort()
         self.is_open = False
@@ -177,211 +318,73 @@ class Connection(ChannelCore):
         self.is_open = False
         self._aborted = True
         self.link.keep(self)
-        if self.transport is not None:
-            self.transport.abort()
-
-    def _abandon(self) -> None:
-        # No call of the transport comes here any more.
-        self.transport.abort()
-        self._ended()
+        self.writer.transport.abort()
 
     def replace(self) -> None:
         """End the connection, for it owes too many answers, and none that anybody waits for."""
-        said = f"a connection was replaced that owed {self.matcher.size()} answers, none of them waited for"
-        self._replaced = True
-        self._end_by(lambda sent: WebSocketClosed(said, code=1006, phase="headers", sent=sent))
+        self.is_proven = True
+        self.protocol.owing(len(self._held))
+        self._end_at_once()
 
-    def _end_by(self, problem: Problem) -> None:
-        self._problem = self._problem or problem
+    def give_up(self, patience: float) -> None:
+        """End the connection, for the peer did not answer a ping for so many seconds."""
+        self.protocol.silent(patience)
         self.abort()
-        self._pool.retire(self)
 
-    def pause(self) -> None:
-        """Read no more: whoever takes the messages is behind."""
-        if self._kept is None and not self.transport.is_closing():
-            self._kept = self._loop.keep(self.transport)
-            self.transport.pause_reading()
+    def _end_at_once(self) -> None:
+        self.abort()
+        self._owner.retire(self)
 
-    def resume(self) -> None:
-        """Read again."""
-        if self._kept is not None:
-            self._kept.cancel()
-            self._kept = None
-            # The peer was not silent; nobody listened.
-            self.heard = self._loop.time()
-            if not self.transport.is_closing():
-                self._loop.context.run(self.transport.resume_reading)
-
-    # asyncio's protocol, as far as the link calls it; the rest is ChannelCore's
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.Protocol."""
-        self.transport = transport
-        if self._aborted:
-            # Whoever was to be given it ends it: in this call uvloop would leave the socket open.
-            return
-        try:
-            # Whoever makes the connection finds it out, too, but after this call.
-            check_transport(transport)
-            for data in self._protocol.data_to_send():
-                self.transport.write(data)
-        except Exception as error:
-            # Of what is raised in this call, asyncio tells nobody who waits; and as above, whoever waits ends it.
-            said = f"no WebSocket connection: {text_of(error)}"
-            self._refused = ConnectError(said, phase="connect", sent="none")
-            self._refused.__cause__ = error
-            self._ready.set()
+    def _wind_down(self) -> None:
+        """Take no more requests; the peer has a while to end the connection."""
+        self.is_open = False
+        # The last words go at once: the transport may be closed before this turn of the event loop ends.
+        self.writer.write_out()
+        if not self._leaving:
+            self._leaving = True
+            self.link.keep(self)
+            self.protocol.forget()
+            self._keep_alive.expect_end()
+            self._owner.retire(self)
+            # Or its end would not be seen.
+            self.resume()
 
     def eof_received(self) -> None:
         """See asyncio.Protocol."""
-        self._protocol.receive_eof()
-        self._events()
-        if self._ready.is_set():
-            # Half a connection is of no use, and the event loop writes what there is before it ends the other half.
-            self._leave()
+        self._leave(None)
+        # Half a connection is of no use, and the event loop writes what there is before it ends the other half.
+        self._wind_down()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, error: Any) -> None:
         """See asyncio.Protocol."""
-        if self._protocol.state is not State.CLOSED:
-            self._protocol.receive_eof()
-        self._refuse(no_handshake(self._protocol, error))
-        self._ended()
+        self.protocol.lose()
+        self._end()
 
-    def _ended(self) -> None:
+    def _end(self) -> None:
         self.is_open = False
-        for timer in (self._timer, self._kept):
-            if timer is not None:
-                timer.cancel()
-        self.ended.set()
-        self._pool.lost(self)
+        self._keep_alive.end()
+        if self._paused is not None:
+            self._paused.cancel()
+        self.writer.broken = None
+        self.link.ended.set()
+        self._owner.lost(self)
 
-    # What comes
-
-    def leave(self, data: bytes) -> None:
-        """See ChannelCore: the protocol takes it."""
-        if self._protocol.state is State.CLOSED or self._aborted:
-            return
-        rest = b""
-        if self._head is not None:
-            try:
-                data, rest = self._take_head(self._head, data)
-            except ConnectError as problem:
-                self._refuse(problem)
-                return
-        self._protocol.receive_data(data)
-        self._events()
-        if rest:
-            (self.read if self.is_open else self.leave)(rest)
-
-    def _take_head(self, head: AnswerHead, data: bytes) -> tuple[bytes, bytes]:
-        """Divide what comes during the handshake where the answer's head ends: frames follow it."""
-        data, rest = head.take(data)
-        if head.is_whole:
-            self._head = None
-            # If it is refused a body may follow, which may never end, and does not matter.
-            refusal = head.refusal(self._options.url)
-            if refusal is not None:
-                raise refusal
-        return data, rest
-
-    def _events(self) -> None:
-        for event in self._protocol.events_received():
-            if isinstance(event, Response):
-                self._shaken()
-            elif isinstance(event, Frame) and not self._aborted:
-                self._take_frame(event)
-        self._problem = self._problem or violation(self._protocol, self._options.max_message_bytes)
-        if self._protocol.handshake_exc is not None and not self._ready.is_set():
-            self._refuse(no_handshake(self._protocol, None))
-        self._flush_protocol()
-
-    def _shaken(self) -> None:
-        if self._protocol.handshake_exc is not None:
-            problem = no_handshake(self._protocol, None)
-            # The server means it so.
-            problem.transient = False
-            self._refuse(problem)
-            return
-        self.is_open = True
-        self.is_plain = not self._protocol.extensions
-        self._ready.set()
-        self.since = self.heard = self._loop.time()
-        if self._options.ping_interval is not None:
-            self._set_timer(self._options.ping_interval, self._keep_alive)
-        if self.attempt:
-            # Now, or the first messages would come before it.
-            self._pool.audience.miss()
-
-    def _refuse(self, problem: ConnectError) -> None:
-        if not self._ready.is_set():
-            # The frames that it was raised in hold the server's answer.
-            self._refused = problem.with_traceback(None)
-            self._ready.set()
-            self.transport.abort()
-
-    def _take_frame(self, frame: Frame) -> None:
-        message = self._assembler.take(frame)
-        self.is_within = self._assembler.is_within
-        if self._assembler.is_too_long:
-            self._fail(1009, too_long(self._options.max_message_bytes))
-        elif message is not None:
-            self.take(*message)
-
-    def refuse_text(self, payload: bytes) -> None:
-        """See ChannelCore."""
-        self._fail(1007, broken("a text message is no UTF-8"))
-
-    def refuse_frame(self, begin: bytes) -> None:
-        """See ChannelCore."""
-        if begin[0] & 0x08:
-            self._fail(1002, broken("a control frame is longer than 125 bytes"))
-        elif begin[1] == 127 and begin[2] & 0x80:
-            self._fail(1002, broken("a frame's length is negative"))
-        else:
-            self._fail(1009, too_long(self._options.max_message_bytes or sys.maxsize))
-
-    def _fail(self, code: int, problem: Problem) -> None:
-        self._problem = self._problem or problem
-        self._protocol.fail(code)
-        self._flush_protocol()
+    def was_good(self) -> bool:
+        """Say whether another one may be made in its place at once, not only after a wait."""
+        return self.is_proven or self._clock() - self._since >= STEADY
 
     def loss(self, sent: Sent | None) -> PynectorError:
         """Give the error of a request that this connection's end leaves without an answer, or with None its own."""
-        if self._problem is not None:
-            return self._problem(sent)
-        return closed(self._protocol, sent)
+        error: PynectorError = self.protocol.error(sent)
+        return error
 
-    # Keeping alive
 
-    def _keep_alive(self) -> None:
-        interval, patience = self._options.ping_interval, self._options.ping_timeout
-        if interval is None or not self.is_open:
-            return
-        silent = self._loop.time() - self.heard
-        if self._kept is not None or silent < interval:
-            self._set_timer(interval if self._kept is not None else interval - silent, self._keep_alive)
-            return
-        gone, is_waiting = upload(self.transport, self.written)
-        self._protocol.send_ping(b"")
-        self._flush_protocol()
-        if patience is None:
-            self._set_timer(interval, self._keep_alive)
-        else:
-            self._set_timer(patience, self._listen_for_pong, self.heard, gone, is_waiting)
-
-    def _listen_for_pong(self, heard: float, before: float, was_waiting: bool, again: bool = False) -> None:
-        if self.heard > heard or self._kept is not None:
-            self._keep_alive()
-            return
-        gone, is_waiting = upload(self.transport, self.written)
-        if was_waiting and gone > before:
-            # The ping waits, or waited, behind messages that the peer takes.
-            self._set_timer(self._options.ping_timeout or 0.0, self._listen_for_pong, heard, gone, is_waiting)
-            return
-        if not again:
-            # Where this program was busy itself, the pong may be there and not be read yet.
-            self._set_timer(GRACE, self._listen_for_pong, heard, gone, is_waiting, True)
-            return
-        said = f"the peer did not answer a ping within {self._options.ping_timeout:g} s"
-        self._problem = lambda sent: WebSocketClosed(said, code=1011, phase="headers", sent=sent)
-        self.abort()
+def is_utf8(payload: bytes) -> bool:
+    """Say whether bytes are text in UTF-8."""
+    if payload.isascii():
+        return True
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from ...errors import ConfigurationError, ProtocolError, PynectorError, RemoteError, text_of
+from ...errors import ConfigurationError, ProtocolError, RemoteError, text_of
 from ...eventloop import ENDS
 from ..json_text import Dumps, scalar_of
+from .matchers import KeyMatcher, Matcher, Reading
 from .messages import Message, json_payload, payload_of
-from .pending import FifoMatcher, Matcher, Pending
 
 KeyOf = Callable[[Any], Hashable]
-
-
-LATE = Pending(None, 0.0, None, 0)
-"""Stands for the request that a message answers where it has ended, or never was."""
 
 
 class Correlation(Protocol):
@@ -48,95 +44,11 @@ class Fifo:
 
     def matcher(self) -> Matcher:
         """See Correlation."""
-        return FifoMatcher()
-
-
-class Reading(NamedTuple):
-    """What a message says of whose answer it is.
-
-    Attributes:
-        key: The key of its request, or None.
-        error: The error it stands for, or None.
-        is_own: Whether it is the peer's own if nobody waits for its key.
-        is_anyones: Whether it answers the one request in flight, if there is just one, though it has no key.
-    """
-
-    key: Hashable
-    error: PynectorError | None = None
-    is_own: bool = False
-    is_anyones: bool = False
+        return Matcher()
 
 
 OWN = Reading(None)
 """What no request asked for."""
-
-
-class KeyMatcher(Matcher):
-    """Requests by key.
-
-    Args:
-        read: Reads a message: its payload, and whether it is text.
-        taken: The keys of what is in flight, on this connection and the client's others: what is sent again may come
-            to be on another one.
-    """
-
-    def __init__(self, read: Callable[[bytes, bool], Reading], taken: set[Hashable]) -> None:
-        self._read = read
-        self._taken = taken
-        self._by_key: dict[Hashable, Pending] = {}
-        # Requests that nobody waits for any more, and whose answer has not come.
-        self._given_up = 0
-
-    def size(self) -> int:
-        """See Matcher."""
-        return len(self._by_key)
-
-    def held(self) -> dict[Hashable, Pending]:
-        """See Matcher."""
-        return self._by_key
-
-    def add(self, pending: Pending) -> None:
-        """See Matcher."""
-        # What is sent again has its key since it was sent first.
-        if pending.taken is None:
-            if pending.key in self._taken:
-                raise ConfigurationError(f"a request with the key {pending.key!r} is in flight already")
-            self._taken.add(pending.key)
-            pending.taken = self._taken
-        self._by_key[pending.key] = pending
-
-    def give_up(self, pending: Pending) -> None:
-        """See Matcher."""
-        if self._by_key.get(pending.key) is pending:
-            del self._by_key[pending.key]
-            self._given_up += 1
-
-    def is_stuck(self) -> bool:
-        """See Matcher."""
-        return False
-
-    def match(self, payload: bytes, is_text: bool) -> Pending | None:
-        """See Matcher."""
-        key, error, is_own, is_anyones = self._read(payload, is_text)
-        if key is None and is_anyones and len(self._by_key) == 1 and not self._given_up:
-            (key,) = self._by_key
-        if key is None:
-            return None
-        pending = self._by_key.pop(key, None)
-        if pending is not None:
-            pending.error = error
-            return pending
-        if is_own:
-            return None
-        self._given_up = max(0, self._given_up - 1)
-        return LATE
-
-    def drain(self) -> list[Pending]:
-        """See Matcher."""
-        pending = list(self._by_key.values())
-        self._by_key.clear()
-        self._given_up = 0
-        return pending
 
 
 # Beyond it, JSON's numbers are not exact everywhere (RFC 8259 section 6).

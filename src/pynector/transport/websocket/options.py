@@ -23,10 +23,12 @@ from ...config import (
     text,
 )
 from ...errors import ConfigurationError
+from ...eventloop import ENDS
 from ..http.headers import is_token
 from ..http.resolving import checked_resolve, checked_server_hostname
-from ..http.urls import encode_url, host_and_port
+from ..http.urls import encode_url
 from ..json_text import Dumps, checked_dumps
+from ..net.authority import host_and_port
 from ..net.detours import Detours
 from ..net.hosts import resolvable
 from ..net.proxies import Proxy, checked_proxy, proxy_of_environment
@@ -34,6 +36,7 @@ from ..net.sockets import SocketOption, checked_socket_options
 from ..net.tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .correlation import ByFunctions, ById, Correlation, Fifo
 from .credentials import Credentials, checked_auth, checked_headers
+from .pending import Pending
 
 # From one address to one port of another.
 MOST_CONNECTIONS = 65535
@@ -195,6 +198,24 @@ class WebSocketOptions:
             flag(options.get("one_way", False), "one_way"),
         )
         return flags, checked_dumps(options.get("json_dumps", self.json_dumps), "json_dumps")
+
+    def prepare(self, pending: Pending, data: Any, options: Mapping[str, Any]) -> None:
+        """Give a request its message and its settings.
+
+        Raises:
+            ConfigurationError: If they are not valid.
+        """
+        dumps = self.json_dumps
+        if options:
+            flags, dumps = self.for_request(options)
+            pending.as_response, pending.idempotent, pending.one_way = flags
+        try:
+            payload, is_text, key = self.correlation.encode(data, pending.one_way, dumps)
+        except (ConfigurationError, *ENDS):
+            raise
+        except BaseException as error:
+            raise ConfigurationError(f"the message cannot be sent: {type(error).__name__}") from error
+        pending.payload, pending.is_text, pending.key = payload, is_text, key
 
 
 def origin_of(url: str) -> tuple[str, str, int]:

@@ -4,7 +4,7 @@ cimport cython
 @cython.final
 @cython.freelist(256)
 cdef class Pending:
-    cdef public object hub
+    cdef public object owner
     cdef public double deadline
     cdef public object completion
     cdef public Py_ssize_t token
@@ -24,21 +24,3 @@ cdef class Pending:
     cpdef object fail(self, object error)
     cpdef object succeed(self, object answer)
     cdef object _end(self)
-
-
-cdef class Matcher:
-    cpdef object add(self, Pending pending)
-    cpdef object give_up(self, Pending pending)
-    cpdef object match(self, bytes payload, bint is_text)
-    cpdef bint is_stuck(self) except -1
-    cpdef list drain(self)
-    cpdef Py_ssize_t size(self) except -1
-    cpdef object held(self)
-
-
-cdef class FifoMatcher(Matcher):
-    cdef object _places
-    cdef Py_ssize_t _ended
-
-    @cython.locals(pending=Pending)
-    cpdef object match(self, bytes payload, bint is_text)

@@ -1,6 +1,5 @@
-"""Requests that are messages, and which of them an answer belongs to."""
+"""One request on its way."""
 
-from collections import deque
 from typing import Any, Literal
 
 
@@ -8,14 +7,14 @@ class Pending:
     """One request on its way; the handle of `submit`.
 
     Args:
-        hub: What it is given up at.
+        owner: What it is given up at.
         deadline: When it must have ended, on the event loop's clock in seconds.
         completion: Gets the answer; see Completion.
         token: What to call the completion with.
 
     Attributes:
         deadline, token: See above.
-        hub: See above; None once it has ended, for what the peer still owes an answer to keeps no client alive.
+        owner: See above; None once it has ended, for what the peer still owes an answer to keeps no client alive.
         completion: See above; None once it has ended or was given up.
         payload: Its message.
         is_text: Whether that is text.
@@ -36,11 +35,11 @@ class Pending:
         "connection",
         "deadline",
         "error",
-        "hub",
         "idempotent",
         "is_text",
         "key",
         "one_way",
+        "owner",
         "payload",
         "repeats",
         "taken",
@@ -48,8 +47,8 @@ class Pending:
         "was_sent",
     )
 
-    def __init__(self, hub: Any, deadline: float, completion: Any, token: int) -> None:
-        self.hub = hub
+    def __init__(self, owner: Any, deadline: float, completion: Any, token: int) -> None:
+        self.owner = owner
         self.deadline = deadline
         self.completion = completion
         self.token = token
@@ -78,35 +77,35 @@ class Pending:
         """See Handle."""
         if self.completion is not None:
             self.completion = None
-            hub = self.hub
+            owner = self.owner
             try:
-                hub.given_up(self)
+                owner.given_up(self)
             except Exception as error:
-                hub.complain("a request could not be given up", error)
+                owner.complain("a request could not be given up", error)
             self._end()
 
     def fail(self, error: Any) -> None:
         """End it with an error, unless it has ended."""
         completion = self.completion
-        hub = self.hub
+        owner = self.owner
         self._end()
         if completion is not None:
             try:
                 completion.fail(self.token, error)
             except Exception as problem:
                 # Those that come after it have their own answers.
-                hub.complain("a request's end was not taken", problem)
+                owner.complain("a request's end was not taken", problem)
 
     def succeed(self, answer: Any) -> None:
         """End it with its answer, unless it has ended."""
         completion = self.completion
-        hub = self.hub
+        owner = self.owner
         self._end()
         if completion is not None:
             try:
                 completion.succeed(self.token, answer)
             except Exception as problem:
-                hub.complain("an answer was not taken", problem)
+                owner.complain("an answer was not taken", problem)
 
     def _end(self) -> None:
         # It may still be in a place of its own, or have a deadline.
@@ -115,100 +114,11 @@ class Pending:
         self.connection = None
         taken = self.taken
         self.taken = None
-        hub = self.hub
-        self.hub = None
+        owner = self.owner
+        self.owner = None
         if taken is not None:
             try:
                 taken.discard(self.key)
             except Exception as error:
                 # A key of the user's own may do anything when it is compared.
-                hub.complain("a key could not be compared", error)
-
-
-class Matcher:
-    """The requests in flight on one connection."""
-
-    __slots__ = ()
-
-    def add(self, pending: Pending) -> None:
-        """Take note of a request that is being sent.
-
-        Raises:
-            ConfigurationError: If its answer could not be told from another's.
-        """
-        raise NotImplementedError
-
-    def give_up(self, pending: Pending) -> None:
-        """Take note that nobody waits for a request's answer any more."""
-        raise NotImplementedError
-
-    def match(self, payload: bytes, is_text: bool) -> Any:
-        """Give the request that a message answers, with its `error` set if the answer is one.
-
-        Returns:
-            The request; one without a completion if it has ended, or never was; None if the message is the peer's own.
-        """
-        raise NotImplementedError
-
-    def is_stuck(self) -> bool:
-        """Say whether nobody waits for any of the answers that the peer owes."""
-        raise NotImplementedError
-
-    def drain(self) -> list[Any]:
-        """Give the requests in the order in which they were sent, and forget them."""
-        raise NotImplementedError
-
-    def size(self) -> int:
-        """Say how many answers the peer owes."""
-        raise NotImplementedError
-
-    def held(self) -> Any:
-        """Give the collection that holds the requests, always the same one; it holds nothing else."""
-        raise NotImplementedError
-
-
-class FifoMatcher(Matcher):
-    """The n-th answer is the n-th request's. One that was given up still owns its place."""
-
-    __slots__ = ("_ended", "_places")
-
-    def __init__(self) -> None:
-        self._places: Any = deque()
-        # How many of them were given up.
-        self._ended = 0
-
-    def add(self, pending: Pending) -> None:
-        """See Matcher."""
-        self._places.append(pending)
-
-    def give_up(self, pending: Pending) -> None:
-        """See Matcher."""
-        self._ended += 1
-
-    def match(self, payload: bytes, is_text: bool) -> Any:
-        """See Matcher."""
-        if not self._places:
-            return None
-        pending: Pending = self._places.popleft()
-        if pending.completion is None:
-            self._ended -= 1
-        return pending
-
-    def is_stuck(self) -> bool:
-        """See Matcher."""
-        return self._ended == len(self._places)
-
-    def drain(self) -> list[Any]:
-        """See Matcher."""
-        places = list(self._places)
-        self._places.clear()
-        self._ended = 0
-        return places
-
-    def size(self) -> int:
-        """See Matcher."""
-        return len(self._places)
-
-    def held(self) -> Any:
-        """See Matcher."""
-        return self._places
+                owner.complain("a key could not be compared", error)

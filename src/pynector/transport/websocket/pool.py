@@ -1,32 +1,43 @@
-"""The connections of a client: their life, and what becomes of requests when one is lost."""
+"""The connections of a client, and their life."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
 
-from ...errors import ConfigurationError, ConnectError, Phase, PynectorError, Sent, TimeoutError, TransportError
+from ...errors import ConfigurationError, ConnectError, Phase, PynectorError
 from ...eventloop import ENDS, Loop, Timer, is_end, weakly
 from ..contract import OriginCounts
 from ..net.connect import Progress
 from .connection import Connection
-from .connector import Connector
 from .correlation import Fifo
 from .credentials import Fields
+from .dialer import Dialer
+from .frames import FrameWriter
+from .handshake import Handshake
+from .keepalive import KeepAlive
+from .link import Link
+from .matchers import Matcher
 from .messages import Message
-from .multiplexer import MOST_OWED, SwitchboardCore
+from .multiplexer import MOST_OWED, Multiplexer, closed_error
 from .options import WebSocketOptions, origin_of
-from .pending import Pending
+from .protocol import FullProtocol, opened
 from .reconnecting import Reconnecting
-from .subscription import Audience, Subscription
+from .subscription import Subscribers, Subscription
 
 # How long peers may take to end connections when the client is closed (seconds).
 GOODBYE = 1.0
 
+# How much randomness is fetched at a time for the keys of frames (bytes); a system call for each would be slow.
+KEYS = 4096
 
-class ConnectionPool(SwitchboardCore):
+
+class ConnectionPool:
     """As many connections as the options say.
 
     Args:
@@ -35,39 +46,46 @@ class ConnectionPool(SwitchboardCore):
         tell: Told of connections: "open" or "close", host and port.
 
     Attributes:
-        audience: Takes the messages that answer nobody.
+        requests: Puts requests on the connections.
+        subscribers: Takes the messages that answer nobody.
         reconnecting: Makes connections in the place of lost ones.
     """
 
     def __init__(self, options: WebSocketOptions, loop: Loop, tell: Callable[[str, str, int], None]) -> None:
-        super().__init__(loop.time, self._call_at, options.connections)
-        takes_text = isinstance(options.correlation, Fifo)
-        self.set_plain(takes_text, options.as_response, options.idempotent)
+        self.requests = Multiplexer(
+            self,
+            options.prepare,
+            loop.complain,
+            loop.time,
+            self._call_at,
+            options.connections,
+            options.max_reconnects,
+        )
+        self.requests.set_defaults(isinstance(options.correlation, Fifo), options.as_response, options.idempotent)
         self._options = options
         self._origin = origin_of(options.url)
         self._tell_of = tell
         self._loop = loop
         self._closing: set[Connection] = set()
-        self._connector = Connector(options, loop)
-        self.audience = Audience(options.on_message, loop.complain, self._pause, self._resume, self._listener_left)
+        self._dialer = Dialer(options, loop)
+        self.subscribers = Subscribers(
+            options.on_message, loop.complain, self._pause, self._resume, self._listener_left
+        )
         self.reconnecting = Reconnecting(options, loop, self._connect, self._is_wanted, self._despair, self._rested)
 
     def _call_at(self, when: float, call: Callable[..., None]) -> Timer:
         return self._loop.call_at(when, weakly(call))
 
-    def awaited(self) -> tuple[Any, Any]:
-        """Give the collections of the requests and of the subscriptions that somebody waits for."""
-        return self._waiting, self.audience.awaited
-
-    def counts(self) -> OriginCounts:
+    def origin_counts(self) -> OriginCounts:
         """Count connections and requests; any thread may ask."""
-        loads = [connection.matcher.size() for connection in list(self.channels)]
+        loads = [connection.owed() for connection in list(self.requests.connections)]
         active = sum(load > 0 for load in loads)
-        return OriginCounts(*self._origin, active, len(loads) - active, sum(loads), len(self._waiting))
+        return OriginCounts(*self._origin, active, len(loads) - active, sum(loads), len(self.requests.waiting))
 
-    def counted(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Give how many messages were late or unclaimed, and how often a connection was made anew."""
-        return {"late": self.late, "unclaimed": self.audience.unclaimed, "reconnects": self.reconnecting.count}
+        unclaimed, reconnects = self.subscribers.unclaimed, self.reconnecting.count
+        return {"late": self.requests.late, "unclaimed": unclaimed, "reconnects": reconnects}
 
     # Life
 
@@ -119,42 +137,81 @@ class ConnectionPool(SwitchboardCore):
         finally:
             for connection in made:
                 self._closing.add(connection)
-                if not is_done or self.closed:
+                if not is_done or self.requests.closed:
                     connection.abort()
         if not is_done:
             said = f"no WebSocket connection within open_timeout, {patience:g} s"
             raise ConnectError(said, phase=progress.phase, sent="none")
-        if self.closed:
-            raise self.closed_error(None)
+        if self.requests.closed:
+            raise closed_error(None)
         self._admit(*made)
 
     async def _made(self, fields: Fields, attempt: int, progress: Progress) -> Connection:
         """Make a connection, which is open then."""
-        matcher = self._options.correlation.matcher()
-        connection = Connection(self, self._options, self._loop, matcher, fields, attempt)
+        link, handshake = self.handshake(fields, attempt)
         try:
-            await self._connector.connect(connection.link, progress)
+            await self._dialer.connect(link, progress)
             # The WebSocket's own handshake belongs to connecting.
             progress.phase = "connect"
-            await connection.shaken()
+            connection = await handshake.made()
         except BaseException:
-            connection.abort()
+            handshake.abort()
             raise
         if not connection.is_open:
             # Its end came with the handshake, or before this task had its turn.
             connection.abort()
-            await connection.ended.wait()
+            await connection.link.ended.wait()
             raise connection.loss(None)
         self._tell("open")
+        return connection
+
+    def handshake(self, fields: Fields, attempt: int) -> tuple[Link, Handshake]:
+        """Give the handshake of a new connection, and the protocol for its transport.
+
+        Args:
+            fields: Header fields of the handshake.
+            attempt: See Connection.
+        """
+        protocol = opened(self._options, fields.pairs)
+        matcher = self._options.correlation.matcher()
+        link = Link(matcher.held(), self.requests.waiting, self.subscribers.awaited)
+
+        def begin(transport: Any) -> Connection:
+            full = FullProtocol(protocol, self._options.max_message_bytes)
+            return self._begun(transport, full, matcher, link, attempt)
+
+        handshake = Handshake(protocol, self._options.url, begin)
+        link.lead_to(handshake)
+        return link, handshake
+
+    def _begun(self, transport: Any, protocol: FullProtocol, matcher: Matcher, link: Link, attempt: int) -> Connection:
+        options, loop = self._options, self._loop
+        connection = Connection(
+            self,
+            self.requests,
+            matcher,
+            FrameWriter(transport, loop.call_soon, partial(os.urandom, KEYS)),
+            protocol,
+            KeepAlive(loop, options.ping_interval, options.ping_timeout),
+            link,
+            loop,
+            _at_most(options.max_message_bytes),
+            _at_most(options.max_in_flight),
+            attempt,
+        )
+        link.lead_to(connection)
+        if attempt:
+            # Now, or the first messages would come before it.
+            self.subscribers.miss()
         return connection
 
     def _admit(self, connection: Connection) -> None:
         self._closing.discard(connection)
         connection.link.let_go()
-        self.channels.append(connection)
-        if self.audience.is_full:
+        self.requests.connections.append(connection)
+        if self.subscribers.is_full:
             connection.pause()
-        self.pump()
+        self.requests.send_waiting()
 
     def _tell(self, event: str) -> None:
         try:
@@ -162,28 +219,25 @@ class ConnectionPool(SwitchboardCore):
         except ENDS:
             raise
         except BaseException as error:
-            self.complain("on_connection failed", error)
+            self._loop.complain("on_connection failed", error)
 
     def end(self) -> None:
         """Close all that can be closed without waiting. What is in flight or waits fails."""
-        self.closed = True
-        self._alarm.stop()
+        ended = self.requests.close()
         self.reconnecting.end()
-        ended = list(self._waiting)
-        self._waiting.clear()
-        connections = list(self.channels)
-        self.channels.clear()
+        connections = list(self.requests.connections)
+        self.requests.connections.clear()
         for connection in connections:
             ended += connection.matcher.drain()
             self._closing.add(connection)
             try:
                 connection.close()
             except Exception as error:
-                self.complain("a connection could not be closed", error)
+                self._loop.complain("a connection could not be closed", error)
                 connection.abort()
         for pending in ended:
-            pending.fail(self.closed_error(pending))
-        self.audience.end(None)
+            pending.fail(closed_error(pending))
+        self.subscribers.end(None)
 
     async def close(self) -> None:
         """End, and return when no connection and no task is left. It may be called more than once, at a time, too."""
@@ -193,7 +247,7 @@ class ConnectionPool(SwitchboardCore):
             await self.reconnecting.ended()
             with anyio.move_on_after(GOODBYE):
                 for connection in list(self._closing):
-                    await connection.ended.wait()
+                    await connection.link.ended.wait()
         finally:
             # Before anything is awaited, for that may be cancelled again.
             for connection in list(self._closing):
@@ -202,57 +256,22 @@ class ConnectionPool(SwitchboardCore):
                 await self.reconnecting.ended()
                 for connection in list(self._closing):
                     connection.abort()
-                    await connection.ended.wait()
-
-    # Requests
-
-    def prepare(self, pending: Pending, data: Any, options: Mapping[str, Any]) -> None:
-        """See SwitchboardCore."""
-        dumps = self._options.json_dumps
-        if options:
-            flags, dumps = self._options.for_request(options)
-            pending.as_response, pending.idempotent, pending.one_way = flags
-        try:
-            payload, is_text, key = self._options.correlation.encode(data, pending.one_way, dumps)
-        except (ConfigurationError, *ENDS):
-            raise
-        except BaseException as error:
-            raise ConfigurationError(f"the message cannot be sent: {type(error).__name__}") from error
-        pending.payload, pending.is_text, pending.key = payload, is_text, key
-
-    def closed_error(self, pending: Pending | None) -> TransportError:
-        """See SwitchboardCore."""
-        phase: Phase = "connect"
-        sent: Sent = "none"
-        if pending is not None:
-            phase, sent = pending.progress()
-        return TransportError("the transport was closed before the answer came", phase=phase, sent=sent)
-
-    def late_error(self, pending: Pending) -> TimeoutError:
-        """See SwitchboardCore."""
-        phase, sent = pending.progress()
-        return TimeoutError(phase=phase, sent=sent)
+                    await connection.link.ended.wait()
 
     # What comes
 
     def pushed(self, payload: bytes, is_text: bool) -> None:
-        """See SwitchboardCore."""
-        self.audience.take(Message(payload, is_text))
-
-    def complain(self, said: str, error: BaseException) -> None:
-        """See Hub."""
-        self._loop.complain(said, error)
-
-    def response(self, payload: bytes, is_text: bool) -> Message:
-        """See SwitchboardCore."""
-        return Message(payload, is_text)
+        """Take a message of the peer's own."""
+        # It may come on a connection whose making nobody could stop in time.
+        if not self.requests.closed:
+            self.subscribers.take(Message(payload, is_text))
 
     def _pause(self) -> None:
-        for connection in self.channels:
+        for connection in self.requests.connections:
             connection.pause()
 
     def _resume(self) -> None:
-        for connection in self.channels:
+        for connection in self.requests.connections:
             connection.resume()
 
     # Losing connections
@@ -266,56 +285,41 @@ class ConnectionPool(SwitchboardCore):
 
     def retire(self, connection: Connection) -> None:
         """Use a connection no more, for nothing more will come: what is in flight on it fails, or is sent again."""
-        if connection not in self.channels:
+        if connection not in self.requests.connections:
             return
-        self.channels.remove(connection)
         self._closing.add(connection)
         self.reconnecting.lost(0 if connection.was_good() else connection.attempt, connection.loss(None))
-        unanswered = [pending for pending in connection.matcher.drain() if pending.completion is not None]
-        # Before any of them ends: whoever is told of that may give up others, or send more.
-        for pending in reversed(unanswered):
-            if self._goes_again(pending):
-                pending.repeats += 1
-                pending.connection = None
-                self._waiting[pending] = None
-                self._waiting.move_to_end(pending, last=False)
-        for pending in unanswered:
-            if pending.connection is connection:
-                pending.fail(connection.loss(pending.sent))
+        self.requests.drop(connection)
         if self._is_missed():
             self._replace()
-        self.pump()
-
-    def _goes_again(self, pending: Pending) -> bool:
-        # One that ends each connection it is sent on must not do so for ever.
-        return pending.idempotent and pending.repeats < self._options.max_reconnects
+        self.requests.send_waiting()
 
     def lacking(self) -> None:
-        """See SwitchboardCore."""
+        """Make connections, and replace those that are of no use: there are too few, or requests wait for one."""
         # Those that could take nothing more for ever, if the peer never answers, or would only grow.
-        limit = (self._options.max_in_flight if self._waiting else None) or MOST_OWED
-        for connection in list(self.channels):
-            if connection.matcher.size() >= limit and connection.matcher.is_stuck():
+        limit = (self._options.max_in_flight if self.requests.waiting else None) or MOST_OWED
+        for connection in list(self.requests.connections):
+            if connection.owed() >= limit and connection.matcher.is_stuck():
                 connection.replace()
         self._replace()
 
     def unwanted(self) -> None:
-        """See SwitchboardCore."""
+        """Make no more connections where that has no end yet: no request waits for one any more."""
         # While there are others, what is under way may come to its end: the next request may want it.
-        if not self.channels and not self._is_missed():
+        if not self.requests.connections and not self._is_missed():
             self.reconnecting.end_unwanted()
 
     def _is_missed(self) -> bool:
         """Say whether somebody waits for a connection."""
-        return bool(self._waiting) or self.audience.has_subscriptions
+        return bool(self.requests.waiting) or self.subscribers.has_subscriptions
 
     def _is_wanted(self) -> bool:
         """Say whether somebody would use one more connection."""
-        return self._is_missed() or any(connection.matcher.size() for connection in self.channels)
+        return self._is_missed() or any(connection.owed() for connection in self.requests.connections)
 
     def _replace(self) -> None:
-        missing = self._options.connections - len(self.channels)
-        if missing and not self.closed:
+        missing = self._options.connections - len(self.requests.connections)
+        if missing and not self.requests.closed:
             self.reconnecting.begin(missing)
 
     def _rested(self) -> None:
@@ -327,7 +331,7 @@ class ConnectionPool(SwitchboardCore):
         self._loop.call_from_anywhere(weakly(self._without_listener))
 
     def _without_listener(self) -> None:
-        self.audience.tidy()
+        self.subscribers.tidy()
         self.unwanted()
 
     def subscribe(self, **options: Any) -> Subscription:
@@ -337,18 +341,17 @@ class ConnectionPool(SwitchboardCore):
             ConfigurationError: If an option is not valid.
         """
         try:
-            subscription = Subscription(self.audience, **options)
+            subscription = Subscription(self.subscribers, **options)
         except TypeError:
             raise ConfigurationError("subscribe() takes max_queue and overflow") from None
         self.lacking()
         return subscription
 
     def _despair(self, problem: PynectorError) -> None:
-        if self.channels or self.reconnecting.under_way:
+        if self.requests.connections or self.reconnecting.under_way:
             return
         self.reconnecting.forget()
-        waiting = list(self._waiting)
-        self._waiting.clear()
+        waiting = self.requests.take_waiting()
         said = str(problem.args[0] if problem.args else problem)
         if not self._options.max_reconnects:
             said += "; it is not made anew: max_reconnects is 0"
@@ -358,4 +361,9 @@ class ConnectionPool(SwitchboardCore):
             error.__cause__ = problem
             error.transient = getattr(problem, "transient", True)
             pending.fail(error)
-        self.audience.end(problem)
+        self.subscribers.end(problem)
+
+
+def _at_most(number: int | None) -> int:
+    """Give a limit as a number of C's; None, no limit, is -1."""
+    return -1 if number is None else min(number, sys.maxsize)

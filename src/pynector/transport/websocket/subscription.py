@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OVERFLOW = ("drop_oldest", "drop_newest", "wait")
 
 
-class Audience:
+class Subscribers:
     """All who take the messages that answer nobody.
 
     Args:
@@ -124,7 +124,7 @@ class Subscription:
     """An asynchronous iterator of `Message` and, where some are missing, `Gap`. It ends when the transport is closed.
 
     Args:
-        audience: Gives it messages.
+        subscribers: Gives it messages.
         max_queue: The most messages that wait to be taken, 1 or more.
         overflow: What happens when there are as many: "drop_oldest", "drop_newest", or "wait": the sockets are not read
             until there is room, so answers wait, too.
@@ -136,10 +136,10 @@ class Subscription:
         ConfigurationError: If an argument is not valid.
     """
 
-    def __init__(self, audience: Audience, max_queue: int = 1000, overflow: str = "drop_oldest") -> None:
+    def __init__(self, subscribers: Subscribers, max_queue: int = 1000, overflow: str = "drop_oldest") -> None:
         if overflow not in OVERFLOW:
             raise ConfigurationError(f"overflow must be one of {', '.join(OVERFLOW)}, not {overflow!r}")
-        self._audience = audience
+        self._subscribers = subscribers
         self._most = at_least(1)(max_queue, "max_queue")
         self._overflow = overflow
         self._queue: deque[Message | Gap] = deque()
@@ -151,7 +151,7 @@ class Subscription:
         self._closed = False
         self._error: PynectorError | None = None
         self.is_full = False
-        audience.join(self)
+        subscribers.join(self)
 
     def offer(self, message: Message | Gap) -> None:
         """Take a message, or the gap after a reconnect."""
@@ -167,7 +167,7 @@ class Subscription:
             queue.append(_wider(None, message))
         if self._overflow == "wait" and len(queue) >= self._most:
             self.is_full = True
-            self._audience.hold()
+            self._subscribers.hold()
         if self._waiter is not None:
             self._waiter.set()
 
@@ -177,7 +177,7 @@ class Subscription:
             self._ended = True
             self._error = error
             self.is_full = False
-            self._audience.leave(self)
+            self._subscribers.leave(self)
             if self._waiter is not None:
                 self._waiter.set()
 
@@ -206,7 +206,7 @@ class Subscription:
         message = self._queue.popleft()
         if self.is_full and 2 * len(self._queue) <= self._most:
             self.is_full = False
-            self._audience.tidy()
+            self._subscribers.tidy()
         return message
 
     async def _wait(self) -> None:
@@ -214,13 +214,13 @@ class Subscription:
             # Several tasks may wait; each message wakes all.
             self._waiter = anyio.Event()
         self._waiting += 1
-        self._audience.awaited.add(self)
+        self._subscribers.awaited.add(self)
         try:
             await self._waiter.wait()
         finally:
             self._waiting -= 1
             if not self._waiting:
-                self._audience.awaited.discard(self)
+                self._subscribers.awaited.discard(self)
 
 
 def again(error: PynectorError) -> PynectorError:

@@ -7,11 +7,11 @@ cdef Py_ssize_t FEW
 
 
 @cython.final
-cdef class Alarm:
+cdef class Timeouts:
     cdef object __weakref__
     cdef object _clock
     cdef object _call_at
-    cdef object _late
+    cdef object _expired
     cdef list _entries
     cdef Py_ssize_t _most
     cdef Py_ssize_t _number
@@ -23,4 +23,4 @@ cdef class Alarm:
     cdef object _forget_ended(self)
     cdef object _set(self)
     @cython.locals(now=double)
-    cpdef object ring(self)
+    cpdef object expire(self)

@@ -11,21 +11,21 @@ NEVER = float("inf")
 FEW = 1024
 
 
-class Alarm:
+class Timeouts:
     """Calls when a request's deadline has passed.
 
     Args:
         clock: The event loop's clock.
         call_at: Calls a function at a time on that clock, and gives a timer that can be cancelled.
-        late: Gets each request that has not ended at its deadline.
+        expired: Gets each request that has not ended at its deadline.
     """
 
-    __slots__ = ("__weakref__", "_call_at", "_clock", "_entries", "_late", "_most", "_number", "_timer", "_when")
+    __slots__ = ("__weakref__", "_call_at", "_clock", "_entries", "_expired", "_most", "_number", "_timer", "_when")
 
-    def __init__(self, clock: Any, call_at: Any, late: Any) -> None:
+    def __init__(self, clock: Any, call_at: Any, expired: Any) -> None:
         self._clock = clock
         self._call_at = call_at
-        self._late = late
+        self._expired = expired
         self._entries: list[Any] = []
         self._most = FEW
         # Of two with the same deadline the first one goes first; requests themselves cannot be compared.
@@ -65,9 +65,9 @@ class Alarm:
         self._when = NEVER
         if self._entries:
             self._when = self._entries[0][0]
-            self._timer = self._call_at(self._when, self.ring)
+            self._timer = self._call_at(self._when, self.expire)
 
-    def ring(self) -> None:
+    def expire(self) -> None:
         """Call for those whose time has come, and set the timer for the next."""
         self._timer = None
         now = self._clock()
@@ -75,7 +75,7 @@ class Alarm:
             while self._entries and self._entries[0][0] <= now:
                 pending = heapq.heappop(self._entries)[2]
                 if pending.completion is not None:
-                    self._late(pending)
+                    self._expired(pending)
         finally:
             # Whatever one of them raises, the others have their deadlines.
             self._set()

@@ -15,7 +15,7 @@ from .options import OPTION_NAMES, WebSocketOptions
 from .pool import ConnectionPool
 from .subscription import Subscription
 
-COUNTED = ("late", "unclaimed", "reconnects")
+COUNTS = ("late", "unclaimed", "reconnects")
 
 
 class WebSocketTransport:
@@ -36,7 +36,7 @@ class WebSocketTransport:
         self._pool: ConnectionPool | None = None
         # What pools that are gone have counted, and those that are not: the one in use, and those that have not been
         # closed to the end, because that is under way or was cancelled. Together, for any thread may look.
-        self._counted: tuple[Counter[str], tuple[ConnectionPool, ...]] = Counter(), ()
+        self._past: tuple[Counter[str], tuple[ConnectionPool, ...]] = Counter(), ()
         self._forgotten: Forgotten | None = None
         self.submit: Callable[..., Handle | None] | None = None
         self.on_connection: Callable[[str, str, int], None] | None = None
@@ -64,10 +64,10 @@ class WebSocketTransport:
             self._forget(self._pool)
         pool = ConnectionPool(self._options, running_loop(self._context), self._tell)
         await self._context.complete(pool.open())
-        counted, pools = self._counted
-        self._counted = counted, (*pools, pool)
+        gone, pools = self._past
+        self._past = gone, (*pools, pool)
         self._pool = pool
-        self.submit = pool.submit
+        self.submit = pool.requests.submit
         self._forgotten = Forgotten(self, pool.close, "a WebSocket client")
         await self._forgotten.watch()
 
@@ -78,13 +78,13 @@ class WebSocketTransport:
     def origins(self) -> list[OriginCounts]:
         """Count connections and requests; any thread may ask."""
         pool = self._pool
-        return [] if pool is None else [pool.counts()]
+        return [] if pool is None else [pool.origin_counts()]
 
     async def disconnect(self) -> None:
         """Close every connection. If it is cancelled, whoever calls it next waits for the rest."""
         self.submit = self._pool = None
         try:
-            for pool in self._counted[1]:
+            for pool in self._past[1]:
                 if not pool.is_over():
                     await pool.close()
                 self._forget(pool)
@@ -94,10 +94,10 @@ class WebSocketTransport:
                 await self._forgotten.leave()
 
     def _forget(self, pool: ConnectionPool) -> None:
-        counted, pools = self._counted
+        gone, pools = self._past
         # It may be gone already: two may close it at a time.
         if pool in pools:
-            self._counted = counted + Counter(pool.counted()), tuple(one for one in pools if one is not pool)
+            self._past = gone + Counter(pool.counts()), tuple(one for one in pools if one is not pool)
 
     async def exchange(self, data: Any, /, **options: Any) -> Any:
         """Send a message and give its answer; see ExchangeTransport.
@@ -129,8 +129,8 @@ class WebSocketTransport:
 
         Any thread may ask.
         """
-        counted, pools = self._counted
-        return {name: counted[name] + sum(pool.counted()[name] for pool in pools) for name in COUNTED}
+        gone, pools = self._past
+        return {name: gone[name] + sum(pool.counts()[name] for pool in pools) for name in COUNTS}
 
 
 class WebSocketTransportFactory:

@@ -9,16 +9,15 @@ from anyio.abc import ByteStream, SocketAttribute
 
 from ...errors import PynectorError
 from ...eventloop import AsyncioLoop, Loop
-from ..net import connect
-from ..net.connect import Progress
+from ..net.connect import Connector, Progress
 from ..net.names import no_connection
 from ..net.sockets import set_options_of
-from ..net.streams import StreamTransport, secured
+from ..net.streams import AnyIOTransport, secured
 from ..net.tunnels import tunnel
 from .options import WebSocketOptions, origin_of
 
 
-class Connector:
+class Dialer:
     """Connects to the server of a URL.
 
     Args:
@@ -41,9 +40,9 @@ class Connector:
         if self._secure or self._secure_proxy:
             # What is wrong with a file is to be known now.
             self._tls.context()
-        self._direct: connect.Connector | None = None
+        self._direct: Connector | None = None
         if self._proxy is None and isinstance(loop, AsyncioLoop):
-            self._direct = connect.Connector(loop.loop, self._tls, None, self._socket_options, self._detours)
+            self._direct = Connector(loop.loop, self._tls, None, self._socket_options, self._detours)
 
     async def connect(self, protocol: asyncio.Protocol, progress: Progress | None = None) -> None:
         """Connect a protocol.
@@ -61,7 +60,7 @@ class Connector:
             await self._direct.connect(self._origin, lambda: protocol, progress)
             return
         try:
-            StreamTransport(self._loop, await self._stream(progress), protocol)
+            AnyIOTransport(self._loop, await self._stream(progress), protocol)
         except PynectorError:
             raise
         except Exception as error:
