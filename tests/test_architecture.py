@@ -180,7 +180,7 @@ def test_the_public_names_are_all_and_sorted() -> None:
     public = {
         name for name, value in vars(pynector).items() if not name.startswith("_") and not isinstance(value, ModuleType)
     }
-    assert pynector.__all__ == sorted({*public, *pynector._OF_HTTP, "__version__"})
+    assert pynector.__all__ == sorted({*public, *pynector._LATE, "__version__"})
 
 
 @pytest.mark.parametrize("package", ["pynector.transport", "pynector.telemetry", "pynector.testing"])
