@@ -224,6 +224,11 @@ def test_each_file_on_the_page_is_there(path: str) -> None:
     assert (tree.PACKAGE / path).exists() or (tree.ROOT / path).exists()
 
 
+def test_no_test_imports_another_one() -> None:
+    for path in tree.ROOT.glob("tests/**/*.py"):
+        assert not re.search(r"^(from|import) test_", path.read_text(encoding="utf-8"), re.MULTILINE), path
+
+
 IMPORT_EACH = """
 import importlib, sys, traceback
 for name in sys.argv[1:]:
