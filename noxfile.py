@@ -12,7 +12,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 nox.options.sessions = ["tests", "pure", "lint", "types"]
 
-PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 
 # What the tests need beyond Pynector and its extras.
 TEST_TOOLS = ["hypothesis", "pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "trio", "trustme"]

@@ -15,7 +15,7 @@ LAZY = (
     "rich",
     "structlog",
     "trio",
-    "pynector.transport.http",
+    "pynector.transport.http.transport",
     "importlib.metadata",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.util import find_spec
 from typing import Any
 
@@ -24,3 +25,17 @@ ENGINES: list[Any] = [pytest.param(*backend.values, "httpx", id=f"{backend.id}-h
 if find_spec("httptools") is not None:
     ENGINES += [pytest.param(*backend.values, "native", id=f"{backend.id}-native") for backend in LOOPS]
 """Each loop, and the name of an HTTP engine that runs on it."""
+
+
+def runners() -> list[Any]:
+    """Return what runs a coroutine on each loop by the loop's own means."""
+    found = [pytest.param(asyncio.run, id="asyncio")]
+    if find_spec("uvloop"):
+        import uvloop
+
+        found.append(pytest.param(uvloop.run, id="uvloop"))
+    if find_spec("trio"):
+        import trio
+
+        found.append(pytest.param(lambda main: trio.run(lambda: main), id="trio"))
+    return found

@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 from pynector import ConfigurationError, Pynector, PynectorError, TimeoutError, TransportError
-from test_client import WRONG_TIMEOUTS
 from transports import ExchangeOnly, ImmediateSubmit, TaskSubmit
+from values import WRONG_TIMEOUTS
 
 pytestmark = pytest.mark.anyio
 

@@ -18,8 +18,7 @@ from pynector import (
     get_transport_factory_registry,
 )
 from transports import ExchangeOnly, Factory, ImmediateSubmit, MemoryTransport, TaskSubmit
-
-WRONG_TIMEOUTS: list[Any] = [0, -1, 0.0, math.nan, -math.inf, "abc", True, [1]]
+from values import WRONG_TIMEOUTS
 
 
 @pytest.fixture

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
 import pytest
 
 from pynector import Pynector, TimeoutError
-from transports import ExchangeOnly, ImmediateSubmit, LineServer, LineTransport, MemoryTransport, TaskSubmit
+from transports import (
+    KINDS,
+    LineServer,
+    LineTransport,
+    MemoryTransport,
+    transport_of,
+)
 
 pytestmark = pytest.mark.anyio
 
-KINDS = ["serial", "exchange", "submit", "immediate"]
 LIMITS = [1, 7, 100, None]
-
-
-@asynccontextmanager
-async def transport_of(kind: str) -> AsyncIterator[Any]:
-    if kind == "submit":
-        async with anyio.create_task_group() as tasks:
-            yield TaskSubmit(tasks)
-            tasks.cancel_scope.cancel()
-    else:
-        yield {"serial": MemoryTransport, "exchange": ExchangeOnly, "immediate": ImmediateSubmit}[kind]()
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ import anyio
 import pytest
 
 from pynector import ConnectionLost, Pynector, PynectorError, TimeoutError, TransportError
-from test_drivers import transport_of
-from transports import ExchangeOnly, TaskSubmit
+from transports import ExchangeOnly, TaskSubmit, transport_of
 
 pytestmark = pytest.mark.anyio
 

@@ -14,51 +14,23 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
+from documents import BLOCKS, DOCUMENTS, ROOT, SNIPPETS, Block, blocks
 from pynector import client
 from pynector.testing import LoopbackServer
 from pynector.transport.http import options
 from pynector.transport.websocket import options as websocket_options
 from wsservers import running
 
-ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SERVER = "https://api.example.com"
 
-_FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```\n(?P<gap>\n*)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block, and what the block right after it says it prints."""
-
-    name: str
-    language: str
-    code: str
-    output: str | None
-
-
-def blocks(document: Path) -> Iterator[Block]:
-    text = document.read_text(encoding="utf-8")
-    found = list(_FENCE.finditer(text))
-    for match, following in zip(found, [*found[1:], None], strict=False):
-        line = text.count("\n", 0, match.start()) + 1
-        output = None
-        if following is not None and following.start() == match.end() and following["language"] == "text":
-            output = following["code"]
-        yield Block(f"{document.relative_to(ROOT)}:{line}", match["language"], match["code"], output)
-
-
-BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
-SNIPPETS = [block for block in BLOCKS if block.language == "python"]
 
 
 def run_as_tests(code: str, folder: Path) -> None:

@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pynector
-from test_readme import ROOT, SNIPPETS
+from documents import ROOT, SNIPPETS
 
 # Snippets leave out what their readers would have to read past.
 UNTYPED = ("no-untyped-def", "no-untyped-call")

@@ -7,7 +7,7 @@ import socketserver
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import anyio
@@ -255,3 +255,17 @@ class Factory:
         transport = self.make(**options)
         self.made.append(transport)
         return transport
+
+
+KINDS = ["serial", "exchange", "submit", "immediate"]
+"""What `transport_of` gives."""
+
+
+@asynccontextmanager
+async def transport_of(kind: str) -> AsyncIterator[Any]:
+    if kind == "submit":
+        async with anyio.create_task_group() as tasks:
+            yield TaskSubmit(tasks)
+            tasks.cancel_scope.cancel()
+    else:
+        yield {"serial": MemoryTransport, "exchange": ExchangeOnly, "immediate": ImmediateSubmit}[kind]()

@@ -4,6 +4,7 @@ async with Pynector(base_url="https://api.example.com") as client:
     answers = await client.batch_request([({"path": f"/items/{n}"}, {}) for n in range(10_000)])
 """
 
+import importlib
 import typing
 
 # First, for it says where modules are taken from.
@@ -34,8 +35,13 @@ from .transport import TransportProtocol, get_transport_factory_registry
 
 if typing.TYPE_CHECKING:
     from .transport.http import HTTPRequest, Response, StreamedResponse
+    from .transport.websocket import Gap, Message, Subscription
 
-_OF_HTTP = frozenset({"HTTPRequest", "Response", "StreamedResponse"})
+# Programs that never send a request over one of these need not wait for its modules.
+_LATE = {
+    **dict.fromkeys(("HTTPRequest", "Response", "StreamedResponse"), "http"),
+    **dict.fromkeys(("Gap", "Message", "Subscription"), "websocket"),
+}
 
 __all__ = [
     "BatchItem",
@@ -44,9 +50,11 @@ __all__ = [
     "ConnectError",
     "ConnectionLost",
     "DecodingError",
+    "Gap",
     "HTTPRequest",
     "HTTPStatusError",
     "JSONError",
+    "Message",
     "ProtocolError",
     "Pynector",
     "PynectorError",
@@ -56,6 +64,7 @@ __all__ = [
     "RetryPolicy",
     "Stats",
     "StreamedResponse",
+    "Subscription",
     "TimeoutError",
     "TooManyRedirects",
     "TransportError",
@@ -69,12 +78,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> typing.Any:
-    # Programs that never send a request over HTTP need not wait for its modules.
-    if name not in _OF_HTTP:
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .transport import http
-
-    return getattr(http, name)
+    return getattr(importlib.import_module(f"{__name__}.transport.{_LATE[name]}"), name)
 
 
 def __dir__() -> list[str]:

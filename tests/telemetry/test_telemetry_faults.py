@@ -17,8 +17,7 @@ from saboteurs import TOLD_OF, Fault, Listening
 
 from pynector import ConnectionLost, Pynector, TransportError
 from pynector.testing import LoopbackServer
-from test_drivers import KINDS, transport_of
-from transports import ExchangeOnly
+from transports import KINDS, ExchangeOnly, transport_of
 from wsservers import running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_providers")]

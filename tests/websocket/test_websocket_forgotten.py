@@ -16,10 +16,9 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from test_websocket_plain_loops import runners
 
 from leaks import open_files, pending
-from loops import LOOPS
+from loops import LOOPS, runners
 from proxyserver import Proxy
 from pynector import Pynector, TimeoutError
 from pynector.transport.websocket import Message, WebSocketTransportFactory

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
+from loops import runners
 from pynector import TimeoutError, WebSocketClosed
 from wsservers import Url, client
-
-
-def runners() -> list[Any]:
-    found = [pytest.param(asyncio.run, id="asyncio")]
-    if find_spec("uvloop"):
-        import uvloop
-
-        found.append(pytest.param(uvloop.run, id="uvloop"))
-    if find_spec("trio"):
-        import trio
-
-        found.append(pytest.param(lambda main: trio.run(lambda: main), id="trio"))
-    return found
-
 
 Run = Callable[[Any], Any]
 each = pytest.mark.parametrize("run", runners())

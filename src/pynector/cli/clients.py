@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from importlib import import_module
@@ -15,7 +16,7 @@ from ..client import Pynector
 One = Callable[[], Awaitable[bytes]]
 
 
-class Client:
+class Client(ABC):
     """A client in use for one workload.
 
     Attributes:
@@ -33,12 +34,12 @@ class Client:
         self.context = context
         self.stack = AsyncExitStack()
 
-    async def start(self) -> None:
+    async def start(self) -> None:  # noqa: B027 - not every client has something to make ready
         """Make ready."""
 
+    @abstractmethod
     def one(self, method: str, path: str, value: Any) -> One:
         """Give a function that sends one request and gives its body."""
-        raise NotImplementedError
 
     async def batch(self, method: str, path: str, value: Any, count: int) -> list[bytes]:
         """Send many: worker tasks drain one iterator, the cheapest way there is without a batch of its own."""

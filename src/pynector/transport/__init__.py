@@ -1,14 +1,29 @@
 """Transports: the contract, the registry, and those that come with Pynector."""
 
-from .contract import Completion, ExchangeTransport, Handle, StreamTransport, SubmitTransport, TransportProtocol
+from .contract import (
+    Completion,
+    ExchangeTransport,
+    Handle,
+    OriginCounts,
+    RequestObserver,
+    Snapshot,
+    StreamTransport,
+    SubmitTransport,
+    Target,
+    TransportProtocol,
+)
 from .registry import TransportFactory, TransportFactoryRegistry, get_transport_factory_registry
 
 __all__ = [
     "Completion",
     "ExchangeTransport",
     "Handle",
+    "OriginCounts",
+    "RequestObserver",
+    "Snapshot",
     "StreamTransport",
     "SubmitTransport",
+    "Target",
     "TransportFactory",
     "TransportFactoryRegistry",
     "TransportProtocol",

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ..errors import PynectorError
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 def _raised(error: PynectorError) -> Any:
@@ -19,8 +15,9 @@ def _raised(error: PynectorError) -> Any:
 
 @runtime_checkable
 class TransportProtocol(Protocol):
-    """The least a transport must do. It is given one exchange at a time, and never the next before the last ended.
+    """The least a transport must do: four methods.
 
+    It is given one exchange at a time, and never the next before the last ended.
     An exchange that fails or is cancelled in the middle may leave an answer on its way, so the client then calls
     `disconnect` and `connect` before it sends anything more.
 
@@ -56,15 +53,6 @@ class TransportProtocol(Protocol):
 
     def receive(self) -> AsyncIterator[bytes]:
         """Iterate over the chunks of the answer to the request sent last. The iterator ends where the answer does."""
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None: ...
 
 
 class Snapshot(NamedTuple):

@@ -41,7 +41,7 @@ _locks: WeakKeyDictionary[Any, threading.Lock] = WeakKeyDictionary()
 _choosing = threading.Lock()
 
 
-class Source:
+class Source(AsyncIterable[bytes]):
     """A body that is read while it is sent, from its start each time.
 
     Attributes:
@@ -49,9 +49,6 @@ class Source:
     """
 
     length: int | None = None
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        raise NotImplementedError
 
 
 class FileSource(Source):
