@@ -46,21 +46,6 @@ BELOW = {
     "testing": set(),
 }
 
-# Circles of modules, for types or otherwise, that are still there. They are to go, none is to come: this must become
-# empty, and then go itself.
-KNOWN_CIRCLES: set[frozenset[str]] = {
-    frozenset({"cli.bench", "cli.plot"}),
-    frozenset({"telemetry.attempts", "telemetry.spans"}),
-    frozenset(f"transport.http.native.{name}" for name in ("elsewhere", "engine", "pool", "renewal", "streaming")),
-    frozenset(f"transport.websocket.{name}" for name in ("connection", "link", "pool")),
-}
-
-# Modules with hooks that only a subclass fills in. As above.
-KNOWN_HOOKS = {
-    *(f"transport.http.native.{name}" for name in ("engine_core", "exchange", "passed", "pool_core")),
-    *(f"transport.websocket.{name}" for name in ("channel", "multiplexer", "pending")),
-}
-
 LOOPS = {"anyio", "asyncio", "trio", "uvloop", "httpx", "httpx2", "websockets", "ssl", "socket", "threading"}
 
 
@@ -165,8 +150,7 @@ def reached(module: str, graph: dict[str, set[str]]) -> set[str]:
 
 def test_no_modules_import_each_other_in_a_circle_not_even_for_types() -> None:
     found = circles()
-    assert found <= KNOWN_CIRCLES, "a new circle"
-    assert found >= KNOWN_CIRCLES, "a circle is gone: take it off the list"
+    assert not found
 
 
 def raises_not_implemented(path: Path) -> bool:
@@ -178,8 +162,7 @@ def raises_not_implemented(path: Path) -> bool:
 
 def test_no_class_is_half_a_class() -> None:
     found = {module_of(path).removeprefix("pynector.") for path in FILES if raises_not_implemented(path)}
-    assert found <= KNOWN_HOOKS, "a new hook: give the class what it needs instead"
-    assert found >= KNOWN_HOOKS, "hooks are gone: take the module off the list"
+    assert not found, "give the class what it needs instead"
 
 
 def test_connections_know_no_protocol() -> None:

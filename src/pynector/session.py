@@ -26,9 +26,6 @@ from .transport.contract import Handle, OriginCounts, Snapshot
 # How long `aclose` waits for a transport that does not disconnect (seconds).
 CLOSE_PATIENCE = 5.0
 
-# The window of a stream of results that says none, over a transport that carries any number.
-ANY_WINDOW = 100
-
 # The scopes of sessions that the caller is inside: who closes the client from there cannot wait for himself.
 _inside: ContextVar[tuple[anyio.CancelScope, ...]] = ContextVar("pynector_inside", default=())
 
