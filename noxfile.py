@@ -20,7 +20,10 @@ TEST_TOOLS = ["hypothesis", "pytest", "pytest-benchmark", "pytest-timeout", "pyt
 # The tests that go through compiled code, on one event loop each: it takes several times as long as otherwise.
 COMPILED_TESTS = [
     "tests/speedups", "tests/http", "tests/websocket", "tests/growth", "tests/test_batch.py", "tests/test_faults.py",
-    "-k", "speedups or (uvloop and not httpx)", "-o", "timeout=900",
+    "-k",
+    "speedups or test_frames or test_head or test_http1 or test_multiplexer or test_native_pool or test_timeouts "
+    "or (uvloop and not httpx)",
+    "-o", "timeout=900",
 ]  # fmt: skip
 
 

@@ -219,6 +219,11 @@ def test_no_test_imports_another_one() -> None:
         assert not re.search(r"^(from|import) test_", path.read_text(encoding="utf-8"), re.MULTILINE), path
 
 
+def test_no_test_file_repeats_its_folder_s_name() -> None:
+    for path in tree.ROOT.glob("tests/*/**/test_*.py"):
+        assert not path.stem.startswith(f"test_{path.parent.name}"), path
+
+
 IMPORT_EACH = """
 import importlib, sys, traceback
 for name in sys.argv[1:]:

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_providers")]
 
 ALWAYS, NOW_AND_THEN = (lambda call: True), (lambda call: call % 3 == 1)
 
-# Each single call has its turn in test_telemetry_every_call.py.
+# Each single call has its turn in test_every_call.py.
 WHERE_AND_WHEN = [
     *(pytest.param(*where.values, ALWAYS, id=where.id) for where in ENGINES),
     pytest.param(*ENGINES[-1].values, NOW_AND_THEN, id=f"{ENGINES[-1].id}-now and then"),
