@@ -221,7 +221,7 @@ def test_no_test_imports_another_one() -> None:
 
 def test_no_test_file_repeats_its_folder_s_name() -> None:
     for path in tree.ROOT.glob("tests/*/**/test_*.py"):
-        assert not path.stem.startswith(f"test_{path.parent.name}"), path
+        assert not path.stem.startswith(f"test_{path.parent.name}_"), path
 
 
 IMPORT_EACH = """

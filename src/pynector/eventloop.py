@@ -364,12 +364,12 @@ class TrioLoop(Loop):
         """See Loop."""
         timer = _TrioTimer(when)
 
-        async def ring() -> None:
+        async def expire() -> None:
             with timer.scope:
                 await anyio.sleep_until(when)
                 call(*args)
 
-        self.spawn(ring)
+        self.spawn(expire)
         return timer
 
     def keep(self, kept: Any) -> Timer:

@@ -53,6 +53,8 @@ class Session:
 
     def __init__(self, transport: Any, runtime: Runtime, counters: Counters, owned: bool, reused: bool = False) -> None:
         self.runtime = runtime
+        # The loop's own method: it is called for each request.
+        self.clock = runtime.clock
         self.transport = transport
         self.connected = False
         self.submit: Submit | None = None
@@ -368,10 +370,6 @@ class Session:
         self._singles -= 1
 
     # What batches need
-
-    def clock(self) -> float:
-        """See Host."""
-        return self.runtime.clock()
 
     def room_for(self, window: int | None) -> int | None:
         """See Host."""

@@ -32,15 +32,14 @@ class Host(Protocol):
         exchange: Its `exchange`, used where there is no `submit`.
         observable: Whether the transport reports the attempts of its requests.
         is_closed: Whether it has been closed.
+        clock: The event loop's clock, in seconds.
     """
 
+    clock: Callable[[], float]
     submit: Submit | None
     exchange: Exchange
     observable: bool
     is_closed: bool
-
-    def clock(self) -> float:
-        """Return the time on the event loop's clock, in seconds."""
 
     def room_for(self, window: int | None) -> int | None:
         """Return how many requests the transport carries at a time, once it knows of a window; None: any number."""
