@@ -106,11 +106,11 @@ class Session:
     def _take_capabilities(self) -> None:
         # After `connect`, because what a transport can do may depend on the event loop.
         transport = self.transport
-        carrier = transport if can_exchange(transport) else SerialExchange(transport)
-        self.submit = getattr(carrier, "submit", None)
-        self.exchange = self._exchange = getattr(carrier, "exchange", _no_exchange)
-        self.capacity = capacity_of(carrier)
-        self.observable = carrier is transport and bool(getattr(transport, "observable", False))
+        driven = transport if can_exchange(transport) else SerialExchange(transport)
+        self.submit = getattr(driven, "submit", None)
+        self.exchange = self._exchange = getattr(driven, "exchange", _no_exchange)
+        self.capacity = capacity_of(driven)
+        self.observable = driven is transport and bool(getattr(transport, "observable", False))
         if self.submit is None and self.capacity is not None:
             self._gate = anyio.Semaphore(self.capacity, fast_acquire=True)
             # Without a gate a coroutine more would cost a fifth of what a batch costs.
