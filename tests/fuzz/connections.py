@@ -86,18 +86,9 @@ def owner_of(build: Build) -> type[Any]:
         def __init__(self) -> None:
             self.verdicts: list[Verdict] = []
 
-        def answered(
-            self,
-            connection: Any,
-            exchange: Any,
-            status: int,
-            head: bytes,
-            body: bytes,
-            encoded: bool,
-            reusable: bool,
-            server_timeout: int,
-        ) -> None:
-            version = connection.version
+        def answered(self, connection: Any, exchange: Any, head: bytes, body: bytes) -> None:
+            fields, version, reusable = connection.fields, connection.version, connection.reusable
+            status = fields.status
             if exchange.sink is not None:
                 (first, *chunks), end = exchange.sink.told[:-1], exchange.sink.told[-1]
                 assert end is None, "a body without an end"
@@ -105,9 +96,9 @@ def owner_of(build: Build) -> type[Any]:
                 status, head, version = first
                 body = b"".join(chunks)
             assert type(body) is bytes, "a body that may change"
-            fields = fields_of(head)
+            encoded = bool(fields.encoded)
             self.verdicts.append(
-                Verdict("answered", status, version, fields, body, reusable, "", bool(encoded), server_timeout)
+                Verdict("answered", status, version, fields_of(head), body, reusable, "", encoded, fields.timeout)
             )
             if not reusable:
                 connection.transport.close()

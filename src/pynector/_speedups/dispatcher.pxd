@@ -67,3 +67,5 @@ cdef class Dispatcher:
 
 @cython.locals(index=Py_ssize_t)
 cpdef Py_ssize_t first_malformed(list entries) except -2
+@cython.locals(index=Py_ssize_t, found=list, entry=tuple)
+cpdef list timeouts_of(list entries)

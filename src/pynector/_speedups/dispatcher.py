@@ -256,4 +256,9 @@ def first_malformed(entries: list[Any]) -> int:
 
 def timeouts_of(entries: list[Any]) -> list[tuple[int, Any]]:
     """Return the index and the timeout of each entry that has one of its own."""
-    return [(index, own["timeout"]) for index, (_, own) in enumerate(entries) if "timeout" in own]
+    found = []
+    for index, entry in enumerate(entries):
+        own = entry[1]
+        if own and "timeout" in own:
+            found.append((index, own["timeout"]))
+    return found

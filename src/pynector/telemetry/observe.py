@@ -16,7 +16,7 @@ from .events import EventLogger
 from .guard import METRICS, PROPAGATION, SPANS, Guard
 from .listeners import Listeners
 from .metering import meters_in_use
-from .opentelemetry import context_to_pass, http_is_suppressed
+from .opentelemetry import context_to_pass, http_is_suppressed, is_imported
 from .propagation import Propagation
 from .requests import ObservedRequest
 from .tracing import LateTracer
@@ -39,11 +39,13 @@ class Telemetry:
 
     def listening(self) -> bool:
         """Say whether anybody would see what is told of a request that goes well, or something goes along with it."""
-        return (
-            self._events.tells(logging.INFO)
-            or self._tracer.real() is not None
-            or meters_in_use(self._name, self._guard) is not None
-            or self._context() is not None
+        return self._events.tells(logging.INFO) or (
+            is_imported()
+            and (
+                self._tracer.real() is not None
+                or meters_in_use(self._name, self._guard) is not None
+                or self._context() is not None
+            )
         )
 
     @contextmanager

@@ -7,6 +7,11 @@ from importlib import import_module
 from typing import Any
 
 
+def is_imported() -> bool:
+    """Say whether the program has imported any of it. Most requests are asked no more than this."""
+    return "opentelemetry" in sys.modules
+
+
 def tracer_provider() -> Any | None:
     """Give the program's tracer provider, or None if there is none, or the caller asks for no instrumentation."""
     provider = _provider("opentelemetry.trace", "get_tracer_provider")

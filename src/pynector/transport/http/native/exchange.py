@@ -159,28 +159,14 @@ class Exchange:
 class ConnectionOwner(Protocol):
     """Whoever has a connection: a pool, say."""
 
-    def answered(
-        self,
-        connection: Any,
-        exchange: Exchange,
-        status: int,
-        head: bytes,
-        body: bytes,
-        encoded: bool,
-        reusable: bool,
-        server_timeout: int,
-    ) -> None:
-        """Take a response; see Exchange.answered.
+    def answered(self, connection: Any, exchange: Exchange, head: bytes, body: bytes) -> None:
+        """Take a response; what its fields come to, and whether another exchange may follow, the connection says.
 
         Args:
             connection: Where it came from.
             exchange: What it answers.
-            status: Its status code.
             head: Its status line and header fields, or b"" where nobody wants them.
             body: Its body as it came.
-            encoded: Whether the body has a content coding.
-            reusable: Whether the connection may carry another exchange.
-            server_timeout: For how many seconds the server keeps it open, or NO_LENGTH.
         """
 
     def failed(self, exchange: Exchange, problem: Any, phase: str) -> None:

@@ -19,7 +19,6 @@ cdef class Connection:
     cdef bytearray _buffer
     cdef object _owner
     cdef object _parser
-    cdef Head _fields
     cdef object _problem
     cdef object _direct
     cdef object _body
@@ -37,6 +36,8 @@ cdef class Connection:
     cdef Py_ssize_t _offset
     cdef public object transport
     cdef public Exchange exchange
+    cdef readonly Head fields
+    cdef readonly bint reusable
     cdef public bint used
     cdef public bint retired
     cdef public double idle_until
@@ -69,7 +70,7 @@ cdef class Connection:
     cdef object _allocate(self)
     @cython.locals(chunks=list, head=bytes, keep=bint)
     cdef object _answer(self)
-    @cython.locals(exchange=Exchange, fields=Head)
+    @cython.locals(exchange=Exchange)
     cdef object _hand_over(self, bytes head, bytes body, bint keep)
     cdef object _fail(self, object problem)
     cdef object _abandon(self)

@@ -46,6 +46,8 @@ class Connection:
         transport: The event loop's transport, or None before it is connected and after it is lost.
         exchange: The exchange on it, or None.
         used: Whether an exchange has ended on it before.
+        fields: What the head of the answer comes to.
+        reusable: Whether another exchange may follow the one that has ended.
         retired: Whether it is closed when the exchange on it has ended; the pool's business.
         idle_until: When it is too old to be used again, on the event loop's clock in seconds.
         due: When its timer goes off, on the same clock; the pool's business.
@@ -63,7 +65,6 @@ class Connection:
         "_complete",
         "_direct",
         "_excess",
-        "_fields",
         "_final",
         "_folded",
         "_head",
@@ -81,9 +82,11 @@ class Connection:
         "descriptor",
         "due",
         "exchange",
+        "fields",
         "idle_until",
         "loss",
         "retired",
+        "reusable",
         "scans",
         "timer",
         "transport",
@@ -97,10 +100,11 @@ class Connection:
         self._buffer: Any = scratch.obj
         self._owner = owner
         self._parser: Any = None
-        self._fields = Head()
+        self.fields = Head()
         self.transport: Any = None
         self.exchange: Any = None
         self.used = False
+        self.reusable = False
         self.retired = False
         self.idle_until = 0.0
         self.due = float("inf")
@@ -191,8 +195,8 @@ class Connection:
 
     def eof_received(self) -> bool:
         """See asyncio.BaseProtocol."""
-        if self.exchange is not None and self._final and self._length < 0 and not self._fields.chunked:
-            self._fields.keep = False
+        if self.exchange is not None and self._final and self._length < 0 and not self.fields.chunked:
+            self.fields.keep = False
             self._answer()
         return False
 
@@ -222,7 +226,7 @@ class Connection:
         if 100 <= status < 200:
             self._interim += 1
             return
-        fields, data = self._fields, self._head
+        fields, data = self.fields, self._head
         start = final_start(data, self._interim)
         end = data.find(b"\r\n\r\n", start)
         self._head = data[start:end]
@@ -289,7 +293,7 @@ class Connection:
         """The message is complete, unless it was an interim one."""
         if self._final and not self._complete:
             # A trailer may say that the connection will be closed.
-            self._fields.keep = self._parser.should_keep_alive()
+            self.fields.keep = self._parser.should_keep_alive()
             self._complete = True
 
     # Inside
@@ -302,7 +306,7 @@ class Connection:
 
     def _take_whole(self, count: int) -> bool:
         """Take the first bytes of a response without the parser, or say that it is for the parser."""
-        fields, exchange = self._fields, self.exchange
+        fields, exchange = self.fields, self.exchange
         start = fields.scan(self._buffer, count)
         length, status = fields.length, fields.status
         if start < 0 or exchange.is_head or status < 200 or status == 204 or status == 304:
@@ -400,7 +404,7 @@ class Connection:
                 seal(body)  # type: ignore[name-defined] # noqa: F821
             else:
                 body = bytes(self._direct[: self._length])
-        keep = self._fields.keep and not self._excess
+        keep = self.fields.keep and not self._excess
         head = self._head
         if self._stale:
             self._parser = None
@@ -408,7 +412,7 @@ class Connection:
         self._hand_over(head, body, keep)
 
     def _hand_over(self, head: bytes, body: bytes, keep: bool) -> None:
-        exchange, fields = self.exchange, self._fields
+        exchange = self.exchange
         if exchange.sink is not None:
             exchange.sink.end()
         if exchange.upload is not None:
@@ -416,11 +420,10 @@ class Connection:
             keep = keep and exchange.upload.finished
             exchange.upload.stop()
             exchange.upload = None
-        keep = keep and not exchange.closes
         self.exchange = None
         self.used = True
-        keep = keep and self.transport is not None
-        self._owner.answered(self, exchange, fields.status, head, body, fields.encoded, keep, fields.timeout)
+        self.reusable = keep and not exchange.closes and self.transport is not None
+        self._owner.answered(self, exchange, head, body)
 
     def _fail(self, problem: Any) -> None:
         exchange = self.exchange

@@ -37,18 +37,8 @@ cdef class Pool:
     cpdef object dispatch(self, Exchange exchange, double now)
     cdef object _wait(self, Exchange exchange)
     cdef object _begin(self, Connection connection, Exchange exchange)
-    @cython.locals(freed=Connection, version=str)
-    cpdef object answered(
-        self,
-        object connection,
-        Exchange exchange,
-        int status,
-        bytes head,
-        bytes body,
-        bint encoded,
-        bint reusable,
-        Py_ssize_t server_timeout,
-    )
+    @cython.locals(freed=Connection, status=int, encoded=bint, version=str)
+    cpdef object answered(self, object connection, Exchange exchange, bytes head, bytes body)
     cdef bint _is_usable(self, Connection connection, bint repeatable, double now) except -1
     @cython.locals(life=double, exchange=Exchange, room=Room)
     cdef object _free(self, Connection connection, Py_ssize_t server_timeout)

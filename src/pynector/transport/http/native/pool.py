@@ -185,23 +185,14 @@ class Pool:
 
     # The connections' calls
 
-    def answered(
-        self,
-        connection: Any,
-        exchange: Exchange,
-        status: int,
-        head: bytes,
-        body: bytes,
-        encoded: bool,
-        reusable: bool,
-        server_timeout: int,
-    ) -> None:
+    def answered(self, connection: Any, exchange: Exchange, head: bytes, body: bytes) -> None:
         """Take an answer. The connection is free before the caller hears of it, so that his next request finds it."""
         exchange.connection = None
         freed: Connection = connection
-        version = freed.version
-        if reusable and not (len(exchange.payload) > SMALL and freed.transport.get_write_buffer_size() > 0):
-            self._free(freed, server_timeout)
+        # What it says of this answer, before the next request can be on it.
+        status, encoded, version = freed.fields.status, freed.fields.encoded, freed.version
+        if freed.reusable and not (len(exchange.payload) > SMALL and freed.transport.get_write_buffer_size() > 0):
+            self._free(freed, freed.fields.timeout)
         elif freed.transport is not None:
             if freed.transport.get_write_buffer_size():
                 # The rest of its request would hold it open for as long as the server does not read.

@@ -15,16 +15,16 @@ class Tasks:
     Args:
         loop: The event loop.
         context: Where connections and timers live.
+
+    Attributes:
+        now: The event loop's clock, in seconds.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: ClientContext) -> None:
         self._loop = loop
+        self.now = loop.time
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
-
-    def now(self) -> float:
-        """Return the time on the event loop's clock in seconds."""
-        return self._loop.time()
 
     def call(self, function: Callable[[], object]) -> None:
         """Call a function with the context variables of the client."""
