@@ -48,18 +48,14 @@ class Calls:
         self, session: Session, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None
     ) -> Any:
         left = await session.ready(limit)
-        if observed is not None and session.observable:
-            options = observed.options(options)
-        return await session.request(data, options, left, limit)
+        return await session.request(data, options, left, limit, observed)
 
     @asynccontextmanager
     async def _opened(
         self, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None = None
     ) -> AsyncIterator[Any]:
         session, limit = await self._lifecycle.ready(limit)
-        if observed is not None and session.observable:
-            options = observed.options(options)
-        async with session.stream(data, options, limit) as response:
+        async with session.stream(data, options, limit, observed) as response:
             yield response
 
     @asynccontextmanager
@@ -82,8 +78,7 @@ class Calls:
     async def subscribe(self, options: dict[str, Any]) -> AsyncIterator[Any]:
         """Give a subscription of the transport's."""
         session = self._lifecycle.current()
-        if not session.connected:
-            await session.connect_within(self._timeout)
+        await session.connect_within(self._timeout)
         make = getattr(session.transport, "subscribe", None)
         if make is None:
             raise ConfigurationError(f"{type(session.transport).__name__} has no subscribe()")
@@ -109,20 +104,19 @@ class Calls:
         if telemetry is None or not telemetry.listening():
             return await self._batch(session, batch, entries, limit)
         with telemetry.batch(len(entries), min(window or len(entries), len(entries))) as observed:
-            batch = replace(batch, observed=observed if observed.wants_entries else None, passing=observed.passing)
+            batch = replace(batch, observed=observed)
             return observed.collected(await self._batch(session, batch, entries, limit))
 
     async def _batch(self, session: Session, batch: Batch, entries: Sequence[Request], limit: float) -> list[Any]:
-        if not session.connected:
-            try:
-                await session.connect_within(min(limit, self._timeout))
-            except ConfigurationError:
+        try:
+            await session.connect_within(min(limit, self._timeout))
+        except ConfigurationError:
+            raise
+        except PynectorError as error:
+            self._lifecycle.counters.failed(error, len(entries))
+            if batch.raise_on_error:
                 raise
-            except PynectorError as error:
-                self._lifecycle.counters.failed(error, len(entries))
-                if batch.raise_on_error:
-                    raise
-                return [for_another(error, batch.common.name(index, entry)) for index, entry in enumerate(entries)]
+            return [for_another(error, batch.common.name(index, entry)) for index, entry in enumerate(entries)]
         return await session.batches.run(batch, entries)
 
     @asynccontextmanager
@@ -133,15 +127,14 @@ class Calls:
         session = self._lifecycle.current()
         common = Common(options, self._timeout, session.describe)
         batch = Batch(common, window, session.runtime.clock() + limit)
-        if not session.connected:
-            await session.connect_within(min(limit, self._timeout))
+        await session.connect_within(min(limit, self._timeout))
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
             async with session.batches.stream(batch, source, *how) as stream:
                 yield stream
             return
         with telemetry.batch_stream(window) as observed:
-            batch = replace(batch, observed=observed if observed.wants_entries else None, passing=observed.passing)
+            batch = replace(batch, observed=observed)
             async with session.batches.stream(batch, source, *how) as stream:
                 try:
                     yield stream

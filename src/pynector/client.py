@@ -302,8 +302,7 @@ class Pynector:
 
     async def __aenter__(self) -> Self:
         session = self._lifecycle.current()
-        if not session.connected:
-            await session.connect_within(self._timeout)
+        await session.connect_within(self._timeout)
         return self
 
     async def __aexit__(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import anyio
@@ -21,7 +22,7 @@ from .errors import ConfigurationError, PynectorError, TimeoutError, as_pynector
 from .eventloop import Forgotten, Runtime, cancellation_is_asked_for
 from .stats import Counters, Stats
 from .transport.capabilities import can_exchange, capacity_of, counts_of
-from .transport.contract import Handle, OriginCounts, Snapshot
+from .transport.contract import Handle, OriginCounts, RequestObserver, Snapshot
 
 # How long `aclose` waits for a transport that does not disconnect (seconds).
 CLOSE_PATIENCE = 5.0
@@ -122,8 +123,6 @@ class Session:
         Raises:
             PynectorError: If it cannot, which counts as a failed request.
         """
-        if self.connected and not self.is_closed:
-            return limit
         started = self.runtime.clock()
         try:
             await self.connect_within(limit)
@@ -144,7 +143,9 @@ class Session:
             raise closed()
 
     async def connect_within(self, timeout: float) -> None:
-        """Connect as `connect` does, or raise TimeoutError after `timeout` seconds."""
+        """Connect as `connect` does, unless that is done, or raise TimeoutError after `timeout` seconds."""
+        if self.connected and not self.is_closed:
+            return
         with self.guard(self.runtime.clock() + timeout) as scope:
             await self.connect()
         if scope.cancelled_caught:
@@ -250,13 +251,21 @@ class Session:
             self._counters.failed(problem)
             raise problem from _cause(error)
 
-    async def request(self, data: Any, options: dict[str, Any], timeout: float, allowed: float | None = None) -> Any:
+    async def request(
+        self,
+        data: Any,
+        options: dict[str, Any],
+        timeout: float,
+        allowed: float | None = None,
+        observer: RequestObserver | None = None,
+    ) -> Any:
         """Run one request and give its answer.
 
         Args:
             data, options: See `Pynector.request`.
             timeout: Seconds it may take.
             allowed: Seconds it might take at first, for messages; None: `timeout`.
+            observer: Told of its attempts by a transport that can; or None.
 
         Raises:
             PynectorError: If it fails, of the fitting kind.
@@ -264,11 +273,12 @@ class Session:
         if self.is_closed:
             raise closed()
         self._singles += 1
+        told = observer if self.observable else None
         try:
             if self.submit is not None:
-                answer = await self._request_by_submit(self.submit, data, options, timeout)
+                answer = await self._request_by_submit(self.submit, data, options, timeout, told)
             else:
-                answer = await self._request_by_exchange(data, options, timeout)
+                answer = await self._request_by_exchange(data, options, timeout, told)
             self._counters.requests += 1
             return answer
         except Exception as error:
@@ -289,8 +299,17 @@ class Session:
             problem.request = self.describe(data, options)
         return problem
 
-    async def _request_by_submit(self, submit: Submit, data: Any, options: dict[str, Any], timeout: float) -> Any:
+    async def _request_by_submit(
+        self,
+        submit: Callable[..., Handle | None],
+        data: Any,
+        options: dict[str, Any],
+        timeout: float,
+        told: RequestObserver | None,
+    ) -> Any:
         answer = Answer(self.runtime.new_future())
+        if told is not None:
+            submit = partial(submit, observer=told)
         handle = submit(data, options, self.runtime.clock() + timeout, answer, 0)
         if answer.ended:
             await anyio.lowlevel.checkpoint()
@@ -306,12 +325,14 @@ class Session:
             raise answer.error
         return answer.response
 
-    async def _request_by_exchange(self, data: Any, options: dict[str, Any], timeout: float) -> Any:
+    async def _request_by_exchange(
+        self, data: Any, options: dict[str, Any], timeout: float, told: RequestObserver | None
+    ) -> Any:
         cancelled: BaseException | None = None
         left = timeout if self._gate is None else await self._turn(self._gate, timeout)
         with self.guard(self.runtime.clock() + left) as scope:
             try:
-                return await self._exchange(data, **options)
+                return await self._exchange(data, *_if_any(told), **options)
             except anyio.get_cancelled_exc_class() as error:
                 if not scope.cancel_called and not cancellation_is_asked_for():
                     raise escaped() from error
@@ -336,7 +357,9 @@ class Session:
         return timeout - (self.runtime.clock() - started)
 
     @asynccontextmanager
-    async def stream(self, data: Any, options: dict[str, Any], timeout: float) -> AsyncIterator[Any]:
+    async def stream(
+        self, data: Any, options: dict[str, Any], timeout: float, observer: RequestObserver | None = None
+    ) -> AsyncIterator[Any]:
         """Run one request and give its answer while it comes.
 
         Raises:
@@ -354,7 +377,8 @@ class Session:
             self._singles += 1
             stack.callback(self._end_single)
             try:
-                response = await stack.enter_async_context(open_stream(data, options, timeout))
+                told = {"observer": observer} if self.observable and observer is not None else {}
+                response = await stack.enter_async_context(open_stream(data, options, timeout, **told))
             except Exception as error:
                 problem = self._problem(error, data, options, allowed)
                 self._counters.failed(problem)
@@ -389,7 +413,7 @@ class Session:
         """See Host."""
         self._counters.failed_in_batch(error)
 
-    async def _in_turn(self, data: Any, /, **options: Any) -> Any:
+    async def _in_turn(self, data: Any, /, *told: RequestObserver, **options: Any) -> Any:
         """Exchange when it is this request's turn."""
         gate = self._gate
         assert gate is not None
@@ -399,13 +423,17 @@ class Session:
             cancelled.phase, cancelled.sent = "queue", "none"  # type: ignore[attr-defined]
             raise
         try:
-            return await self._exchange(data, **options)
+            return await self._exchange(data, *told, **options)
         finally:
             gate.release()
 
 
 async def _no_exchange(data: Any, /, **options: Any) -> Any:
     raise AssertionError("a transport with submit is not driven by exchange")
+
+
+def _if_any(told: RequestObserver | None) -> tuple[RequestObserver, ...]:
+    return () if told is None else (told,)
 
 
 def _cause(error: BaseException) -> BaseException | None:

@@ -7,6 +7,7 @@ cdef class Job:
     cdef readonly double deadline
     cdef public object completion
     cdef readonly Py_ssize_t token
+    cdef readonly object observer
     cdef readonly double submitted
     cdef public object scope
     cdef public object end
@@ -23,7 +24,9 @@ cdef class Jobs:
     cdef object _waiting
     cdef Py_ssize_t _telling
 
-    cpdef Job submit(self, object data, object options, double deadline, object completion, Py_ssize_t token)
+    cpdef Job submit(
+        self, object data, object options, double deadline, object completion, Py_ssize_t token, object observer=*
+    )
     cpdef bint begin(self, Job job, Py_ssize_t worker, object scope) except -1
     cpdef object left(self, Py_ssize_t worker)
     cpdef object succeed(self, Job job, object answer)

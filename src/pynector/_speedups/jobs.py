@@ -11,21 +11,31 @@ class Job:
     """A request that a worker runs; the handle of `submit`.
 
     Attributes:
-        data, options, deadline, token: As given to `submit`.
+        data, options, deadline, token, observer: As given to `submit`.
         completion: See Completion; None once it has ended or was given up.
         submitted: When it was given, on the event loop's clock in seconds.
         scope: What its worker can be cancelled by while it runs it, or None.
         end: The exception that it was ended with from outside, or None.
     """
 
-    __slots__ = ("completion", "data", "deadline", "end", "options", "scope", "submitted", "token")
+    __slots__ = ("completion", "data", "deadline", "end", "observer", "options", "scope", "submitted", "token")
 
-    def __init__(self, data: Any, options: Any, deadline: float, completion: Any, token: int, submitted: float) -> None:
+    def __init__(
+        self,
+        data: Any,
+        options: Any,
+        deadline: float,
+        completion: Any,
+        token: int,
+        observer: Any,
+        submitted: float,
+    ) -> None:
         self.data = data
         self.options = options
         self.deadline = deadline
         self.completion = completion
         self.token = token
+        self.observer = observer
         self.submitted = submitted
         self.scope: Any = None
         self.end: Any = None
@@ -63,9 +73,11 @@ class Jobs:
         self._waiting: Any = deque()
         self._telling = 0
 
-    def submit(self, data: Any, options: Any, deadline: float, completion: Any, token: int) -> Job:
+    def submit(
+        self, data: Any, options: Any, deadline: float, completion: Any, token: int, observer: Any = None
+    ) -> Job:
         """See SubmitTransport."""
-        job = Job(data, options, deadline, completion, token, self._clock())
+        job = Job(data, options, deadline, completion, token, observer, self._clock())
         if self._telling > 0:
             # A worker that tells of an answer goes on with it: a task for each request would cost more than the rest.
             self._waiting.append(job)

@@ -36,7 +36,6 @@ class Batch:
         total: How many entries it has; None: any number.
         failed: Told of each entry that fails, or None.
         observed: Told of each entry, or None where nobody wants to hear of them.
-        passing: The observer that an observable transport is given for all entries that have none, or None.
     """
 
     common: Common
@@ -46,7 +45,6 @@ class Batch:
     total: int | None = None
     failed: Callable[[PynectorError], None] | None = None
     observed: ObservedBatch | None = None
-    passing: Any = None
 
     def translate(self, error: BaseException, index: int, entry: Request) -> PynectorError:
         """Return the PynectorError that stands in an entry's place when it failed with `error`, and count it."""
@@ -69,6 +67,7 @@ class BatchRun:
         results: Takes what becomes of them.
         window: The most entries in flight at a time, 1 or more.
         submit: The transport's `submit`, or what stands for it.
+        observable: Whether the transport reports the attempts of its requests.
         clock: The event loop's clock.
 
     Attributes:
@@ -83,6 +82,7 @@ class BatchRun:
         results: Results,
         window: int,
         submit: Submit,
+        observable: bool,
         clock: Callable[[], float],
     ) -> None:
         self._batch = batch
@@ -91,7 +91,7 @@ class BatchRun:
             self.scheduler,
             source,
             results,
-            submit if batch.observed is None else batch.observed.submitter(submit),
+            submit if batch.observed is None else batch.observed.submitter(submit, observable),
             clock,
             batch.common.options,
             batch.common.timeout,

@@ -75,7 +75,7 @@ class Batches:
             PynectorError: The first failure, if `batch.raise_on_error`.
         """
         results = ListResults(len(entries))
-        batch = self._told(batch)
+        batch = replace(batch, failed=self._host.failed)
         run, workers = self._prepared(batch, iter(entries), results, self._window_for(batch))
         reason = await self._until_over(run, workers, batch)
         failure = run.dispatcher.first_error
@@ -94,7 +94,7 @@ class Batches:
         self, batch: Batch, entries: Any, lookahead: int | None, ordered: bool
     ) -> AsyncIterator[BatchStream]:
         """Run a batch while its results are taken; leaving gives up what is in flight, and closes the source."""
-        batch = self._told(batch)
+        batch = replace(batch, failed=self._host.failed)
         window = self._window_for(batch)
         ahead = window + (window if lookahead is None else lookahead)
         stream = BatchStream(entries, ahead, ordered, self._host.clock)
@@ -134,23 +134,14 @@ class Batches:
             return ANY_WINDOW if capacity is None else capacity
         return wanted if capacity is None else min(wanted, capacity)
 
-    def _told(self, batch: Batch) -> Batch:
-        """Return a batch with those who are told of its entries."""
-        batch = replace(batch, failed=self._host.failed)
-        if batch.observed is not None:
-            batch.observed.observable = self._host.observable
-        elif batch.passing is not None and self._host.observable:
-            options = {"observer": batch.passing, **batch.common.options}
-            batch = replace(batch, common=replace(batch.common, options=options))
-        return batch
-
     def _prepared(self, batch: Batch, source: Any, results: Results, window: int) -> tuple[BatchRun, Any]:
         """Return what runs a batch, and the context in which it does."""
-        clock = self._host.clock
-        if self._host.submit is not None:
-            return BatchRun(batch, source, results, window, self._host.submit, clock), nullcontext()
-        workers = Workers(self._host.exchange, clock)
-        return BatchRun(batch, source, results, window, workers.submit, clock), workers
+        host, workers, submit = self._host, None, self._host.submit
+        if submit is None:
+            workers = Workers(host.exchange, host.clock)
+            submit = workers.submit
+        run = BatchRun(batch, source, results, window, submit, host.observable, host.clock)
+        return run, workers or nullcontext()
 
     async def _until_over(self, run: BatchRun, workers: Any, batch: Batch) -> Reason | None:
         """Run a batch; return None if it came to its end, else what makes the errors of those that did not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -90,11 +91,12 @@ class Workers:
                 try:
                     # Whoever watches the request may want it to run in a context of his.
                     around = job.completion.current
-                    if around is None:
+                    if around is None and job.observer is None:
                         answer = await exchange(job.data, **job.options)
                     else:
-                        with around():
-                            answer = await exchange(job.data, **job.options)
+                        with nullcontext() if around is None else around():
+                            told = () if job.observer is None else (job.observer,)
+                            answer = await exchange(job.data, *told, **job.options)
                 except Exception as error:
                     jobs.fail(job, error)
                 except anyio.get_cancelled_exc_class() as cancelled:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Phase, PynectorError, Sent
@@ -77,7 +78,6 @@ class ObservedBatch:
         started: When it began, on time.perf_counter.
         count: How many requests it has, or had; None as long as that is not known.
         failures: How many of its requests failed.
-        observable: Whether its transport reports attempts.
         wants_entries: Whether its requests are told of one by one.
         passing: Tells the transport of an HTTP request what goes along, where they are not; None: nothing does.
     """
@@ -91,7 +91,6 @@ class ObservedBatch:
         self._attributes: dict[str, Any] = {}
         self.started = time.perf_counter()
         self.failures = 0
-        self.observable = False
         if listeners.tracer is not None:
             told = {"request.count": count, "max_concurrency": max_concurrency}
             attributes = {name: value for name, value in told.items() if value is not None}
@@ -127,12 +126,15 @@ class ObservedBatch:
         entry.begin()
         return entry
 
-    def options(self, entry: ObservedEntry, options: Mapping[str, Any]) -> Any:
-        """Give the options of one of its requests, with which a transport that can reports its attempts."""
-        return entry.options(options) if self.observable else options
+    def submitter(self, submit: Callable[..., Any], observable: bool) -> Submit:
+        """Give a `submit` whose requests are told of.
 
-    def submitter(self, submit: Submit) -> Submit:
-        """Give a `submit` whose requests are told of."""
+        Args:
+            submit: The transport's, or what stands for it.
+            observable: Whether it reports attempts.
+        """
+        if not self.wants_entries:
+            return partial(submit, observer=self.passing) if observable and self.passing is not None else submit
 
         def observed(
             data: Any, options: Mapping[str, Any], deadline: float, completion: Completion, token: int
@@ -140,7 +142,8 @@ class ObservedBatch:
             entry = self.entry(completion.index_of(token), data, completion)  # type: ignore[attr-defined]
             try:
                 with entry.current():
-                    entry.handle = submit(data, self.options(entry, options), deadline, entry, token)
+                    told = {"observer": entry} if observable else {}
+                    entry.handle = submit(data, options, deadline, entry, token, **told)
             except Exception as error:
                 # It must not raise; if it does, the request has ended all the same.
                 entry.fail(token, error)

@@ -50,11 +50,6 @@ class ObservedRequest(ObservedAttempts):
             ids = ids_of(self._span, self._listeners.guard)
             events.log(self._level, "request.start", **self._fields, data_size=self._size, **fields, **ids)
 
-    def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the options of a request with which the transport reports to this object."""
-        # One of the user's is none, and is to be refused as it would be without this.
-        return {"observer": self, **options}
-
     def current(self) -> Any:
         """Give a context in which its span is the current one."""
         return attached(None if self._span is None else self._context, self._listeners.guard)

@@ -35,8 +35,9 @@ class TransportProtocol(Protocol):
     A transport may have a method `snapshot(data, options) -> Snapshot`, which fixes what a request sends, so that
     `request_with_retry` sends the same each time, whatever becomes of the caller's objects meanwhile.
 
-    A transport with an attribute `observable = True` is given, where somebody listens or the caller's trace goes on,
-    the option `observer`: a RequestObserver, which it tells of each attempt.
+    A transport with an attribute `observable = True` tells a RequestObserver of each attempt. Where somebody listens,
+    or the caller's trace goes on, it is given one: by the keyword `observer` to `submit` and `stream`, and as a second
+    argument by position to `exchange`, whose keywords are the options.
 
     A transport with an attribute `watches_itself = True` ends by itself what it has open when nobody holds it any more,
     or its event loop ends; where it has not, the client does so for the transports that it makes.

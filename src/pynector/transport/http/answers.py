@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import DecodingError, HTTPStatusError, TooManyRedirects, TransportError
+from ...errors import DecodingError, TooManyRedirects, TransportError
 from .decoding import decode, with_room
 from .headers import Headers
 from .redirects import redirected
 from .request import PreparedRequest
-from .response import RawResponse, Response
+from .response import RawResponse, Response, status_error
 
 
 def next_hop(
@@ -73,8 +73,7 @@ def answer_of(request: PreparedRequest, raw: RawResponse, settings: dict[str, An
         return content
     response = Response(raw.status, headers, content, str(request.url), raw.http_version, elapsed)
     if wants_error:
-        phrase = f"{raw.status} {response.reason_phrase}".strip()
-        raise HTTPStatusError(f"the server answered {phrase}", response=response, request=request.label)
+        raise status_error(response, request.label)
     return response
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from ..contract import OriginCounts
+from ..contract import OriginCounts, RequestObserver
 from .response import Response
 from .streaming import RawStream
 
@@ -26,7 +26,9 @@ class Engine(Protocol):
     def make_room(self, window: int) -> int:
         """Take note that a batch is to have `window` requests in flight, and return how many there may be."""
 
-    async def exchange(self, data: Any, options: Mapping[str, Any]) -> bytes | Response:
+    async def exchange(
+        self, data: Any, options: Mapping[str, Any], observer: RequestObserver | None
+    ) -> bytes | Response:
         """Send a request and give its answer.
 
         A cancelled call notes on the exception, as `phase` and `sent`, how far it had come.
@@ -36,7 +38,9 @@ class Engine(Protocol):
             TransportError: If the exchange failed, with `phase` and `sent`.
         """
 
-    async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
+    async def open(
+        self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None
+    ) -> RawStream:
         """Send a request and give its response when its head has come, after redirects.
 
         Args:

@@ -249,16 +249,11 @@ def _refuse_doubtful(data: dict[Any, Any], unknown: list[Any]) -> None:
 def check_option_names(options: Mapping[str, Any]) -> None:
     """Raise a ConfigurationError if an option of a request is unknown."""
     for name in options:
-        if name not in _KNOWN and name not in _OPTIONS and not (name == "observer" and is_observer(options[name])):
+        if name not in _KNOWN and name not in _OPTIONS:
             hint = "it is an option of the client: Pynector(...)"
             if name not in OPTION_NAMES:
                 hint = nearest(name, {"timeout", *_KNOWN, *_OPTIONS})
             raise ConfigurationError(f"a request has no option {name!r}: {hint}")
-
-
-def is_observer(value: Any) -> bool:
-    """Say whether the option `observer` is the client's own, and not a user's mistake."""
-    return callable(getattr(value, "attempt", None))
 
 
 def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> PreparedRequest:

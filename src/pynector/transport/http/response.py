@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from ...errors import HTTPStatusError
 from ..json_text import from_json
 from .headers import Headers, Pair
 from .text import TextDecoder
@@ -85,6 +86,12 @@ class Response:
             JSONError: If it is not JSON, which is a ValueError, too.
         """
         return from_json(self.content, f"the body of status {self.status_code} from {without_secrets(self.url)}")
+
+
+def status_error(response: Response, request: str) -> HTTPStatusError:
+    """Return the error that a response with a status of 400 or above stands for, to the request of this name."""
+    phrase = f"{response.status_code} {response.reason_phrase}".strip()
+    return HTTPStatusError(f"the server answered {phrase}", response=response, request=request)
 
 
 def reason_phrase(status: int) -> str:

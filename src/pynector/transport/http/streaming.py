@@ -9,11 +9,11 @@ from typing import Generic, Protocol, TypeVar
 
 from ..._speedups.accumulator import Accumulator
 from ...config import at_least
-from ...errors import DecodingError, HTTPStatusError, PynectorError, TransportError
+from ...errors import DecodingError, PynectorError, TransportError
 from .decoding import Decoder, decoders_of, too_large
 from .headers import Headers, Pair
 from .request import PreparedRequest
-from .response import Response, reason_phrase
+from .response import Response, reason_phrase, status_error
 from .text import TextDecoder
 
 # How much of the body of an error's response is kept for HTTPStatusError (bytes).
@@ -151,8 +151,7 @@ class StreamedResponse:
                 start.append(piece)
         content = self._decoded_start(start.finish())[:MOST_OF_AN_ERROR]
         response = Response(self.status_code, self.headers, content, self.url, self.http_version)
-        phrase = f"{self.status_code} {self.reason_phrase}".strip()
-        raise HTTPStatusError(f"the server answered {phrase}", response=response, request=self._raw.request.label)
+        raise status_error(response, self._raw.request.label)
 
     def close(self) -> None:
         """Take note that the exchange has ended: nothing more can be read."""

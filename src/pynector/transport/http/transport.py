@@ -15,7 +15,7 @@ import anyio
 from ...errors import ConfigurationError, HTTPStatusError, PynectorError, TransportError
 from ...eventloop import ClientContext
 from ...unraisable import warn
-from ..contract import OriginCounts, Snapshot
+from ..contract import OriginCounts, RequestObserver, Snapshot
 from .engine import Engine
 from .options import LEAST, OPTION_NAMES, HTTPOptions
 from .proxied import Proxied
@@ -148,12 +148,13 @@ class HTTPTransport:
             if engine in self._ending:
                 self._ending.remove(engine)
 
-    async def exchange(self, data: Any, /, **options: Any) -> bytes | Response:
+    async def exchange(self, data: Any, observer: RequestObserver | None = None, /, **options: Any) -> bytes | Response:
         """Send a request and give the decoded body, or a Response with `as_response=True`.
 
         Args:
             data: A dict that describes the request, an HTTPRequest, a dict or list to send as JSON, a raw body of str
                 or bytes, or None.
+            observer: Told of its attempts, or None.
             **options: The fields of HTTPRequest; `auth`, `as_response`, `raise_for_status`, `follow_redirects`,
                 `max_redirects`, `max_response_bytes`, `json_dumps`.
 
@@ -163,15 +164,17 @@ class HTTPTransport:
         """
         if self._engine is None:
             raise TransportError("the transport is not connected", phase="connect", sent="none")
-        return await self._engine.exchange(data, options)
+        return await self._engine.exchange(data, options, observer)
 
     @asynccontextmanager
-    async def stream(self, data: Any, options: Mapping[str, Any], timeout: float) -> AsyncIterator[StreamedResponse]:
+    async def stream(
+        self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None = None
+    ) -> AsyncIterator[StreamedResponse]:
         """See StreamTransport."""
         if self._engine is None:
             raise TransportError("the transport is not connected", phase="connect", sent="none")
         settings = self._options.for_request(options)
-        raw = await self._engine.open(data, options, timeout)
+        raw = await self._engine.open(data, options, timeout, observer)
         response = StreamedResponse(raw, settings["max_response_bytes"])
         try:
             if settings["raise_for_status"]:

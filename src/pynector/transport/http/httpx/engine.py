@@ -12,7 +12,7 @@ from typing import Any
 
 from ....errors import ConnectionLost, TransportError
 from ....eventloop import ClientContext, Runtime
-from ...contract import OriginCounts
+from ...contract import OriginCounts, RequestObserver
 from ..answers import answer_of, next_hop
 from ..options import HTTPOptions
 from ..request import PreparedRequest, observed, prepare
@@ -69,24 +69,28 @@ class HttpxEngine:
         """See Engine."""
         return [OriginCounts(*origin, None, None, count, 0) for origin, count in list(self._under_way.items())]
 
-    async def exchange(self, data: Any, options: Mapping[str, Any]) -> bytes | Response:
+    async def exchange(
+        self, data: Any, options: Mapping[str, Any], observer: RequestObserver | None
+    ) -> bytes | Response:
         """See Engine."""
         started = time.perf_counter()
-        run = self._run(data, options)
+        run = self._run(data, options, observer)
         raw = await run.told(lambda: self._whole(run))
         return answer_of(run.request, raw, run.settings, time.perf_counter() - started)
 
-    async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
+    async def open(
+        self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None
+    ) -> RawStream:
         """See Engine."""
-        run = self._run(data, options)
+        run = self._run(data, options, observer)
         run.end_after(timeout)
         with run.in_time():
             return await run.told(lambda: self._answer(run))
 
-    def _run(self, data: Any, options: Mapping[str, Any]) -> Run:
+    def _run(self, data: Any, options: Mapping[str, Any], observer: RequestObserver | None) -> Run:
         settings = self._options.for_request(options)
         request = prepare(data, options, self._options)
-        return Run(request, settings, options.get("observer"), self._network, self._under_way, self._tell)
+        return Run(request, settings, observer, self._network, self._under_way, self._tell)
 
     async def _whole(self, run: Run) -> RawResponse:
         stream = await self._answer(run)

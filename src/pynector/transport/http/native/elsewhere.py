@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from ....errors import ConfigurationError, Phase, Sent, TimeoutError, TransportError
-from ...contract import OriginCounts
+from ...contract import OriginCounts, RequestObserver
 from ..engine import Engine
 from ..options import HTTPOptions
 from ..proxied import Proxied
@@ -56,7 +56,12 @@ class Elsewhere:
         exchange.pool = _Delegated(begin(work) if exchange.context is None else exchange.context.run(begin, work))
 
     async def open(
-        self, request: PreparedRequest, options: Mapping[str, Any], timeout: float, exchange: Exchange | None = None
+        self,
+        request: PreparedRequest,
+        options: Mapping[str, Any],
+        timeout: float,
+        observer: RequestObserver | None,
+        exchange: Exchange | None = None,
     ) -> RawStream:
         """Open a stream there; see Engine.
 
@@ -64,13 +69,14 @@ class Elsewhere:
             request: What to send.
             options: The caller's.
             timeout: Seconds it may take.
+            observer: Told of its attempts, or None.
             exchange: What has led to it, where that is a redirect.
         """
         other = self._engine_for(request)
         if exchange is None:
-            return await other.open(request, options, timeout)
+            return await other.open(request, options, timeout, observer)
         try:
-            return await other.open(request, _after_hops(exchange), timeout)
+            return await other.open(request, _after_hops(exchange), timeout, observer)
         except (TransportError, TimeoutError) as error:
             error.after("full")
             raise
@@ -103,7 +109,7 @@ class Elsewhere:
         sent: Sent | None = None
         with anyio.CancelScope(deadline=exchange.deadline) as scope:
             try:
-                exchange.succeed(await other.exchange(exchange.data, _after_hops(exchange)))
+                exchange.succeed(await other.exchange(exchange.data, _after_hops(exchange), exchange.observer))
             except asyncio.CancelledError as cancelled:
                 phase, sent = getattr(cancelled, "phase", None), getattr(cancelled, "sent", None)
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import httptools
@@ -11,7 +12,7 @@ import httptools
 from ....errors import PynectorError
 from ....eventloop import ClientContext
 from ...awaiting import answer_to
-from ...contract import OriginCounts
+from ...contract import OriginCounts, RequestObserver
 from ..engine import Engine
 from ..options import HTTPOptions
 from ..request import PreparedRequest, prepare
@@ -68,18 +69,23 @@ class NativeEngine:
             own = self.pools.keep(options.base.origin)
             self._submitter.encode_with(encoder, own, settings, wants_body_only(settings), limit_of(settings))
 
-    async def exchange(self, data: Any, options: Mapping[str, Any]) -> bytes | Response:
+    async def exchange(
+        self, data: Any, options: Mapping[str, Any], observer: RequestObserver | None
+    ) -> bytes | Response:
         """See Engine."""
-        answered: bytes | Response = await answer_to(self.submit, data, options)
+        answered: bytes | Response = await answer_to(partial(self.submit, observer=observer), data, options)
         return answered
 
-    async def open(self, data: Any, options: Mapping[str, Any], timeout: float) -> RawStream:
+    async def open(
+        self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None
+    ) -> RawStream:
         """See Engine."""
         request = self._prepared(data, options)
         if self._elsewhere.takes(request):
-            return await self._elsewhere.open(request, options, timeout)
+            return await self._elsewhere.open(request, options, timeout, observer)
         now = self._tasks.now()
         exchange = Exchange(self._answers, request, options, now + timeout, None, 0, now)
+        exchange.observer = observer
         stream = IncomingStream(self._answers, self._tasks, exchange)
         self._sender.submit(exchange, now)
         try:
@@ -90,7 +96,7 @@ class NativeEngine:
         if following is None:
             return stream
         await stream.aclose()
-        return await self._elsewhere.open(following, options, exchange.deadline - self._tasks.now(), exchange)
+        return await self._elsewhere.open(following, options, exchange.deadline - self._tasks.now(), observer, exchange)
 
     def _prepared(self, data: Any, options: Mapping[str, Any]) -> PreparedRequest:
         try:

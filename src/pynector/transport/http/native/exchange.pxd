@@ -24,6 +24,7 @@ cdef class Exchange:
     cdef public bint body_only
     cdef public object sink
     cdef public object observer
+    cdef public object passing
     cdef public object upload
     cdef public object context
 

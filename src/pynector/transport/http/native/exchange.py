@@ -56,6 +56,7 @@ class Exchange:
         body_only: Whether its answer is just the body.
         sink: Takes the response's head and body as they come, or None to have them whole.
         observer: Told of its attempts, or None.
+        passing: What has put header fields of its own on the payload, and wants to hear nothing; or None.
         upload: Writes the request's body after its head, or None if the payload is all.
         context: The caller's context variables, for the upload; None where there is none.
     """
@@ -74,6 +75,7 @@ class Exchange:
         "observer",
         "options",
         "owner",
+        "passing",
         "payload",
         "pool",
         "repeatable",
@@ -117,6 +119,7 @@ class Exchange:
         self.body_only = True
         self.sink: Any = None
         self.observer: Any = None
+        self.passing: Any = None
         self.upload: Any = None
         self.context: Any = None
 

@@ -8,7 +8,7 @@ from ....errors import TransportError
 from ...contract import RequestObserver
 from ..answers import raw_limit
 from ..options import REQUEST_SETTINGS, HTTPOptions
-from ..request import IDEMPOTENT, PreparedRequest, is_observer, observed, prepare
+from ..request import IDEMPOTENT, PreparedRequest, observed, prepare
 from .elsewhere import Elsewhere
 from .encoder import RequestEncoder
 from .exchange import NO_LIMIT, Exchange
@@ -20,11 +20,7 @@ from .upload import renew_upload, stop_upload
 from .wire import decode_request, encode_fields, encode_request, request_of, url_of
 
 # With these options the encoder may write a request.
-ENCODABLE = (frozenset(setting.name for setting in REQUEST_SETTINGS) - {"json_dumps"}) | {
-    "headers",
-    "params",
-    "observer",
-}
+ENCODABLE = (frozenset(setting.name for setting in REQUEST_SETTINGS) - {"json_dumps"}) | {"headers", "params"}
 
 
 class Sender:
@@ -53,16 +49,20 @@ class Sender:
             error = TransportError("the transport is closed", phase="connect", sent="none")
             exchange.owner.failed(exchange, error)
             return
-        if exchange.options and exchange.sink is None and self._submit_encoded(exchange, now):
+        is_told = exchange.observer is not None
+        if exchange.sink is None and (exchange.options or is_told) and self._submit_encoded(exchange, now):
             return
         try:
-            self._settle(exchange, None)
+            self._settle(exchange)
             self.send(exchange, prepare(exchange.data, exchange.options, self._options), now)
         except Exception as error:
             exchange.owner.failed(exchange, error)
 
     def send(self, exchange: Exchange, request: PreparedRequest, now: float) -> None:
         """Send a request, from here or from elsewhere."""
+        if exchange.passing is not None:
+            # Elsewhere other header fields may go along.
+            exchange.observer, exchange.passing = exchange.passing, None
         if self._elsewhere.takes(request):
             stop_upload(exchange)
             self._elsewhere.start(exchange, request)
@@ -88,21 +88,18 @@ class Sender:
         fields = passed.attempt("GET", self._options.base, self._options.header_pairs, 0)
         return encode_fields(fields).split(b"\r\n")[:-1]
 
-    def _settle(self, exchange: Exchange, observer: RequestObserver | None) -> None:
+    def _settle(self, exchange: Exchange) -> None:
         """Say what holds for the answer of an exchange."""
         settings = exchange.settings = self._options.for_request(exchange.options)
-        exchange.observer = observer
-        exchange.body_only = observer is None and wants_body_only(settings)
+        exchange.body_only = exchange.observer is None and wants_body_only(settings)
         exchange.limit = limit_of(settings)
 
     def _submit_encoded(self, exchange: Exchange, now: float) -> bool:
         """Send a request that the encoder can write, or say that it cannot."""
         data, options = exchange.data, exchange.options
-        observer, passed = options.get("observer"), None
         if self._encoder is None or not ENCODABLE.issuperset(options) or type(data) is not dict:
             return False
-        if "observer" in options and not is_observer(observer):
-            return False
+        observer, passed = exchange.observer, None
         if isinstance(observer, PassedFields):
             observer, passed = None, observer
         has_own = "headers" in options or "headers" in data
@@ -115,7 +112,8 @@ class Sender:
                 payload = passed.added_to(payload, has_own, self.passed_lines)
             if payload is None:
                 return False
-            self._settle(exchange, observer)
+            exchange.observer, exchange.passing = observer, passed
+            self._settle(exchange)
         except Exception as error:
             exchange.owner.failed(exchange, error)
             return True
@@ -141,7 +139,6 @@ class Sender:
     def _load(self, exchange: Exchange, request: PreparedRequest) -> Pool:
         """Put a request into an exchange, and return the pool it belongs to."""
         exchange.request = request
-        exchange.observer = exchange.options.get("observer")
         exchange.payload = encode_request(observed(request, exchange.observer))
         exchange.is_head = request.method == "HEAD"
         exchange.closes = request.closes

@@ -17,4 +17,6 @@ cdef class Submitter:
     cdef Py_ssize_t _limit
 
     @cython.locals(now=double, exchange=Exchange, payload=bytes, pool=Pool, passed=PassedFields)
-    cpdef object submit(self, object data, object options, double deadline, object completion, Py_ssize_t token)
+    cpdef object submit(
+        self, object data, object options, double deadline, object completion, Py_ssize_t token, object observer=*
+    )

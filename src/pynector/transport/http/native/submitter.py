@@ -60,17 +60,15 @@ class Submitter:
         """Leave all to the sender, which knows that the client is closed."""
         self._encoder = None
 
-    def submit(self, data: Any, options: Any, deadline: float, completion: Any, token: int) -> Any:
-        """See SubmitTransport."""
+    def submit(
+        self, data: Any, options: Any, deadline: float, completion: Any, token: int, observer: Any = None
+    ) -> Any:
+        """See SubmitTransport; the observer is told of the request's attempts."""
         now = self._clock()
         exchange = Exchange(self._owner, data, options, deadline, completion, token, now)
         pool = None
-        passed: Any = None
-        if options and len(options) == 1:
-            observer = options.get("observer")
-            if isinstance(observer, PassedFields):
-                passed = observer
-        if (not options or passed is not None) and self._encoder is not None:
+        passed: Any = observer if isinstance(observer, PassedFields) else None
+        if not options and observer is passed and self._encoder is not None:
             try:
                 payload = self._encoder.encode(data)
                 if passed is not None and payload is not None:
@@ -80,6 +78,7 @@ class Submitter:
                 return None
             if payload is not None:
                 exchange.payload = payload
+                exchange.passing = passed
                 exchange.settings = self._settings
                 exchange.body_only = self._body_only
                 exchange.limit = self._limit
@@ -90,5 +89,6 @@ class Submitter:
         if pool is not None:
             pool.dispatch(exchange, now)
         else:
+            exchange.observer = observer
             self._sender.submit(exchange, now)
         return exchange if exchange.completion is not None else None

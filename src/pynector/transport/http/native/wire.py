@@ -13,7 +13,6 @@ from ..request import PreparedRequest, cookie_pairs, split_auth
 from ..urls import URL
 from .encoder import WITH_BODY, RequestEncoder
 from .exchange import Exchange
-from .passed import PassedFields
 
 
 def encode_request(request: PreparedRequest) -> bytes:
@@ -46,9 +45,9 @@ def decode_request(payload: bytes, origin: Origin) -> PreparedRequest:
 def request_of(exchange: Exchange) -> PreparedRequest:
     """Return the request of an exchange: what was sent, whatever has become of the caller's objects."""
     if exchange.request is None:
-        payload, observer = exchange.payload, exchange.options.get("observer")
-        if isinstance(observer, PassedFields):
-            payload = observer.taken_from(payload)
+        payload = exchange.payload
+        if exchange.passing is not None:
+            payload = exchange.passing.taken_from(payload)
         exchange.request = decode_request(payload, exchange.pool.origin)
     request: PreparedRequest = exchange.request
     return request
