@@ -19,6 +19,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from inside import pool_of
 from loops import ENGINES
 from pynector import Pynector
 from pynector.testing import LoopbackServer
@@ -204,7 +205,7 @@ async def test_on_message_has_it_on_connections_that_are_made_anew(websocket: Ca
     ) as client:
         for number in range(3):
             await as_caller(number, lambda: client.request_with_retry("a", 5, 0))
-            (connection,) = client._lifecycle.transport._pool.requests.connections
+            (connection,) = pool_of(client).requests.connections
             connection.abort()
             await connection.link.ended.wait()
     assert set(heard) == {"nobody"}

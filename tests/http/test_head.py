@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.http.line import told
+from line import told
 
 NAMES = [
     "Content-Length",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.http.line import SCRATCH, Line, told
+from line import SCRATCH, Line, told
 
 from pynector import HTTPRequest
 from pynector.transport.http.native.wire import encode_request, encoder_for

@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Sampler, SamplingResult
 from scripted import ScriptedServer, answer
 
+from inside import transport_of
 from pynector import Pynector
 from pynector.testing import LoopbackServer
 
@@ -190,7 +191,7 @@ async def test_an_entry_with_its_own_context_stands_among_others(client: Pynecto
         (INSPECT, {}),
         ({**INSPECT, "headers": {"traceparent": OWN}}, {}),
         (INSPECT, {"headers": {"Baggage": "mine=2"}}),
-        ({"url": f"{client._lifecycle.transport._options.base}inspect"}, {}),
+        ({"url": f"{transport_of(client)._options.base}inspect"}, {}),
         (INSPECT, {}),
     ]
     with inside():

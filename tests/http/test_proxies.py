@@ -11,6 +11,7 @@ import pytest
 import trustme
 from scripted import ScriptedServer, answer, eventually
 
+from inside import transport_of
 from proxyserver import Proxy
 from pynector import (
     ConfigurationError,
@@ -263,7 +264,7 @@ async def _streamed(client: Pynector, url: str, **options: Any) -> bytes:
 
 
 def _engine_of(client: Pynector) -> str:
-    return str(client._lifecycle.transport._engine.name)
+    return str(transport_of(client)._engine.name)
 
 
 @pytest.mark.anyio

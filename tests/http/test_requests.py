@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from inside import transport_of
 from pynector import ConfigurationError, HTTPRequest, HTTPStatusError, Pynector
 from pynector.testing import LoopbackServer
 
@@ -321,7 +322,7 @@ async def test_send_and_receive_are_the_specification_s_pair(client: Pynector) -
     from pynector import TransportError
     from pynector.transport.http import HTTPTransport
 
-    transport: HTTPTransport = client._lifecycle.transport
+    transport: HTTPTransport = transport_of(client)
     with pytest.raises(TransportError, match="not connected"):
         await HTTPTransport(base_url="http://localhost").exchange(None)
     await transport.send({"path": "/id/7"})

@@ -16,6 +16,7 @@ import anyio
 import pytest
 from scripted import eventually
 
+from inside import transport_of
 from leaks import open_files, pending
 from pynector import ConnectionLost, Pynector, TimeoutError
 
@@ -193,7 +194,7 @@ async def test_every_request_ends_as_it_should_and_leaves_nothing(unreliable: Se
             await abandon(client, range(start, start + step))
         # Nothing of what was given up is still in use: all the connections that the client may have can be had.
         if engine == "native":
-            (pool,) = client._lifecycle.transport._engine.pools.all()
+            (pool,) = transport_of(client)._engine.pools.all()
             assert await eventually(lambda: pool.in_use == 0)
         probes = [n for n in range(2 * IN_FLIGHT) if fate(n) > HANGING]
         assert await client.batch_request([request(n) for n in probes]) == [body(n) for n in probes]

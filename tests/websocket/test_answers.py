@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from websockets.frames import Opcode
 
+from inside import transport_of
 from pynector import ProtocolError, PynectorError, RemoteError
 from pynector.transport.json_text import scalar_of
 from wslines import Answers, Line, frame
@@ -160,7 +161,7 @@ async def test_it_does_not_take_until_the_timeout(url: Url, connections: int) ->
     async with client(url("/raw"), correlation="id", connections=connections, id_key="key") as it:
         answer = json.dumps({"error": {"code": 5}, "key": None}).encode()
         told = frame(Opcode.TEXT, answer).hex()
-        it._lifecycle.transport._options.correlation.encode = lambda data, one_way, *_: (told.encode(), True, 1)
+        transport_of(it)._options.correlation.encode = lambda data, one_way, *_: (told.encode(), True, 1)
         with pytest.raises(PynectorError) as failed:
             await it.request({}, 60)
         assert isinstance(failed.value, RemoteError)

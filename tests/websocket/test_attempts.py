@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
+from inside import pool_of
 from leaks import pending
 from pynector import ConnectError, PynectorError, TimeoutError, WebSocketClosed
 from pynector.transport.websocket import Gap, reconnecting
@@ -121,7 +122,7 @@ async def test_what_nobody_waits_for_is_ended() -> None:
     with failing() as (server, url):
         async with client(url, open_timeout=None) as it:
             await lost(it)
-            pool = it._lifecycle.transport._pool
+            pool = pool_of(it)
             before = pending()
             for _ in range(2):
                 with anyio.move_on_after(0.1):
@@ -141,7 +142,7 @@ async def test_what_nobody_waits_for_is_ended() -> None:
 async def test_a_subscription_wants_them_until_it_is_closed() -> None:
     with failing() as (server, url):
         async with client(url, open_timeout=None) as it:
-            pool = it._lifecycle.transport._pool
+            pool = pool_of(it)
             async with it.subscribe():
                 await lost(it)
                 with pytest.raises(TimeoutError):
@@ -177,7 +178,7 @@ async def test_whoever_wants_one_next_waits_no_longer_and_no_shorter(monkeypatch
 async def test_where_there_are_others_an_attempt_may_come_to_its_end(url: Url) -> None:
     """The next request may want it."""
     async with client(url("/close-after?after=1&code=1000"), connections=2, reconnect_delay=0.01) as it:
-        pool = it._lifecycle.transport._pool
+        pool = pool_of(it)
         assert await it.request("x") == b"x"
         await lost(it)
         # It goes on the other one, and is the last to want something.
@@ -192,7 +193,7 @@ async def test_closing_ends_them() -> None:
             await lost(it)
             tasks.start_soon(_refused, it)
             await until(lambda: len(server.asked) == 2)
-            pool = it._lifecycle.transport._pool
+            pool = pool_of(it)
             await it.aclose()
             assert pool.reconnecting.under_way == 0
             assert not pool.reconnecting._makings

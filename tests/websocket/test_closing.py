@@ -13,6 +13,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from inside import pool_of
 from leaks import open_files, pending
 from loops import LOOPS
 from pynector import ConnectError, Pynector, PynectorError, TransportError
@@ -61,7 +62,7 @@ async def connected(url: str, **options: Any) -> WebSocketTransport:
 async def test_one_that_is_cancelled_leaves_nothing() -> None:
     with stubborn() as (server, url):
         transport = await connected(url, connections=3)
-        known: Any = transport._pool
+        known: Any = pool_of(transport)
         with anyio.CancelScope() as scope:
             scope.cancel()
             await transport.disconnect()
@@ -123,7 +124,7 @@ async def test_what_is_in_flight_ends_at_once(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_a_connection_that_cannot_say_farewell_is_ended(url: Url) -> None:
     transport = await connected(url("/echo"), connections=3)
-    known: Any = transport._pool
+    known: Any = pool_of(transport)
 
     def fail(*args: Any) -> None:
         raise ValueError("this one")

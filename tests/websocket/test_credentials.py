@@ -14,6 +14,7 @@ import anyio
 import httpx
 import pytest
 
+from inside import transport_of
 from pynector import ConfigurationError, ConnectError, Pynector, PynectorError, WebSocketClosed
 from wsservers import Url, client, listening, shake_hands, until
 
@@ -217,8 +218,8 @@ async def test_a_flow_that_fails_is_a_connection_that_cannot_be_made(at: int) ->
 async def test_a_connection_whose_flow_fails_after_it_was_made_is_ended(url: Url) -> None:
     told: list[str] = []
     it = client(url("/echo"), auth=Faulty(1))
-    it._lifecycle.transport.on_connection = lambda event, host, port: told.append(event)
-    transport = it._lifecycle.transport
+    transport_of(it).on_connection = lambda event, host, port: told.append(event)
+    transport = transport_of(it)
     with pytest.raises(ConnectError):
         await transport.connect()
     await until(lambda: told == ["open", "close"])

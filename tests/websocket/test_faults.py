@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import pytest
 
+from inside import pool_of
 from pynector import (
     ConfigurationError,
     ConnectError,
@@ -70,7 +71,7 @@ async def test_an_abrupt_end(url: Url) -> None:
 async def test_what_has_ended_does_not_hold_its_connection_until_its_deadline(url: Url) -> None:
     async with client(url("/abort-after?after=1"), timeout=600) as it:
         assert await it.request("first") == b"first"
-        connection = weakref.ref(it._lifecycle.transport._pool.requests.connections[0])
+        connection = weakref.ref(pool_of(it).requests.connections[0])
         with pytest.raises(WebSocketClosed):
             await it.request("second")
         for _ in range(100):
@@ -187,7 +188,7 @@ async def test_a_peer_that_breaks_the_protocol(
             assert answers.pop(0) == b"a"
         assert [isinstance(error, (kind, WebSocketClosed)) for error in answers] == [True] * len(answers), answers
         assert isinstance(answers[0], kind)
-        assert not it._lifecycle.transport._pool.requests.connections
+        assert not pool_of(it).requests.connections
     async with client(url("/last-code")) as it:
         assert await it.request(case) == b"%d" % code
 

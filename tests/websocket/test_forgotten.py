@@ -17,6 +17,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from inside import pool_of
 from leaks import open_files, pending
 from loops import LOOPS, runners
 from proxyserver import Proxy
@@ -84,7 +85,7 @@ async def test_it_is_told_of_and_nothing_of_it_stays(url: Url, connections: int,
     async def use() -> Any:
         it = client(url("/echo"), connections=connections, ping_interval=ping_interval)
         assert await it.batch_request([("x", {})] * 20) == [b"x"] * 20
-        return weakref.ref(it), weakref.ref(it._lifecycle.transport._pool)
+        return weakref.ref(it), weakref.ref(pool_of(it))
 
     await forget(url, use)
 
@@ -155,7 +156,7 @@ async def test_one_that_was_forgotten_holds_nobody_up(url: Url) -> None:
     await transport.connect()
     try:
         messages = transport.subscribe(max_queue=2, overflow="wait")
-        pool: Any = transport._pool
+        pool: Any = pool_of(transport)
         for _ in range(2):
             await transport.exchange("x", one_way=True)
         await until(lambda: pool.subscribers.is_full)
@@ -188,7 +189,7 @@ async def test_a_garbage_collector_in_another_thread_may_find_it(url: Url) -> No
     async def use() -> Any:
         it = client(url("/echo"), connections=2)
         assert await it.request("x") == b"x"
-        forgotten = weakref.ref(it), weakref.ref(it._lifecycle.transport._pool)
+        forgotten = weakref.ref(it), weakref.ref(pool_of(it))
         del it
         await anyio.to_thread.run_sync(gc.collect)
         return forgotten
@@ -223,7 +224,7 @@ async def test_a_request_in_flight_keeps_its_client(url: Url) -> None:
         got: list[Any] = []
         for token, text in enumerate("xy"):
             transport.submit(text, {}, 1e18, Kept(got), token)
-        forgotten = weakref.ref(transport), weakref.ref(transport._pool)
+        forgotten = weakref.ref(transport), weakref.ref(pool_of(transport))
         del transport
         gc.collect()
         assert None not in [one() for one in forgotten]
@@ -260,7 +261,7 @@ async def test_a_task_that_waits_for_a_message_keeps_its_client(url: Url) -> Non
     async def listen(url: str, known: list[Any]) -> None:
         transport = WebSocketTransportFactory().create_transport(url=url)
         await transport.connect()
-        known += [weakref.ref(transport), weakref.ref(transport._pool)]
+        known += [weakref.ref(transport), weakref.ref(pool_of(transport))]
         messages = transport.subscribe()
         del transport
         assert (await messages.__anext__()).content == b"x"

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import pytest
 
+from inside import pool_of
 from loops import LOOPS
 from pynector import ConfigurationError, ConnectError, PynectorError, WebSocketClosed
 from pynector.eventloop import AsyncioLoop, TrioLoop
@@ -240,7 +241,7 @@ async def test_a_consumer_that_raises_ends_its_subscription_alone(url: Url) -> N
             await consume()
         assert await it.request("y") == b"y"
         assert (await others.__anext__()).content == b"x"
-        pool = it._lifecycle.transport._pool
+        pool = pool_of(it)
         assert len(pool.subscribers._all()) == 1
 
 
@@ -335,7 +336,7 @@ async def test_a_transport_that_cannot_write(url: Url, complaints: list[str]) ->
     """Or the next answer would be taken for that of a message that has not left."""
     transport = WebSocketTransportFactory().create_transport(url=url("/echo"), max_reconnects=3, reconnect_delay=0.01)
     await transport.connect()
-    pool: Any = transport._pool
+    pool: Any = pool_of(transport)
     answers = Answers(set())
 
     writer = pool.requests.connections[0].writer
@@ -353,7 +354,7 @@ async def test_a_transport_that_cannot_write(url: Url, complaints: list[str]) ->
 async def test_a_message_that_an_extension_cannot_say(url: Url, complaints: list[str]) -> None:
     options: dict[str, Any] = {"compression": "deflate", "max_reconnects": 3, "reconnect_delay": 0.01}
     async with client(url("/echo"), **options) as it:
-        pool = it._lifecycle.transport._pool
+        pool = pool_of(it)
         protocol = pool.requests.connections[0].protocol._protocol
         send = protocol.send_text
 

@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
+from inside import pool_of
 from pynector import ConfigurationError, ConnectError, TimeoutError, TransportError, WebSocketClosed
 from pynector.transport.websocket import Gap, WebSocketTransportFactory, reconnecting
 from wsservers import Url, client, listening, shake_hands, until
@@ -32,7 +33,7 @@ async def test_a_peer_that_says_no_more_and_reads_no_more_ends_what_is_in_flight
             with pytest.raises(WebSocketClosed) as failed:
                 await it.request(b"x" * 50_000_000, 20)
             assert failed.value.code == 1006
-            assert not it._lifecycle.transport._pool.requests.connections
+            assert not pool_of(it).requests.connections
 
 
 async def test_a_subscription_makes_a_lost_connection_anew_and_is_told_of_the_gap_first() -> None:
@@ -51,7 +52,7 @@ async def test_a_subscription_makes_a_lost_connection_anew_and_is_told_of_the_ga
     with listening(serve) as port:
         async with client(f"ws://127.0.0.1:{port}/", reconnect_delay=0.01) as it:
             in_use.set()
-            await until(lambda: not it._lifecycle.transport._pool.requests.connections)
+            await until(lambda: not pool_of(it).requests.connections)
             async with it.subscribe() as messages:
                 assert await messages.__anext__() == Gap("reconnect", 0)
                 assert (await messages.__anext__()).text == "hello"
@@ -98,7 +99,7 @@ async def test_what_waits_gets_a_connection_after_the_rest(monkeypatch: pytest.M
     with listening(serve) as port:
         it = client(f"ws://127.0.0.1:{port}/", connections=2, max_in_flight=1, max_reconnects=1, reconnect_delay=0.01)
         async with it, anyio.create_task_group() as tasks:
-            pool = it._lifecycle.transport._pool
+            pool = pool_of(it)
             in_use.set()
             await until(lambda: len(pool.requests.connections) == 1)
             # The one that is left owes an answer that does not come.
@@ -141,7 +142,7 @@ async def test_a_good_connection_is_made_anew_beside_one_that_is_just_being_made
     with listening(serve) as port:
         it = client(f"ws://127.0.0.1:{port}/", connections=2, max_reconnects=1, reconnect_delay=0.01, open_timeout=60)
         async with it:
-            pool = it._lifecycle.transport._pool
+            pool = pool_of(it)
             await until(lambda: len(first) == 2)
             for one in first:
                 one.close()
@@ -158,7 +159,7 @@ async def test_nothing_is_tried_again_after_the_end(url: Url, monkeypatch: pytes
     monkeypatch.setattr(reconnecting, "LONGEST_WAIT", 0.05)
     rested: list[int] = []
     async with client(url("/abort-after?after=0"), max_reconnects=0) as it:
-        monkeypatch.setattr(it._lifecycle.transport._pool.reconnecting, "_rested", lambda: rested.append(1))
+        monkeypatch.setattr(pool_of(it).reconnecting, "_rested", lambda: rested.append(1))
         with pytest.raises(WebSocketClosed):
             await it.request("x", 20)
         with pytest.raises(ConnectError):
@@ -249,7 +250,7 @@ async def test_what_is_being_connected_is_ended_before_the_farewell() -> None:
         it = client(f"ws://127.0.0.1:{port}/", connections=2, reconnect_delay=0.01)
         async with it, it.subscribe():
             in_use.set()
-            pool = it._lifecycle.transport._pool
+            pool = pool_of(it)
             await until(lambda: served == 3)
         assert not pool._closing
         assert not pool.requests.connections
@@ -259,7 +260,7 @@ async def test_what_is_being_connected_is_ended_before_the_farewell() -> None:
 async def test_a_block_that_is_cancelled_leaves_nothing() -> None:
     with listening(shake_hands) as port, anyio.move_on_after(0.2):
         async with client(f"ws://127.0.0.1:{port}/") as it:
-            pool = it._lifecycle.transport._pool
+            pool = pool_of(it)
             await it.request("x", math.inf)
     assert not pool._closing
 

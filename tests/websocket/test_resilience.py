@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 import pytest
 
+from inside import pool_of, transport_of
 from pynector import ConfigurationError, ConnectError, TimeoutError, TransportError, WebSocketClosed
 from pynector.transport.websocket import Gap, Message
 from wsservers import Url, certificate, client, listening, shake_hands, until
@@ -120,8 +121,8 @@ async def test_so_it_is_when_reconnecting(url: Url) -> None:
         it = client(url("/abort-after?after=1"), open_timeout=5, max_reconnects=2, reconnect_delay=0.01)
         async with it:
             assert await it.request("x") == b"x"
-            it._lifecycle.transport._pool._dialer._origin = ("ws", "127.0.0.1", port)
-            it._lifecycle.transport._options.open_timeout = 0.05
+            pool_of(it)._dialer._origin = ("ws", "127.0.0.1", port)
+            transport_of(it)._options.open_timeout = 0.05
             with pytest.raises(WebSocketClosed):
                 await it.request("y")
             with pytest.raises(ConnectError, match="open_timeout"):
@@ -187,7 +188,7 @@ async def test_a_connection_of_several_that_is_lost_is_replaced(url: Url) -> Non
 async def test_one_that_cannot_be_replaced_is_left_alone_for_a_while(url: Url) -> None:
     options: dict[str, Any] = {"connections": 2, "max_reconnects": 1, "reconnect_delay": 0.01}
     async with client(url("/close-after?after=1&code=1000"), **options) as it:
-        pool = it._lifecycle.transport._pool
+        pool = pool_of(it)
         tried = 0
 
         async def connect(*_: Any) -> None:
@@ -227,12 +228,12 @@ async def test_what_waits_and_is_given_up_is_forgotten(url: Url) -> None:
             await until(lambda: it.stats().queued == 100)
             tasks.cancel_scope.cancel()
         assert it.stats().queued == 0
-        assert not it._lifecycle.transport._pool.requests.waiting
+        assert not pool_of(it).requests.waiting
 
 
 async def test_a_connection_that_owes_very_many_answers_nobody_waits_for_is_replaced(url: Url) -> None:
     async with client(url("/silent"), reconnect_delay=0.01) as it:
-        pool = it._lifecycle.transport._pool
+        pool = pool_of(it)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(it.batch_request, [("x", {})] * 10_001)
             await until(lambda: pool.origin_counts().requests == 10_001)
@@ -284,7 +285,7 @@ async def test_ids_that_are_given_are_not_given_again(url: Url) -> None:
 
 async def test_a_subscription_that_has_ended_holds_nobody_up(url: Url) -> None:
     async with client(url("/rpc"), correlation="id") as it, it.subscribe(max_queue=1, overflow="wait") as messages:
-        pool = it._lifecycle.transport._pool
+        pool = pool_of(it)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(it.request, {"method": "notify", "params": [3]})
             await until(lambda: pool.subscribers.is_full)
@@ -321,7 +322,7 @@ async def test_two_tasks_may_take_the_messages_of_one_subscription(url: Url) -> 
 )
 async def test_a_gap_that_is_dropped_is_still_a_gap(url: Url, overflow: str, expected: list[Any]) -> None:
     async with client(url("/echo")) as it, it.subscribe(max_queue=2, overflow=overflow) as messages:
-        subscribers = it._lifecycle.transport._pool.subscribers
+        subscribers = pool_of(it).subscribers
         subscribers.take(Message(b"a", True))
         subscribers.miss()
         for text in (b"b", b"c", b"d", b"e"):

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
+from inside import pool_of
 from pynector import ConfigurationError, ConnectError, PynectorError, TimeoutError, TransportError, WebSocketClosed
 from pynector.transport.websocket import WebSocketTransportFactory
 from wsservers import client, listening, shake_hands, until
@@ -144,7 +145,7 @@ async def test_one_with_the_key_of_what_is_sent_again_is_refused(silent: Any) ->
         tasks.start_soon(ask)
         await until(lambda: server.asked == 2)
         # It has the key, though it is on no connection.
-        pool = it._lifecycle.transport._pool
+        pool = pool_of(it)
         matcher = pool._options.correlation.matcher()
         (waits,) = pool.requests.waiting
         pool.requests.submit({"id": 7}, {}, 1e18, Answers(), 0)

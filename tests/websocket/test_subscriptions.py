@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from inside import transport_of
 from pynector import ConnectError, PynectorError, WebSocketClosed
 from wsservers import Url, client, running, until
 
@@ -72,7 +73,7 @@ async def test_any_thread_may_ask_for_numbers_at_any_time(url: Url) -> None:
     totals: list[int] = []
     options: dict[str, Any] = {"connections": 3, "idempotent": True, "reconnect_delay": 0.001, "max_reconnects": 1000}
     it = client(url("/abort-after?after=3"), **options)
-    transport = it._lifecycle.transport
+    transport = transport_of(it)
 
     def ask() -> None:
         try:
