@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -307,6 +308,30 @@ async def test_no_origin_waits_for_ever_for_the_connections_of_another(server: L
                 await anyio.sleep(0.1)
                 assert await client.request({"url": f"{other.url}/"}, timeout=8) == b"other"
                 stop.set()
+
+
+@pytest.mark.parametrize("engine", ["native"])
+async def test_the_place_of_a_lost_idle_connection_goes_to_whom_waits(play: Play, engine: str) -> None:
+    go, close = threading.Event(), threading.Event()
+    busy = play([[go, answer()], answer()])
+    idle = play([[close, answer(), "close"]])
+    async with Pynector(http_engine=engine, max_connections=2) as client:
+        complaints: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        async with anyio.create_task_group() as tasks:
+            for server in (busy, idle):
+                tasks.start_soon(client.request, {"url": f"{server.url}/"})
+            assert await eventually(lambda: busy.requests and idle.requests)
+            # More than there is room for. The first goes where the idle one was, when that is lost, and the next looks
+            # for another idle one to close.
+            for _ in range(2):
+                tasks.start_soon(client.request, {"url": f"{busy.url}/"})
+            await anyio.sleep(0)
+            close.set()
+            assert await eventually(lambda: len(busy.connections) == 2)
+            go.set()
+        assert not complaints
+        assert sum(client.stats().connections.values()) <= 2
 
 
 async def test_max_connections_per_origin(engine: str) -> None:

@@ -208,10 +208,6 @@ class Pool:
 
     def lost(self, connection: Connection, exchange: Exchange | None, error: Any, phase: Any, heard: bool) -> None:
         """Take note that a connection is gone, and that its exchange, if any, has no answer."""
-        if connection in self._open:
-            self._open.discard(connection)
-            self._room.leave()
-            self._opener.tell("close", *self.origin[1:])
         if connection in self._idle:
             self._idle.remove(connection)
         if connection.timer is not None:
@@ -219,6 +215,11 @@ class Pool:
             connection.timer = None
         connection.release()
         connection.loss = error
+        if connection in self._open:
+            self._open.discard(connection)
+            # Nothing of it may be found here any more: whom its place goes to may look for an idle one to close.
+            self._room.leave()
+            self._opener.tell("close", *self.origin[1:])
         if exchange is not None:
             exchange.connection = None
             problem = connection_lost(error, phase)
