@@ -33,7 +33,7 @@ def accumulator(build: Build, count: int) -> None:
 
 def encoder(build: Build, count: int) -> None:
     """Write a plain request."""
-    encode = build.encoder.RequestEncoder("/v1", b"Host: example.com\r\nAccept: */*\r\n", b"", repr).encode
+    encode = build.encoder.RequestEncoder("/v1", [("Host", "example.com"), ("Accept", "*/*")], [], repr).encode
     request = {"path": "/items/1"}
     for _ in range(count):
         encode(request)

@@ -14,6 +14,7 @@ from pynector import ConfigurationError
 from pynector.transport.http.native import wire
 from pynector.transport.http.options import HTTPOptions
 from pynector.transport.http.request import METHODS, prepare
+from pynector.transport.http.urls import URL, parse_url
 
 from .builds import BUILDS
 from .intents import CLIENTS, Intent, Upload, intent
@@ -44,10 +45,12 @@ def outcome(meant: Intent, data: Any, options: dict[str, Any]) -> bytes | str:
         long = wire.encode_request(prepare(data, options, client))
     except ConfigurationError:
         long = "refused"
-    if set(options) <= {"headers", "params"}:
-        for name, encoder in encoders_of(CLIENTS.index(meant.client)).items():
+    if set(options) <= {"method", "path", "headers", "params"}:
+        place = _place_of(data)
+        encoders = encoders_of(CLIENTS.index(meant.client), None if place is None else place[0])
+        for name, encoder in encoders.items():
             try:
-                short = encoder.encode(data, options.get("headers"), options.get("params"))
+                short = encoder.encode(data, options, None if place is None else place[1])
             except ConfigurationError:
                 short = "refused"
             assert short is None or short == long, f"{meant}\nis {long!r}\nbut by the {name} encoder {short!r}"
@@ -60,17 +63,34 @@ def options_of(client: int) -> HTTPOptions:
     return HTTPOptions(CLIENTS[client], "pynector")
 
 
+def _place_of(data: Any) -> tuple[str, str] | None:
+    """Give the start and the rest of a request's absolute URL, as Submitter does; None if it has none."""
+    url = data.get("url") if type(data) is dict and "path" not in data else None
+    if not isinstance(url, str) or not url.startswith("http") or url.find("/", 8) < 0:
+        return None
+    end = url.index("/", 8)
+    return url[:end], url[end:]
+
+
 @cache
-def encoders_of(client: int) -> dict[str, Any]:
-    """Give its encoders, by build."""
-    encoders = {name: _of_build(client, name) for name in BUILDS}
+def encoders_of(client: int, origin: str | None) -> dict[str, Any]:
+    """Give its encoders, by build: of requests below its base URL, or of absolute URLs of an origin."""
+    base = options_of(client).base
+    if origin is not None:
+        try:
+            base = parse_url(origin + "/")._replace(target="")
+        except ConfigurationError:
+            return {}
+        if base.userinfo is not None:
+            return {}
+    encoders = {name: _of_build(client, base, name) for name in BUILDS}
     return {name: encoder for name, encoder in encoders.items() if encoder is not None}
 
 
-def _of_build(client: int, name: str) -> Any:
+def _of_build(client: int, base: URL | None, name: str) -> Any:
     # encoder_for makes that of the build that runs.
     with patch.object(wire, "RequestEncoder", BUILDS[name].encoder.RequestEncoder):
-        return wire.encoder_for(options_of(client))
+        return wire.encoder_for(options_of(client), base)
 
 
 def _without_boundary(seen: bytes | str) -> bytes | str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from scripted import ScriptedServer, answer, chunked, eventually
 
@@ -326,7 +327,7 @@ async def test_the_place_of_a_lost_idle_connection_goes_to_whom_waits(play: Play
             # for another idle one to close.
             for _ in range(2):
                 tasks.start_soon(client.request, {"url": f"{busy.url}/"})
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             close.set()
             assert await eventually(lambda: len(busy.connections) == 2)
             go.set()

@@ -65,6 +65,7 @@ cdef class Dispatcher:
     cpdef object abandon(self, object reason)
 
 
+cdef bint is_timeout(object value) except -1
 @cython.locals(index=Py_ssize_t)
 cpdef Py_ssize_t first_malformed(list entries) except -2
 @cython.locals(index=Py_ssize_t, found=list, entry=tuple)

@@ -163,10 +163,12 @@ class Dispatcher:
         data, options = slot.entry
         timeout = self._timeout
         try:
-            if options:
-                data, options, timeout = self._own(slot.entry)
-            else:
+            if not options:
                 options = self._options
+            elif len(options) == 1 and "timeout" in options and is_timeout(options["timeout"]):
+                timeout, options = options["timeout"], self._options
+            else:
+                data, options, timeout = self._own(slot.entry)
             handle = self._submit(data, options, now + timeout, self, token)
         except BaseException as error:
             # `submit` must not raise; if it does, or an object of the caller's, the batch must go on all the same.
@@ -244,6 +246,11 @@ class Dispatcher:
             self._scheduler.finish(token & MASK, True)
             if handle is not None:
                 handle.cancel()
+
+
+def is_timeout(value: Any) -> bool:
+    """Say whether a timeout is valid without a closer look."""
+    return (type(value) is float or type(value) is int) and value > 0
 
 
 def first_malformed(entries: list[Any]) -> int:

@@ -13,9 +13,6 @@ from ..errors import ConfigurationError
 Request = tuple[Any, dict[str, Any]]
 Describe = Callable[[Any, Mapping[str, Any]], "str | None"]
 
-OF_ENTRIES = ("timeout", "key")
-"""The options of an entry that are not the transport's."""
-
 
 @dataclass(frozen=True)
 class Common:
@@ -40,10 +37,9 @@ class Common:
         data, own = entry
         if isinstance(own, Malformed):
             raise own.problem
-        options = {**self.options, **own} if self.options else own
-        if not options.keys().isdisjoint(OF_ENTRIES):
-            options = {name: value for name, value in options.items() if name not in OF_ENTRIES}
-        timeout = own.get("timeout")
+        options = {**self.options, **own}
+        timeout = options.pop("timeout", None)
+        options.pop("key", None)
         return data, options, self.timeout if timeout is None else positive_seconds(timeout, "timeout")
 
     def name(self, index: int, entry: Request) -> str:

@@ -10,6 +10,7 @@ import anyio
 
 from ....errors import ConfigurationError, Phase, Sent, TimeoutError, TransportError
 from ...contract import OriginCounts, RequestObserver
+from ...net.connect import Origin
 from ..engine import Engine
 from ..options import HTTPOptions
 from ..proxied import Proxied
@@ -40,7 +41,11 @@ class Elsewhere:
 
     def takes(self, request: PreparedRequest) -> bool:
         """Say whether a request is not for the native engine."""
-        return request.auth is not None or (self._proxied is not None and request.url.origin in self._proxied)
+        return request.auth is not None or self.is_proxied(request.url.origin)
+
+    def is_proxied(self, origin: Origin) -> bool:
+        """Say whether an origin is reached through a proxy."""
+        return self._proxied is not None and origin in self._proxied
 
     def start(self, exchange: Exchange, request: PreparedRequest) -> None:
         """Run an exchange there from now on.

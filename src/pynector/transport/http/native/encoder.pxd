@@ -6,35 +6,40 @@ cdef bytes TOKEN_TABLE
 cdef bytes SAFE_TABLE
 cdef list ESCAPED
 cdef object MOST
-cdef dict _STARTS
+cdef frozenset _METHODS
+cdef frozenset _FRAMING
 
 
 cdef class RequestEncoder:
-    cdef bytes _stem
-    cdef bytes _without_path
-    cdef bytes _fields
+    cdef str _stem
+    cdef str _without_path
+    cdef str _text
+    cdef str _json_text
+    cdef dict _lines
+    cdef dict _json_lines
     cdef bytes _head
-    cdef bytes _json_fields
     cdef object _dumps
-    cdef frozenset _taken
 
-    @cython.locals(described=dict, target=bytes, size=Py_ssize_t)
-    cpdef object encode(self, object data, object headers=*, object params=*)
+    @cython.locals(described=dict, size=Py_ssize_t)
+    cpdef object encode(self, object data, object options=*, object place=*)
     @cython.locals(size=Py_ssize_t, has_json=bint)
-    cdef object _described(self, dict described, bytes target, object headers, object params)
-    @cython.locals(start=bytes, query=bytes, joint=bytes, extra=bytes, end=bytes, body=bytes, length=bytes)
+    cdef object _described(self, dict described, str target, object options)
+    @cython.locals(target=str)
+    cdef object _data(self, object value, object options)
+    @cython.locals(query=str, joint=str, fields=str, start=str, end=str, body=bytes)
     cdef object _written(
-        self, object method, bytes target, object headers, object params, object value, bint has_json
+        self, object method, str target, object headers, object params, object value, bint has_json
     )
-    @cython.locals(pairs=list)
+    @cython.locals(pairs=list, text=str)
     cdef object _query(self, object params)
-    @cython.locals(names=set, lines=list)
-    cdef object _lines(self, object headers)
+    @cython.locals(own=dict, replaces=bint, lower=str, line=str)
+    cdef object _fields(self, object headers, dict common, str text)
 
 
 @cython.locals(character=Py_UCS4)
 cpdef bint is_path(str path) except -1
-@cython.locals(character=Py_UCS4)
-cpdef bint is_field(str name, str value) except -1
+@cython.locals(character=Py_UCS4, text=str)
+cpdef bint is_field(str name, object value) except -1
+cdef str text_of(object value)
 @cython.locals(character=Py_UCS4)
 cpdef str escaped(str text)

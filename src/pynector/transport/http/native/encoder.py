@@ -21,7 +21,7 @@ _VALUE = re.compile("(?:[!-~](?:[ -~]*[!-~])?)?")
 # RFC 3986 section 2.3; what else is in a query's names and values is percent-encoded.
 UNRESERVED = b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
 _UNRESERVED = re.compile("[" + re.escape(UNRESERVED.decode()) + "]*")
-ESCAPED = [chr(code) if code in UNRESERVED else f"%{code:02X}" for code in range(128)]
+ESCAPED = [chr(code) if code in UNRESERVED else f"%{code:02X}" for code in range(256)]
 SAFE_TABLE = bytes(1 if code in UNRESERVED else 0 for code in range(128))
 
 # Longer integers take a closer look: past some length Python does not say them in digits.
@@ -29,112 +29,135 @@ MOST = 1 << 63
 
 # What frames a message, where it goes, and whether another follows, is not for headers to say without a closer look;
 # and with a Range another coding is asked for.
-_FRAMING = ("connection", "host", "content-length", "range", "transfer-encoding")
+_FRAMING = frozenset({"connection", "host", "content-length", "range", "transfer-encoding"})
 
-_STARTS = {name: name.encode("ascii") + b" " for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # RFC 9110 section 8.6: these are expected to have a body, so an empty one is said.
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class RequestEncoder:
-    """Encodes the requests that are only a method, a path, and perhaps headers, parameters and JSON. It leaves all
-    others to its caller.
+    """Encodes the usual requests to one origin: a method, a path, and perhaps headers, parameters and JSON.
+
+    It leaves all others to its caller.
 
     Args:
         base: The base URL's path: the target of a request without one, and what comes before the path of any other.
-        head: The common header fields as they go on the wire, of a request without a body.
+        head: The common header fields of a request without a body.
         json_head: Those of a request with JSON; Content-Length is added.
         dumps: Encodes JSON.
     """
 
-    __slots__ = ("_dumps", "_fields", "_head", "_json_fields", "_stem", "_taken", "_without_path")
+    __slots__ = ("_dumps", "_head", "_json_lines", "_json_text", "_lines", "_stem", "_text", "_without_path")
 
-    def __init__(self, base: str, head: bytes, json_head: bytes, dumps: Callable[[Any], bytes]) -> None:
-        self._without_path = base.encode("ascii")
-        self._stem = self._without_path.rstrip(b"/")
-        self._fields = b" HTTP/1.1\r\n" + head
-        self._head = self._fields + b"\r\n"
-        self._json_fields = b" HTTP/1.1\r\n" + json_head
+    def __init__(
+        self, base: str, head: list[tuple[str, str]], json_head: list[tuple[str, str]], dumps: Callable[[Any], bytes]
+    ) -> None:
+        self._without_path = base
+        self._stem = base.rstrip("/")
+        self._lines = _by_name(head)
+        self._text = "".join(self._lines.values())
+        self._json_lines = _by_name(json_head)
+        self._json_text = "".join(self._json_lines.values())
+        # The request that is sent most often costs no more than this.
+        self._head = f" HTTP/1.1\r\n{self._text}\r\n".encode("latin-1")
         self._dumps = dumps
-        common = (head + json_head).decode("latin-1").split("\r\n")
-        self._taken = frozenset([*_FRAMING, *[line.partition(":")[0].lower() for line in common]])
 
-    def encode(self, data: object, headers: Any = None, params: Any = None) -> Any:
+    def encode(self, data: object, options: Any = None, place: Any = None) -> Any:
         """Give a request's bytes, or None if it is not for this.
 
         Args:
             data: What describes the request, or is its JSON.
-            headers: Header fields beside those of `data`, or None.
-            params: Query parameters beside those of `data`, or None.
+            options: Its options; only method, path, headers and params are looked at.
+            place: Path and query of its absolute URL, which `data` has; or None.
 
         Raises:
             Exception: What `dumps` raises.
         """
         if type(data) is not dict:
-            return None
+            return self._data(data, options) if type(data) is list else None
         described = data
-        path = described.get("path")
+        path = described.get("path") if place is None else place
         if path is None:
             if "url" in described or "method" in described or "path" in described:
                 return None
-            return self._written("POST", self._without_path, headers, params, described, True)
+            return self._data(described, options)
         if type(path) is not str or not is_path(path):
             return None
-        target = path.encode("ascii")
-        if headers is None and params is None:
+        if not options:
             size = len(described)
             if size == 1 or (size == 2 and described.get("method") == "GET"):
-                return b"".join((b"GET ", self._stem, target, self._head))
-        return self._described(described, self._stem + target, headers, params)
+                return b"".join((b"GET ", (self._stem + path).encode("ascii"), self._head))
+        return self._described(described, self._stem + path, options)
 
-    def _described(self, described: Any, target: bytes, headers: Any, params: Any) -> Any:
-        size = len(described)
-        own = described.get("headers")
-        if own is not None:
-            if headers is not None:
-                return None
-            headers = own
+    def _described(self, described: Any, target: str, options: Any) -> Any:
+        """Encode what `data` describes, which has a place."""
+        size = len(described) - 1
+        headers = described.get("headers")
+        if headers is not None:
             size -= 1
-        own = described.get("params")
-        if own is not None:
-            if params is not None:
-                return None
-            params = own
+        params = described.get("params")
+        if params is not None:
             size -= 1
+        if options:
+            if options.get("method") is not None or options.get("path") is not None:
+                return None
+            more = options.get("headers")
+            if more is not None:
+                if headers is not None:
+                    return None
+                headers = more
+            more = options.get("params")
+            if more is not None:
+                if params is not None:
+                    return None
+                params = more
         has_json = "json" in described
         method = described.get("method")
         if method is None:
             method = "POST" if has_json else "GET"
         else:
             size -= 1
-        if size != (2 if has_json else 1):
+        if size != (1 if has_json else 0):
             return None
         return self._written(method, target, headers, params, described.get("json"), has_json)
 
-    def _written(self, method: Any, target: bytes, headers: Any, params: Any, value: object, has_json: bool) -> Any:
-        start = _STARTS.get(method) if type(method) is str else None
-        if start is None:
+    def _data(self, value: object, options: Any) -> Any:
+        """Encode data that is JSON, and is sent as the options say."""
+        if not options:
+            return self._written("POST", self._without_path, None, None, value, True)
+        path = options.get("path")
+        target = self._without_path
+        if path is not None:
+            if type(path) is not str or not is_path(path):
+                return None
+            target = self._stem + path
+        method = options.get("method")
+        if method is None:
+            method = "POST"
+        return self._written(method, target, options.get("headers"), options.get("params"), value, True)
+
+    def _written(self, method: Any, target: str, headers: Any, params: Any, value: object, has_json: bool) -> Any:
+        if type(method) is not str or method not in _METHODS or (has_json and method not in WITH_BODY):
             return None
         if params is not None:
             query = self._query(params)
             if query is None:
                 return None
             if query:
-                joint = b"" if target.endswith(b"?") else b"&" if b"?" in target else b"?"
+                joint = "" if target.endswith("?") else "&" if "?" in target else "?"
                 target = target + joint + query
-        extra = b""
+        fields = self._json_text if has_json else self._text
         if headers is not None:
-            extra = self._lines(headers)
-            if extra is None:
+            fields = self._fields(headers, self._json_lines if has_json else self._lines, fields)
+            if fields is None:
                 return None
+        start = method + " " + target + " HTTP/1.1\r\n" + fields
         if not has_json:
-            end = b"Content-Length: 0\r\n\r\n" if method in WITH_BODY else b"\r\n"
-            return b"".join((start, target, self._fields, extra, end))
-        if method not in WITH_BODY:
-            return None
+            end = "Content-Length: 0\r\n\r\n" if method in WITH_BODY else "\r\n"
+            return (start + end).encode("latin-1")
         body = self._dumps(value)
-        length = b"Content-Length: %d\r\n\r\n" % len(body)
-        return b"".join((start, target, self._json_fields, extra, length, body))
+        return (start + "Content-Length: " + str(len(body)) + "\r\n\r\n").encode("latin-1") + body
 
     def _query(self, params: Any) -> Any:
         """Give parameters as a query, or None if they need a closer look."""
@@ -142,28 +165,50 @@ class RequestEncoder:
             return None
         pairs = []
         for name, value in params.items():
-            if type(value) is int and -MOST < value < MOST:
-                value = str(value)
-            if type(name) is not str or type(value) is not str or not (name.isascii() and value.isascii()):
+            if type(name) is not str:
                 return None
-            pairs.append(escaped(name) + "=" + escaped(value))
-        return "&".join(pairs).encode("ascii")
+            for one in value if type(value) is list or type(value) is tuple else (value,):
+                text = text_of(one)
+                if text is None:
+                    return None
+                try:
+                    pairs.append(escaped(name) + "=" + escaped(text))
+                except UnicodeEncodeError:
+                    return None
+        return "&".join(pairs)
 
-    def _lines(self, headers: Any) -> Any:
-        """Give header fields as they go on the wire, or None if they need a closer look."""
+    def _fields(self, headers: Any, common: Any, text: str) -> Any:
+        """Give the header fields of a request with some of its own, or None if they need a closer look.
+
+        Args:
+            headers: Its own. They take the place of common ones of their name; None takes one away.
+            common: The common ones by name in lower case, each as its line.
+            text: These lines as one.
+        """
         if type(headers) is not dict:
             return None
-        lines = []
-        names = set()
+        own: dict[str, str] = {}
+        replaces = False
         for name, value in headers.items():
-            if type(name) is not str or type(value) is not str or not is_field(name, value):
+            if type(name) is not str or not is_field(name, "" if value is None else value):
                 return None
             lower = name.lower()
-            if lower in self._taken or lower in names:
+            if lower in _FRAMING or lower in own:
                 return None
-            names.add(lower)
-            lines.append(name + ": " + value + "\r\n")
-        return "".join(lines).encode("ascii")
+            if lower in common:
+                replaces = True
+            own[lower] = "" if value is None else name + ": " + value + "\r\n"
+        if replaces:
+            text = "".join([own.pop(lower, line) for lower, line in common.items()])
+        return text + "".join(own.values())
+
+
+def _by_name(fields: list[tuple[str, str]]) -> dict[str, str]:
+    """Give header fields as they go on the wire, by name in lower case; those of one name are together."""
+    lines: dict[str, str] = {}
+    for name, value in fields:
+        lines[name.lower()] = lines.get(name.lower(), "") + f"{name}: {value}\r\n"
+    return lines
 
 
 def is_path(path: str) -> bool:
@@ -178,27 +223,45 @@ def is_path(path: str) -> bool:
     return _PATTERN.fullmatch(path) is not None
 
 
+def text_of(value: Any) -> Any:
+    """Give the value of a parameter as text, or None if it needs a closer look."""
+    if type(value) is str:
+        return value
+    if type(value) is bool:
+        return "true" if value else "false"
+    if (type(value) is int and -MOST < value < MOST) or type(value) is float:
+        return str(value)
+    return "" if value is None else None
+
+
 def escaped(text: str) -> str:
-    """Percent-encode an ASCII name or value of a query."""
+    """Percent-encode a name or value of a query.
+
+    Raises:
+        UnicodeEncodeError: If it is not valid Unicode.
+    """
     if COMPILED:
         for character in text:
-            if SAFE_TABLE[ord(character)] == 0:
+            if ord(character) >= 128 or SAFE_TABLE[ord(character)] == 0:
                 break
         else:
             return text
     elif _UNRESERVED.fullmatch(text) is not None:
         return text
-    return "".join([ESCAPED[ord(character)] for character in text])
+    return "".join([ESCAPED[code] for code in text.encode()])
 
 
-def is_field(name: str, value: str) -> bool:
+def is_field(name: str, value: Any) -> bool:
     """Say whether a header field may go on the wire as it is."""
+    if type(value) is not str:
+        return False
+    text = value
     if COMPILED:
         for character in name:
             if ord(character) >= 128 or TOKEN_TABLE[ord(character)] == 0:
                 return False
-        for character in value:
+        for character in text:
             if ord(character) < 32 or ord(character) > 126:
                 return False
-        return len(name) > 0 and value[:1] != " " and value[-1:] != " "
-    return _NAME.fullmatch(name) is not None and _VALUE.fullmatch(value) is not None
+        return len(name) > 0 and text[:1] != " " and text[-1:] != " "
+    return _NAME.fullmatch(name) is not None and _VALUE.fullmatch(text) is not None

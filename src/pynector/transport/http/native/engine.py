@@ -22,7 +22,7 @@ from .answering import Answers
 from .elsewhere import Elsewhere
 from .exchange import Exchange
 from .pools import Pools
-from .sending import Sender, limit_of, wants_body_only
+from .sending import Sender
 from .streaming import IncomingStream
 from .submitter import Submitter
 from .tasks import Tasks
@@ -59,15 +59,12 @@ class NativeEngine:
         self._tasks = Tasks(loop, context)
         self.pools = Pools(options, loop, self.make_parser, self._tasks, tell)
         self._elsewhere = Elsewhere(options, self._tasks, self.pools.room, make_other)
-        encoder = encoder_for(options)
-        self._sender = Sender(options, self._tasks, self.pools, self._elsewhere, encoder)
+        self._sender = Sender(options, self._tasks, self.pools, self._elsewhere)
         self._answers = Answers(options, loop.time, self._sender)
-        self._submitter = Submitter(loop.time, self._answers, self._sender)
+        encoder = encoder_for(options, options.base)
+        own = None if encoder is None or options.base is None else self.pools.keep(options.base.origin)
+        self._submitter = Submitter(loop.time, self._answers, self._sender, encoder, own)
         self.submit = self._submitter.submit
-        if encoder is not None and options.base is not None:
-            settings = options.per_request
-            own = self.pools.keep(options.base.origin)
-            self._submitter.encode_with(encoder, own, settings, wants_body_only(settings), limit_of(settings))
 
     async def exchange(
         self, data: Any, options: Mapping[str, Any], observer: RequestObserver | None

@@ -309,8 +309,10 @@ class Connection:
         fields, exchange = self.fields, self.exchange
         start = fields.scan(self._buffer, count)
         length, status = fields.length, fields.status
-        if start < 0 or exchange.is_head or status < 200 or status == 204 or status == 304:
+        if start < 0 or status < 200 or status == 204 or status == 304:
             return False
+        if exchange.is_head:
+            length = 0
         if exchange.sink is not None or (status >= 300 and start + length > count and is_redirect(status)):
             return False
         if start + length < count or length > MOST_DIRECT or 0 <= exchange.limit < length:

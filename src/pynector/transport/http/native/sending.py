@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from ....errors import TransportError
-from ...contract import RequestObserver
+from ....errors import ConfigurationError, TransportError
 from ..answers import raw_limit
-from ..options import REQUEST_SETTINGS, HTTPOptions
+from ..options import HTTPOptions
 from ..request import IDEMPOTENT, PreparedRequest, observed, prepare
+from ..urls import parse_url
 from .elsewhere import Elsewhere
-from .encoder import RequestEncoder
 from .exchange import NO_LIMIT, Exchange
-from .passed import PassedFields
 from .pool import Pool
 from .pools import Pools
+from .submitter import Place, Terms
 from .tasks import Tasks
 from .upload import renew_upload, stop_upload
-from .wire import decode_request, encode_fields, encode_request, request_of, url_of
-
-# With these options the encoder may write a request.
-ENCODABLE = (frozenset(setting.name for setting in REQUEST_SETTINGS) - {"json_dumps"}) | {"headers", "params"}
+from .wire import decode_request, encode_fields, encode_request, encoder_for, request_of, url_of
 
 
 class Sender:
@@ -31,17 +28,13 @@ class Sender:
         tasks: Where bodies are read while they are sent.
         pools: The connections.
         elsewhere: What is not sent from here.
-        encoder: Encodes most requests to the client's own origin; None if it can none.
     """
 
-    def __init__(
-        self, options: HTTPOptions, tasks: Tasks, pools: Pools, elsewhere: Elsewhere, encoder: RequestEncoder | None
-    ) -> None:
+    def __init__(self, options: HTTPOptions, tasks: Tasks, pools: Pools, elsewhere: Elsewhere) -> None:
         self._options = options
         self._tasks = tasks
         self._pools = pools
         self._elsewhere = elsewhere
-        self._encoder = encoder
 
     def submit(self, exchange: Exchange, now: float) -> None:
         """Send the request that an exchange's data and options describe."""
@@ -49,14 +42,33 @@ class Sender:
             error = TransportError("the transport is closed", phase="connect", sent="none")
             exchange.owner.failed(exchange, error)
             return
-        is_told = exchange.observer is not None
-        if exchange.sink is None and (exchange.options or is_told) and self._submit_encoded(exchange, now):
-            return
         try:
-            self._settle(exchange)
+            settings = exchange.settings = self._options.for_request(exchange.options)
+            exchange.body_only = exchange.observer is None and wants_body_only(settings)
+            exchange.limit = limit_of(settings)
             self.send(exchange, prepare(exchange.data, exchange.options, self._options), now)
         except Exception as error:
             exchange.owner.failed(exchange, error)
+
+    def terms(self, options: dict[str, Any]) -> Terms:
+        """Return what holds for the answers of requests with these settings.
+
+        Raises:
+            ConfigurationError: If one is not valid.
+        """
+        settings = self._options.for_request(options)
+        return Terms(settings, wants_body_only(settings), limit_of(settings))
+
+    def place(self, origin: str) -> Place | None:
+        """Return where "http://host:port" leads, or None if the encoder cannot write requests to it."""
+        try:
+            url = parse_url(origin + "/")
+        except ConfigurationError:
+            return None
+        if url.userinfo is not None or self._elsewhere.is_proxied(url.origin):
+            return None
+        encoder = encoder_for(self._options, url._replace(target=""))
+        return None if encoder is None else Place(encoder, partial(self._pools.pool, url.origin))
 
     def send(self, exchange: Exchange, request: PreparedRequest, now: float) -> None:
         """Send a request, from here or from elsewhere."""
@@ -88,52 +100,16 @@ class Sender:
         fields = passed.attempt("GET", self._options.base, self._options.header_pairs, 0)
         return encode_fields(fields).split(b"\r\n")[:-1]
 
-    def _settle(self, exchange: Exchange) -> None:
-        """Say what holds for the answer of an exchange."""
-        settings = exchange.settings = self._options.for_request(exchange.options)
-        exchange.body_only = exchange.observer is None and wants_body_only(settings)
-        exchange.limit = limit_of(settings)
-
-    def _submit_encoded(self, exchange: Exchange, now: float) -> bool:
-        """Send a request that the encoder can write, or say that it cannot."""
-        data, options = exchange.data, exchange.options
-        if self._encoder is None or not ENCODABLE.issuperset(options) or type(data) is not dict:
-            return False
-        observer, passed = exchange.observer, None
-        if isinstance(observer, PassedFields):
-            observer, passed = None, observer
-        has_own = "headers" in options or "headers" in data
-        if observer is not None and has_own:
-            # It is to see them all.
-            return False
-        try:
-            payload = self._encoder.encode(data, options.get("headers"), options.get("params"))
-            if passed is not None and payload is not None:
-                payload = passed.added_to(payload, has_own, self.passed_lines)
-            if payload is None:
-                return False
-            exchange.observer, exchange.passing = observer, passed
-            self._settle(exchange)
-        except Exception as error:
-            exchange.owner.failed(exchange, error)
-            return True
-        exchange.payload = payload if observer is None else self._told(exchange, observer, payload)
-        method = payload[: payload.index(b" ")].decode("ascii")
-        exchange.is_head = method == "HEAD"
-        exchange.repeatable = method in IDEMPOTENT
-        self._pools.own.dispatch(exchange, now)
-        return True
-
-    def _told(self, exchange: Exchange, observer: RequestObserver, payload: bytes) -> bytes:
-        """Tell an observer of an encoded request, and return the request with the header fields that it adds."""
+    def tell(self, exchange: Exchange, payload: bytes, pool: Pool) -> bytes:
+        """Tell the observer of an exchange of its encoded request; return that with the fields that it adds."""
         head, _, body = payload.partition(b"\r\n\r\n")
         method = head[: head.index(b" ")].decode("ascii")
-        origin = self._pools.own.origin
-        added = observer.attempt(method, url_of(payload, origin), self._options.header_pairs, len(body))
+        url = url_of(payload, pool.origin)
+        added = exchange.observer.attempt(method, url, self._options.header_pairs, len(body))
         if not added:
             return payload
         # What it adds belongs to this attempt.
-        exchange.request = decode_request(payload, origin)
+        exchange.request = decode_request(payload, pool.origin)
         return b"%b\r\n%b\r\n%b" % (head, encode_fields(added), body)
 
     def _load(self, exchange: Exchange, request: PreparedRequest) -> Pool:

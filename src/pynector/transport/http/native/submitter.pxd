@@ -5,6 +5,16 @@ from pynector.transport.http.native.exchange cimport Exchange
 from pynector.transport.http.native.passed cimport PassedFields
 from pynector.transport.http.native.pool cimport Pool
 
+cdef frozenset SETTINGS
+cdef frozenset FIELDS
+cdef Py_ssize_t MOST
+
+
+cdef class Terms:
+    cdef readonly object settings
+    cdef readonly bint body_only
+    cdef readonly Py_ssize_t limit
+
 
 cdef class Submitter:
     cdef object _clock
@@ -12,11 +22,20 @@ cdef class Submitter:
     cdef object _sender
     cdef RequestEncoder _encoder
     cdef Pool _own_pool
-    cdef object _settings
-    cdef bint _body_only
-    cdef Py_ssize_t _limit
+    cdef bint _is_closed
+    cdef Terms _terms
+    cdef dict _known
+    cdef dict _places
 
-    @cython.locals(now=double, exchange=Exchange, payload=bytes, pool=Pool, passed=PassedFields)
+    @cython.locals(now=double, exchange=Exchange, pool=Pool)
     cpdef object submit(
         self, object data, object options, double deadline, object completion, Py_ssize_t token, object observer=*
     )
+    @cython.locals(payload=bytes, terms=Terms, pool=Pool, encoder=RequestEncoder, url=str)
+    cdef Pool _encoded(self, Exchange exchange)
+    @cython.locals(own=list, key=tuple)
+    cdef Terms _terms_of(self, object options)
+    @cython.locals(end=Py_ssize_t)
+    cdef object _place_of(self, object data)
+    @cython.locals(passed=PassedFields, has_own=bint)
+    cdef object _observed(self, Exchange exchange, bytes payload, Pool pool)

@@ -1,19 +1,66 @@
 """Where requests come in: what the encoder can write goes to its pool at once."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .encoder import RequestEncoder
-from .exchange import NO_LIMIT, Exchange, ExchangeOwner
+from .exchange import Exchange, ExchangeOwner
 from .passed import PassedFields
 from .pool import Pool
 
+# Options that say how an answer is taken: as what a plain True, False, None or int they hold.
+SETTINGS = frozenset({"as_response", "raise_for_status", "follow_redirects", "max_redirects", "max_response_bytes"})
+
+# Options that describe a request, as far as the encoder takes them.
+FIELDS = frozenset({"method", "path", "headers", "params"})
+
+# The most origins, and combinations of settings, that are remembered.
+MOST = 1024
+
+
+class Terms:
+    """What holds for the answers of some requests.
+
+    Attributes:
+        settings: By the name of the request's setting.
+        body_only: Whether a good answer is just its body.
+        limit: The most bytes an answer's body may have, or NO_LIMIT.
+    """
+
+    __slots__ = ("body_only", "limit", "settings")
+
+    def __init__(self, settings: Any, body_only: bool, limit: int) -> None:
+        self.settings = settings
+        self.body_only = body_only
+        self.limit = limit
+
+
+class Place(NamedTuple):
+    """Where the absolute URLs of an origin lead.
+
+    Attributes:
+        encoder: Encodes requests to it.
+        pool_of: Gives its pool.
+    """
+
+    encoder: RequestEncoder
+    pool_of: Callable[[], Pool]
+
 
 class Sender(Protocol):
-    """Whoever sends what the encoder cannot write as it stands."""
+    """Whoever sends what the encoder cannot write as it stands, and knows what holds for a request."""
 
     def submit(self, exchange: Exchange, now: float) -> None:
         """Send the request that an exchange's data and options describe."""
+
+    def terms(self, options: dict[str, Any]) -> Terms:
+        """Return what holds for the answers of requests with these settings."""
+
+    def place(self, origin: str) -> Place | None:
+        """Return where "http://host:port" leads, or None if the encoder cannot write requests to it."""
+
+    def tell(self, exchange: Exchange, payload: bytes, pool: Pool) -> bytes:
+        """Tell the observer of an exchange of its encoded request; return that with the fields that it adds."""
 
     def passed_lines(self, passed: PassedFields) -> list[bytes]:
         """Return the header fields that go along with requests to the client's own origin, as on the wire."""
@@ -26,39 +73,34 @@ class Submitter:
         clock: The event loop's clock.
         owner: Told what exchanges come to.
         sender: Sends what the encoder cannot write.
+        encoder: Encodes requests below the client's base URL; None if it has none, or the sender has them all.
+        pool: That origin's; None where `encoder` is.
     """
 
-    __slots__ = ("_body_only", "_clock", "_encoder", "_limit", "_own_pool", "_owner", "_sender", "_settings")
+    __slots__ = ("_clock", "_encoder", "_is_closed", "_known", "_own_pool", "_owner", "_places", "_sender", "_terms")
 
-    def __init__(self, clock: Callable[[], float], owner: ExchangeOwner, sender: Sender) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        owner: ExchangeOwner,
+        sender: Sender,
+        encoder: RequestEncoder | None,
+        pool: Pool | None,
+    ) -> None:
         self._clock = clock
         self._owner = owner
         self._sender = sender
-        self._encoder: Any = None
-        self._own_pool: Any = None
-        self._settings: Any = None
-        self._body_only = True
-        self._limit = NO_LIMIT
-
-    def encode_with(self, encoder: RequestEncoder, pool: Pool, settings: Any, body_only: bool, limit: int) -> None:
-        """Write requests with an encoder; without this the sender has them all.
-
-        Args:
-            encoder: Encodes requests to the client's own origin.
-            pool: That origin's.
-            settings: What holds for the answers of requests that say nothing else.
-            body_only: Whether these answers are just bodies.
-            limit: The most bytes these answers' bodies may have, or NO_LIMIT.
-        """
-        self._encoder = encoder
-        self._own_pool = pool
-        self._settings = settings
-        self._body_only = body_only
-        self._limit = limit
+        self._encoder: Any = encoder
+        self._own_pool: Any = pool
+        self._is_closed = False
+        self._terms = sender.terms({})
+        # By the settings that a request has of its own, and by the start of an absolute URL.
+        self._known: dict[tuple[Any, ...], Terms] = {}
+        self._places: dict[str, Place | None] = {}
 
     def close(self) -> None:
         """Leave all to the sender, which knows that the client is closed."""
-        self._encoder = None
+        self._is_closed = True
 
     def submit(
         self, data: Any, options: Any, deadline: float, completion: Any, token: int, observer: Any = None
@@ -66,29 +108,102 @@ class Submitter:
         """See SubmitTransport; the observer is told of the request's attempts."""
         now = self._clock()
         exchange = Exchange(self._owner, data, options, deadline, completion, token, now)
-        pool = None
-        passed: Any = observer if isinstance(observer, PassedFields) else None
-        if not options and observer is passed and self._encoder is not None:
-            try:
-                payload = self._encoder.encode(data)
-                if passed is not None and payload is not None:
-                    payload = passed.added_to(payload, "headers" in data, self._sender.passed_lines)
-            except Exception as error:
-                self._owner.failed(exchange, error)
-                return None
-            if payload is not None:
-                exchange.payload = payload
-                exchange.passing = passed
-                exchange.settings = self._settings
-                exchange.body_only = self._body_only
-                exchange.limit = self._limit
-                exchange.is_head = payload[0] == 72
-                # Of the methods that the encoder knows, POST and PATCH may not be sent again; PUT begins like them.
-                exchange.repeatable = payload[0] != 80 or payload[1] == 85
-                pool = self._own_pool
+        exchange.observer = observer
+        pool: Any = None
+        try:
+            if not self._is_closed:
+                pool = self._encoded(exchange)
+        except Exception as error:
+            self._owner.failed(exchange, error)
+            return None
         if pool is not None:
             pool.dispatch(exchange, now)
         else:
-            exchange.observer = observer
             self._sender.submit(exchange, now)
         return exchange if exchange.completion is not None else None
+
+    def _encoded(self, exchange: Exchange) -> Any:
+        """Encode a request, and return the pool that it goes to; None if it is not for the encoder."""
+        data, options = exchange.data, exchange.options
+        terms = self._terms
+        if options:
+            terms = self._terms_of(options)
+            if terms is None:
+                return None
+        pool = self._own_pool
+        if type(data) is dict and "url" in data:
+            place = self._place_of(data)
+            if place is None:
+                return None
+            url: str = data["url"]
+            encoder: RequestEncoder = place.encoder
+            payload = encoder.encode(data, options, url[url.index("/", 8) :])
+            pool = place.pool_of()
+        elif self._encoder is not None:
+            payload = self._encoder.encode(data, options)
+        else:
+            return None
+        if payload is not None and exchange.observer is not None:
+            payload = self._observed(exchange, payload, pool)
+        if payload is None:
+            return None
+        exchange.payload = payload
+        exchange.settings = terms.settings
+        exchange.body_only = terms.body_only and exchange.observer is None
+        exchange.limit = terms.limit
+        exchange.is_head = payload[0] == 72
+        # Of the methods that the encoder knows, POST and PATCH may not be sent again; PUT begins like them.
+        exchange.repeatable = payload[0] != 80 or payload[1] == 85
+        return pool
+
+    def _terms_of(self, options: Any) -> Any:
+        """Return what holds for the answer of a request with these options, or None if it needs a closer look."""
+        own = []
+        for name, value in options.items():
+            if name in SETTINGS:
+                if not (value is None or type(value) is bool or type(value) is int):
+                    return None
+                # True is 1 as a key, and is no number of redirects.
+                own.append((name, type(value), value))
+            elif name not in FIELDS:
+                return None
+        if not own:
+            return self._terms
+        key = tuple(own)
+        terms = self._known.get(key)
+        if terms is None:
+            terms = self._sender.terms({name: value for name, _, value in own})
+            if len(self._known) >= MOST:
+                self._known.clear()
+            self._known[key] = terms
+        return terms
+
+    def _place_of(self, data: Any) -> Any:
+        """Return where the absolute URL of a request leads, or None if it needs a closer look."""
+        url = data["url"]
+        if type(url) is not str or "path" in data or not url.startswith("http"):
+            return None
+        end = url.find("/", 8)
+        if end < 0:
+            return None
+        start = url[:end]
+        place = self._places.get(start, self)
+        if place is self:
+            if len(self._places) >= MOST:
+                self._places.clear()
+            place = self._places[start] = self._sender.place(start)
+        return place
+
+    def _observed(self, exchange: Exchange, payload: bytes, pool: Pool) -> Any:
+        """Return an encoded request with what its observer adds; None if that is to see the request's own fields."""
+        data, options = exchange.data, exchange.options
+        has_own = (type(data) is dict and "headers" in data) or "headers" in options
+        if isinstance(exchange.observer, PassedFields):
+            if pool is not self._own_pool:
+                return None
+            passed: PassedFields = exchange.observer
+            added = passed.added_to(payload, has_own, self._sender.passed_lines)
+            if added is not None:
+                exchange.observer, exchange.passing = None, passed
+            return added
+        return None if has_own else self._sender.tell(exchange, payload, pool)

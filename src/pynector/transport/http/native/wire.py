@@ -63,12 +63,11 @@ def encode_fields(fields: list[Pair]) -> bytes:
     return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode("latin-1")
 
 
-def encoder_for(options: HTTPOptions) -> RequestEncoder | None:
-    """Return the encoder of a client's requests, or None if the client's own settings leave it none."""
-    base = options.base
+def encoder_for(options: HTTPOptions, base: URL | None) -> RequestEncoder | None:
+    """Return the encoder of a client's requests below a URL, or None if the client's own settings leave it none."""
     if base is None or "?" in base.target or options.param_pairs:
         return None
-    auth = options.auth
+    auth = options.auth_for(base)
     if auth is None and base.userinfo is not None:
         auth = tuple(base.userinfo.split(":", 1))
     credentials, flow = split_auth(auth)
@@ -90,8 +89,4 @@ def encoder_for(options: HTTPOptions) -> RequestEncoder | None:
         return None
     dumps = options.dumps_for({})
     to_bytes = encode_json if dumps is None else partial(encode_json, dumps=dumps)
-    return RequestEncoder(base.target, _block(head), _block(json_head), to_bytes)
-
-
-def _block(pairs: list[Pair]) -> bytes:
-    return "".join(f"{name}: {value}\r\n" for name, value in pairs).encode("latin-1")
+    return RequestEncoder(base.target, head, json_head, to_bytes)
