@@ -25,6 +25,10 @@ PLANS = (
 )
 
 
+# Options of entries: the first have the timeout of all, the others 2 seconds; the last needs a closer look.
+OWN: list[dict[str, Any]] = [{}, {"own": 1, "timeout": 2.0}, {}, {"own": 1, "timeout": None}]
+
+
 class Handle:
     """What a request is given up by."""
 
@@ -60,7 +64,7 @@ class World:
         self.scheduler = build.scheduler.Scheduler(window, deadline, stop_on_error)
         self.missing = build.results.MISSING
         self.requests = [
-            (index, {"own": 1} if index % 3 == 0 or plan == "wrong" else {}) for index, plan in enumerate(self.plans)
+            (index, OWN[index % 4] if plan != "wrong" else {"timeout": -1}) for index, plan in enumerate(self.plans)
         ]
         self.collected = build.results.ListResults(self.total)
         self.dispatcher = build.dispatcher.Dispatcher(

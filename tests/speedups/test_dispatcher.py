@@ -87,7 +87,7 @@ class Wire:
         data, options = entry
         if "wrong" in options:
             raise ValueError(options["wrong"])
-        return data, {"shared": True, **options}, options.get("own", TIMEOUT)
+        return data, {"shared": True, "looked": "closer"}, TIMEOUT
 
     def translate(self, error: BaseException, index: int, entry: Any) -> BaseException:
         translated = Translated(index, entry[0])
@@ -119,14 +119,21 @@ def test_keeps_the_window_full_in_any_order_of_answers(total: int, window: int, 
 
 
 def test_gives_each_entry_its_options_and_its_deadline() -> None:
-    wire = Wire([("a", {}), ("b", {"own": 1.0}), ("c", {})], 3)
+    own = [{"timeout": 1.0}, {"timeout": 2, "more": 1}, {"more": 2}, {"timeout": None}, {"timeout": -1}, {"key": 3}]
+    wire = Wire([("a", {}), *(("b", options) for options in own), ("c", {})], 8)
     wire.now = 100.0
     wire.dispatcher.run()
     assert wire.submitted == [
         ("a", {"shared": True}, 105.0, 0),
-        ("b", {"shared": True, "own": 1.0}, 101.0, 1),
-        ("c", {"shared": True}, 105.0, 2),
+        ("b", {"shared": True}, 101.0, 1),
+        ("b", {"shared": True, "more": 1}, 102.0, 2),
+        ("b", {"shared": True, "more": 2}, 105.0, 3),
+        ("b", {"shared": True, "looked": "closer"}, 105.0, 4),
+        ("b", {"shared": True, "looked": "closer"}, 105.0, 5),
+        ("b", {"shared": True, "looked": "closer"}, 105.0, 6),
+        ("c", {"shared": True}, 105.0, 7),
     ]
+    assert own[1] == {"timeout": 2, "more": 1}
 
 
 def test_an_entry_counts_from_its_own_start() -> None:
@@ -138,7 +145,7 @@ def test_an_entry_counts_from_its_own_start() -> None:
 
 
 def test_a_wrong_entry_fails_and_the_rest_go_on() -> None:
-    wire = Wire([("a", {"wrong": "this"}), ("b", {}), ("c", {"wrong": "that"})], 1)
+    wire = Wire([("a", {"key": 1, "wrong": "this"}), ("b", {}), ("c", {"key": 2, "wrong": "that"})], 1)
     wire.dispatcher.run()
     wire.complete(0)
     first, second, third = wire.results
@@ -232,7 +239,7 @@ def test_100_000_immediate_ends_do_not_deepen_the_stack(window: int, outcome: st
         else:
             raise OSError
 
-    options = {"wrong": "w"} if outcome == "wrong options" else {}
+    options = {"key": 1, "wrong": "w"} if outcome == "wrong options" else {}
     wire = Wire([(n, options) for n in range(total)], window, on_submit=submit)
     while not wire.scheduler.finished():
         wire.dispatcher.run()

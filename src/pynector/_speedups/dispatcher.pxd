@@ -65,8 +65,10 @@ cdef class Dispatcher:
     cpdef object abandon(self, object reason)
 
 
+@cython.locals(both=dict)
+cdef object merged(object common, object own)
 cdef bint is_timeout(object value) except -1
 @cython.locals(index=Py_ssize_t)
 cpdef Py_ssize_t first_malformed(list entries) except -2
 @cython.locals(index=Py_ssize_t, found=list, entry=tuple)
-cpdef list timeouts_of(list entries)
+cpdef list doubtful_timeouts(list entries)

@@ -52,7 +52,8 @@ class Dispatcher:
         clock: The event loop's clock.
         options: Options for all entries.
         timeout: Seconds an entry may take that says nothing else.
-        own: Returns data, options and timeout of an entry that has options of its own, or raises what is wrong with it.
+        own: Returns data, options and timeout of an entry whose own options need a closer look, or raises what is wrong
+            with it.
         translate: Makes a PynectorError of whatever an entry failed with, from that, its number and the entry.
         notify: Called when the batch may be over, or when a burst has ended and it must be run again.
 
@@ -165,8 +166,9 @@ class Dispatcher:
         try:
             if not options:
                 options = self._options
-            elif len(options) == 1 and "timeout" in options and is_timeout(options["timeout"]):
-                timeout, options = options["timeout"], self._options
+            elif type(options) is dict and "key" not in options and is_timeout(options.get("timeout", timeout)):
+                timeout = options.get("timeout", timeout)
+                options = merged(self._options, options)
             else:
                 data, options, timeout = self._own(slot.entry)
             handle = self._submit(data, options, now + timeout, self, token)
@@ -248,6 +250,17 @@ class Dispatcher:
                 handle.cancel()
 
 
+def merged(common: Any, own: Any) -> Any:
+    """Return the options of all entries with those of one, but for its timeout."""
+    if "timeout" not in own:
+        return {**common, **own} if common else own
+    if len(own) == 1:
+        return common
+    both = {**common, **own}
+    del both["timeout"]
+    return both
+
+
 def is_timeout(value: Any) -> bool:
     """Say whether a timeout is valid without a closer look."""
     return (type(value) is float or type(value) is int) and value > 0
@@ -261,11 +274,11 @@ def first_malformed(entries: list[Any]) -> int:
     return -1
 
 
-def timeouts_of(entries: list[Any]) -> list[tuple[int, Any]]:
-    """Return the index and the timeout of each entry that has one of its own."""
+def doubtful_timeouts(entries: list[Any]) -> list[tuple[int, Any]]:
+    """Return the index and the timeout of each entry that has one of its own, and one that needs a closer look."""
     found = []
     for index, entry in enumerate(entries):
         own = entry[1]
-        if own and "timeout" in own:
+        if own and "timeout" in own and not is_timeout(own["timeout"]):
             found.append((index, own["timeout"]))
     return found

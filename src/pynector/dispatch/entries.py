@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._speedups.dispatcher import first_malformed, timeouts_of
+from .._speedups.dispatcher import doubtful_timeouts, first_malformed
 from ..config import positive_seconds
 from ..errors import ConfigurationError
 
@@ -75,7 +75,7 @@ def checked_requests(requests: Iterable[Request]) -> Sequence[Request]:
     wrong = first_malformed(entries)
     if wrong >= 0:
         raise no_entry(wrong, entries[wrong])
-    for index, timeout in timeouts_of(entries):
+    for index, timeout in doubtful_timeouts(entries):
         if timeout is not None:
             positive_seconds(timeout, f"requests[{index}]: timeout")
     return entries

@@ -71,7 +71,7 @@ def answer_of(request: PreparedRequest, raw: RawResponse, settings: dict[str, An
     wants_error = settings["raise_for_status"] and raw.status >= 400
     if not settings["as_response"] and not wants_error:
         return content
-    response = Response(raw.status, headers, content, str(request.url), raw.http_version, elapsed)
+    response = Response(raw.status, headers, content, request.url, raw.http_version, elapsed)
     if wants_error:
         raise status_error(response, request.label)
     return response

@@ -25,16 +25,20 @@ class Headers(Mapping[str, str]):
     # Most answers' fields are never asked for, so they are read when they are.
     __slots__ = ("_by_name", "_head", "_pairs")
 
+    _head: bytes
+    _pairs: list[Pair] | None
+    _by_name: dict[str, list[str]] | None
+
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
         self._head = b""
-        self._pairs: list[Pair] | None = list(pairs)
-        self._by_name: dict[str, list[str]] | None = None
+        self._pairs = list(pairs)
+        self._by_name = None
 
     @classmethod
     def of_head(cls, head: bytes) -> Headers:
         """Give those of a response's head, which a parser has found valid."""
-        headers = cls()
-        headers._head, headers._pairs = head, None
+        headers = cls.__new__(cls)
+        headers._head, headers._pairs, headers._by_name = head, None, None
         return headers
 
     def _all(self) -> list[Pair]:

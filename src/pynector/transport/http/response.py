@@ -40,20 +40,19 @@ class Response:
         status_code: The status, 100 to 999.
         headers: The header fields, a mapping without regard to case.
         content: The body, decoded.
-        url: The URL that answered, after redirects, without the user.
         http_version: "HTTP/1.0", "HTTP/1.1" or "HTTP/2".
         elapsed: Seconds from the start of the request to the end of the body, redirects included.
         attempts: How many times the request was sent to get this answer, 1 or more.
     """
 
-    __slots__ = ("attempts", "content", "elapsed", "headers", "http_version", "status_code", "url")
+    __slots__ = ("_url", "attempts", "content", "elapsed", "headers", "http_version", "status_code")
 
     def __init__(
         self,
         status_code: int,
         headers: Headers,
         content: bytes,
-        url: str,
+        url: object,
         http_version: str = "HTTP/1.1",
         elapsed: float = 0.0,
         attempts: int = 1,
@@ -61,13 +60,19 @@ class Response:
         self.status_code = status_code
         self.headers = headers
         self.content = content
-        self.url = url
+        # Text when it is asked for, which most answers never are.
+        self._url = url
         self.http_version = http_version
         self.elapsed = elapsed
         self.attempts = attempts
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code} {self.reason_phrase}, {len(self.content)} bytes>".replace(" ,", ",")
+
+    @property
+    def url(self) -> str:
+        """The URL that answered, after redirects, without the user."""
+        return str(self._url)
 
     @property
     def reason_phrase(self) -> str:

@@ -7,14 +7,14 @@ from typing import Any
 
 from ....errors import ConfigurationError, TimeoutError, TransportError, as_pynector_error
 from ..answers import answer_of, next_hop
-from ..headers import Headers, header_pairs_of
+from ..headers import header_pairs_of
 from ..options import HTTPOptions
 from ..request import PreparedRequest
-from ..response import RawResponse, Response
+from ..response import RawResponse
 from .exchange import Exchange
 from .sending import Sender
 from .upload import stop_upload
-from .wire import request_of, url_of
+from .wire import request_of
 
 
 class Answers:
@@ -42,7 +42,8 @@ class Answers:
         settings = exchange.settings
         is_whole = 200 <= status < 300 and b"content-encoding" not in head.lower()
         if is_whole and settings["max_response_bytes"] is None:
-            exchange.succeed(self._response(exchange, status, head, body, version) if settings["as_response"] else body)
+            is_wanted = settings["as_response"]
+            exchange.succeed(exchange.response(status, head, body, version) if is_wanted else body)
             return
         try:
             request = request_of(exchange)
@@ -57,13 +58,6 @@ class Answers:
             exchange.succeed(answer)
         else:
             self.follow(exchange, following)
-
-    def _response(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> Response:
-        """Return the response that needs neither decoding nor another request."""
-        request = exchange.request
-        url = url_of(exchange.payload, exchange.pool.origin) if request is None else request.url
-        elapsed = self._now() - exchange.started
-        return Response(status, Headers.of_head(head), body, str(url), f"HTTP/{version}", elapsed)
 
     def next_hop(self, exchange: Exchange, request: PreparedRequest, raw: RawResponse) -> PreparedRequest | None:
         """Return the request to send next, or None if the response is the answer; see next_hop."""

@@ -22,6 +22,7 @@ cdef class Exchange:
     cdef public Py_ssize_t hops
     cdef public str sent
     cdef public bint body_only
+    cdef public bint as_response
     cdef public object sink
     cdef public object observer
     cdef public object passing
@@ -29,4 +30,6 @@ cdef class Exchange:
     cdef public object context
 
     cpdef object answered(self, int status, bytes head, bytes body, bint encoded, str version)
+    @cython.locals(payload=bytes, target=bytes, origin=tuple)
+    cpdef object response(self, int status, bytes head, bytes body, str version)
     cpdef object succeed(self, object answer)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from ..headers import Headers
+from ..response import Response
+from ..urls import URL
+
 NO_LIMIT = -1
 
 
@@ -54,6 +58,7 @@ class Exchange:
         owner: Told what it comes to.
         pool: Where it waits.
         body_only: Whether its answer is just the body.
+        as_response: Whether its answer is a Response, which needs no closer look where its body has no coding.
         sink: Takes the response's head and body as they come, or None to have them whole.
         observer: Told of its attempts, or None.
         passing: What has put header fields of its own on the payload, and wants to hear nothing; or None.
@@ -62,6 +67,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "as_response",
         "body_only",
         "closes",
         "completion",
@@ -117,6 +123,7 @@ class Exchange:
         self.hops = 0
         self.sent: Any = "none"
         self.body_only = True
+        self.as_response = False
         self.sink: Any = None
         self.observer: Any = None
         self.passing: Any = None
@@ -133,10 +140,25 @@ class Exchange:
             encoded: Whether the body has a content coding.
             version: The HTTP version, "1.1" or the like; "" where head is.
         """
-        if self.body_only and not encoded and 200 <= status < 300:
+        is_plain = not encoded and 200 <= status < 300
+        if is_plain and self.body_only:
             self.succeed(body)
+        elif is_plain and self.as_response:
+            self.succeed(self.response(status, head, body, version))
         else:
             self.owner.conclude(self, status, head, body, version)
+
+    def response(self, status: int, head: bytes, body: bytes, version: str) -> Response:
+        """Return the Response to it that needs neither decoding nor another request; see `answered`."""
+        origin = self.pool.origin
+        if self.request is None:
+            payload = self.payload
+            target = payload[payload.index(b" ") + 1 : payload.index(b" HTTP/1.1\r\n")]
+            url: Any = URL(origin[0], origin[1], origin[2], target.decode("ascii"))
+        else:
+            url = self.request.url
+        elapsed = self.pool.now() - self.started
+        return Response(status, Headers.of_head(head), body, url, "HTTP/" + version, elapsed)
 
     def succeed(self, answer: Any) -> None:
         """Give the caller the answer, unless the request has ended."""

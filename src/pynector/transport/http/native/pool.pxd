@@ -17,8 +17,8 @@ cdef double RESOLUTION
 cdef class Pool:
     cdef object __weakref__
     cdef readonly tuple origin
+    cdef readonly object now
     cdef object _opener
-    cdef object _now
     cdef object _call_at
     cdef Room _room
     cdef Py_ssize_t _limit

@@ -58,13 +58,13 @@ class Pool:
         "_idle",
         "_limit",
         "_most_idle",
-        "_now",
         "_open",
         "_opener",
         "_purge_timer",
         "_room",
         "_waiting",
         "_watcher",
+        "now",
         "origin",
     )
 
@@ -73,7 +73,7 @@ class Pool:
     ) -> None:
         self.origin = origin
         self._opener = opener
-        self._now = tasks.now
+        self.now = tasks.now
         self._call_at = tasks.call_at
         self._room = room
         self._limit, self._most_idle, self._expiry = limits
@@ -248,7 +248,7 @@ class Pool:
             connection.transport.close()
             return
         room = self._room
-        if room.starved and (not self._waiting or self._now() - room.since >= YIELD):
+        if room.starved and (not self._waiting or self.now() - room.since >= YIELD):
             connection.transport.abort()
             return
         if self._waiting:
@@ -268,7 +268,7 @@ class Pool:
         if life <= 0 or len(self._idle) >= self._most_idle:
             connection.transport.close()
             return
-        connection.idle_until = self._now() + life
+        connection.idle_until = self.now() + life
         self._idle.append(connection)
         if self._purge_timer is None:
             self._plan_purge()
@@ -316,7 +316,7 @@ class Pool:
     def _purge(self) -> None:
         """Close what has been idle for too long; the oldest lie at the bottom."""
         self._purge_timer = None
-        now = self._now()
+        now = self.now()
         self._close_idle([connection for connection in self._idle if connection.idle_until <= now])
         self._plan_purge()
 
@@ -335,7 +335,7 @@ class Pool:
         exchange = connection.exchange
         if exchange is None or exchange.deadline == NEVER:
             return
-        if self._now() < exchange.deadline - EARLY:
+        if self.now() < exchange.deadline - EARLY:
             self._arm(connection, exchange.deadline)
             return
         phase = connection.phase()
@@ -353,7 +353,7 @@ class Pool:
         self._watcher = None if when == NEVER else self._call_at(when, self._on_due)
 
     def _on_due(self) -> None:
-        now = self._now() + EARLY
+        now = self.now() + EARLY
         phases = [attempt.phase for attempt in self._attempts]
         overdue = [(rank, exchange) for rank, exchange in enumerate(self._waiting) if exchange.deadline <= now]
         for _, exchange in overdue:

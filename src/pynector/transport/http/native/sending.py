@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -43,21 +44,20 @@ class Sender:
             exchange.owner.failed(exchange, error)
             return
         try:
-            settings = exchange.settings = self._options.for_request(exchange.options)
-            exchange.body_only = exchange.observer is None and wants_body_only(settings)
-            exchange.limit = limit_of(settings)
+            self.terms(exchange.options).hold_for(exchange)
             self.send(exchange, prepare(exchange.data, exchange.options, self._options), now)
         except Exception as error:
             exchange.owner.failed(exchange, error)
 
-    def terms(self, options: dict[str, Any]) -> Terms:
+    def terms(self, options: Mapping[str, Any]) -> Terms:
         """Return what holds for the answers of requests with these settings.
 
         Raises:
             ConfigurationError: If one is not valid.
         """
         settings = self._options.for_request(options)
-        return Terms(settings, wants_body_only(settings), limit_of(settings))
+        limit = raw_limit(settings)
+        return Terms(settings, NO_LIMIT if limit is None else limit)
 
     def place(self, origin: str) -> Place | None:
         """Return where "http://host:port" leads, or None if the encoder cannot write requests to it."""
@@ -121,18 +121,7 @@ class Sender:
         exchange.repeatable = request.method in IDEMPOTENT and not request.is_one_shot
         renew_upload(self._tasks, exchange, request)
         if exchange.sink is not None:
-            exchange.body_only, exchange.limit = False, NO_LIMIT
-        if exchange.observer is not None:
-            exchange.body_only = False
+            exchange.limit = NO_LIMIT
+        if exchange.sink is not None or exchange.observer is not None:
+            exchange.body_only = exchange.as_response = False
         return self._pools.pool(request.url.origin)
-
-
-def wants_body_only(settings: dict[str, Any]) -> bool:
-    """Say whether a good response's body is the answer as it comes."""
-    return not settings["as_response"] and settings["max_response_bytes"] is None
-
-
-def limit_of(settings: dict[str, Any]) -> int:
-    """Return the most bytes a body may have before it is decoded, or NO_LIMIT."""
-    limit = raw_limit(settings)
-    return NO_LIMIT if limit is None else limit

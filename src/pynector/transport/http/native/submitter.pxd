@@ -13,7 +13,10 @@ cdef Py_ssize_t MOST
 cdef class Terms:
     cdef readonly object settings
     cdef readonly bint body_only
+    cdef readonly bint as_response
     cdef readonly Py_ssize_t limit
+
+    cpdef object hold_for(self, Exchange exchange)
 
 
 cdef class Submitter:

@@ -24,15 +24,28 @@ class Terms:
     Attributes:
         settings: By the name of the request's setting.
         body_only: Whether a good answer is just its body.
+        as_response: Whether a good answer is a Response, of its head and its body as they come.
         limit: The most bytes an answer's body may have, or NO_LIMIT.
     """
 
-    __slots__ = ("body_only", "limit", "settings")
+    __slots__ = ("as_response", "body_only", "limit", "settings")
 
-    def __init__(self, settings: Any, body_only: bool, limit: int) -> None:
+    def __init__(self, settings: Any, limit: int) -> None:
         self.settings = settings
-        self.body_only = body_only
+        self.body_only = not settings["as_response"] and settings["max_response_bytes"] is None
+        self.as_response = settings["as_response"] and settings["max_response_bytes"] is None
         self.limit = limit
+
+    def hold_for(self, exchange: Exchange) -> None:
+        """Have an exchange be answered so."""
+        exchange.settings = self.settings
+        # Who is told of the attempts is told of the answer's head, too.
+        if exchange.observer is None:
+            exchange.body_only = self.body_only
+            exchange.as_response = self.as_response
+        else:
+            exchange.body_only = False
+        exchange.limit = self.limit
 
 
 class Place(NamedTuple):
@@ -148,9 +161,7 @@ class Submitter:
         if payload is None:
             return None
         exchange.payload = payload
-        exchange.settings = terms.settings
-        exchange.body_only = terms.body_only and exchange.observer is None
-        exchange.limit = terms.limit
+        terms.hold_for(exchange)
         exchange.is_head = payload[0] == 72
         # Of the methods that the encoder knows, POST and PATCH may not be sent again; PUT begins like them.
         exchange.repeatable = payload[0] != 80 or payload[1] == 85
