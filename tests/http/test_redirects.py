@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from scripted import ScriptedServer, answer
 
-from pynector import ProtocolError, Pynector, TooManyRedirects
+from pynector import HTTPRequest, ProtocolError, Pynector, TooManyRedirects
 from pynector.testing import LoopbackServer
 
 pytestmark = pytest.mark.anyio
@@ -233,3 +233,40 @@ async def test_the_body_of_a_redirect_counts_against_nothing_but_its_own_limit(p
     server = play([answer(b"x" * 900, "302 Found", "Location: /x"), answer(b"y" * 900)])
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         assert await client.request(None, max_response_bytes=1000) == b"y" * 900
+
+
+LOCATIONS = [
+    "/a",
+    "/a?b=c&d",
+    "/a?",
+    "a",
+    "?q",
+    "/a/../b",
+    "/./a",
+    "/a%20b",
+    "/a b",
+    "/\u00e9",
+    "/a#b",
+    "//{authority}/x",
+    "http://{authority}/x?y=z",
+    "HTTP://{authority}/x",
+    "http://{authority}",
+    "http://{authority}?q",
+]
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("engine", ["native"])
+async def test_a_request_of_any_form_is_sent_on_as_the_same(
+    play: Play, engine: str, location: str, method: str
+) -> None:
+    server = play([])
+    where = location.format(authority=server.url.removeprefix("http://"))
+    server.script([answer(b"", "302 Found", f"Location: {where}"), answer(b"")] * 2)
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        for data in ({"method": method, "path": "/from"}, HTTPRequest(method=method, path="/from")):
+            await client.request(data, headers={"X-Own": "1"})
+    (first, second), (third, fourth) = (server.requests[:2], server.requests[2:])
+    assert (first, second) == (third, fourth)
+    assert second != first

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...errors import DecodingError, TooManyRedirects, TransportError
 from .decoding import decode, with_room
-from .headers import Headers
 from .redirects import redirected
 from .request import PreparedRequest
 from .response import RawResponse, Response, status_error
@@ -31,7 +31,7 @@ def next_hop(
     if not settings["follow_redirects"] or not 300 <= raw.status < 400:
         return None
     try:
-        following = redirected(request, raw.status, Headers(raw.headers), allowed)
+        following = redirected(request, raw.status, raw.headers, allowed)
     except TransportError as error:
         error.request = request.label
         raise
@@ -45,35 +45,44 @@ def next_hop(
     return following
 
 
-def answer_of(request: PreparedRequest, raw: RawResponse, settings: dict[str, Any], elapsed: float) -> bytes | Response:
+def answer_of(
+    raw: RawResponse, settings: dict[str, Any], elapsed: float, is_head: bool, request: Callable[[], PreparedRequest]
+) -> bytes | Response:
     """Give the answer to a request: the decoded body, or a Response if the settings say so.
 
     The body of an error's response that cannot be decoded stays as it came.
+
+    Args:
+        raw: The response.
+        settings: The request's settings.
+        elapsed: Seconds that it took.
+        is_head: Whether the request was a HEAD, whose answer has no body, whatever it says.
+        request: Gives the request, which most answers are made without.
 
     Raises:
         DecodingError: If the body is not what its coding says.
         ResponseTooLarge: If the body is longer than the settings allow.
         HTTPStatusError: If the status is 400 or above, and the settings say so.
     """
-    headers = Headers(raw.headers)
     content = raw.body
-    if request.method != "HEAD":
+    if not is_head:
         try:
-            content = decode(raw.body, headers.get("content-encoding"), settings["max_response_bytes"])
+            content = decode(raw.body, raw.headers.first_look("content-encoding"), settings["max_response_bytes"])
         except DecodingError as error:
             # A proxy's page, say: its status matters more than a coding that is not what it says.
             if raw.status < 400:
-                error.request = request.label
+                error.request = request().label
                 raise
         except TransportError as error:
-            error.request = request.label
+            error.request = request().label
             raise
     wants_error = settings["raise_for_status"] and raw.status >= 400
     if not settings["as_response"] and not wants_error:
         return content
-    response = Response(raw.status, headers, content, request.url, raw.http_version, elapsed)
+    sent = request()
+    response = Response(raw.status, raw.headers, content, sent.url, raw.http_version, elapsed)
     if wants_error:
-        raise status_error(response, request.label)
+        raise status_error(response, sent.label)
     return response
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +10,12 @@ from typing import Any, Protocol
 
 from ..._speedups.accumulator import NO_LIMIT, Accumulator
 from ...errors import DecodingError, ResponseTooLarge
+
+try:
+    # The same in half the time.
+    from isal import isal_zlib as zlib
+except ImportError:
+    import zlib  # type: ignore[no-redef]
 
 # What one step of a decoder may give at the most; a bomb is noticed this soon (bytes).
 STEP = 1 << 18
@@ -25,6 +30,9 @@ LONGEST_HEAD = 18
 MOST_CODINGS = 5
 
 _GZIP = 16 + zlib.MAX_WBITS
+
+# What a gzip body has at the least: its member's head and trailer (RFC 1952 section 2.2; bytes).
+SHORTEST_GZIP = 18
 
 
 class Decoder(Protocol):
@@ -189,6 +197,9 @@ def decode(body: bytes, content_encoding: str | None, limit: int | None) -> byte
         raise too_large(limit)
     if not content_encoding or not body:
         return body
+    whole = _inflated(body) if content_encoding == "gzip" else None
+    if whole is not None and (limit is None or len(whole) <= limit):
+        return whole
     decoders = decoders_of(content_encoding)
     for done, decoder in enumerate(decoders, 1):
         # What is still coded may be a little longer than what it becomes.
@@ -202,6 +213,19 @@ def decode(body: bytes, content_encoding: str | None, limit: int | None) -> byte
     if limit is not None and len(body) > limit:
         raise too_large(limit)
     return body
+
+
+def _inflated(body: bytes) -> bytes | None:
+    """Return what a gzip body comes to that is one member, and says that it is short; None if it is anything else."""
+    size = int.from_bytes(body[-4:], "little")
+    if len(body) < SHORTEST_GZIP or size > STEP:
+        return None
+    member = zlib.decompressobj(_GZIP)
+    try:
+        whole: bytes = member.decompress(body, size + 1)
+    except Exception:
+        return None
+    return whole if member.eof and not member.unused_data else None
 
 
 def decoders_of(content_encoding: str) -> list[Decoder]:

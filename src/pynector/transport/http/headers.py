@@ -72,6 +72,24 @@ class Headers(Mapping[str, str]):
         """Give every value of a field, as Set-Cookie needs it."""
         return list(self._named().get(name.lower(), ()))
 
+    def first_look(self, name: str) -> str | None:
+        """Give the value of a field as `get` does, without reading all of them where that is not needed.
+
+        Args:
+            name: Its name in lower case.
+        """
+        if self._pairs is not None:
+            return self.get(name)
+        head = self._head.lower()
+        start = head.find(f"\r\n{name}:".encode("ascii"))
+        if start < 0:
+            return None
+        start += len(name) + 3
+        end = head.find(b"\r\n", start)
+        if head.find(f"\r\n{name}:".encode("ascii"), start) >= 0:
+            return self.get(name)
+        return self._head[start : len(head) if end < 0 else end].strip(b" \t").decode("latin-1")
+
     def pairs(self) -> list[Pair]:
         """Give names and values in the order of the wire."""
         return list(self._all())

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import HTTPStatusError
 from ..json_text import from_json
-from .headers import Headers, Pair
+from .headers import Headers
 from .text import TextDecoder
 from .urls import without_secrets
 
@@ -19,13 +19,13 @@ class RawResponse:
 
     Attributes:
         status: The status code.
-        headers: Names and values in the order of the wire.
+        headers: Its header fields.
         body: The whole body.
         http_version: "HTTP/1.1" or the like.
     """
 
     status: int
-    headers: list[Pair]
+    headers: Headers
     body: bytes
     http_version: str
 

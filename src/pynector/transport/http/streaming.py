@@ -11,7 +11,7 @@ from ..._speedups.accumulator import Accumulator
 from ...config import at_least
 from ...errors import DecodingError, PynectorError, TransportError
 from .decoding import Decoder, decoders_of, too_large
-from .headers import Headers, Pair
+from .headers import Headers
 from .request import PreparedRequest
 from .response import Response, reason_phrase, status_error
 from .text import TextDecoder
@@ -26,13 +26,13 @@ class RawStream(Protocol):
     Attributes:
         request: What it answers, after redirects.
         status: The status code.
-        headers: Names and values in the order of the wire.
+        headers: Its header fields.
         http_version: "HTTP/1.1" or the like.
     """
 
     request: PreparedRequest
     status: int
-    headers: list[Pair]
+    headers: Headers
     http_version: str
 
     async def receive(self) -> bytes:
@@ -61,7 +61,7 @@ class StreamedResponse:
 
     def __init__(self, raw: RawStream, limit: int | None) -> None:
         self.status_code = raw.status
-        self.headers = Headers(raw.headers)
+        self.headers = raw.headers
         self.url = str(raw.request.url)
         self.http_version = raw.http_version
         self._raw = raw

@@ -76,7 +76,9 @@ class HttpxEngine:
         started = time.perf_counter()
         run = self._run(data, options, observer)
         raw = await run.told(lambda: self._whole(run))
-        return answer_of(run.request, raw, run.settings, time.perf_counter() - started)
+        return answer_of(
+            raw, run.settings, time.perf_counter() - started, run.request.method == "HEAD", lambda: run.request
+        )
 
     async def open(
         self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None
@@ -217,7 +219,7 @@ class HttpxEngine:
             raise
         stream = HttpxStream(run, response)
         if self._cookies is not None:
-            self._cookies.take(url, stream.status, stream.headers)
+            self._cookies.take(url, stream.status, stream.headers.pairs())
         return stream
 
 

@@ -11,7 +11,7 @@ import anyio
 from ...._speedups.accumulator import NO_LIMIT, Accumulator
 from ..answers import raw_limit
 from ..decoding import too_large
-from ..headers import Headers, Pair
+from ..headers import Headers
 from .module import httpx
 from .run import Run
 
@@ -31,9 +31,7 @@ class HttpxStream:
     def __init__(self, run: Run, response: Any) -> None:
         self.request = run.request
         self.status: int = response.status
-        self.headers: list[Pair] = [
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers
-        ]
+        self.headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
         self.http_version: str = response.extensions["http_version"].decode("ascii", "replace")
         self._run = run
         self._response = response
@@ -44,7 +42,7 @@ class HttpxStream:
         self._again = b""
 
     def _note_keep_alive(self) -> None:
-        told = Headers(self.headers).get("keep-alive", "")
+        told = self.headers.get("keep-alive", "")
         for part in told.split(","):
             name, _, seconds = part.strip().partition("=")
             stream = self._response.extensions.get("network_stream")
@@ -92,7 +90,7 @@ class HttpxStream:
     def for_flow(self, message: Any) -> Any:
         """Give it as the httpx.Response to a message of an auth flow, which may read the body."""
         self._kept = self._room()
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.pairs()]
         extensions = {"http_version": self.http_version.encode("ascii")}
         body = _ForFlow(self)
         return httpx.Response(self.status, headers=headers, stream=body, request=message, extensions=extensions)

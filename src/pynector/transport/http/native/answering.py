@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ....errors import ConfigurationError, TimeoutError, TransportError, as_pynector_error
 from ..answers import answer_of, next_hop
-from ..headers import header_pairs_of
+from ..headers import Headers
 from ..options import HTTPOptions
 from ..request import PreparedRequest
 from ..response import RawResponse
+from ..urls import URL
+from .encoder import is_path
 from .exchange import Exchange
+from .head import is_redirect
 from .sending import Sender
 from .upload import stop_upload
 from .wire import request_of
+
+# Whatever the status of a redirect, it is the same method that is sent again, and there is no body.
+REPEATED = (b"GET", b"HEAD")
 
 
 class Answers:
@@ -39,25 +46,43 @@ class Answers:
         if exchange.sink is not None:
             exchange.sink.conclude()
             return
-        settings = exchange.settings
-        is_whole = 200 <= status < 300 and b"content-encoding" not in head.lower()
-        if is_whole and settings["max_response_bytes"] is None:
-            is_wanted = settings["as_response"]
-            exchange.succeed(exchange.response(status, head, body, version) if is_wanted else body)
-            return
+        raw = RawResponse(status, Headers.of_head(head), body, f"HTTP/{version}")
         try:
-            request = request_of(exchange)
-            raw = RawResponse(status, header_pairs_of(head), body, f"HTTP/{version}")
-            following = self.next_hop(exchange, request, raw)
-            if following is None:
-                answer = answer_of(request, raw, settings, self._now() - exchange.started)
+            if is_redirect(status) and exchange.settings["follow_redirects"]:
+                if self._sent_on(exchange, raw.headers):
+                    return
+                following = self.next_hop(exchange, request_of(exchange), raw)
+                if following is not None:
+                    self.follow(exchange, following)
+                    return
+            elapsed = self._now() - exchange.started
+            answer = answer_of(raw, exchange.settings, elapsed, exchange.is_head, partial(request_of, exchange))
         except Exception as error:
             self.failed(exchange, error)
             return
-        if following is None:
-            exchange.succeed(answer)
-        else:
-            self.follow(exchange, following)
+        exchange.succeed(answer)
+
+    def _sent_on(self, exchange: Exchange, headers: Headers) -> bool:
+        """Follow a redirect whose request is the one before with another target, or say that it is not so simple."""
+        if exchange.request is not None or exchange.observer is not None:
+            return False
+        if exchange.hops >= exchange.settings["max_redirects"]:
+            return False
+        method, _, rest = exchange.payload.partition(b" ")
+        location = headers.first_look("location")
+        if method not in REPEATED or not location:
+            return False
+        scheme, host, port = exchange.pool.origin
+        start = f"{scheme}://{URL(scheme, host, port, '').authority}/"
+        if location.startswith(start):
+            location = location[len(start) - 1 :]
+        if not is_path(location) or location.startswith("//") or "/." in location:
+            return False
+        exchange.payload = b"%b %b%b" % (method, location.encode("ascii"), rest[rest.index(b" HTTP/1.1\r\n") :])
+        exchange.hops += 1
+        exchange.sent, exchange.repeatable = "full", True
+        exchange.pool.dispatch(exchange, self._now())
+        return True
 
     def next_hop(self, exchange: Exchange, request: PreparedRequest, raw: RawResponse) -> PreparedRequest | None:
         """Return the request to send next, or None if the response is the answer; see next_hop."""

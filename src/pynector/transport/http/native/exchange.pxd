@@ -31,5 +31,5 @@ cdef class Exchange:
 
     cpdef object answered(self, int status, bytes head, bytes body, bint encoded, str version)
     @cython.locals(payload=bytes, target=bytes, origin=tuple)
-    cpdef object response(self, int status, bytes head, bytes body, str version)
+    cdef object _response(self, int status, bytes head, bytes body, str version)
     cpdef object succeed(self, object answer)

@@ -144,12 +144,11 @@ class Exchange:
         if is_plain and self.body_only:
             self.succeed(body)
         elif is_plain and self.as_response:
-            self.succeed(self.response(status, head, body, version))
+            self.succeed(self._response(status, head, body, version))
         else:
             self.owner.conclude(self, status, head, body, version)
 
-    def response(self, status: int, head: bytes, body: bytes, version: str) -> Response:
-        """Return the Response to it that needs neither decoding nor another request; see `answered`."""
+    def _response(self, status: int, head: bytes, body: bytes, version: str) -> Response:
         origin = self.pool.origin
         if self.request is None:
             payload = self.payload

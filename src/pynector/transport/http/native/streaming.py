@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 from ....errors import PynectorError
-from ..headers import Pair, header_pairs_of
+from ..headers import Headers
 from ..request import PreparedRequest
 from ..response import RawResponse
 from .answering import Answers
@@ -36,7 +36,7 @@ class IncomingStream:
 
     request: PreparedRequest
     status: int
-    headers: list[Pair]
+    headers: Headers
     http_version: str
 
     def __init__(self, answers: Answers, tasks: Tasks, exchange: Exchange) -> None:
@@ -64,7 +64,7 @@ class IncomingStream:
         self.request = request_of(exchange)
         if exchange.observer is not None:
             exchange.observer.head(status, f"HTTP/{version}")
-        raw = RawResponse(status, header_pairs_of(head), b"", f"HTTP/{version}")
+        raw = RawResponse(status, Headers.of_head(head), b"", f"HTTP/{version}")
         try:
             self._following = self._answers.next_hop(exchange, self.request, raw)
         except PynectorError as problem:
