@@ -24,16 +24,18 @@ class RawStream(Protocol):
     """A response as an engine opens it: its head has come, its body is on its way.
 
     Attributes:
-        request: What it answers, after redirects.
         status: The status code.
         headers: Its header fields.
         http_version: "HTTP/1.1" or the like.
     """
 
-    request: PreparedRequest
     status: int
     headers: Headers
     http_version: str
+
+    @property
+    def request(self) -> PreparedRequest:
+        """What it answers, after redirects."""
 
     async def receive(self) -> bytes:
         """Give the next piece of the body as it comes, b"" at its end.
@@ -55,14 +57,12 @@ class StreamedResponse:
     Attributes:
         status_code: The status, 100 to 999.
         headers: The header fields, a mapping without regard to case.
-        url: The URL that answered, after redirects, without the user.
         http_version: "HTTP/1.0", "HTTP/1.1" or "HTTP/2".
     """
 
     def __init__(self, raw: RawStream, limit: int | None) -> None:
         self.status_code = raw.status
         self.headers = raw.headers
-        self.url = str(raw.request.url)
         self.http_version = raw.http_version
         self._raw = raw
         self._limit = limit
@@ -75,6 +75,11 @@ class StreamedResponse:
 
     def __repr__(self) -> str:
         return f"<StreamedResponse {self.status_code} {self.reason_phrase}".rstrip() + ">"
+
+    @property
+    def url(self) -> str:
+        """The URL that answered, after redirects, without the user."""
+        return str(self._raw.request.url)
 
     @property
     def reason_phrase(self) -> str:

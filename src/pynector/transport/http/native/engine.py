@@ -77,14 +77,15 @@ class NativeEngine:
         self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None
     ) -> RawStream:
         """See Engine."""
-        request = self._prepared(data, options)
-        if self._elsewhere.takes(request):
-            return await self._elsewhere.open(request, options, timeout, observer)
         now = self._tasks.now()
-        exchange = Exchange(self._answers, request, options, now + timeout, None, 0, now)
+        exchange = Exchange(self._answers, data, options, now + timeout, None, 0, now)
         exchange.observer = observer
         stream = IncomingStream(self._answers, self._tasks, exchange)
-        self._sender.submit(exchange, now)
+        if not self._submitter.start(exchange, now):
+            exchange.data = request = self._prepared(data, options)
+            if self._elsewhere.takes(request):
+                return await self._elsewhere.open(request, options, timeout, observer)
+            self._sender.submit(exchange, now)
         try:
             following = await stream.opened()
         except BaseException:

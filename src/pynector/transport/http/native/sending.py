@@ -120,8 +120,6 @@ class Sender:
         exchange.closes = request.closes
         exchange.repeatable = request.method in IDEMPOTENT and not request.is_one_shot
         renew_upload(self._tasks, exchange, request)
-        if exchange.sink is not None:
-            exchange.limit = NO_LIMIT
-        if exchange.sink is not None or exchange.observer is not None:
+        if exchange.observer is not None:
             exchange.body_only = exchange.as_response = False
         return self._pools.pool(request.url.origin)

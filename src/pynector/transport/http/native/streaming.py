@@ -12,6 +12,7 @@ from ..request import PreparedRequest
 from ..response import RawResponse
 from .answering import Answers
 from .exchange import Exchange
+from .head import is_redirect
 from .tasks import Tasks
 from .wire import request_of
 
@@ -34,7 +35,6 @@ class IncomingStream:
         is_open: Whether the head has come.
     """
 
-    request: PreparedRequest
     status: int
     headers: Headers
     http_version: str
@@ -56,19 +56,24 @@ class IncomingStream:
         exchange.sink = self
         exchange.completion = self
 
+    @property
+    def request(self) -> PreparedRequest:
+        """See RawStream; it is decoded again when it is asked for."""
+        return request_of(self._exchange)
+
     # The connection's calls
 
     def head(self, connection: Any, status: int, head: bytes, version: str) -> None:
         """Take the head of a final response: it is the answer's, or leads to another."""
         exchange = self._exchange
-        self.request = request_of(exchange)
         if exchange.observer is not None:
             exchange.observer.head(status, f"HTTP/{version}")
         raw = RawResponse(status, Headers.of_head(head), b"", f"HTTP/{version}")
-        try:
-            self._following = self._answers.next_hop(exchange, self.request, raw)
-        except PynectorError as problem:
-            self._problem = problem
+        if is_redirect(status):
+            try:
+                self._following = self._answers.next_hop(exchange, self.request, raw)
+            except PynectorError as problem:
+                self._problem = problem
         if self._following is None and self._problem is None:
             self.status, self.headers, self.http_version = status, raw.headers, raw.http_version
             self.is_open = True

@@ -16,6 +16,7 @@ cdef class Terms:
     cdef readonly bint as_response
     cdef readonly Py_ssize_t limit
 
+    @cython.locals(is_whole=bint)
     cpdef object hold_for(self, Exchange exchange)
 
 
@@ -30,10 +31,12 @@ cdef class Submitter:
     cdef dict _known
     cdef dict _places
 
-    @cython.locals(now=double, exchange=Exchange, pool=Pool)
+    @cython.locals(now=double, exchange=Exchange)
     cpdef object submit(
         self, object data, object options, double deadline, object completion, Py_ssize_t token, object observer=*
     )
+    @cython.locals(pool=Pool)
+    cpdef bint start(self, Exchange exchange, double now) except -1
     @cython.locals(payload=bytes, terms=Terms, pool=Pool, encoder=RequestEncoder, url=str)
     cdef Pool _encoded(self, Exchange exchange)
     @cython.locals(own=list, key=tuple)

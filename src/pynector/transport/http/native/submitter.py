@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from .encoder import RequestEncoder
-from .exchange import Exchange, ExchangeOwner
+from .exchange import NO_LIMIT, Exchange, ExchangeOwner
 from .passed import PassedFields
 from .pool import Pool
 
@@ -39,13 +39,11 @@ class Terms:
     def hold_for(self, exchange: Exchange) -> None:
         """Have an exchange be answered so."""
         exchange.settings = self.settings
-        # Who is told of the attempts is told of the answer's head, too.
-        if exchange.observer is None:
-            exchange.body_only = self.body_only
-            exchange.as_response = self.as_response
-        else:
-            exchange.body_only = False
-        exchange.limit = self.limit
+        # Who is told of the attempts is told of the answer's head, too; and a stream has its own limit.
+        is_whole = exchange.observer is None and exchange.sink is None
+        exchange.body_only = is_whole and self.body_only
+        exchange.as_response = is_whole and self.as_response
+        exchange.limit = self.limit if exchange.sink is None else NO_LIMIT
 
 
 class Place(NamedTuple):
@@ -122,18 +120,23 @@ class Submitter:
         now = self._clock()
         exchange = Exchange(self._owner, data, options, deadline, completion, token, now)
         exchange.observer = observer
-        pool: Any = None
-        try:
-            if not self._is_closed:
-                pool = self._encoded(exchange)
-        except Exception as error:
-            self._owner.failed(exchange, error)
-            return None
-        if pool is not None:
-            pool.dispatch(exchange, now)
-        else:
+        if not self.start(exchange, now):
             self._sender.submit(exchange, now)
         return exchange if exchange.completion is not None else None
+
+    def start(self, exchange: Exchange, now: float) -> bool:
+        """Send a request if the encoder can write it, and say whether that was so."""
+        if self._is_closed:
+            return False
+        try:
+            pool = self._encoded(exchange)
+        except Exception as error:
+            self._owner.failed(exchange, error)
+            return True
+        if pool is None:
+            return False
+        pool.dispatch(exchange, now)
+        return True
 
     def _encoded(self, exchange: Exchange) -> Any:
         """Encode a request, and return the pool that it goes to; None if it is not for the encoder."""
