@@ -176,7 +176,7 @@ class StreamedResponse:
     def _coding(self) -> list[Decoder]:
         """Return what undoes the body's codings, made when it is first needed."""
         if self._decoders is None:
-            coding = self.headers.get("content-encoding")
+            coding = self.headers.first_look("content-encoding")
             self._decoders = decoders_of(coding) if coding and self._raw.request.method != "HEAD" else []
         return self._decoders
 
