@@ -56,12 +56,12 @@ class Floor:
         _, protocol = await loop.create_connection(FloorConnection, self._host, self._port, ssl=self._context)
         return protocol
 
-    async def request(self, method: str, path: str, body: bytes = b"") -> bytes:
-        """Send one request and give the body."""
+    async def request(self, method: str, path: str, body: bytes = b"", fields: str = "") -> bytes:
+        """Send one request, with more header fields as they go on the wire, and give the body."""
         connection = await self._connection()
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         connection.future = future
-        head = f"{method} {path}{self._head}"
+        head = f"{method} {path}{self._head}{fields}"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         connection.transport.write(head.encode("ascii") + b"\r\n" + body)

@@ -7,12 +7,15 @@ from typing import Any
 
 from pynector.cli.clients import (
     CLIENTS,
+    PLAIN,
     AiohttpClient,
     Client,
+    Form,
     Httpx2Client,
     One,
     PynectorClient,
     PyreqwestClient,
+    WreqClient,
     installed,
 )
 
@@ -29,13 +32,16 @@ class FloorClient(Client):
         self.floor = Floor(self.url, self.context)
         self.stack.push_async_callback(self.floor.aclose)
 
-    def one(self, method: str, path: str, value: Any) -> One:
-        if method == "GET":
-            return lambda: self.floor.request(method, path)
-        return lambda: self.floor.request(method, path, json.dumps(value).encode())
+    def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
+        if form.page:
+            # What it cannot write is written beforehand.
+            path += "?page=7&q=a%20b"
+        body = json.dumps(value).encode() if method == "POST" else b""
+        head = "".join(f"{name}: {text}\r\n" for name, text in form.headers.items())
+        return lambda: self.floor.request(method, path, body, head)
 
 
-PEERS: list[type[Client]] = [FloorClient, PyreqwestClient, AiohttpClient, Httpx2Client]
+PEERS: list[type[Client]] = [FloorClient, WreqClient, PyreqwestClient, AiohttpClient, Httpx2Client]
 MORE_PEERS: list[type[Client]] = [FloorClient, *CLIENTS]
 
 __all__ = ["MORE_PEERS", "PEERS", "Client", "FloorClient", "PynectorClient", "installed"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import shutil
 import socket
 import subprocess
@@ -18,6 +20,9 @@ from pynector.testing import LoopbackServer
 SMALL = 1024
 LARGE = 16 * 1024 * 1024
 
+# How many more addresses of the loopback network it listens on.
+ORIGINS = 50
+
 _NGINX = """
 daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr crit;
 events {{ worker_connections 8192; }}
@@ -27,8 +32,10 @@ http {{
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi; default_type application/octet-stream;
   open_file_cache max=100; open_file_cache_valid 600s; client_max_body_size 1g;
   server {{
-    listen 127.0.0.1:{port} backlog=8192; {tls}
+    {listens} {tls}
     root {folder}/root;
+    location = /packed {{ default_type application/json; add_header Content-Encoding gzip; }}
+    location = /moved {{ return 302 /small; }}
     location = /answer {{ default_type application/json; return 200 '{{"ok":true}}'; }}
   }}
 }}
@@ -45,6 +52,8 @@ class Server:
         small: Path of a body of SMALL bytes.
         large: Path of a body of LARGE bytes.
         answer: Path that answers a POST at once with a small JSON.
+        packed: Path of 11 KB of JSON, coded by gzip.
+        moved: Path that redirects to `small`.
     """
 
     name: str
@@ -52,6 +61,13 @@ class Server:
     small: str
     large: str
     answer: str
+    packed: str
+    moved: str
+
+    def origins(self, count: int) -> list[str]:
+        """Give so many base URLs of it, up to ORIGINS."""
+        scheme, _, rest = self.url.partition("://127.0.0.1:")
+        return [f"{scheme}://127.0.0.{1 + number}:{rest}" for number in range(1, 1 + count)]
 
 
 @contextmanager
@@ -63,7 +79,15 @@ def serving(certificate: tuple[str, str] | None = None) -> Iterator[Server]:
         return
     certfile, keyfile = certificate or (None, None)
     with LoopbackServer(certfile=certfile, keyfile=keyfile) as bundled:
-        yield Server("bundled", bundled.url, f"/bytes/{SMALL}", f"/bytes/{LARGE}", "/id/7")
+        yield Server(
+            "bundled",
+            bundled.url,
+            f"/bytes/{SMALL}",
+            f"/bytes/{LARGE}",
+            "/id/7",
+            "/compressed/gzip",
+            f"/redirect/1?to=/bytes/{SMALL}",
+        )
 
 
 @contextmanager
@@ -74,6 +98,8 @@ def _nginx(certificate: tuple[str, str] | None) -> Iterator[Server]:
         root = folder / "root"
         root.mkdir()
         (root / "small").write_bytes(bytes(i % 251 for i in range(SMALL)))
+        items = [{"id": number, "name": f"item {number}", "price": number * 1.25} for number in range(230)]
+        (root / "packed").write_bytes(gzip.compress(json.dumps(items).encode(), mtime=0))
         (root / "large").write_bytes(bytes(i % 251 for i in range(LARGE)))
         port = _free_port()
         tls = ""
@@ -82,13 +108,15 @@ def _nginx(certificate: tuple[str, str] | None) -> Iterator[Server]:
             port_and_tls = f"{port} ssl"
         else:
             port_and_tls = str(port)
+        hosts = [f"127.0.0.{1 + number}" for number in range(1 + ORIGINS)]
+        listens = " ".join(f"listen {host}:{port_and_tls} backlog=8192;" for host in hosts)
         configuration = folder / "nginx.conf"
-        configuration.write_text(_NGINX.format(folder=folder, port=port_and_tls, tls=tls))
+        configuration.write_text(_NGINX.format(folder=folder, listens=listens, tls=tls))
         process = subprocess.Popen(["nginx", "-p", name, "-c", str(configuration)], stderr=sys.stderr)
         try:
             _wait_for(port, process)
             scheme = "https" if certificate else "http"
-            yield Server("nginx", f"{scheme}://127.0.0.1:{port}", "/small", "/large", "/answer")
+            yield Server("nginx", f"{scheme}://127.0.0.1:{port}", "/small", "/large", "/answer", "/packed", "/moved")
         finally:
             process.terminate()
             process.wait(10)

@@ -71,7 +71,7 @@ def test_it_prints_a_row_for_each_client_and_limit(pynector: Run, rich: bool, tm
         (["--url", "http://[::1/"], "expected a URL"),
         (["--seconds", "601"], "from 1 to 600"),
         (["--requests", "0"], "from 1 to"),
-        (["--clients", "curl"], "unknown client 'curl': known are pyreqwest"),
+        (["--clients", "curl"], "unknown client 'curl': known are wreq"),
     ],
 )
 def test_wrong_arguments_give_2_and_say_what_is_right(pynector: Run, arguments: list[str], said: str) -> None:

@@ -99,10 +99,10 @@ class _Submit:
         self._submit = submit
         self._endings = endings
 
-    def __call__(self, data: Any, options: Any, deadline: float, completion: Any, token: int) -> Any:
+    def __call__(self, data: Any, options: Any, deadline: float, completion: Any, token: int, **observer: Any) -> Any:
         ending = self._endings.begin(completion)
         try:
-            return ending.attach(self._submit(data, options, deadline, ending, token))
+            return ending.attach(self._submit(data, options, deadline, ending, token, **observer))
         except Exception as error:
             self._endings.raised(error)
             raise

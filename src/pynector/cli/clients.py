@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -14,6 +16,43 @@ from typing import Any
 from ..client import Pynector
 
 One = Callable[[], Awaitable[bytes]]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What requests carry beside a method, a path and JSON.
+
+    Attributes:
+        headers: Header fields.
+        page: Whether each has parameters, its own number among them.
+        timeout: Seconds that each may take, or None for the client's.
+        as_response: Whether the answer is wanted with its status and header fields, where a client can do with less.
+        origins: Where they go in turn, for absolute URLs; none: to the client's base URL.
+    """
+
+    headers: dict[str, str] = field(default_factory=dict)
+    page: bool = False
+    timeout: float | None = None
+    as_response: bool = False
+    origins: Sequence[str] = ()
+
+    def numbers(self) -> Iterator[int]:
+        """Count the requests."""
+        number = 0
+        while True:
+            yield number
+            number += 1
+
+    def params(self, number: int) -> dict[str, Any]:
+        """Give the parameters of a request."""
+        return {"page": number, "q": "a b"} if self.page else {}
+
+    def url(self, base: str, path: str, number: int) -> str:
+        """Give the URL of a request."""
+        return (self.origins[number % len(self.origins)] if self.origins else base) + path
+
+
+PLAIN = Form()
 
 
 class Client(ABC):
@@ -38,12 +77,12 @@ class Client(ABC):
         """Make ready."""
 
     @abstractmethod
-    def one(self, method: str, path: str, value: Any) -> One:
+    def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
         """Give a function that sends one request and gives its body."""
 
-    async def batch(self, method: str, path: str, value: Any, count: int) -> list[bytes]:
+    async def batch(self, method: str, path: str, value: Any, count: int, form: Form = PLAIN) -> list[bytes]:
         """Send many: worker tasks drain one iterator, the cheapest way there is without a batch of its own."""
-        one, turns = self.one(method, path, value), iter(range(count))
+        one, turns = self.one(method, path, value, form), iter(range(count))
         bodies: list[bytes] = [b""] * count
 
         async def work() -> None:
@@ -62,25 +101,51 @@ class PynectorClient(Client):
     async def start(self) -> None:
         """See Client."""
         # While the others have their turn connections are idle for longer than they are kept by default.
-        settings: dict[str, Any] = {"max_connections": self.in_flight, "keepalive_expiry": 600.0}
+        # And over many origins there are more connections than requests.
+        settings: dict[str, Any] = {"max_connections": 4 * self.in_flight, "keepalive_expiry": 600.0}
         if self.context is not None:
             settings["verify"] = self.context
         client = Pynector(base_url=self.url, **settings)
         self.client = await self.stack.enter_async_context(client)
 
-    def request(self, method: str, path: str, value: Any) -> dict[str, Any]:
-        """Describe a request."""
-        return {"path": path} if method == "GET" else {"method": method, "path": path, "json": value}
+    def request(self, method: str, path: str, value: Any, form: Form, number: int) -> tuple[Any, dict[str, Any]]:
+        """Describe a request: its data and its options."""
+        data: dict[str, Any] = {"url": form.url("", path, number)} if form.origins else {"path": path}
+        if method != "GET":
+            data["method"] = method
+        if value is not None and method not in ("GET", "HEAD"):
+            data["json"] = value
+        if form.page:
+            data["params"] = form.params(number)
+        if form.headers:
+            data["headers"] = form.headers
+        return data, {"as_response": True} if form.as_response else {}
 
-    def one(self, method: str, path: str, value: Any) -> One:
+    def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
         """See Client."""
-        data = self.request(method, path, value)
-        return lambda: self.client.request(data)
+        if form is PLAIN:
+            data, _ = self.request(method, path, value, form, 0)
+            return lambda: self.client.request(data)
+        numbers = form.numbers()
 
-    async def batch(self, method: str, path: str, value: Any, count: int) -> list[bytes]:
+        async def send() -> bytes:
+            data, options = self.request(method, path, value, form, next(numbers))
+            return _body(await self.client.request(data, timeout=form.timeout, **options))
+
+        return send
+
+    async def batch(self, method: str, path: str, value: Any, count: int, form: Form = PLAIN) -> list[bytes]:
         """See Client."""
-        requests: list[Any] = [(self.request(method, path, value), {}) for _ in range(count)]
-        return await self.client.batch_request(requests, max_concurrency=self.in_flight)
+        requests: list[Any] = [self.request(method, path, value, form, number) for number in range(count)]
+        if form.timeout is not None:
+            requests = [(data, {**options, "timeout": form.timeout}) for data, options in requests]
+        answers = await self.client.batch_request(requests, max_concurrency=self.in_flight)
+        return [_body(answer) for answer in answers] if form.as_response else answers
+
+
+def _body(answer: Any) -> bytes:
+    body: bytes = answer if isinstance(answer, bytes) else answer.content
+    return body
 
 
 class PyreqwestClient(Client):
@@ -95,13 +160,55 @@ class PyreqwestClient(Client):
             builder = builder.danger_accept_invalid_certs(True)
         self.client = await self.stack.enter_async_context(builder.build())
 
-    def one(self, method: str, path: str, value: Any) -> One:
+    def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
         """See Client."""
-        url = self.url + path
+        numbers = form.numbers()
 
         async def send() -> bytes:
-            request = self.client.get(url) if method == "GET" else self.client.post(url).body_json(value)
+            number = next(numbers)
+            request = self.client.request(method, form.url(self.url, path, number))
+            if value is not None and method not in ("GET", "HEAD"):
+                request = request.body_json(value)
+            if form.page:
+                request = request.query(form.params(number))
+            if form.headers:
+                request = request.headers(form.headers)
+            if form.timeout is not None:
+                request = request.timeout(timedelta(seconds=form.timeout))
             response = await request.build().send()
+            return bytes(await response.bytes())
+
+        return send
+
+
+class WreqClient(Client):
+    """Another Rust client; its runtime with one worker is its fastest here."""
+
+    name = package = "wreq"
+
+    async def start(self) -> None:
+        """See Client."""
+        wreq = import_module("wreq")
+        runtime = wreq.runtime.Runtime(workers=1, work_steal=False)
+        follow = wreq.redirect.Policy.limited(10)
+        verify = {} if self.context is None else {"tls_verify": False}
+        self.client = wreq.Client(http1_only=True, no_proxy=True, runtime=runtime, redirect=follow, **verify)
+        self.stack.callback(self.client.close)
+        self.method = {name: getattr(wreq.Method, name) for name in ("GET", "HEAD", "POST")}
+
+    def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
+        """See Client."""
+        numbers = form.numbers()
+        more: dict[str, Any] = {} if value is None or method in ("GET", "HEAD") else {"json": value}
+        if form.headers:
+            more["headers"] = form.headers
+        if form.timeout is not None:
+            more["timeout"] = timedelta(seconds=form.timeout)
+
+        async def send() -> bytes:
+            number = next(numbers)
+            query = {"query": list(form.params(number).items())} if form.page else {}
+            response = await self.client.request(self.method[method], form.url(self.url, path, number), **more, **query)
             return bytes(await response.bytes())
 
         return send
@@ -118,13 +225,20 @@ class AiohttpClient(Client):
         connector = aiohttp.TCPConnector(limit=self.in_flight, ssl=self.context or True, keepalive_timeout=600)
         self.session = await self.stack.enter_async_context(aiohttp.ClientSession(connector=connector))
 
-    def one(self, method: str, path: str, value: Any) -> One:
+    def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
         """See Client."""
-        url = self.url + path
+        aiohttp = import_module("aiohttp")
+        numbers = form.numbers()
+        more: dict[str, Any] = {} if value is None or method in ("GET", "HEAD") else {"json": value}
+        if form.headers:
+            more["headers"] = form.headers
 
         async def send() -> bytes:
-            body = {} if method == "GET" else {"json": value}
-            async with self.session.request(method, url, **body) as response:
+            number = next(numbers)
+            own = {"params": form.params(number)} if form.page else {}
+            if form.timeout is not None:
+                own["timeout"] = aiohttp.ClientTimeout(form.timeout)
+            async with self.session.request(method, form.url(self.url, path, number), **more, **own) as response:
                 content: bytes = await response.read()
                 return content
 
@@ -144,16 +258,23 @@ class HttpxClient(Client):
             max_connections=self.in_flight, max_keepalive_connections=self.in_flight, keepalive_expiry=600
         )
         verify = True if self.context is None else self.context
-        client = module.AsyncClient(limits=limits, verify=verify, timeout=None)
+        client = module.AsyncClient(limits=limits, verify=verify, timeout=None, follow_redirects=True)
         self.client = await self.stack.enter_async_context(client)
 
-    def one(self, method: str, path: str, value: Any) -> One:
+    def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
         """See Client."""
-        url = self.url + path
+        numbers = form.numbers()
+        more: dict[str, Any] = {} if value is None or method in ("GET", "HEAD") else {"json": value}
+        if form.headers:
+            more["headers"] = form.headers
+        if form.timeout is not None:
+            more["timeout"] = form.timeout
 
         async def send() -> bytes:
-            body = {} if method == "GET" else {"json": value}
-            content: bytes = (await self.client.request(method, url, **body)).content
+            number = next(numbers)
+            own = {"params": form.params(number)} if form.page else {}
+            url = form.url(self.url, path, number)
+            content: bytes = (await self.client.request(method, url, **more, **own)).content
             return content
 
         return send
@@ -190,14 +311,15 @@ class AiometerClient(HttpxClient):
         self.package = "httpx2" if find_spec("httpx2") else "httpx"
         await super().start()
 
-    async def batch(self, method: str, path: str, value: Any, count: int) -> list[bytes]:
+    async def batch(self, method: str, path: str, value: Any, count: int, form: Form = PLAIN) -> list[bytes]:
         """See Client."""
         aiometer = import_module("aiometer")
-        one = self.one(method, path, value)
+        one = self.one(method, path, value, form)
         return list(await aiometer.run_all([one] * count, max_at_once=self.in_flight))
 
 
 CLIENTS: list[type[Client]] = [
+    WreqClient,
     PyreqwestClient,
     AiohttpClient,
     Httpx2Client,
