@@ -39,6 +39,15 @@ def encoder(build: Build, count: int) -> None:
         encode(request)
 
 
+def rich_encoder(build: Build, count: int) -> None:
+    """Write a request with parameters and headers, one of which takes the place of a common one."""
+    encode = build.encoder.RequestEncoder("/v1", [("Host", "example.com"), ("Accept", "*/*")], [], repr).encode
+    headers = {"Accept": "application/json", "X-Request-ID": "7c0e3a52", "X-Tenant": "example"}
+    request = {"path": "/items", "params": {"page": 7, "q": "a b"}, "headers": headers}
+    for _ in range(count):
+        encode(request)
+
+
 class _Wire:
     def write(self, data: bytes) -> None:
         pass
@@ -128,5 +137,5 @@ def messages(build: Build, count: int) -> None:
 
 
 PARTS: dict[str, Callable[[Build, int], None]] = {
-    part.__name__: part for part in (scheduler, accumulator, encoder, framing, dispatcher, messages)
+    part.__name__: part for part in (scheduler, accumulator, encoder, rich_encoder, framing, dispatcher, messages)
 }

@@ -100,12 +100,12 @@ class Sender:
         fields = passed.attempt("GET", self._options.base, self._options.header_pairs, 0)
         return encode_fields(fields).split(b"\r\n")[:-1]
 
-    def tell(self, exchange: Exchange, payload: bytes, pool: Pool) -> bytes:
-        """Tell the observer of an exchange of its encoded request; return that with the fields that it adds."""
+    def tell(self, exchange: Exchange, payload: bytes, pool: Pool, has_own: bool) -> bytes:
+        """See Sender of submitter.py."""
         head, _, body = payload.partition(b"\r\n\r\n")
         method = head[: head.index(b" ")].decode("ascii")
-        url = url_of(payload, pool.origin)
-        added = exchange.observer.attempt(method, url, self._options.header_pairs, len(body))
+        fields = decode_request(payload, pool.origin).headers if has_own else self._options.header_pairs
+        added = exchange.observer.attempt(method, url_of(payload, pool.origin), fields, len(body))
         if not added:
             return payload
         # What it adds belongs to this attempt.

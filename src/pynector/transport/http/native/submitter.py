@@ -70,8 +70,15 @@ class Sender(Protocol):
     def place(self, origin: str) -> Place | None:
         """Return where "http://host:port" leads, or None if the encoder cannot write requests to it."""
 
-    def tell(self, exchange: Exchange, payload: bytes, pool: Pool) -> bytes:
-        """Tell the observer of an exchange of its encoded request; return that with the fields that it adds."""
+    def tell(self, exchange: Exchange, payload: bytes, pool: Pool, has_own: bool) -> bytes:
+        """Tell the observer of an exchange of its encoded request; return that with the fields that it adds.
+
+        Args:
+            exchange: The exchange.
+            payload: Its request.
+            pool: Where that goes.
+            has_own: Whether it has header fields that not all have.
+        """
 
     def passed_lines(self, passed: PassedFields) -> list[bytes]:
         """Return the header fields that go along with requests to the client's own origin, as on the wire."""
@@ -209,7 +216,7 @@ class Submitter:
         return place
 
     def _observed(self, exchange: Exchange, payload: bytes, pool: Pool) -> Any:
-        """Return an encoded request with what its observer adds; None if that is to see the request's own fields."""
+        """Return an encoded request with what its observer adds; None if it has one of these fields itself."""
         data, options = exchange.data, exchange.options
         has_own = (type(data) is dict and "headers" in data) or "headers" in options
         if isinstance(exchange.observer, PassedFields):
@@ -220,4 +227,4 @@ class Submitter:
             if added is not None:
                 exchange.observer, exchange.passing = None, passed
             return added
-        return None if has_own else self._sender.tell(exchange, payload, pool)
+        return self._sender.tell(exchange, payload, pool, has_own)
