@@ -259,6 +259,35 @@ async def test_closing_the_client_ends_it(transport: Any) -> None:
     assert [type(item.error) for item in items] == [TransportError] * 2
 
 
+async def test_what_ends_it_is_told_though_nothing_was_in_flight(transport: Any) -> None:
+    async def one_and_then_none() -> AsyncIterator[Any]:
+        yield 0, {}
+        await anyio.sleep(30)
+
+    ends: list[tuple[Any, type[Exception], str]] = [
+        (one_and_then_none(), TimeoutError, "the batch's timeout passed"),
+        (numbers(50), TimeoutError, "the batch's timeout passed"),
+        (one_and_then_none(), TransportError, "the client was closed"),
+    ]
+    for source, kind, said in ends:
+        is_closed = kind is TransportError
+        client = Pynector(transport)
+        timeout = None if is_closed else 0.1
+        async with client.batch_stream(source, max_concurrency=1, timeout=timeout) as results:
+            items = [await anext(results)]
+            while transport.in_flight:  # noqa: ASYNC110 - nobody tells
+                await anyio.sleep(0.005)
+            if is_closed:
+                await client.aclose()
+            else:
+                # Who takes nothing meanwhile holds the source, or there is nothing in it.
+                await anyio.sleep(0.15)
+            with pytest.raises(kind, match=said):
+                await take(results, items)
+        assert all(item.ok for item in items)
+        await client.aclose()
+
+
 async def test_two_at_a_time_on_one_client(transport: Any) -> None:
     async with Pynector(transport) as client:
         seen: list[list[Any]] = [[], []]

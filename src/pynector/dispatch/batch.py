@@ -108,6 +108,11 @@ class BatchRun:
         """Return how many entries have not started, as far as that is known."""
         return 0 if self._batch.total is None else self._batch.total - self.scheduler.started
 
+    def is_complete(self) -> bool:
+        """Return whether every entry that there is has ended."""
+        nothing_left = self.scheduler.exhausted if self._batch.total is None else self.left() == 0
+        return nothing_left and not self.scheduler.in_flight
+
     async def run(self) -> None:
         """Return when every entry has ended, or, with raise_on_error, after the first failure."""
         try:

@@ -159,7 +159,7 @@ class Batches:
                 ended = run.scheduler.started - run.scheduler.in_flight
                 run.dispatcher.abandon(None)
             self._host.ended(ended)
-        if not run.scheduler.in_flight and (run.scheduler.exhausted or not run.left()):
+        if run.is_complete():
             return None
         late_now = scope.cancelled_caught or batch.deadline <= self._host.clock()
         reason = closed if self._host.is_closed else batch_late if late_now else escaped
