@@ -234,6 +234,29 @@ async def test_draining_starts_nothing_new(transport: Any) -> None:
     assert 6 <= seen <= 14
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_its_source_may_drain_it(transport: Any, asynchronous: bool) -> None:
+    streams: list[Any] = []
+
+    def until_four() -> Iterator[Any]:
+        for number in itertools.count():
+            if number == 4:
+                streams[0].drain()
+            yield number, {}
+
+    async def until_four_later() -> AsyncIterator[Any]:
+        for entry in until_four():
+            yield entry
+
+    source: Any = until_four_later() if asynchronous else until_four()
+    async with Pynector(transport) as client, client.batch_stream(source, max_concurrency=1) as results:
+        streams.append(results)
+        items: list[Any] = []
+        await take(results, items)
+    assert [item.result for item in items] == [0, 1, 2, 3]
+    assert transport.asked == 4
+
+
 async def test_its_time_passes(transport: Any) -> None:
     entries = [(0, {}), (1, {"wait": 30}), (2, {"wait": 30}), (3, {})]
     items: list[Any] = []

@@ -64,6 +64,9 @@ class Source:
             return None
         if self._later is None:
             entry = self._next()
+            if self._is_stopped:
+                # By what has just been read.
+                raise StopIteration
         elif self._given:
             entry = self._given.popleft()
         elif self._is_over:

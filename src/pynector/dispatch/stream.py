@@ -109,7 +109,8 @@ class BatchStream:
         self._notify()
 
     def _go_on(self) -> None:
-        if self._run is not None and not self._is_over:
+        # While entries are being started it is the source that calls this: what starts them goes on by itself.
+        if self._run is not None and not self._is_over and not self._run.dispatcher.busy:
             self._run.go_on()
 
     def _notify(self) -> None:
