@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import anyio
@@ -177,15 +178,34 @@ async def test_leaving_early_gives_up_what_is_in_flight_and_closes_the_source(tr
         assert client.stats().in_flight == 0
 
 
-async def test_what_the_block_raises_comes_out_as_it_is(transport: Any) -> None:
+@pytest.mark.parametrize("kind", [KeyError, SystemExit, KeyboardInterrupt, StopAsyncIteration])
+async def test_what_the_block_raises_comes_out_as_it_is(transport: Any, kind: type[BaseException]) -> None:
+    raised = kind("mine")
+
     async def fail(client: Pynector) -> None:
         async with client.batch_stream(numbers(5)) as results:
             async for _ in results:
-                raise KeyError("mine")
+                raise raised
 
     async with Pynector(transport) as client:
-        with pytest.raises(KeyError, match="mine"):
+        with pytest.raises(kind) as caught:
             await fail(client)
+    assert caught.value is raised
+
+
+async def test_a_generator_that_has_it_inside_can_be_closed(transport: Any) -> None:
+    closed: list[str] = []
+
+    async def answers(client: Pynector) -> AsyncGenerator[Any, None]:
+        async with client.batch_stream(now(numbers(50), closed), max_concurrency=5) as results:
+            async for item in results:
+                yield item.result
+
+    async with Pynector(transport) as client:
+        async with aclosing(answers(client)) as given:
+            assert await anext(given) in range(5)
+        assert closed == ["closed"]
+        assert client.stats().in_flight == 0
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

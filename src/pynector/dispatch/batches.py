@@ -99,15 +99,18 @@ class Batches:
         ahead = window + (window if lookahead is None else lookahead)
         stream = BatchStream(entries, ahead, ordered, self._host.clock)
         run, workers = self._prepared(batch, stream.source, stream.results, window)
-        failure: Exception | None = None
+        failure: BaseException | None = None
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._run_stream, run, workers, batch, stream.begin(run))
                 tasks.start_soon(stream.source.read)
                 try:
                     yield stream
-                except Exception as error:
-                    # The task group would make a group of it.
+                except BaseException as error:
+                    if isinstance(error, anyio.get_cancelled_exc_class()):
+                        raise
+                    # The task group would make a group of it: of SystemExit, too, or of the GeneratorExit of a
+                    # generator that has this stream inside.
                     failure = error
                 tasks.cancel_scope.cancel()
         finally:
