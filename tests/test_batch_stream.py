@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -227,6 +229,33 @@ async def test_what_reading_raises_comes_after_what_was_begun(transport: Any, as
             await take(results, seen)
         assert [item.result for item in seen] == [0, 1, 2, 3]
         assert [item async for item in results] == []
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_cancellation_out_of_its_source_is_the_sources_own(transport: Any, asynchronous: bool) -> None:
+    if sys.version_info < (3, 11) and asynchronous:
+        return  # Nothing tells it there from one that was asked for.
+
+    def cancelled() -> Iterator[Any]:
+        yield from numbers(2)
+        # As `future.result()` and `await task` of something cancelled do.
+        raise asyncio.CancelledError("meant for another")
+
+    async def cancelled_later() -> AsyncIterator[Any]:
+        for entry in cancelled():
+            yield entry
+
+    seen: list[Any] = []
+    came_to_its_end = False
+    async with (
+        Pynector(transport) as client,
+        client.batch_stream(cancelled_later() if asynchronous else cancelled(), max_concurrency=1) as results,
+    ):
+        with anyio.fail_after(10), pytest.raises(asyncio.CancelledError, match="meant for another"):
+            await take(results, seen)
+        came_to_its_end = True
+    assert came_to_its_end
+    assert [item.result for item in seen] == [0, 1]
 
 
 async def test_what_is_no_entry_fails_in_its_place(transport: Any) -> None:

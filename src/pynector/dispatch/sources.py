@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 
+from ..eventloop import ENDS, is_end
 from .entries import Request, checked_entry
 
 
@@ -80,10 +81,10 @@ class Source:
     def _next(self) -> Any:
         try:
             return next(self._now)
-        except StopIteration:
+        except (StopIteration, *ENDS):
             raise
-        except Exception as error:
-            # What was in flight has its results first.
+        except BaseException as error:
+            # What was in flight has its results first. A cancellation that comes out of it was meant for another task.
             self.error = error
             raise StopIteration from error
 
@@ -97,7 +98,9 @@ class Source:
                 self._given.append(await anext(later))
             except StopAsyncIteration:
                 later = None
-            except Exception as error:
+            except BaseException as error:
+                if is_end(error):
+                    raise
                 self.error, later = error, None
             self._is_over = later is None
             self._ready()
