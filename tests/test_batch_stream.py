@@ -16,6 +16,7 @@ import pytest
 from pynector import ConfigurationError, HTTPStatusError, Pynector, PynectorError, TimeoutError, TransportError
 from pynector.eventloop import ClientContext, running_loop
 from pynector.testing import LoopbackServer
+from transports import ImmediateSubmit
 
 pytestmark = pytest.mark.anyio
 
@@ -358,6 +359,18 @@ async def test_what_ends_it_is_told_though_nothing_was_in_flight(transport: Any)
                 await take(results, items)
         assert all(item.ok for item in items)
         await client.aclose()
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_the_event_loop_has_its_turn_though_every_answer_is_there_at_once(ordered: bool) -> None:
+    endless = ((number, {}) for number in itertools.count())
+    async with Pynector(ImmediateSubmit()) as client, client.batch_stream(endless, ordered=ordered) as results:
+        seen = 0
+        with anyio.move_on_after(0) as scope:
+            async for _ in results:
+                seen += 1
+                assert seen < 10_000
+        assert scope.cancelled_caught
 
 
 async def test_two_at_a_time_on_one_client(transport: Any) -> None:
