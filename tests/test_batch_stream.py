@@ -373,6 +373,20 @@ async def test_the_event_loop_has_its_turn_though_every_answer_is_there_at_once(
         assert scope.cancelled_caught
 
 
+async def test_several_tasks_may_take_from_it(transport: Any) -> None:
+    seen: list[Any] = []
+    closed: list[str] = []
+    async with (
+        Pynector(transport) as client,
+        client.batch_stream(later(numbers(30, wait=0.001), closed), max_concurrency=2) as results,
+    ):
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(take, results, seen)
+    assert sorted(item.index for item in seen) == list(range(30))
+
+
 async def test_two_at_a_time_on_one_client(transport: Any) -> None:
     async with Pynector(transport) as client:
         seen: list[list[Any]] = [[], []]

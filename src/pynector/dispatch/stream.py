@@ -56,7 +56,8 @@ class BatchItem:
 class BatchStream:
     """The results of a batch: an asynchronous iterator of `BatchItem`.
 
-    Made by `Pynector.batch_stream`. One task takes from it at a time.
+    Made by `Pynector.batch_stream`. Any number of tasks may take from it, and each item is one task's. An error that
+    ends it is one's, too; to the others it has just ended.
     """
 
     def __init__(self, entries: Any, ahead: int, ordered: bool, clock: Callable[[], float]) -> None:
@@ -91,7 +92,9 @@ class BatchStream:
                 if error is not None:
                     raise error
                 raise StopAsyncIteration
-            self._changed = anyio.Event()
+            if self._changed.is_set():
+                # Several tasks may wait; each item wakes all.
+                self._changed = anyio.Event()
             await self._changed.wait()
 
     def counts(self) -> tuple[int, int]:
