@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
 from pynector import HTTPStatusError, Pynector, PynectorError, Stats, TimeoutError
 from pynector.testing import LoopbackServer
-from transports import ExchangeOnly
+from transports import KINDS, ExchangeOnly, transport_of
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +60,19 @@ async def test_a_batch_that_is_late_and_raises_is_counted() -> None:
         with pytest.raises(TimeoutError):
             await client.batch_request([("a", {}), ("s", {})], timeout=0.1, raise_on_error=True)
         assert client.stats() == Stats(requests=2, errors={"TimeoutError": 1})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_of_a_batch_that_raises_only_what_has_ended_is_counted(kind: str) -> None:
+    async with transport_of(kind) as transport, Pynector(transport) as client:
+        transport.stuck = {"s"}
+        entries: list[Any] = [("a", {}), (OSError("no"), {}), *[("a", {})] * 500]
+        with pytest.raises(PynectorError):
+            await client.batch_request(entries, max_concurrency=2, raise_on_error=True)
+        stats = client.stats()
+    assert stats.errors == {"TransportError": 1}
+    assert stats.requests <= 4
+    assert (stats.in_flight, stats.queued) == (0, 0)
 
 
 async def test_streams_are_counted(server: LoopbackServer) -> None:

@@ -108,6 +108,10 @@ class BatchRun:
         """Return how many entries have not started, as far as that is known."""
         return 0 if self._batch.total is None else self._batch.total - self.scheduler.started
 
+    def has_failed(self) -> bool:
+        """Return whether a failure is to be raised."""
+        return self._batch.raise_on_error and self.dispatcher.first_error is not None
+
     def is_complete(self) -> bool:
         """Return whether every entry that there is has ended."""
         nothing_left = self.scheduler.exhausted if self._batch.total is None else self.left() == 0
@@ -131,5 +135,4 @@ class BatchRun:
         self._wake.set()
 
     def _is_over(self) -> bool:
-        failed = self._batch.raise_on_error and self.dispatcher.first_error is not None
-        return failed or self.scheduler.finished()
+        return self.has_failed() or self.scheduler.finished()

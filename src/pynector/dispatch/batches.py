@@ -149,20 +149,22 @@ class Batches:
     async def _until_over(self, run: BatchRun, workers: Any, batch: Batch) -> Reason | None:
         """Run a batch; return None if it came to its end, else what makes the errors of those that did not."""
         self.under_way.add(run)
-        ended: int | None = None
+        is_told = False
         try:
             with self._host.guard(batch.deadline) as scope:
                 async with workers:
                     await run.run()
-            ended = run.scheduler.started if batch.total is None else batch.total
+            is_told = not run.has_failed()
         finally:
             self.under_way.discard(run)
-            if ended is None:
-                # Nobody is told what becomes of the rest.
+            if is_told:
+                ended = run.scheduler.started if batch.total is None else batch.total
+            else:
+                # Nobody is told what becomes of the rest: this was cancelled, or a failure is raised.
                 ended = run.scheduler.started - run.scheduler.in_flight
                 run.dispatcher.abandon(None)
             self._host.ended(ended)
-        if run.is_complete():
+        if not is_told or run.is_complete():
             return None
         late_now = scope.cancelled_caught or batch.deadline <= self._host.clock()
         reason = closed if self._host.is_closed else batch_late if late_now else escaped
