@@ -371,12 +371,12 @@ class Session:
             raise ConfigurationError(f"{type(self.transport).__name__} has no stream(): use request()")
         async with AsyncExitStack() as stack:
             allowed = timeout
-            if self._gate is not None:
-                timeout = await self._turn(self._gate, timeout)
-                stack.callback(self._gate.release)
             self._singles += 1
             stack.callback(self._end_single)
             try:
+                if self._gate is not None:
+                    timeout = await self._turn(self._gate, timeout)
+                    stack.callback(self._gate.release)
                 told = {"observer": observer} if self.observable and observer is not None else {}
                 response = await stack.enter_async_context(open_stream(data, options, timeout, **told))
             except Exception as error:
