@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import sys
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -400,6 +402,54 @@ async def test_two_at_a_time_on_one_client(transport: Any) -> None:
             tasks.start_soon(run, 0)
             tasks.start_soon(run, 1)
     assert seen == [list(range(40))] * 2
+
+
+class Forgetful:
+    """Answers with what it is given, and keeps nothing of it."""
+
+    async def connect(self) -> None: ...
+
+    async def disconnect(self) -> None: ...
+
+    async def exchange(self, data: Any, /) -> Any:
+        await anyio.lowlevel.checkpoint()
+        return data
+
+
+class ForgetfulSubmitting(Forgetful):
+    """The same, by callbacks."""
+
+    def submit(self, data: Any, options: Any, deadline: float, completion: Any, token: int) -> None:
+        completion.succeed(token, data)
+
+
+class Thing:
+    """What is sent and answered: it tells whether somebody has it."""
+
+
+@pytest.mark.parametrize("kind", [Forgetful, ForgetfulSubmitting])
+@pytest.mark.parametrize("call", ["batch_request", "batch_stream"])
+async def test_what_was_given_out_waits_for_no_garbage_collector(kind: Any, call: str) -> None:
+    entries: list[Any] = [(Thing(), {}) for _ in range(6)]
+    gone = [weakref.ref(data) for data, _ in entries]
+    answers: list[Any] = []
+    gc.collect()
+    gc.disable()
+    try:
+        async with Pynector(kind()) as client:
+            if call == "batch_request":
+                answers += await client.batch_request(entries)
+            else:
+                async with client.batch_stream(iter(entries)) as results:
+                    await take(results, answers)
+                del results
+            answers.clear()
+            entries.clear()
+            # What told the loop of the end of a task is its until its next turn.
+            await anyio.lowlevel.checkpoint()
+            assert [ref() for ref in gone] == [None] * 6
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import anyio.lowlevel
 
 from .._speedups.dispatcher import Dispatcher
@@ -16,6 +15,7 @@ from .._speedups.results import Results
 from .._speedups.scheduler import Scheduler
 from ..errors import PynectorError, TimeoutError, as_pynector_error
 from ..transport.contract import Completion, Handle
+from .bell import Bell
 from .entries import Common, Request
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class BatchRun:
         clock: Callable[[], float],
     ) -> None:
         self._batch = batch
+        # The dispatcher must not hold this: it has every answer.
+        self._bell = Bell()
         self.scheduler = Scheduler(window, batch.deadline, batch.raise_on_error)
         self.dispatcher = Dispatcher(
             self.scheduler,
@@ -97,12 +99,11 @@ class BatchRun:
             batch.common.timeout,
             batch.common.own,
             batch.translate,
-            self._notify,
+            self._bell.ring,
         )
         # An answer comes in the context of its connection, and what it makes room for is the caller's.
         self.go_on: Callable[[], None] = partial(copy_context().run, self.dispatcher.run)
         self.dispatcher.wake = self.go_on
-        self._wake = anyio.Event()
 
     def left(self) -> int:
         """Return how many entries have not started, as far as that is known."""
@@ -121,18 +122,15 @@ class BatchRun:
         """Return when every entry has ended, or, with raise_on_error, after the first failure."""
         try:
             while True:
-                self._wake = anyio.Event()
                 self.dispatcher.run()
                 if self._is_over():
                     return
-                await self._wake.wait()
+                await self._bell.wait()
                 await anyio.lowlevel.checkpoint()
         finally:
-            # Or the two would keep each other, and every answer, until the garbage collector comes by.
+            # It leads back to the dispatcher: they would keep each other, and every answer, until the garbage collector
+            # comes by.
             self.dispatcher.wake = None
-
-    def _notify(self) -> None:
-        self._wake.set()
 
     def _is_over(self) -> bool:
         return self.has_failed() or self.scheduler.finished()

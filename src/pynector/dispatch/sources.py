@@ -110,11 +110,16 @@ class Source:
         self._is_stopped = True
 
     async def aclose(self) -> None:
-        """Close what the entries come from, where that can be closed."""
+        """Close what the entries come from, where that can be closed. This is of no more use then."""
         self.stop()
+        self._ready = _nobody
         later = getattr(self._later, "aclose", None)
         if later is not None:
             await later()
         close = getattr(self._now, "close", None)
         if close is not None:
             close()
+
+
+def _nobody() -> None:
+    pass
