@@ -272,6 +272,19 @@ async def test_what_is_no_entry_fails_in_its_place(transport: Any) -> None:
     assert transport.asked == 2
 
 
+async def test_being_cancelled_is_not_its_end(transport: Any) -> None:
+    for last in range(30):
+        came_to_its_end = False
+        async with Pynector(transport) as client:
+            with anyio.CancelScope() as scope:
+                async with client.batch_stream(numbers(50), max_concurrency=5) as results:
+                    async for item in results:
+                        if item.index == last:
+                            scope.cancel()
+                    came_to_its_end = True
+        assert not came_to_its_end
+
+
 async def test_draining_starts_nothing_new(transport: Any) -> None:
     async with (
         Pynector(transport) as client,

@@ -114,18 +114,18 @@ class Batches:
                     failure = error
                 tasks.cancel_scope.cancel()
         finally:
+            stream.end()
             with anyio.CancelScope(shield=True):
                 await stream.source.aclose()
         if failure is not None:
             raise failure
 
     async def _run_stream(self, run: BatchRun, workers: Any, batch: Batch, stream: BatchStream) -> None:
-        try:
-            reason = await self._until_over(run, workers, batch)
-            if reason is not None:
-                stream.source.error = reason(None)
-        finally:
-            stream.end()
+        reason = await self._until_over(run, workers, batch)
+        if reason is not None:
+            stream.source.error = reason(None)
+        # Not where this was cancelled: whoever takes the results is, too, and must not take that for their end.
+        stream.end()
 
     def _window_for(self, batch: Batch) -> int:
         """Return how many entries of a batch may be in flight."""
