@@ -402,6 +402,42 @@ async def test_several_tasks_may_take_from_it(transport: Any) -> None:
     assert sorted(item.index for item in seen) == list(range(30))
 
 
+async def test_nothing_starts_while_its_requests_come_to_their_end() -> None:
+    begun, ends, released = anyio.Event(), anyio.Event(), anyio.Event()
+    asked: list[Any] = []
+
+    class Reluctant(Forgetful):
+        async def exchange(self, data: Any, /, sticks: bool = False) -> Any:
+            asked.append(data)
+            if data == 2:
+                begun.set()
+                try:
+                    await anyio.sleep_forever()
+                finally:
+                    ends.set()
+                    with anyio.CancelScope(shield=True):
+                        await released.wait()
+            return data
+
+    client = Pynector(Reluctant())
+    items: list[Any] = []
+    with anyio.fail_after(10):
+        async with (
+            anyio.create_task_group() as tasks,
+            client.batch_stream(numbers(20), max_concurrency=2, lookahead=0, ordered=True) as results,
+        ):
+            items.append(await anext(results))
+            await begun.wait()
+            tasks.start_soon(client.aclose)
+            await ends.wait()
+            items.append(await anext(results))
+            released.set()
+            with pytest.raises(TransportError, match="the client was closed"):
+                await take(results, items)
+    assert sorted(asked) == [0, 1, 2]
+    assert [item.result for item in items] == [0, 1, None]
+
+
 async def test_two_at_a_time_on_one_client(transport: Any) -> None:
     async with Pynector(transport) as client:
         seen: list[list[Any]] = [[], []]

@@ -128,6 +128,8 @@ class BatchRun:
                 await self._bell.wait()
                 await anyio.lowlevel.checkpoint()
         finally:
+            # What would carry it may be on its own way to an end.
+            self.scheduler.stopped = True
             # It leads back to the dispatcher: they would keep each other, and every answer, until the garbage collector
             # comes by.
             self.dispatcher.wake = None
