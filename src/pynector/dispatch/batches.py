@@ -86,7 +86,11 @@ class Batches:
                 results.put(index, entries[index], 0.0, batch.translate(problem, index, entries[index]))
             failure = failure or reason(None)
         if batch.raise_on_error and failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                # Or it would keep this frame, and what has it here, with every answer, would keep it.
+                del failure, run, results
         return results.results
 
     @asynccontextmanager

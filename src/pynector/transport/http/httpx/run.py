@@ -55,7 +55,7 @@ class Run:
         self.request = request
         self.settings = settings
         self.observer = observer
-        self.progress = Progress(lambda: tell("open", self.request.url.host, self.request.url.port))
+        self.progress = Progress(tell)
         self.upload: Upload | None = None
         self.timeout = math.inf
         self._deadline = math.inf
@@ -68,6 +68,7 @@ class Run:
         """Send another request from now on."""
         self.over()
         self.request = request
+        self.progress.url = request.url
         self._origin = request.url.origin
         self._under_way[self._origin] += 1
 
