@@ -11,6 +11,7 @@ import anyio
 
 from .._speedups.results import ListResults, Results
 from ..errors import PynectorError, TimeoutError, TransportError
+from ..groups import ungrouped
 from ..transport.contract import Handle
 from .batch import Batch, BatchRun, Submit
 from .endings import batch_late, closed, escaped
@@ -105,18 +106,19 @@ class Batches:
         run, workers = self._prepared(batch, stream.source, stream.results, window)
         failure: BaseException | None = None
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._run_stream, run, workers, batch, stream.begin(run))
-                tasks.start_soon(stream.source.read)
-                try:
-                    yield stream
-                except BaseException as error:
-                    if isinstance(error, anyio.get_cancelled_exc_class()):
-                        raise
-                    # The task group would make a group of it: of SystemExit, too, or of the GeneratorExit of a
-                    # generator that has this stream inside.
-                    failure = error
-                tasks.cancel_scope.cancel()
+            with ungrouped():
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._run_stream, run, workers, batch, stream.begin(run))
+                    tasks.start_soon(stream.source.read)
+                    try:
+                        yield stream
+                    except BaseException as error:
+                        if isinstance(error, anyio.get_cancelled_exc_class()):
+                            raise
+                        # The task group would make a group of it: of SystemExit, too, or of the GeneratorExit of a
+                        # generator that has this stream inside.
+                        failure = error
+                    tasks.cancel_scope.cancel()
         finally:
             stream.end()
             with anyio.CancelScope(shield=True):
@@ -155,7 +157,7 @@ class Batches:
         self.under_way.add(run)
         is_told = False
         try:
-            with self._host.guard(batch.deadline) as scope:
+            with self._host.guard(batch.deadline) as scope, ungrouped():
                 async with workers:
                     await run.run()
             is_told = not run.has_failed()

@@ -12,6 +12,7 @@ import anyio
 import anyio.lowlevel
 
 from ....errors import ConnectionLost, PynectorError, TimeoutError, TransportError
+from ....groups import single
 from ...contract import RequestObserver
 from ..body import failed_upload
 from ..request import IDEMPOTENT, PreparedRequest
@@ -154,18 +155,4 @@ async def _clear(ended: BaseException) -> BaseException:
         await anyio.lowlevel.checkpoint_if_cancelled()
     except BaseException as cancelled:
         return cancelled
-    errors = list(_leaves(ended))
-    for kind in (KeyboardInterrupt, SystemExit, Exception):
-        for error in errors:
-            if isinstance(error, kind):
-                return error
-    return ended
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    inside = getattr(error, "exceptions", None)
-    if inside is None:
-        yield error
-        return
-    for inner in inside:
-        yield from _leaves(inner)
+    return single(ended)
