@@ -347,6 +347,15 @@ async def test_closing_the_client_ends_it(transport: Any) -> None:
     assert [type(item.error) for item in items] == [TransportError] * 2
 
 
+async def test_closing_the_client_at_once_ends_it(transport: Any) -> None:
+    endless = ((number, {}) for number in itertools.count())
+    async with Pynector(transport) as client, client.batch_stream(endless, max_concurrency=2) as results:
+        await client.aclose()
+        with anyio.fail_after(10), pytest.raises(TransportError, match="the client was closed"):
+            await take(results, [])
+    assert transport.asked == 0
+
+
 async def test_what_ends_it_is_told_though_nothing_was_in_flight(transport: Any) -> None:
     async def one_and_then_none() -> AsyncIterator[Any]:
         yield 0, {}

@@ -158,8 +158,10 @@ class Batches:
         is_told = False
         try:
             with self._host.guard(batch.deadline) as scope, ungrouped():
-                async with workers:
-                    await run.run()
+                # A stream's caller may close the client before the stream's task has had its first turn.
+                if not self._host.is_closed:
+                    async with workers:
+                        await run.run()
             is_told = not run.has_failed()
         finally:
             self.under_way.discard(run)
