@@ -379,6 +379,10 @@ class Session:
                 response = await stack.enter_async_context(open_stream(data, options, timeout, **told))
             except Exception as error:
                 raise self._failure(error, data, options, allowed) from _cause(error)
+            except anyio.get_cancelled_exc_class() as error:
+                if cancellation_is_asked_for():
+                    raise
+                raise self._failure(escaped(), data, options, allowed) from error
             try:
                 yield response
             except PynectorError as error:

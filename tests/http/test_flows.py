@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -194,8 +195,10 @@ async def test_a_cancellation_out_of_a_flow_is_an_error_of_its_request(play: Pla
     mine = {"auth": Flow(flow)}
     async with Pynector(base_url=server.url, **(mine if by == "client" else {})) as client:
         options = mine if by == "request" else {}
-        with anyio.fail_after(10), pytest.raises(TransportError, match=r"cancel|closed"):
-            await client.request({"path": "/a"}, **options)
+        # Python 3.10 cannot tell it from one that was asked for.
+        for way in ("request", "stream")[: 2 if sys.version_info >= (3, 11) else 1]:
+            with anyio.fail_after(10), pytest.raises(TransportError, match=r"cancel|closed"):
+                await ask(client, way, {"path": "/a"}, **options)
         if by == "request":
             with anyio.fail_after(10):
                 first, second = await client.batch_request([({"path": "/a"}, options), ({"path": "/b"}, {})])
