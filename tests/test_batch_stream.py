@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+import sys
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import anyio
@@ -13,6 +18,7 @@ import pytest
 from pynector import ConfigurationError, HTTPStatusError, Pynector, PynectorError, TimeoutError, TransportError
 from pynector.eventloop import ClientContext, running_loop
 from pynector.testing import LoopbackServer
+from transports import ImmediateSubmit
 
 pytestmark = pytest.mark.anyio
 
@@ -177,15 +183,34 @@ async def test_leaving_early_gives_up_what_is_in_flight_and_closes_the_source(tr
         assert client.stats().in_flight == 0
 
 
-async def test_what_the_block_raises_comes_out_as_it_is(transport: Any) -> None:
+@pytest.mark.parametrize("kind", [KeyError, SystemExit, KeyboardInterrupt, StopAsyncIteration])
+async def test_what_the_block_raises_comes_out_as_it_is(transport: Any, kind: type[BaseException]) -> None:
+    raised = kind("mine")
+
     async def fail(client: Pynector) -> None:
         async with client.batch_stream(numbers(5)) as results:
             async for _ in results:
-                raise KeyError("mine")
+                raise raised
 
     async with Pynector(transport) as client:
-        with pytest.raises(KeyError, match="mine"):
+        with pytest.raises(kind) as caught:
             await fail(client)
+    assert caught.value is raised
+
+
+async def test_a_generator_that_has_it_inside_can_be_closed(transport: Any) -> None:
+    closed: list[str] = []
+
+    async def answers(client: Pynector) -> AsyncGenerator[Any, None]:
+        async with client.batch_stream(now(numbers(50), closed), max_concurrency=5) as results:
+            async for item in results:
+                yield item.result
+
+    async with Pynector(transport) as client:
+        async with aclosing(answers(client)) as given:
+            assert await anext(given) in range(5)
+        assert closed == ["closed"]
+        assert client.stats().in_flight == 0
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -209,6 +234,33 @@ async def test_what_reading_raises_comes_after_what_was_begun(transport: Any, as
         assert [item async for item in results] == []
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_cancellation_out_of_its_source_is_the_sources_own(transport: Any, asynchronous: bool) -> None:
+    if sys.version_info < (3, 11) and asynchronous:
+        return  # Nothing tells it there from one that was asked for.
+
+    def cancelled() -> Iterator[Any]:
+        yield from numbers(2)
+        # As `future.result()` and `await task` of something cancelled do.
+        raise asyncio.CancelledError("meant for another")
+
+    async def cancelled_later() -> AsyncIterator[Any]:
+        for entry in cancelled():
+            yield entry
+
+    seen: list[Any] = []
+    came_to_its_end = False
+    async with (
+        Pynector(transport) as client,
+        client.batch_stream(cancelled_later() if asynchronous else cancelled(), max_concurrency=1) as results,
+    ):
+        with anyio.fail_after(10), pytest.raises(asyncio.CancelledError, match="meant for another"):
+            await take(results, seen)
+        came_to_its_end = True
+    assert came_to_its_end
+    assert [item.result for item in seen] == [0, 1]
+
+
 async def test_what_is_no_entry_fails_in_its_place(transport: Any) -> None:
     entries: Any = [(1, {}), "nothing", (3, {"timeout": -1}), (4, {})]
     async with Pynector(transport) as client, client.batch_stream(entries, ordered=True) as results:
@@ -218,6 +270,19 @@ async def test_what_is_no_entry_fails_in_its_place(transport: Any) -> None:
     assert "timeout must be a positive number" in str(items[2].error)
     assert all(isinstance(item.error, ConfigurationError) for item in items[1:3])
     assert transport.asked == 2
+
+
+async def test_being_cancelled_is_not_its_end(transport: Any) -> None:
+    for last in range(30):
+        came_to_its_end = False
+        async with Pynector(transport) as client:
+            with anyio.CancelScope() as scope:
+                async with client.batch_stream(numbers(50), max_concurrency=5) as results:
+                    async for item in results:
+                        if item.index == last:
+                            scope.cancel()
+                    came_to_its_end = True
+        assert not came_to_its_end
 
 
 async def test_draining_starts_nothing_new(transport: Any) -> None:
@@ -232,6 +297,29 @@ async def test_draining_starts_nothing_new(transport: Any) -> None:
                 results.drain()
     assert seen == transport.asked
     assert 6 <= seen <= 14
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_its_source_may_drain_it(transport: Any, asynchronous: bool) -> None:
+    streams: list[Any] = []
+
+    def until_four() -> Iterator[Any]:
+        for number in itertools.count():
+            if number == 4:
+                streams[0].drain()
+            yield number, {}
+
+    async def until_four_later() -> AsyncIterator[Any]:
+        for entry in until_four():
+            yield entry
+
+    source: Any = until_four_later() if asynchronous else until_four()
+    async with Pynector(transport) as client, client.batch_stream(source, max_concurrency=1) as results:
+        streams.append(results)
+        items: list[Any] = []
+        await take(results, items)
+    assert [item.result for item in items] == [0, 1, 2, 3]
+    assert transport.asked == 4
 
 
 async def test_its_time_passes(transport: Any) -> None:
@@ -259,6 +347,106 @@ async def test_closing_the_client_ends_it(transport: Any) -> None:
     assert [type(item.error) for item in items] == [TransportError] * 2
 
 
+async def test_closing_the_client_at_once_ends_it(transport: Any) -> None:
+    endless = ((number, {}) for number in itertools.count())
+    async with Pynector(transport) as client, client.batch_stream(endless, max_concurrency=2) as results:
+        await client.aclose()
+        with anyio.fail_after(10), pytest.raises(TransportError, match="the client was closed"):
+            await take(results, [])
+    assert transport.asked == 0
+
+
+async def test_what_ends_it_is_told_though_nothing_was_in_flight(transport: Any) -> None:
+    async def one_and_then_none() -> AsyncIterator[Any]:
+        yield 0, {}
+        await anyio.sleep(30)
+
+    ends: list[tuple[Any, type[Exception], str]] = [
+        (one_and_then_none(), TimeoutError, "the batch's timeout passed"),
+        (numbers(50), TimeoutError, "the batch's timeout passed"),
+        (one_and_then_none(), TransportError, "the client was closed"),
+    ]
+    for source, kind, said in ends:
+        is_closed = kind is TransportError
+        client = Pynector(transport)
+        timeout = None if is_closed else 0.1
+        async with client.batch_stream(source, max_concurrency=1, timeout=timeout) as results:
+            items = [await anext(results)]
+            while transport.in_flight:  # noqa: ASYNC110 - nobody tells
+                await anyio.sleep(0.005)
+            if is_closed:
+                await client.aclose()
+            else:
+                # Who takes nothing meanwhile holds the source, or there is nothing in it.
+                await anyio.sleep(0.15)
+            with pytest.raises(kind, match=said):
+                await take(results, items)
+        assert all(item.ok for item in items)
+        await client.aclose()
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_the_event_loop_has_its_turn_though_every_answer_is_there_at_once(ordered: bool) -> None:
+    endless = ((number, {}) for number in itertools.count())
+    async with Pynector(ImmediateSubmit()) as client, client.batch_stream(endless, ordered=ordered) as results:
+        seen = 0
+        with anyio.move_on_after(0) as scope:
+            async for _ in results:
+                seen += 1
+                assert seen < 10_000
+        assert scope.cancelled_caught
+
+
+async def test_several_tasks_may_take_from_it(transport: Any) -> None:
+    seen: list[Any] = []
+    closed: list[str] = []
+    async with (
+        Pynector(transport) as client,
+        client.batch_stream(later(numbers(30, wait=0.001), closed), max_concurrency=2) as results,
+    ):
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(take, results, seen)
+    assert sorted(item.index for item in seen) == list(range(30))
+
+
+async def test_nothing_starts_while_its_requests_come_to_their_end() -> None:
+    begun, ends, released = anyio.Event(), anyio.Event(), anyio.Event()
+    asked: list[Any] = []
+
+    class Reluctant(Forgetful):
+        async def exchange(self, data: Any, /, sticks: bool = False) -> Any:
+            asked.append(data)
+            if data == 2:
+                begun.set()
+                try:
+                    await anyio.sleep_forever()
+                finally:
+                    ends.set()
+                    with anyio.CancelScope(shield=True):
+                        await released.wait()
+            return data
+
+    client = Pynector(Reluctant())
+    items: list[Any] = []
+    with anyio.fail_after(10):
+        async with (
+            anyio.create_task_group() as tasks,
+            client.batch_stream(numbers(20), max_concurrency=2, lookahead=0, ordered=True) as results,
+        ):
+            items.append(await anext(results))
+            await begun.wait()
+            tasks.start_soon(client.aclose)
+            await ends.wait()
+            items.append(await anext(results))
+            released.set()
+            with pytest.raises(TransportError, match="the client was closed"):
+                await take(results, items)
+    assert sorted(asked) == [0, 1, 2]
+    assert [item.result for item in items] == [0, 1, None]
+
+
 async def test_two_at_a_time_on_one_client(transport: Any) -> None:
     async with Pynector(transport) as client:
         seen: list[list[Any]] = [[], []]
@@ -272,6 +460,54 @@ async def test_two_at_a_time_on_one_client(transport: Any) -> None:
             tasks.start_soon(run, 0)
             tasks.start_soon(run, 1)
     assert seen == [list(range(40))] * 2
+
+
+class Forgetful:
+    """Answers with what it is given, and keeps nothing of it."""
+
+    async def connect(self) -> None: ...
+
+    async def disconnect(self) -> None: ...
+
+    async def exchange(self, data: Any, /) -> Any:
+        await anyio.lowlevel.checkpoint()
+        return data
+
+
+class ForgetfulSubmitting(Forgetful):
+    """The same, by callbacks."""
+
+    def submit(self, data: Any, options: Any, deadline: float, completion: Any, token: int) -> None:
+        completion.succeed(token, data)
+
+
+class Thing:
+    """What is sent and answered: it tells whether somebody has it."""
+
+
+@pytest.mark.parametrize("kind", [Forgetful, ForgetfulSubmitting])
+@pytest.mark.parametrize("call", ["batch_request", "batch_stream"])
+async def test_what_was_given_out_waits_for_no_garbage_collector(kind: Any, call: str) -> None:
+    entries: list[Any] = [(Thing(), {}) for _ in range(6)]
+    gone = [weakref.ref(data) for data, _ in entries]
+    answers: list[Any] = []
+    gc.collect()
+    gc.disable()
+    try:
+        async with Pynector(kind()) as client:
+            if call == "batch_request":
+                answers += await client.batch_request(entries)
+            else:
+                async with client.batch_stream(iter(entries)) as results:
+                    await take(results, answers)
+                del results
+            answers.clear()
+            entries.clear()
+            # What told the loop of the end of a task is its until its next turn.
+            await anyio.lowlevel.checkpoint()
+            assert [ref() for ref in gone] == [None] * 6
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ async def test_a_retry_ends_when_the_client_is_closed(server: LoopbackServer) ->
                 await anyio.sleep(0.005)
             await client.aclose()
     assert client._lifecycle.session is None
-    assert errors[0].sent == "full"
+    assert (errors[0].sent, errors[0].attempts) == ("full", 1)
 
 
 async def test_closing_from_inside_an_exchange_does_not_wait_for_itself() -> None:

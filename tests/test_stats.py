@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
 from pynector import HTTPStatusError, Pynector, PynectorError, Stats, TimeoutError
 from pynector.testing import LoopbackServer
-from transports import ExchangeOnly
+from transports import KINDS, ExchangeOnly, transport_of
 
 pytestmark = pytest.mark.anyio
 
@@ -60,6 +62,19 @@ async def test_a_batch_that_is_late_and_raises_is_counted() -> None:
         assert client.stats() == Stats(requests=2, errors={"TimeoutError": 1})
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_of_a_batch_that_raises_only_what_has_ended_is_counted(kind: str) -> None:
+    async with transport_of(kind) as transport, Pynector(transport) as client:
+        transport.stuck = {"s"}
+        entries: list[Any] = [("a", {}), (OSError("no"), {}), *[("a", {})] * 500]
+        with pytest.raises(PynectorError):
+            await client.batch_request(entries, max_concurrency=2, raise_on_error=True)
+        stats = client.stats()
+    assert stats.errors == {"TransportError": 1}
+    assert stats.requests <= 4
+    assert (stats.in_flight, stats.queued) == (0, 0)
+
+
 async def test_streams_are_counted(server: LoopbackServer) -> None:
     async with Pynector(base_url=server.url) as client:
         async with client.stream({"path": "/bytes/100"}) as response:
@@ -73,6 +88,19 @@ async def test_streams_are_counted(server: LoopbackServer) -> None:
                 await response.read()
         stats = client.stats()
     assert (stats.requests, stats.errors, stats.in_flight) == (3, {"HTTPStatusError": 1, "ConnectionLost": 1}, 0)
+
+
+@pytest.mark.parametrize("engine", ["auto", "httpx"])
+async def test_a_stream_that_waits_in_vain_for_a_connection_is_counted(server: LoopbackServer, engine: str) -> None:
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=1) as client:
+        async with client.stream({"path": "/bytes/20000000"}):
+            with pytest.raises(TimeoutError, match=r"within 0\.05 s") as late:
+                async with client.stream({"path": "/bytes/1"}, timeout=0.05):
+                    pass
+        stats = client.stats()
+    assert late.value.request == f"GET {server.url}/bytes/1"
+    assert (late.value.phase, late.value.sent) == ("queue", "none")
+    assert (stats.requests, stats.errors, stats.in_flight) == (2, {"TimeoutError": 1}, 0)
 
 
 async def test_failures_are_logged_though_only_errors_are_heard(

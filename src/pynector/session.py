@@ -247,9 +247,7 @@ class Session:
             fixed: Snapshot = fix(data, options)
             return fixed
         except Exception as error:
-            problem = self._problem(error, data, options)
-            self._counters.failed(problem)
-            raise problem from _cause(error)
+            raise self._failure(error, data, options) from _cause(error)
 
     async def request(
         self,
@@ -282,21 +280,23 @@ class Session:
             self._counters.requests += 1
             return answer
         except Exception as error:
-            problem = self._problem(error, data, options, allowed or timeout)
-            self._counters.failed(problem)
-            raise problem from _cause(error)
+            raise self._failure(error, data, options, allowed or timeout) from _cause(error)
         finally:
             self._singles -= 1
 
-    def _problem(
+    def _failure(
         self, error: Exception, data: Any, options: Mapping[str, Any], allowed: float | None = None
     ) -> PynectorError:
-        """Return the PynectorError for what a request failed with, named where the transport has not named it."""
+        """Count what a request failed with, and return the PynectorError for it, named if it was not.
+
+        Whoever raises that must not have it in a variable, or it and his frame would keep each other, and the request.
+        """
         problem = as_pynector_error(error)
         if isinstance(problem, TimeoutError):
             problem.seconds = allowed
         if problem.request is None:
             problem.request = self.describe(data, options)
+        self._counters.failed(problem)
         return problem
 
     async def _request_by_submit(
@@ -321,9 +321,7 @@ class Session:
                 del self._awaited[answer]
                 if not answer.ended and handle is not None:
                     handle.cancel()
-        if answer.error is not None:
-            raise answer.error
-        return answer.response
+        return answer.taken()
 
     async def _request_by_exchange(
         self, data: Any, options: dict[str, Any], timeout: float, told: RequestObserver | None
@@ -371,18 +369,20 @@ class Session:
             raise ConfigurationError(f"{type(self.transport).__name__} has no stream(): use request()")
         async with AsyncExitStack() as stack:
             allowed = timeout
-            if self._gate is not None:
-                timeout = await self._turn(self._gate, timeout)
-                stack.callback(self._gate.release)
             self._singles += 1
             stack.callback(self._end_single)
             try:
+                if self._gate is not None:
+                    timeout = await self._turn(self._gate, timeout)
+                    stack.callback(self._gate.release)
                 told = {"observer": observer} if self.observable and observer is not None else {}
                 response = await stack.enter_async_context(open_stream(data, options, timeout, **told))
             except Exception as error:
-                problem = self._problem(error, data, options, allowed)
-                self._counters.failed(problem)
-                raise problem from _cause(error)
+                raise self._failure(error, data, options, allowed) from _cause(error)
+            except anyio.get_cancelled_exc_class() as error:
+                if cancellation_is_asked_for():
+                    raise
+                raise self._failure(escaped(), data, options, allowed) from error
             try:
                 yield response
             except PynectorError as error:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import anyio
 import pytest
 from scripted import ScriptedServer, answer
 
 from pynector import ConnectError, HTTPStatusError, Pynector, PynectorError, ResponseTooLarge, TransportError
 from pynector.transport.http.httpx.module import httpx
+from pynector.transport.http.transport import HTTPTransport
 
 pytestmark = pytest.mark.anyio
 
@@ -175,6 +179,57 @@ async def test_what_a_flow_raises_is_one_error_of_the_request(play: Play, when: 
             await ask(client, way, None, auth=raising(when, ConnectError("of another client", sent="none")))
         assert caught.value.sent == sent
         assert await client.request(None) in (b"1", b"2")
+
+
+@pytest.mark.parametrize("by", ["client", "request"])
+async def test_a_cancellation_out_of_a_flow_is_an_error_of_its_request(play: Play, by: str) -> None:
+    if anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
+        return  # trio lets nobody raise one.
+
+    async def flow(request: Any) -> AsyncIterator[Any]:
+        # As `await task` of something cancelled does.
+        raise asyncio.CancelledError
+        yield request
+
+    server = play([answer(b"b")])
+    mine = {"auth": Flow(flow)}
+    async with Pynector(base_url=server.url, **(mine if by == "client" else {})) as client:
+        options = mine if by == "request" else {}
+        # Python 3.10 cannot tell it from one that was asked for.
+        for way in ("request", "stream")[: 2 if sys.version_info >= (3, 11) else 1]:
+            with anyio.fail_after(10), pytest.raises(TransportError, match=r"cancel|closed"):
+                await ask(client, way, {"path": "/a"}, **options)
+        if by == "request":
+            with anyio.fail_after(10):
+                first, second = await client.batch_request([({"path": "/a"}, options), ({"path": "/b"}, {})])
+            assert isinstance(first, TransportError)
+            assert second == b"b"
+
+
+async def test_what_a_flow_does_ends_with_its_transport(play: Play) -> None:
+    begun = anyio.Event()
+
+    async def flow(request: Any) -> AsyncIterator[Any]:
+        begun.set()
+        await anyio.sleep(30)
+        yield request
+
+    transport = HTTPTransport(base_url=play([]).url)
+    await transport.connect()
+
+    async def ask() -> None:
+        # On the httpx engine the one who asks runs the flow, and may go on.
+        with pytest.raises(TransportError, match="closed"):
+            await transport.exchange({"path": "/"}, auth=Flow(flow))
+
+    if transport.submit is None:
+        await transport.disconnect()
+        return
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await begun.wait()
+            await transport.disconnect()
 
 
 async def test_an_error_that_cannot_say_what_it_is_is_an_error_all_the_same(play: Play) -> None:

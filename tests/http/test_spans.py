@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -364,3 +365,24 @@ async def test_the_parents_are_right_through_three_services(engine: str, anyio_b
         urls = [span.attributes["url.full"] for span in chain if span.kind is SpanKind.CLIENT]
         assert all(url.endswith(end.attributes["path"]) for url in urls)
     assert len(finished) == 2 + count * 9
+
+
+@pytest.mark.parametrize("call", ["batch_request", "batch_stream"])
+async def test_nothing_stays_of_what_was_told_of_a_batch(
+    client: Pynector, server: LoopbackServer, spans: Any, call: str
+) -> None:
+    entries: list[Any] = [({"path": path}, {}) for path in ("/id/1", "/status/404", "/redirect/1")]
+    gc.collect()
+    gc.disable()
+    try:
+        if call == "batch_request":
+            await client.batch_request(entries)
+        else:
+            async with client.batch_stream(entries) as results:
+                assert len([item async for item in results]) == 3
+            # It knows its first error.
+            del results
+        await anyio.sleep(0.01)
+        assert [it for it in gc.get_objects() if type(it).__name__ == "ObservedEntry"] == []
+    finally:
+        gc.enable()

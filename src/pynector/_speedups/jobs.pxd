@@ -10,7 +10,7 @@ cdef class Job:
     cdef readonly object observer
     cdef readonly double submitted
     cdef public object scope
-    cdef public object end
+    cdef public tuple reached
 
     cpdef tuple progress(self)
     cpdef object cancel(self)

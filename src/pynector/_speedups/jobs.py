@@ -15,10 +15,10 @@ class Job:
         completion: See Completion; None once it has ended or was given up.
         submitted: When it was given, on the event loop's clock in seconds.
         scope: What its worker can be cancelled by while it runs it, or None.
-        end: The exception that it was ended with from outside, or None.
+        reached: How far it had come when it was ended from outside; see Handle.progress.
     """
 
-    __slots__ = ("completion", "data", "deadline", "end", "observer", "options", "scope", "submitted", "token")
+    __slots__ = ("completion", "data", "deadline", "observer", "options", "reached", "scope", "submitted", "token")
 
     def __init__(
         self,
@@ -38,11 +38,11 @@ class Job:
         self.observer = observer
         self.submitted = submitted
         self.scope: Any = None
-        self.end: Any = None
+        self.reached: tuple[Any, Any] = (None, None)
 
     def progress(self) -> tuple[Any, Any]:
-        """See Handle: a transport notes how far it had come on the exception that its exchange was ended with."""
-        return getattr(self.end, "phase", None), getattr(self.end, "sent", None)
+        """See Handle."""
+        return self.reached
 
     def cancel(self) -> None:
         """See Handle."""

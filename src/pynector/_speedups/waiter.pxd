@@ -6,4 +6,5 @@ cdef class Answer:
 
     cpdef object succeed(self, Py_ssize_t token, object response)
     cpdef object fail(self, Py_ssize_t token, object error)
+    cpdef object taken(self)
     cdef object _wake(self)

@@ -38,6 +38,17 @@ class Answer:
             self.error = error
             self._wake()
 
+    def taken(self) -> Any:
+        """Return the answer, or raise the failure, once: this does not keep it."""
+        error, self.error = self.error, None
+        if error is None:
+            return self.response
+        try:
+            raise error
+        finally:
+            # Or the frames that it comes through would keep it, and it them.
+            del error
+
     def _wake(self) -> None:
         # It is done already when its waiter was cancelled.
         if not self.future.done():

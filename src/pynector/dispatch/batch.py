@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import anyio.lowlevel
 
 from .._speedups.dispatcher import Dispatcher
@@ -16,6 +15,7 @@ from .._speedups.results import Results
 from .._speedups.scheduler import Scheduler
 from ..errors import PynectorError, TimeoutError, as_pynector_error
 from ..transport.contract import Completion, Handle
+from .bell import Bell
 from .entries import Common, Request
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class BatchRun:
         clock: Callable[[], float],
     ) -> None:
         self._batch = batch
+        # The dispatcher must not hold this: it has every answer.
+        self._bell = Bell()
         self.scheduler = Scheduler(window, batch.deadline, batch.raise_on_error)
         self.dispatcher = Dispatcher(
             self.scheduler,
@@ -97,34 +99,40 @@ class BatchRun:
             batch.common.timeout,
             batch.common.own,
             batch.translate,
-            self._notify,
+            self._bell.ring,
         )
         # An answer comes in the context of its connection, and what it makes room for is the caller's.
         self.go_on: Callable[[], None] = partial(copy_context().run, self.dispatcher.run)
         self.dispatcher.wake = self.go_on
-        self._wake = anyio.Event()
 
     def left(self) -> int:
         """Return how many entries have not started, as far as that is known."""
         return 0 if self._batch.total is None else self._batch.total - self.scheduler.started
 
+    def has_failed(self) -> bool:
+        """Return whether a failure is to be raised."""
+        return self._batch.raise_on_error and self.dispatcher.first_error is not None
+
+    def is_complete(self) -> bool:
+        """Return whether every entry that there is has ended."""
+        nothing_left = self.scheduler.exhausted if self._batch.total is None else self.left() == 0
+        return nothing_left and not self.scheduler.in_flight
+
     async def run(self) -> None:
         """Return when every entry has ended, or, with raise_on_error, after the first failure."""
         try:
             while True:
-                self._wake = anyio.Event()
                 self.dispatcher.run()
                 if self._is_over():
                     return
-                await self._wake.wait()
+                await self._bell.wait()
                 await anyio.lowlevel.checkpoint()
         finally:
-            # Or the two would keep each other, and every answer, until the garbage collector comes by.
+            # What would carry it may be on its own way to an end.
+            self.scheduler.stopped = True
+            # It leads back to the dispatcher: they would keep each other, and every answer, until the garbage collector
+            # comes by.
             self.dispatcher.wake = None
 
-    def _notify(self) -> None:
-        self._wake.set()
-
     def _is_over(self) -> bool:
-        failed = self._batch.raise_on_error and self.dispatcher.first_error is not None
-        return failed or self.scheduler.finished()
+        return self.has_failed() or self.scheduler.finished()

@@ -11,6 +11,7 @@ import anyio
 
 from .._speedups.results import ListResults, Results
 from ..errors import PynectorError, TimeoutError, TransportError
+from ..groups import ungrouped
 from ..transport.contract import Handle
 from .batch import Batch, BatchRun, Submit
 from .endings import batch_late, closed, escaped
@@ -86,7 +87,11 @@ class Batches:
                 results.put(index, entries[index], 0.0, batch.translate(problem, index, entries[index]))
             failure = failure or reason(None)
         if batch.raise_on_error and failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                # Or it would keep this frame, and what has it here, with every answer, would keep it.
+                del failure, run, results
         return results.results
 
     @asynccontextmanager
@@ -99,30 +104,34 @@ class Batches:
         ahead = window + (window if lookahead is None else lookahead)
         stream = BatchStream(entries, ahead, ordered, self._host.clock)
         run, workers = self._prepared(batch, stream.source, stream.results, window)
-        failure: Exception | None = None
+        failure: BaseException | None = None
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._run_stream, run, workers, batch, stream.begin(run))
-                tasks.start_soon(stream.source.read)
-                try:
-                    yield stream
-                except Exception as error:
-                    # The task group would make a group of it.
-                    failure = error
-                tasks.cancel_scope.cancel()
+            with ungrouped():
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._run_stream, run, workers, batch, stream.begin(run))
+                    tasks.start_soon(stream.source.read)
+                    try:
+                        yield stream
+                    except BaseException as error:
+                        if isinstance(error, anyio.get_cancelled_exc_class()):
+                            raise
+                        # The task group would make a group of it: of SystemExit, too, or of the GeneratorExit of a
+                        # generator that has this stream inside.
+                        failure = error
+                    tasks.cancel_scope.cancel()
         finally:
+            stream.end()
             with anyio.CancelScope(shield=True):
                 await stream.source.aclose()
         if failure is not None:
             raise failure
 
     async def _run_stream(self, run: BatchRun, workers: Any, batch: Batch, stream: BatchStream) -> None:
-        try:
-            reason = await self._until_over(run, workers, batch)
-            if reason is not None:
-                stream.source.error = reason(None)
-        finally:
-            stream.end()
+        reason = await self._until_over(run, workers, batch)
+        if reason is not None:
+            stream.source.error = reason(None)
+        # Not where this was cancelled: whoever takes the results is, too, and must not take that for their end.
+        stream.end()
 
     def _window_for(self, batch: Batch) -> int:
         """Return how many entries of a batch may be in flight."""
@@ -146,20 +155,24 @@ class Batches:
     async def _until_over(self, run: BatchRun, workers: Any, batch: Batch) -> Reason | None:
         """Run a batch; return None if it came to its end, else what makes the errors of those that did not."""
         self.under_way.add(run)
-        ended: int | None = None
+        is_told = False
         try:
-            with self._host.guard(batch.deadline) as scope:
-                async with workers:
-                    await run.run()
-            ended = run.scheduler.started if batch.total is None else batch.total
+            with self._host.guard(batch.deadline) as scope, ungrouped():
+                # A stream's caller may close the client before the stream's task has had its first turn.
+                if not self._host.is_closed:
+                    async with workers:
+                        await run.run()
+            is_told = not run.has_failed()
         finally:
             self.under_way.discard(run)
-            if ended is None:
-                # Nobody is told what becomes of the rest.
+            if is_told:
+                ended = run.scheduler.started if batch.total is None else batch.total
+            else:
+                # Nobody is told what becomes of the rest: this was cancelled, or a failure is raised.
                 ended = run.scheduler.started - run.scheduler.in_flight
                 run.dispatcher.abandon(None)
             self._host.ended(ended)
-        if not run.scheduler.in_flight and (run.scheduler.exhausted or not run.left()):
+        if not is_told or run.is_complete():
             return None
         late_now = scope.cancelled_caught or batch.deadline <= self._host.clock()
         reason = closed if self._host.is_closed else batch_late if late_now else escaped

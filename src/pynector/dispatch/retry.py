@@ -82,7 +82,7 @@ async def repeated(
         PynectorError: The last failure. Whatever it is, its `sent` is the most of all attempts.
     """
     end = clock() + limit
-    attempt = 1
+    attempt = 0
     left = limit
     sent: Sent | None = "none"
     wait: float | None = None
@@ -92,8 +92,8 @@ async def repeated(
                 await sleep(wait)
             left = end - clock()
             if left <= 0:
-                attempt -= 1
                 raise TimeoutError(sent="none")
+            attempt += 1
             answer = await send(min(left, policy.attempt_timeout))
         except PynectorError as error:
             if isinstance(error, TimeoutError) and left <= policy.attempt_timeout:
@@ -110,4 +110,3 @@ async def repeated(
             if hasattr(answer, "attempts"):
                 answer.attempts = attempt
             return answer
-        attempt += 1

@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 
+from ..eventloop import ENDS, is_end
 from .entries import Request, checked_entry
 
 
@@ -64,6 +65,9 @@ class Source:
             return None
         if self._later is None:
             entry = self._next()
+            if self._is_stopped:
+                # By what has just been read.
+                raise StopIteration
         elif self._given:
             entry = self._given.popleft()
         elif self._is_over:
@@ -77,10 +81,10 @@ class Source:
     def _next(self) -> Any:
         try:
             return next(self._now)
-        except StopIteration:
+        except (StopIteration, *ENDS):
             raise
-        except Exception as error:
-            # What was in flight has its results first.
+        except BaseException as error:
+            # What was in flight has its results first. A cancellation that comes out of it was meant for another task.
             self.error = error
             raise StopIteration from error
 
@@ -94,7 +98,9 @@ class Source:
                 self._given.append(await anext(later))
             except StopAsyncIteration:
                 later = None
-            except Exception as error:
+            except BaseException as error:
+                if is_end(error):
+                    raise
                 self.error, later = error, None
             self._is_over = later is None
             self._ready()
@@ -104,11 +110,16 @@ class Source:
         self._is_stopped = True
 
     async def aclose(self) -> None:
-        """Close what the entries come from, where that can be closed."""
+        """Close what the entries come from, where that can be closed. This is of no more use then."""
         self.stop()
+        self._ready = _nobody
         later = getattr(self._later, "aclose", None)
         if later is not None:
             await later()
         close = getattr(self._now, "close", None)
         if close is not None:
             close()
+
+
+def _nobody() -> None:
+    pass

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio
+import anyio.lowlevel
 
+from .._speedups.dispatcher import BURST
 from .._speedups.results import TakenResults
 from ..errors import PynectorError
 from .batch import BatchRun
+from .bell import Bell
 from .entries import Request
 from .sources import Source
 
@@ -54,16 +57,17 @@ class BatchItem:
 class BatchStream:
     """The results of a batch: an asynchronous iterator of `BatchItem`.
 
-    Made by `Pynector.batch_stream`. One task takes from it at a time.
+    Made by `Pynector.batch_stream`. Any number of tasks may take from it, and each item is one task's. An error that
+    ends it is one's, too; to the others it has just ended.
     """
 
     def __init__(self, entries: Any, ahead: int, ordered: bool, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._changed = anyio.Event()
+        # What is made here holds this no longer than its source is open: it has what was not taken.
+        self._changed = Bell()
         self._is_over = False
         self._run: BatchRun | None = None
-        self.results = TakenResults(self._item, self._notify, ordered)
-        self.source = Source(entries, ahead, lambda: self.results.taken, self._go_on)
+        self.results = results = TakenResults(partial(_item, clock), self._changed.ring, ordered)
+        self.source = Source(entries, ahead, lambda: results.taken, self._go_on)
 
     def drain(self) -> None:
         """Start nothing new. What is in flight is given out, and then the stream ends."""
@@ -74,6 +78,9 @@ class BatchStream:
         return self
 
     async def __anext__(self) -> BatchItem:
+        if self.results.taken % BURST == BURST - 1:
+            # A transport that has every answer at once would keep the event loop from its turn.
+            await anyio.lowlevel.checkpoint()
         while True:
             item = self.results.take()
             if item is not None:
@@ -86,7 +93,6 @@ class BatchStream:
                 if error is not None:
                     raise error
                 raise StopAsyncIteration
-            self._changed = anyio.Event()
             await self._changed.wait()
 
     def counts(self) -> tuple[int, int]:
@@ -106,17 +112,16 @@ class BatchStream:
     def end(self) -> None:
         """Take note that nothing more comes."""
         self._is_over = True
-        self._notify()
+        self._changed.ring()
 
     def _go_on(self) -> None:
-        if self._run is not None and not self._is_over:
+        # While entries are being started it is the source that calls this: what starts them goes on by itself.
+        if self._run is not None and not self._is_over and not self._run.dispatcher.busy:
             self._run.go_on()
 
-    def _notify(self) -> None:
-        self._changed.set()
 
-    def _item(self, index: int, entry: Request, started: float, result: Any) -> BatchItem:
-        data, own = entry
-        error = result if isinstance(result, PynectorError) else None
-        answer = None if error is not None else result
-        return BatchItem(index, own.get("key"), data, answer, error, self._clock() - started)
+def _item(clock: Callable[[], float], index: int, entry: Request, started: float, result: Any) -> BatchItem:
+    data, own = entry
+    error = result if isinstance(result, PynectorError) else None
+    answer = None if error is not None else result
+    return BatchItem(index, own.get("key"), data, answer, error, clock() - started)

@@ -13,7 +13,7 @@ import anyio.lowlevel
 from .._speedups.dispatcher import BURST
 from .._speedups.jobs import Job, Jobs
 from ..eventloop import cancellation_is_asked_for
-from .endings import escaped, late
+from .endings import CutOff, escaped, late
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -118,7 +118,8 @@ class Workers:
             self._jobs.fail(job, late(round(job.deadline - job.submitted, 3), cancelled))
             return True
         if cancellation_is_asked_for():
-            job.end = cancelled
+            # Not the exception, whose frames hold the job.
+            job.reached = CutOff(cancelled).progress()
             return True
         self._jobs.fail(job, escaped())
         return False

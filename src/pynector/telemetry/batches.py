@@ -32,25 +32,30 @@ class ObservedEntry(ObservedRequest):
         self, listeners: Listeners, context: Any, level: int | None, data: Any, index: int, completion: Completion
     ) -> None:
         super().__init__(listeners, context, level, data, index)
-        self._completion = completion
         # Its end comes in the context of a connection, and what is told of it is the caller's.
         self._caller = copy_context()
+        # Until its end: the one holds all results, and errors hold this; the other leads back here by its options.
+        self._completion: Completion | None = completion
         self.handle: Any = None
 
     def succeed(self, token: int, response: Any) -> None:
         """See Completion."""
         self._answer = response
+        completion, _ = self._let_go()
         try:
             self._caller.run(self.end, None)
         finally:
-            self._completion.succeed(token, response)
+            if completion is not None:
+                completion.succeed(token, response)
 
     def fail(self, token: int, error: BaseException) -> None:
         """See Completion."""
+        completion, _ = self._let_go()
         try:
             self._caller.run(self.end, error)
         finally:
-            self._completion.fail(token, error)
+            if completion is not None:
+                completion.fail(token, error)
 
     def progress(self) -> tuple[Phase | None, Sent | None]:
         """See Handle: how far it has come is the same, whoever is told of it."""
@@ -59,11 +64,17 @@ class ObservedEntry(ObservedRequest):
 
     def cancel(self) -> None:
         """See Handle."""
+        _, handle = self._let_go()
         try:
             self.give_up()
         finally:
-            if self.handle is not None:
-                self.handle.cancel()
+            if handle is not None:
+                handle.cancel()
+
+    def _let_go(self) -> tuple[Completion | None, Any]:
+        completion, self._completion = self._completion, None
+        handle, self.handle = self.handle, None
+        return completion, handle
 
 
 class ObservedBatch:
@@ -143,7 +154,9 @@ class ObservedBatch:
             try:
                 with entry.current():
                     told = {"observer": entry} if observable else {}
-                    entry.handle = submit(data, options, deadline, entry, token, **told)
+                    handle = submit(data, options, deadline, entry, token, **told)
+                if not entry.ended:
+                    entry.handle = handle
             except Exception as error:
                 # It must not raise; if it does, the request has ended all the same.
                 entry.fail(token, error)

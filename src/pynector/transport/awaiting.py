@@ -23,6 +23,4 @@ async def answer_to(submit: Callable[..., Any], data: Any, options: Mapping[str,
     finally:
         if handle is not None:
             handle.cancel()
-    if answer.error is not None:
-        raise answer.error
-    return answer.response
+    return answer.taken()

@@ -9,8 +9,13 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from ..errors import PynectorError
 
 
-def _raised(error: PynectorError) -> Any:
-    raise error
+def raised(error: PynectorError) -> Any:
+    """Raise an error."""
+    try:
+        raise error
+    finally:
+        # Or the error would keep this frame, and this the error.
+        del error
 
 
 @runtime_checkable
@@ -69,7 +74,7 @@ class Snapshot(NamedTuple):
     data: Any
     options: dict[str, Any]
     is_repeatable: bool = True
-    answer_of: Callable[[PynectorError], Any] = _raised
+    answer_of: Callable[[PynectorError], Any] = raised
 
 
 class ExchangeTransport(Protocol):

@@ -15,7 +15,7 @@ import anyio
 from ...errors import ConfigurationError, HTTPStatusError, PynectorError, TransportError
 from ...eventloop import ClientContext
 from ...unraisable import warn
-from ..contract import OriginCounts, RequestObserver, Snapshot
+from ..contract import OriginCounts, RequestObserver, Snapshot, raised
 from .engine import Engine
 from .options import LEAST, OPTION_NAMES, HTTPOptions
 from .proxied import Proxied
@@ -97,7 +97,7 @@ class HTTPTransport:
         def answer_of(error: PynectorError) -> Any:
             response = error.response if isinstance(error, HTTPStatusError) else None
             if not isinstance(response, Response):
-                raise error
+                return raised(error)
             response.attempts = getattr(error, "attempts", 1)
             return response if settings["as_response"] else response.content
 

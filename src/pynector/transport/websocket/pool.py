@@ -12,6 +12,7 @@ import anyio
 
 from ...errors import ConfigurationError, ConnectError, Phase, PynectorError
 from ...eventloop import ENDS, Loop, Timer, is_end, weakly
+from ...groups import ungrouped
 from ..contract import OriginCounts
 from ..net.connect import Progress
 from .connection import Connection
@@ -108,9 +109,10 @@ class ConnectionPool:
                 problems.append(error)
 
         try:
-            async with anyio.create_task_group() as tasks:
-                for _ in range(self._options.connections):
-                    tasks.start_soon(connect)
+            with ungrouped():
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(self._options.connections):
+                        tasks.start_soon(connect)
         except BaseException:
             await self.close()
             raise

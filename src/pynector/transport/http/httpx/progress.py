@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 
 from ....errors import Phase, Sent, most_sent
+from ..urls import URL
 from .network import Writing
 
 # What of httpcore's trace events moves a request on, and to where.
@@ -25,9 +26,10 @@ class Progress:
     """How far one request has come.
 
     Args:
-        tell: Told that a connection is open.
+        tell: Told of connections: "open", host and port.
 
     Attributes:
+        url: Where it goes.
         phase: What is under way.
         sent: How much of the request has left, at any try.
         fresh: Whether the connection was made for what is sent now.
@@ -35,7 +37,9 @@ class Progress:
         writing: What is told that the writing begins, or None.
     """
 
-    def __init__(self, tell: Callable[[], None]) -> None:
+    url: URL
+
+    def __init__(self, tell: Callable[[str, str, int], None]) -> None:
         self._tell = tell
         self._connecting: Any = None
         self._tunnels = False
@@ -57,7 +61,7 @@ class Progress:
             self.phase, self.fresh = "connect", True
         elif step in _CONNECTED:
             self._connecting = info["return_value"]
-            self._tell()
+            self._tell("open", self.url.host, self.url.port)
         elif step == "start_tls.started":
             self.phase, self._tunnels = "tls", False
         elif step == "start_tls.complete":

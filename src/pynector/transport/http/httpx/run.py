@@ -12,6 +12,7 @@ import anyio
 import anyio.lowlevel
 
 from ....errors import ConnectionLost, PynectorError, TimeoutError, TransportError
+from ....groups import single
 from ...contract import RequestObserver
 from ..body import failed_upload
 from ..request import IDEMPOTENT, PreparedRequest
@@ -55,7 +56,7 @@ class Run:
         self.request = request
         self.settings = settings
         self.observer = observer
-        self.progress = Progress(lambda: tell("open", self.request.url.host, self.request.url.port))
+        self.progress = Progress(tell)
         self.upload: Upload | None = None
         self.timeout = math.inf
         self._deadline = math.inf
@@ -68,6 +69,7 @@ class Run:
         """Send another request from now on."""
         self.over()
         self.request = request
+        self.progress.url = request.url
         self._origin = request.url.origin
         self._under_way[self._origin] += 1
 
@@ -153,18 +155,4 @@ async def _clear(ended: BaseException) -> BaseException:
         await anyio.lowlevel.checkpoint_if_cancelled()
     except BaseException as cancelled:
         return cancelled
-    errors = list(_leaves(ended))
-    for kind in (KeyboardInterrupt, SystemExit, Exception):
-        for error in errors:
-            if isinstance(error, kind):
-                return error
-    return ended
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    inside = getattr(error, "exceptions", None)
-    if inside is None:
-        yield error
-        return
-    for inner in inside:
-        yield from _leaves(inner)
+    return single(ended)

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 
 from ....errors import ConfigurationError, Phase, Sent, TimeoutError, TransportError
+from ....eventloop import cancellation_is_asked_for
 from ...contract import OriginCounts, RequestObserver
 from ...net.connect import Origin
 from ..engine import Engine
@@ -17,6 +18,7 @@ from ..proxied import Proxied
 from ..request import PreparedRequest
 from ..streaming import RawStream
 from .exchange import Exchange
+from .failures import cancelled_itself, closed
 from .room import Room
 from .tasks import Tasks
 
@@ -112,16 +114,27 @@ class Elsewhere:
     async def _run(self, exchange: Exchange, other: Engine) -> None:
         phase: Phase | None = None
         sent: Sent | None = None
-        with anyio.CancelScope(deadline=exchange.deadline) as scope:
-            try:
-                exchange.succeed(await other.exchange(exchange.data, _after_hops(exchange), exchange.observer))
-            except asyncio.CancelledError as cancelled:
-                phase, sent = getattr(cancelled, "phase", None), getattr(cancelled, "sent", None)
-                raise
-            except Exception as error:
-                exchange.owner.failed(exchange, error)
-        if scope.cancelled_caught:
-            exchange.owner.failed(exchange, TimeoutError(phase=phase, sent=sent))
+        scope = anyio.CancelScope(deadline=exchange.deadline)
+        try:
+            with scope:
+                try:
+                    exchange.succeed(await other.exchange(exchange.data, _after_hops(exchange), exchange.observer))
+                except asyncio.CancelledError as cancelled:
+                    phase, sent = getattr(cancelled, "phase", None), getattr(cancelled, "sent", None)
+                    raise
+                except Exception as error:
+                    exchange.owner.failed(exchange, error)
+        finally:
+            # Whoever cancelled this, its caller waits, unless he has given it up.
+            if exchange.completion is not None:
+                exchange.owner.failed(exchange, _cut_off(scope, phase, sent))
+
+
+def _cut_off(scope: anyio.CancelScope, phase: Phase | None, sent: Sent | None) -> TransportError | TimeoutError:
+    """Return the error of a request whose task was cancelled."""
+    if scope.cancel_called:
+        return TimeoutError(phase=phase, sent=sent)
+    return closed(phase, sent) if cancellation_is_asked_for() else cancelled_itself(phase, sent)
 
 
 def _after_hops(exchange: Exchange) -> Mapping[str, Any]:

@@ -66,9 +66,14 @@ def late(exchange: Exchange, phase: Any, sent: Sent) -> TimeoutError:
     return TimeoutError(phase=phase, sent=sent, seconds=exchange.deadline - exchange.started)
 
 
-def closed(phase: Any, sent: Sent) -> TransportError:
+def closed(phase: Any, sent: Sent | None) -> TransportError:
     """Return the error of a request whose client was closed."""
     return TransportError("the client was closed before the answer came", phase=phase, sent=sent)
+
+
+def cancelled_itself(phase: Any, sent: Sent | None) -> TransportError:
+    """Return the error of a request that a cancellation ended which nobody had asked for, as out of an auth flow."""
+    return TransportError("the transport cancelled the request by itself", phase=phase, sent=sent)
 
 
 def sent_in(phase: Any) -> Sent:

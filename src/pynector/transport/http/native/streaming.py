@@ -154,6 +154,8 @@ class IncomingStream:
         """See RawStream."""
         self._chunks.clear()
         self._exchange.cancel()
+        # They would keep each other.
+        self._exchange.sink = None
 
     def _resume(self) -> None:
         connection = self._exchange.connection

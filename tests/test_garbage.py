@@ -1,0 +1,78 @@
+"""What has ended is freed at once: nothing waits for the garbage collector in circles."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from pynector import Pynector, PynectorError
+from pynector.testing import LoopbackServer
+from transports import Connectable
+
+pytestmark = pytest.mark.anyio
+
+
+class Exchanging(Connectable):
+    """Raises an exception that is given as a function, and keeps nothing of it."""
+
+    async def exchange(self, data: Any, /) -> Any:
+        await anyio.lowlevel.checkpoint()
+        raise data()
+
+
+class Submitting(Exchanging):
+    """The same, by callbacks."""
+
+    def submit(self, data: Any, options: Any, deadline: float, completion: Any, token: int) -> None:
+        completion.fail(token, data())
+
+
+@pytest.fixture(autouse=True)
+def _no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def error_of(client: Pynector, call: str, data: Any) -> Any:
+    """Give a weak reference to what a call fails with."""
+    try:
+        if call == "request":
+            await client.request(data)
+        elif call == "request_with_retry":
+            await client.request_with_retry(data, 2, 0)
+        elif call == "stream":
+            async with client.stream(data):
+                pass
+        else:
+            await client.batch_request([(data, {})] * 3, raise_on_error=True)
+    except PynectorError as error:
+        return weakref.ref(error)
+
+
+@pytest.mark.parametrize("kind", [Exchanging, Submitting])
+@pytest.mark.parametrize("call", ["request", "request_with_retry", "batch_request"])
+async def test_an_error_keeps_nothing_that_keeps_it(kind: Any, call: str) -> None:
+    async with Pynector(kind()) as client:
+        error = await error_of(client, call, OSError)
+        await anyio.lowlevel.checkpoint()
+        assert error() is None
+
+
+@pytest.mark.parametrize("engine", ["auto", "httpx"])
+async def test_nothing_stays_of_a_request_over_http(server: LoopbackServer, engine: str) -> None:
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        for path in ("/status/404", "/id/1"):
+            for call in ("request", "request_with_retry", "stream"):
+                error = await error_of(client, call, {"path": path})
+                await anyio.sleep(0.01)
+                assert error is None or error() is None
+        kinds = {"Run", "HttpxStream", "Exchange", "IncomingStream"}
+        assert [it for it in gc.get_objects() if type(it).__name__ in kinds] == []
