@@ -37,7 +37,7 @@ cdef class Submitter:
     )
     @cython.locals(pool=Pool)
     cpdef bint start(self, Exchange exchange, double now) except -1
-    @cython.locals(payload=bytes, terms=Terms, pool=Pool, encoder=RequestEncoder, url=str)
+    @cython.locals(payload=bytes, terms=Terms, pool=Pool, encoder=RequestEncoder, start=str)
     cdef Pool _encoded(self, Exchange exchange)
     @cython.locals(own=list, key=tuple)
     cdef Terms _terms_of(self, object options)

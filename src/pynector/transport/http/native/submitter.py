@@ -15,7 +15,7 @@ SETTINGS = frozenset({"as_response", "raise_for_status", "follow_redirects", "ma
 FIELDS = frozenset({"method", "path", "headers", "params"})
 
 # The most origins, and combinations of settings, that are remembered.
-MOST = 1024
+MOST = 256
 
 
 class Terms:
@@ -153,23 +153,22 @@ class Submitter:
             terms = self._terms_of(options)
             if terms is None:
                 return None
-        pool = self._own_pool
+        place: Any = None
+        encoder, start = self._encoder, None
         if type(data) is dict and "url" in data:
             place = self._place_of(data)
             if place is None:
                 return None
-            url: str = data["url"]
-            encoder: RequestEncoder = place.encoder
-            payload = encoder.encode(data, options, url[url.index("/", 8) :])
-            pool = place.pool_of()
-        elif self._encoder is not None:
-            payload = self._encoder.encode(data, options)
-        else:
-            return None
-        if payload is not None and exchange.observer is not None:
-            payload = self._observed(exchange, payload, pool)
+            encoder, start = place.encoder, data["url"]
+            start = start[start.index("/", 8) :]
+        payload = encoder.encode(data, options, start) if encoder is not None else None
         if payload is None:
             return None
+        pool = self._own_pool if place is None else place.pool_of()
+        if exchange.observer is not None:
+            payload = self._observed(exchange, payload, pool)
+            if payload is None:
+                return None
         exchange.payload = payload
         terms.hold_for(exchange)
         exchange.is_head = payload[0] == 72
@@ -194,9 +193,7 @@ class Submitter:
         terms = self._known.get(key)
         if terms is None:
             terms = self._sender.terms({name: value for name, _, value in own})
-            if len(self._known) >= MOST:
-                self._known.clear()
-            self._known[key] = terms
+            _remember(self._known, key, terms)
         return terms
 
     def _place_of(self, data: Any) -> Any:
@@ -210,9 +207,8 @@ class Submitter:
         start = url[:end]
         place = self._places.get(start, self)
         if place is self:
-            if len(self._places) >= MOST:
-                self._places.clear()
-            place = self._places[start] = self._sender.place(start)
+            place = self._sender.place(start)
+            _remember(self._places, start, place)
         return place
 
     def _observed(self, exchange: Exchange, payload: bytes, pool: Pool) -> Any:
@@ -228,3 +224,10 @@ class Submitter:
                 exchange.observer, exchange.passing = None, passed
             return added
         return self._sender.tell(exchange, payload, pool, has_own)
+
+
+def _remember(known: Any, key: Any, value: Any) -> None:
+    """Keep a value under its key, and forget the oldest where there are too many."""
+    if len(known) >= MOST:
+        del known[next(iter(known))]
+    known[key] = value
