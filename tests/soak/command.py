@@ -1,7 +1,7 @@
 """Sends HTTP and WebSocket requests through servers that break off wherever they can, for as long as one likes.
 
-The exit status is 1 if memory grows by more than 1% after the first two minutes, descriptors grow, or a request does
-not end as it should; what the ledger server saw of that is told.
+The exit status is 1 if the memory in use grows by more than 1% after the first two minutes, or what the allocators keep
+of it by 3%, if descriptors grow, or a request does not end as it should; what the ledger server saw of that is told.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write(given.plot, soak, about, wrong)
     for name, counts in soak.counts.items():
         print(f"{name}: {counts.total()} requests: " + ", ".join(f"{kind} {n}" for kind, n in counts.most_common()))
-    grown = growth(soak.samples)
-    print("memory: too short to tell" if grown is None else f"memory: {grown:+.2%} after the warm-up")
+    for what, name in (("blocks", "memory in use"), ("memory", "resident memory")):
+        grown = growth(soak.samples, what)
+        print(f"{name}: " + ("too short to tell" if grown is None else f"{grown:+.2%} after the warm-up"))
     print(f"see {given.plot.with_suffix('.json')}, and {obstacle(given.plot) or given.plot}")
     for problem in wrong[:MOST_TOLD]:
         print(f"\n{problem}")
@@ -103,7 +104,7 @@ def write(plot: Path, soak: Soak, about: dict[str, object], wrong: list[str]) ->
     figures = {
         **about,
         "counts": soak.counts,
-        "growth": growth(soak.samples),
+        "growth": {what: growth(soak.samples, what) for what in ("blocks", "memory")},
         "problems": wrong,
         "samples": [asdict(sample) for sample in soak.samples],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -113,7 +114,8 @@ class Soak:
         for trial in self._trials:
             trial.verdict.latencies.clear()
         p50, p99 = percentile(latencies, 0.5), percentile(latencies, 0.99)
-        sample = Sample(at, rate, resident(), open_files() or 0, p50, p99)
+        memory = resident()
+        sample = Sample(at, rate, sys.getallocatedblocks(), memory, open_files() or 0, p50, p99)
         self.samples.append(sample)
         self._tell(sample)
 

@@ -14,10 +14,11 @@ def draw(samples: Sequence[Sample], title: str, file: Path) -> None:
     """Write the picture."""
     import_module("matplotlib").use("Agg")
     plt: Any = import_module("matplotlib.pyplot")
-    figure, rows = plt.subplots(4, 1, figsize=(10, 11), sharex=True, layout="constrained")
+    figure, rows = plt.subplots(5, 1, figsize=(10, 13), sharex=True, layout="constrained")
     minutes = [sample.time / 60 for sample in samples]
     lines: list[tuple[str, dict[str, list[float]]]] = [
         ("Requests a second", {"": [sample.rate for sample in samples]}),
+        ("Blocks of memory in use, thousands", {"": [sample.blocks / 1000 for sample in samples]}),
         ("Resident memory, MiB", {"": [sample.memory / 2**20 for sample in samples]}),
         ("Open descriptors", {"": [sample.files for sample in samples]}),
         (

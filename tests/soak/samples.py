@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-# What comes before is warming up (seconds), and how much of the rest's memory may be growth.
+# What comes before is warming up (seconds), and how much of what is in use then may be growth.
 WARM_UP = 120.0
 MOST_GROWTH = 0.01
+
+# Of the resident memory more may be: one arena that a few long-lived objects keep is as much as the whole of the rest.
+MOST_RESIDENT_GROWTH = 0.03
 
 # Fewer samples tell nothing of growth.
 FEWEST = 20
@@ -28,6 +31,7 @@ class Sample:
     Attributes:
         time: Seconds since the begin.
         rate: Requests a second since the sample before.
+        blocks: Blocks of memory in use, those of the server included, after a garbage collection.
         memory: Resident bytes of the process, the server's included.
         files: Open descriptors, the server's included.
         p50: Median of the seconds that requests took which were sent singly, since the sample before.
@@ -36,6 +40,7 @@ class Sample:
 
     time: float
     rate: float
+    blocks: int
     memory: int
     files: int
     p50: float
@@ -61,17 +66,18 @@ def percentile(values: Sequence[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0
 
 
-def growth(samples: Sequence[Sample]) -> float | None:
-    """Return by which part memory grew after the warm-up, or None if there are too few samples to tell.
+def growth(samples: Sequence[Sample], what: str) -> float | None:
+    """Return by which part `what` of the samples grew after the warm-up, or None if there are too few to tell.
 
     It is the median of the slopes between any two samples (Theil and Sen), which no outlier moves.
     """
     settled = [sample for sample in samples if sample.time >= WARM_UP]
     if len(settled) < FEWEST:
         return None
-    slopes = [(b.memory - a.memory) / (b.time - a.time) for a, b in combinations(settled, 2)]
+    points: list[tuple[float, int]] = [(sample.time, getattr(sample, what)) for sample in settled]
+    slopes = [(b - a) / (then - now) for (now, a), (then, b) in combinations(points, 2)]
     span = settled[-1].time - settled[0].time
-    return statistics.median(slopes) * span / statistics.median(sample.memory for sample in settled)
+    return statistics.median(slopes) * span / statistics.median(value for _, value in points)
 
 
 def more_files(samples: Sequence[Sample]) -> int:
@@ -86,9 +92,13 @@ def more_files(samples: Sequence[Sample]) -> int:
 def problems(samples: Sequence[Sample]) -> list[str]:
     """Say which lines are not flat."""
     said = []
-    grown = growth(samples)
-    if grown is not None and grown > MOST_GROWTH:
-        said.append(f"memory grew by {grown:.2%} after the first {WARM_UP:g} s, more than {MOST_GROWTH:.0%}")
+    for what, name, most in (
+        ("blocks", "memory in use", MOST_GROWTH),
+        ("memory", "resident memory", MOST_RESIDENT_GROWTH),
+    ):
+        grown = growth(samples, what)
+        if grown is not None and grown > most:
+            said.append(f"{name} grew by {grown:.2%} after the first {WARM_UP:g} s, more than {most:.0%}")
     more = more_files(samples)
     if more > MORE_FILES:
         said.append(f"there are {more} descriptors more at the end than at the beginning")

@@ -16,7 +16,7 @@ from .samples import Sample, growth, more_files, percentile, problems
 MIB = 1 << 20
 
 
-def samples(grows: float = 0.0, files: int = 0, minutes: float = 20.0) -> list[Sample]:
+def samples(grows: float = 0.0, files: int = 0, minutes: float = 20.0, blocks: float = 0.0) -> list[Sample]:
     """A sample each 5 seconds: 60 MiB at first, with some noise and a peak, and 100 descriptors."""
     chance = Random(1)
     made = []
@@ -24,19 +24,23 @@ def samples(grows: float = 0.0, files: int = 0, minutes: float = 20.0) -> list[S
         time = 5.0 * number
         memory = (30 + 30 * min(1, time / 60)) * MIB * (1 + grows * time / (minutes * 60))
         noise = chance.uniform(-MIB, MIB) + (20 * MIB if number % 50 == 7 else 0)
-        made.append(Sample(time, 1000.0, int(memory + noise), 100 + files * number // 100, 0.01, 0.1))
+        used = int(200_000 * (1 + blocks * time / (minutes * 60)))
+        made.append(Sample(time, 1000.0, used, int(memory + noise), 100 + files * number // 100, 0.01, 0.1))
     return made
 
 
 def test_flat_lines_are_no_problem() -> None:
     assert problems(samples()) == []
-    assert abs(growth(samples()) or 1.0) < 0.005
+    assert abs(growth(samples(), "memory") or 1.0) < 0.005
+    assert growth(samples(), "blocks") == 0.0
 
 
 def test_growth_is_a_problem() -> None:
     (said,) = problems(samples(grows=0.05))
-    assert said.startswith("memory grew by 4.")
-    assert growth(samples(grows=-0.05)) == pytest.approx(-0.045, abs=0.005)
+    assert said.startswith("resident memory grew by 4.")
+    (said,) = problems(samples(blocks=0.02))
+    assert said.startswith("memory in use grew by 1.")
+    assert growth(samples(grows=-0.05), "memory") == pytest.approx(-0.045, abs=0.005)
 
 
 def test_descriptors_that_become_more_are_a_problem() -> None:
@@ -46,8 +50,8 @@ def test_descriptors_that_become_more_are_a_problem() -> None:
 
 
 def test_a_short_soak_tells_nothing_of_memory() -> None:
-    assert growth(samples(grows=1.0, minutes=3)) is None
-    assert growth([]) is None
+    assert growth(samples(grows=1.0, minutes=3), "memory") is None
+    assert growth([], "blocks") is None
     assert more_files([]) == 0
 
 
