@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from typing import Any
@@ -23,3 +24,14 @@ def pending() -> Any:
             return trio.lowlevel.current_statistics().tasks_living
     timers = getattr(asyncio.get_running_loop(), "_scheduled", ())
     return len(asyncio.all_tasks()), len([timer for timer in timers if not timer.cancelled()])
+
+
+def living(*names: str) -> list[object]:
+    """Return the objects there are of classes with these names, which other tests may have left, too."""
+    return [it for it in gc.get_objects() if type(it).__name__ in names]
+
+
+def newly(before: list[object], *names: str) -> list[object]:
+    """Return those that were not there before."""
+    known = {id(it) for it in before}
+    return [it for it in living(*names) if id(it) not in known]

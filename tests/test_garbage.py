@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from leaks import living, newly
 from pynector import Pynector, PynectorError
 from pynector.testing import LoopbackServer
 from transports import Connectable
@@ -68,11 +69,12 @@ async def test_an_error_keeps_nothing_that_keeps_it(kind: Any, call: str) -> Non
 
 @pytest.mark.parametrize("engine", ["auto", "httpx"])
 async def test_nothing_stays_of_a_request_over_http(server: LoopbackServer, engine: str) -> None:
+    kinds = ("Run", "HttpxStream", "Exchange", "IncomingStream")
+    before = living(*kinds)
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         for path in ("/status/404", "/id/1"):
             for call in ("request", "request_with_retry", "stream"):
                 error = await error_of(client, call, {"path": path})
                 await anyio.sleep(0.01)
                 assert error is None or error() is None
-        kinds = {"Run", "HttpxStream", "Exchange", "IncomingStream"}
-        assert [it for it in gc.get_objects() if type(it).__name__ in kinds] == []
+        assert newly(before, *kinds) == []

@@ -24,6 +24,7 @@ from opentelemetry.semconv.attributes import (
 from opentelemetry.trace import SpanKind, StatusCode, TraceFlags
 from scripted import ScriptedServer, answer
 
+from leaks import living, newly
 from pynector import ConfigurationError, ConnectError, HTTPStatusError, Pynector, TimeoutError
 from pynector.testing import LoopbackServer
 
@@ -374,6 +375,7 @@ async def test_nothing_stays_of_what_was_told_of_a_batch(
     entries: list[Any] = [({"path": path}, {}) for path in ("/id/1", "/status/404", "/redirect/1")]
     gc.collect()
     gc.disable()
+    before = living("ObservedEntry")
     try:
         if call == "batch_request":
             await client.batch_request(entries)
@@ -383,6 +385,6 @@ async def test_nothing_stays_of_what_was_told_of_a_batch(
             # It knows its first error.
             del results
         await anyio.sleep(0.01)
-        assert [it for it in gc.get_objects() if type(it).__name__ == "ObservedEntry"] == []
+        assert newly(before, "ObservedEntry") == []
     finally:
         gc.enable()
