@@ -43,6 +43,11 @@ class Form:
             yield number
             number += 1
 
+    def fixed(self, method: str, value: Any) -> dict[str, Any]:
+        """Give what is the same for all requests, as most clients call it."""
+        body = {} if value is None or method in ("GET", "HEAD") else {"json": value}
+        return {**body, "headers": self.headers} if self.headers else body
+
     def params(self, number: int) -> dict[str, Any]:
         """Give the parameters of a request."""
         return {"page": number, "q": "a b"} if self.page else {}
@@ -199,9 +204,7 @@ class WreqClient(Client):
     def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
         """See Client."""
         numbers = form.numbers()
-        more: dict[str, Any] = {} if value is None or method in ("GET", "HEAD") else {"json": value}
-        if form.headers:
-            more["headers"] = form.headers
+        more = form.fixed(method, value)
         if form.timeout is not None:
             more["timeout"] = timedelta(seconds=form.timeout)
 
@@ -229,9 +232,7 @@ class AiohttpClient(Client):
         """See Client."""
         aiohttp = import_module("aiohttp")
         numbers = form.numbers()
-        more: dict[str, Any] = {} if value is None or method in ("GET", "HEAD") else {"json": value}
-        if form.headers:
-            more["headers"] = form.headers
+        more = form.fixed(method, value)
 
         async def send() -> bytes:
             number = next(numbers)
@@ -264,9 +265,7 @@ class HttpxClient(Client):
     def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
         """See Client."""
         numbers = form.numbers()
-        more: dict[str, Any] = {} if value is None or method in ("GET", "HEAD") else {"json": value}
-        if form.headers:
-            more["headers"] = form.headers
+        more = form.fixed(method, value)
         if form.timeout is not None:
             more["timeout"] = form.timeout
 
