@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import wraps
@@ -22,6 +21,7 @@ from stepping import SteppedLoop, Steps
 from websockets.protocol import Protocol
 
 from pynector import PynectorError, TimeoutError
+from pynector.transport.http import decoding
 
 Trip = Callable[[], object]
 Install = Callable[[SteppedLoop, Trip], AbstractContextManager[None]]
@@ -201,13 +201,15 @@ def parser(loop: SteppedLoop, trip: Trip) -> Any:
 
 
 def decoder(loop: SteppedLoop, trip: Trip) -> Any:
-    make = zlib.decompressobj
+    # zlib, or what is faster and takes its place.
+    module = decoding.zlib
+    make = module.decompressobj
 
     def make_tripping(*args: Any, **options: Any) -> Any:
         trip()
         return _Tripping(make(*args, **options), trip)
 
-    return patch.object(zlib, "decompressobj", make_tripping)
+    return patch.object(module, "decompressobj", make_tripping)
 
 
 def writing(loop: SteppedLoop, trip: Trip) -> Any:

@@ -220,8 +220,8 @@ def _inflated(body: bytes) -> bytes | None:
     size = int.from_bytes(body[-4:], "little")
     if len(body) < SHORTEST_GZIP or size > STEP:
         return None
-    member = zlib.decompressobj(_GZIP)
     try:
+        member = zlib.decompressobj(_GZIP)
         whole: bytes = member.decompress(body, size + 1)
     except Exception:
         return None
