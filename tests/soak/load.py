@@ -16,7 +16,7 @@ from ledger.cases import Case
 from ledger.trial import Trial, became
 from pynector import Pynector
 
-from .samples import Sample, percentile, resident
+from .samples import OWN_BLOCKS, Sample, percentile, resident
 
 ROUND = 400
 
@@ -115,7 +115,8 @@ class Soak:
             trial.verdict.latencies.clear()
         p50, p99 = percentile(latencies, 0.5), percentile(latencies, 0.99)
         memory = resident()
-        sample = Sample(at, rate, sys.getallocatedblocks(), memory, open_files() or 0, p50, p99)
+        blocks = sys.getallocatedblocks() - OWN_BLOCKS * len(self.samples)
+        sample = Sample(at, rate, blocks, memory, open_files() or 0, p50, p99)
         self.samples.append(sample)
         self._tell(sample)
 

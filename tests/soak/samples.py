@@ -17,6 +17,9 @@ MOST_GROWTH = 0.01
 # Of the resident memory more may be: one arena that a few long-lived objects keep is as much as the whole of the rest.
 MOST_RESIDENT_GROWTH = 0.03
 
+# What one sample takes itself (blocks): an object, its dict, and its numbers.
+OWN_BLOCKS = 9
+
 # Fewer samples tell nothing of growth.
 FEWEST = 20
 
@@ -31,7 +34,8 @@ class Sample:
     Attributes:
         time: Seconds since the begin.
         rate: Requests a second since the sample before.
-        blocks: Blocks of memory in use, those of the server included, after a garbage collection.
+        blocks: Blocks of memory in use, those of the server included and the samples' own left out, after a garbage
+            collection.
         memory: Resident bytes of the process, the server's included.
         files: Open descriptors, the server's included.
         p50: Median of the seconds that requests took which were sent singly, since the sample before.
