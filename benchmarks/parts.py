@@ -95,7 +95,7 @@ def dispatcher(build: Build, count: int) -> None:
         lambda: 0.0,
         {},
         1.0,
-        lambda entry: (None, {}, 1.0),
+        lambda entry: 1.0,
         lambda error, index, entry: error,
         lambda: None,
     )

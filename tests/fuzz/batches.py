@@ -75,7 +75,7 @@ class World:
             self.clock,
             {},
             5.0,
-            self.own,
+            self.timeout_of,
             self.translate,
             self.notify,
         )
@@ -108,13 +108,13 @@ class World:
     def given_up(self, handle: Any) -> BaseException:
         return Problem(handle)
 
-    def own(self, entry: tuple[int, Any]) -> tuple[Any, Any, float]:
+    def timeout_of(self, entry: tuple[int, Any]) -> float:
         index = entry[0]
         if self.plans[index] == "wrong":
             self._ends(index, failed=True)
             self.given.append(index)
             raise ValueError(index)
-        return index, {"own": 1}, 2.0
+        return 2.0
 
     def submit(self, data: int, options: Any, deadline: float, completion: Any, token: int) -> Any:
         assert completion is self.dispatcher

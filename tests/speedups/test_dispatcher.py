@@ -55,6 +55,7 @@ class Wire:
         self.in_flight: list[int] = []
         self.handles: dict[int, Handle] = {}
         self.notified = 0
+        self.doubtful: list[Any] = []
         self.dispatcher = Dispatcher(
             self.scheduler,
             iter(requests) if source is None else source,
@@ -63,7 +64,7 @@ class Wire:
             lambda: self.now,
             {"shared": True},
             TIMEOUT,
-            self.own,
+            self.timeout_of,
             self.translate,
             self.notify,
         )
@@ -83,11 +84,12 @@ class Wire:
         self.handles[token] = Handle()
         return self.handles[token]
 
-    def own(self, entry: tuple[Any, Any]) -> tuple[Any, Any, float]:
-        data, options = entry
+    def timeout_of(self, entry: tuple[Any, Any]) -> float:
+        options = entry[1]
+        self.doubtful.append(options)
         if "wrong" in options:
             raise ValueError(options["wrong"])
-        return data, {"shared": True, "looked": "closer"}, TIMEOUT
+        return TIMEOUT
 
     def translate(self, error: BaseException, index: int, entry: Any) -> BaseException:
         translated = Translated(index, entry[0])
@@ -128,12 +130,13 @@ def test_gives_each_entry_its_options_and_its_deadline() -> None:
         ("b", {"shared": True}, 101.0, 1),
         ("b", {"shared": True, "more": 1}, 102.0, 2),
         ("b", {"shared": True, "more": 2}, 105.0, 3),
-        ("b", {"shared": True, "looked": "closer"}, 105.0, 4),
-        ("b", {"shared": True, "looked": "closer"}, 105.0, 5),
-        ("b", {"shared": True, "looked": "closer"}, 105.0, 6),
+        ("b", {"shared": True}, 105.0, 4),
+        ("b", {"shared": True}, 105.0, 5),
+        ("b", {"shared": True}, 105.0, 6),
         ("c", {"shared": True}, 105.0, 7),
     ]
     assert own[1] == {"timeout": 2, "more": 1}
+    assert wire.doubtful == [{"timeout": None}, {"timeout": -1}]
 
 
 def test_an_entry_counts_from_its_own_start() -> None:
@@ -145,7 +148,7 @@ def test_an_entry_counts_from_its_own_start() -> None:
 
 
 def test_a_wrong_entry_fails_and_the_rest_go_on() -> None:
-    wire = Wire([("a", {"key": 1, "wrong": "this"}), ("b", {}), ("c", {"key": 2, "wrong": "that"})], 1)
+    wire = Wire([("a", {"timeout": None, "wrong": "this"}), ("b", {}), ("c", {"timeout": None, "wrong": "that"})], 1)
     wire.dispatcher.run()
     wire.complete(0)
     first, second, third = wire.results
@@ -239,7 +242,7 @@ def test_100_000_immediate_ends_do_not_deepen_the_stack(window: int, outcome: st
         else:
             raise OSError
 
-    options = {"key": 1, "wrong": "w"} if outcome == "wrong options" else {}
+    options = {"timeout": None, "wrong": "w"} if outcome == "wrong options" else {}
     wire = Wire([(n, options) for n in range(total)], window, on_submit=submit)
     while not wire.scheduler.finished():
         wire.dispatcher.run()

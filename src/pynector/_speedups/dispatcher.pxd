@@ -26,7 +26,7 @@ cdef class Dispatcher:
     cdef object _end
     cdef object _options
     cdef double _timeout
-    cdef object _own
+    cdef object _timeout_of
     cdef object _translate
     cdef object _notify
     cdef list _slots

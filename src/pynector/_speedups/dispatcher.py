@@ -52,8 +52,7 @@ class Dispatcher:
         clock: The event loop's clock.
         options: Options for all entries.
         timeout: Seconds an entry may take that says nothing else.
-        own: Returns data, options and timeout of an entry whose own options need a closer look, or raises what is wrong
-            with it.
+        timeout_of: Returns the timeout of an entry whose options need a closer look, or raises what is wrong with it.
         translate: Makes a PynectorError of whatever an entry failed with, from that, its number and the entry.
         notify: Called when the batch may be over, or when a burst has ended and it must be run again.
 
@@ -70,7 +69,6 @@ class Dispatcher:
         "_end",
         "_notify",
         "_options",
-        "_own",
         "_results",
         "_scheduler",
         "_serial",
@@ -78,6 +76,7 @@ class Dispatcher:
         "_source",
         "_submit",
         "_timeout",
+        "_timeout_of",
         "_translate",
         "busy",
         "current",
@@ -95,7 +94,7 @@ class Dispatcher:
         clock: Callable[[], float],
         options: Any,
         timeout: float,
-        own: Callable[[Any], tuple[Any, Any, float]],
+        timeout_of: Callable[[Any], float],
         translate: Callable[[BaseException, int, Any], BaseException],
         notify: Callable[[], None],
     ) -> None:
@@ -106,7 +105,7 @@ class Dispatcher:
         self._clock = clock
         self._options = options
         self._timeout = timeout
-        self._own = own
+        self._timeout_of = timeout_of
         self._translate = translate
         self._notify = notify
         self._slots: list[Slot] = []
@@ -166,11 +165,10 @@ class Dispatcher:
         try:
             if not options:
                 options = self._options
-            elif type(options) is dict and "key" not in options and is_timeout(options.get("timeout", timeout)):
-                timeout = options.get("timeout", timeout)
-                options = merged(self._options, options)
             else:
-                data, options, timeout = self._own(slot.entry)
+                own = options.get("timeout", timeout)
+                timeout = own if type(options) is dict and is_timeout(own) else self._timeout_of(slot.entry)
+                options = merged(self._options, options)
             handle = self._submit(data, options, now + timeout, self, token)
         except BaseException as error:
             # `submit` must not raise; if it does, or an object of the caller's, the batch must go on all the same.
@@ -251,13 +249,14 @@ class Dispatcher:
 
 
 def merged(common: Any, own: Any) -> Any:
-    """Return the options of all entries with those of one, but for its timeout."""
-    if "timeout" not in own:
+    """Return the options of all entries with those of one that are the transport's: not its timeout and its key."""
+    if "timeout" not in own and "key" not in own:
         return {**common, **own} if common else own
     if len(own) == 1:
         return common
     both = {**common, **own}
-    del both["timeout"]
+    both.pop("timeout", None)
+    both.pop("key", None)
     return both
 
 

@@ -97,7 +97,7 @@ class BatchRun:
             clock,
             batch.common.options,
             batch.common.timeout,
-            batch.common.own,
+            batch.common.timeout_of,
             batch.translate,
             self._bell.ring,
         )

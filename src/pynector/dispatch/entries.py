@@ -28,19 +28,17 @@ class Common:
     timeout: float
     describe: Describe
 
-    def own(self, entry: Request) -> tuple[Any, dict[str, Any], float]:
-        """Return the data of an entry with options of its own, its options for the transport, and its timeout.
+    def timeout_of(self, entry: Request) -> float:
+        """Return the seconds that an entry may take.
 
         Raises:
             ConfigurationError: If the entry or its timeout is not valid.
         """
-        data, own = entry
+        _, own = entry
         if isinstance(own, Malformed):
             raise own.problem
-        options = {**self.options, **own}
-        timeout = options.pop("timeout", None)
-        options.pop("key", None)
-        return data, options, self.timeout if timeout is None else positive_seconds(timeout, "timeout")
+        timeout = own.get("timeout")
+        return self.timeout if timeout is None else positive_seconds(timeout, "timeout")
 
     def name(self, index: int, entry: Request) -> str:
         """Return an entry's name for an error message."""
