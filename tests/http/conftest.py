@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -60,3 +61,13 @@ def play() -> Iterator[Callable[..., ScriptedServer]]:
     """Starts a ScriptedServer with the arguments it is called with."""
     with contextlib.ExitStack() as running:
         yield lambda *scripts, **options: running.enter_context(ScriptedServer(*scripts, **options))
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """An address where a connection is neither accepted nor refused: its queue is full."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        with socket.create_connection(listener.getsockname()):
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"

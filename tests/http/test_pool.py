@@ -7,7 +7,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -23,16 +23,6 @@ from pynector.transport.http import HTTPTransportFactory
 Play = Callable[..., ScriptedServer]
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def deaf() -> Iterator[str]:
-    """An address where a connection is neither accepted nor refused: its queue is full."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        with socket.create_connection(listener.getsockname()):
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 async def give_up(client: Pynector, count: int, how: str) -> None:

@@ -26,16 +26,6 @@ def refusing() -> Iterator[str]:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
-@pytest.fixture
-def deaf() -> Iterator[str]:
-    """An address where a connection is neither accepted nor refused: its queue is full."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        with socket.create_connection(listener.getsockname()):
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
 def moved(status: str, location: str) -> bytes:
     return answer(b"", status, f"Location: {location}")
 
