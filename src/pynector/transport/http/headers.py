@@ -80,14 +80,14 @@ class Headers(Mapping[str, str]):
         """
         if self._pairs is not None:
             return self.get(name)
-        head = self._head.lower()
-        start = head.find(f"\r\n{name}:".encode("ascii"))
+        head, key = self._head.lower(), f"\r\n{name}:".encode("ascii")
+        start = head.find(key)
         if start < 0:
             return None
-        start += len(name) + 3
-        end = head.find(b"\r\n", start)
-        if head.find(f"\r\n{name}:".encode("ascii"), start) >= 0:
+        start += len(key)
+        if head.find(key, start) >= 0:
             return self.get(name)
+        end = head.find(b"\r\n", start)
         return self._head[start : len(head) if end < 0 else end].strip(b" \t").decode("latin-1")
 
     def pairs(self) -> list[Pair]:

@@ -30,6 +30,5 @@ cdef class Exchange:
     cdef public object context
 
     cpdef object answered(self, int status, bytes head, bytes body, bint encoded, str version)
-    @cython.locals(payload=bytes, target=bytes, origin=tuple)
     cdef object _response(self, int status, bytes head, bytes body, str version)
     cpdef object succeed(self, object answer)

@@ -149,13 +149,7 @@ class Exchange:
             self.owner.conclude(self, status, head, body, version)
 
     def _response(self, status: int, head: bytes, body: bytes, version: str) -> Response:
-        origin = self.pool.origin
-        if self.request is None:
-            payload = self.payload
-            target = payload[payload.index(b" ") + 1 : payload.index(b" HTTP/1.1\r\n")]
-            url: Any = URL(origin[0], origin[1], origin[2], target.decode("ascii"))
-        else:
-            url = self.request.url
+        url = url_of(self.payload, self.pool.origin) if self.request is None else self.request.url
         elapsed = self.pool.now() - self.started
         return Response(status, Headers.of_head(head), body, url, "HTTP/" + version, elapsed)
 
@@ -178,6 +172,11 @@ class Exchange:
             return self.pool.progress(self)
         phase = self.connection.phase()
         return phase, "full" if phase != "write" or self.sent == "full" else "partial"
+
+
+def url_of(payload: bytes, origin: tuple[str, str, int]) -> URL:
+    """Return the URL of an encoded request to an origin."""
+    return URL(*origin, payload[payload.index(b" ") + 1 : payload.index(b" HTTP/1.1\r\n")].decode("ascii"))
 
 
 class ConnectionOwner(Protocol):

@@ -12,13 +12,13 @@ from ..options import HTTPOptions
 from ..request import IDEMPOTENT, PreparedRequest, observed, prepare
 from ..urls import parse_url
 from .elsewhere import Elsewhere
-from .exchange import NO_LIMIT, Exchange
+from .exchange import NO_LIMIT, Exchange, url_of
 from .pool import Pool
 from .pools import Pools
 from .submitter import Place, Terms
 from .tasks import Tasks
 from .upload import renew_upload, stop_upload
-from .wire import decode_request, encode_fields, encode_request, encoder_for, request_of, url_of
+from .wire import decode_request, encode_fields, encode_request, encoder_for, request_of
 
 
 class Sender:
@@ -104,12 +104,13 @@ class Sender:
         """See Sender of submitter.py."""
         head, _, body = payload.partition(b"\r\n\r\n")
         method = head[: head.index(b" ")].decode("ascii")
-        fields = decode_request(payload, pool.origin).headers if has_own else self._options.header_pairs
+        request = decode_request(payload, pool.origin) if has_own else None
+        fields = self._options.header_pairs if request is None else request.headers
         added = exchange.observer.attempt(method, url_of(payload, pool.origin), fields, len(body))
         if not added:
             return payload
         # What it adds belongs to this attempt.
-        exchange.request = decode_request(payload, pool.origin)
+        exchange.request = request or decode_request(payload, pool.origin)
         return b"%b\r\n%b\r\n%b" % (head, encode_fields(added), body)
 
     def _load(self, exchange: Exchange, request: PreparedRequest) -> Pool:

@@ -37,11 +37,10 @@ cdef class Submitter:
     )
     @cython.locals(pool=Pool)
     cpdef bint start(self, Exchange exchange, double now) except -1
-    @cython.locals(payload=bytes, terms=Terms, pool=Pool, encoder=RequestEncoder, start=str)
+    @cython.locals(payload=bytes, terms=Terms, pool=Pool, encoder=RequestEncoder, rest=str, end=Py_ssize_t)
     cdef Pool _encoded(self, Exchange exchange)
     @cython.locals(own=list, key=tuple)
     cdef Terms _terms_of(self, object options)
-    @cython.locals(end=Py_ssize_t)
-    cdef object _place_of(self, object data)
+    cdef object _place_of(self, str start)
     @cython.locals(passed=PassedFields, has_own=bint)
     cdef object _observed(self, Exchange exchange, bytes payload, Pool pool)

@@ -154,14 +154,17 @@ class Submitter:
             if terms is None:
                 return None
         place: Any = None
-        encoder, start = self._encoder, None
+        encoder, rest = self._encoder, None
         if type(data) is dict and "url" in data:
-            place = self._place_of(data)
+            url = data["url"]
+            if type(url) is not str or "path" in data or not url.startswith("http"):
+                return None
+            end = url.find("/", 8)
+            place = self._place_of(url[:end]) if end > 0 else None
             if place is None:
                 return None
-            encoder, start = place.encoder, data["url"]
-            start = start[start.index("/", 8) :]
-        payload = encoder.encode(data, options, start) if encoder is not None else None
+            encoder, rest = place.encoder, url[end:]
+        payload = encoder.encode(data, options, rest) if encoder is not None else None
         if payload is None:
             return None
         pool = self._own_pool if place is None else place.pool_of()
@@ -196,15 +199,8 @@ class Submitter:
             _remember(self._known, key, terms)
         return terms
 
-    def _place_of(self, data: Any) -> Any:
-        """Return where the absolute URL of a request leads, or None if it needs a closer look."""
-        url = data["url"]
-        if type(url) is not str or "path" in data or not url.startswith("http"):
-            return None
-        end = url.find("/", 8)
-        if end < 0:
-            return None
-        start = url[:end]
+    def _place_of(self, start: str) -> Any:
+        """Return where absolute URLs with this start lead, or None if they need a closer look."""
         place = self._places.get(start, self)
         if place is self:
             place = self._sender.place(start)

@@ -53,11 +53,6 @@ def request_of(exchange: Exchange) -> PreparedRequest:
     return request
 
 
-def url_of(payload: bytes, origin: Origin) -> URL:
-    """Return the URL of a request that was encoded so."""
-    return URL(*origin, payload[payload.index(b" ") + 1 : payload.index(b" HTTP/1.1\r\n")].decode("ascii"))
-
-
 def encode_fields(fields: list[Pair]) -> bytes:
     """Encode header fields that have been found valid, each with its end of line."""
     return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode("latin-1")
