@@ -36,7 +36,7 @@ class FloorClient(Client):
         if form.page:
             # What it cannot write is written beforehand.
             path += "?page=7&q=a%20b"
-        body = json.dumps(value).encode() if method == "POST" else b""
+        body = b"" if method != "POST" else value if isinstance(value, bytes) else json.dumps(value).encode()
         head = "".join(f"{name}: {text}\r\n" for name, text in form.headers.items())
         return lambda: self.floor.request(method, path, body, head)
 

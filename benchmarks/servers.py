@@ -37,6 +37,10 @@ http {{
     location = /packed {{ default_type application/json; add_header Content-Encoding gzip; }}
     location = /moved {{ return 302 /small; }}
     location = /answer {{ default_type application/json; return 200 '{{"ok":true}}'; }}
+    location = /upload {{
+      client_body_buffer_size 4m; proxy_pass {url}/answer; proxy_method GET; proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+    }}
   }}
 }}
 """
@@ -54,6 +58,7 @@ class Server:
         answer: Path that answers a POST at once with a small JSON.
         packed: Path of 11 KB of JSON, coded by gzip.
         moved: Path that redirects to `small`.
+        upload: Path that reads a POST's body whole before it answers with a small JSON.
     """
 
     name: str
@@ -63,6 +68,7 @@ class Server:
     answer: str
     packed: str
     moved: str
+    upload: str
 
     def origins(self, count: int) -> list[str]:
         """Give so many base URLs of it, up to ORIGINS."""
@@ -87,6 +93,7 @@ def serving(certificate: tuple[str, str] | None = None) -> Iterator[Server]:
             "/id/7",
             "/compressed/gzip",
             f"/redirect/1?to=/bytes/{SMALL}",
+            "/id/7",
         )
 
 
@@ -102,6 +109,7 @@ def _nginx(certificate: tuple[str, str] | None) -> Iterator[Server]:
         (root / "packed").write_bytes(gzip.compress(json.dumps(items).encode(), mtime=0))
         (root / "large").write_bytes(bytes(i % 251 for i in range(LARGE)))
         port = _free_port()
+        url = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
         tls = ""
         if certificate is not None:
             tls = f"ssl_certificate {certificate[0]}; ssl_certificate_key {certificate[1]};"
@@ -111,12 +119,11 @@ def _nginx(certificate: tuple[str, str] | None) -> Iterator[Server]:
         hosts = [f"127.0.0.{1 + number}" for number in range(1 + ORIGINS)]
         listens = " ".join(f"listen {host}:{port_and_tls} backlog=8192;" for host in hosts)
         configuration = folder / "nginx.conf"
-        configuration.write_text(_NGINX.format(folder=folder, listens=listens, tls=tls))
+        configuration.write_text(_NGINX.format(folder=folder, listens=listens, tls=tls, url=url))
         process = subprocess.Popen(["nginx", "-p", name, "-c", str(configuration)], stderr=sys.stderr)
         try:
             _wait_for(port, process)
-            scheme = "https" if certificate else "http"
-            yield Server("nginx", f"{scheme}://127.0.0.1:{port}", "/small", "/large", "/answer", "/packed", "/moved")
+            yield Server("nginx", url, "/small", "/large", "/answer", "/packed", "/moved", "/upload")
         finally:
             process.terminate()
             process.wait(10)

@@ -1,7 +1,8 @@
 """The comparison with other clients: python -m benchmarks.table [--rounds N] [--only TEXT] [--json FILE].
 
-Each figure is Pynector's requests/s divided by the peer's, medians of rounds in which all clients have their turn. The
-server is nginx with one worker where it is installed, else the bundled one; every answer is checked.
+Each figure is Pynector's requests/s divided by the peer's, or what the row's name says, medians of rounds in which all
+clients have their turn. The server is nginx with one worker where it is installed, else the bundled one; every answer
+is checked.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ import trustme
 
 from pynector._speedups import COMPILED
 
+from .measuring import Figures, measure
 from .peers import MORE_PEERS, PEERS, Client, installed
-from .rows import WORKLOADS, Figures, Workload, measure
+from .rows import WORKLOADS, Workload
 from .servers import serving
 
 
@@ -78,18 +80,20 @@ def machine() -> dict[str, Any]:
 
 def as_row(workload: Workload, figures: dict[str, Figures]) -> dict[str, Any]:
     """Give a row as it stands in a result file."""
-    own = figures["pynector"]
+    ours = figures["pynector"].of(workload.figure)
     return {
         "workload": workload.name,
+        "figure": workload.figure,
         "clients": {
             name: {
-                "requests/s": round(found.rate, 1),
-                "cpu us": round(found.microseconds, 2),
-                "rounds": len(found.rates),
+                **{figure: round(found.of(figure), 2) for figure in found.values},
+                "rounds": len(found.values[workload.figure]),
             }
             for name, found in figures.items()
         },
-        "ratios": {name: round(own.rate / found.rate, 2) for name, found in figures.items() if name != "pynector"},
+        "ratios": {
+            name: round(ours / found.of(workload.figure), 2) for name, found in figures.items() if name != "pynector"
+        },
         "bars": workload.bars,
     }
 
@@ -104,11 +108,19 @@ def report(rows: list[dict[str, Any]]) -> str:
         line = f"{row['workload']:{width}}  {own['requests/s']:>10,.0f} {own['cpu us']:>8,.1f}  "
         for name in peers:
             ratio, bar = row["ratios"].get(name), row["bars"].get(name)
-            mark = " " if bar is None or ratio is None or ratio >= bar else "!"
-            cell = "-" if ratio is None else f"{ratio:.2f}" + (f" (>={bar:g})" if bar is not None else "")
-            line += f"{mark}{cell:>15}"
+            line += _cell(ratio, bar, row["figure"] != "requests/s")
         lines.append(line)
     return "\n".join(lines)
+
+
+def _cell(ratio: float | None, bar: float | None, less_is_better: bool) -> str:
+    if ratio is None:
+        return f"{'-':>16}"
+    if bar is None:
+        return f"{ratio:>16.2f}"
+    is_met = ratio <= bar if less_is_better else ratio >= bar
+    said = f"{ratio:.2f} ({'<' if less_is_better else '>'}={bar:g})"
+    return f"{' ' if is_met else '!'}{said:>15}"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -43,9 +43,11 @@ class Form:
             yield number
             number += 1
 
-    def fixed(self, method: str, value: Any) -> dict[str, Any]:
-        """Give what is the same for all requests, as most clients call it."""
-        body = {} if value is None or method in ("GET", "HEAD") else {"json": value}
+    def fixed(self, method: str, value: Any, raw: str = "content") -> dict[str, Any]:
+        """Give what is the same for all requests, as most clients call it; `raw` is how they call a body of bytes."""
+        body = (
+            {} if value is None or method in ("GET", "HEAD") else {raw if isinstance(value, bytes) else "json": value}
+        )
         return {**body, "headers": self.headers} if self.headers else body
 
     def params(self, number: int) -> dict[str, Any]:
@@ -119,7 +121,7 @@ class PynectorClient(Client):
         if method != "GET":
             data["method"] = method
         if value is not None and method not in ("GET", "HEAD"):
-            data["json"] = value
+            data["content" if isinstance(value, bytes) else "json"] = value
         if form.page:
             data["params"] = form.params(number)
         if form.headers:
@@ -173,7 +175,7 @@ class PyreqwestClient(Client):
             number = next(numbers)
             request = self.client.request(method, form.url(self.url, path, number))
             if value is not None and method not in ("GET", "HEAD"):
-                request = request.body_json(value)
+                request = request.body_bytes(value) if isinstance(value, bytes) else request.body_json(value)
             if form.page:
                 request = request.query(form.params(number))
             if form.headers:
@@ -204,7 +206,7 @@ class WreqClient(Client):
     def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
         """See Client."""
         numbers = form.numbers()
-        more = form.fixed(method, value)
+        more = form.fixed(method, value, "body")
         if form.timeout is not None:
             more["timeout"] = timedelta(seconds=form.timeout)
 
@@ -232,7 +234,7 @@ class AiohttpClient(Client):
         """See Client."""
         aiohttp = import_module("aiohttp")
         numbers = form.numbers()
-        more = form.fixed(method, value)
+        more = form.fixed(method, value, "data")
 
         async def send() -> bytes:
             number = next(numbers)
