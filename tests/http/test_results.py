@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 from collections.abc import Callable
@@ -76,6 +77,16 @@ def test_a_response_without_a_content_type_is_utf_8() -> None:
         response.json()
 
 
+async def test_a_response_can_be_copied_and_pickled(client: Pynector, server: LoopbackServer) -> None:
+    response = await client.request({"path": "/headers?X-Name=1"}, as_response=True)
+    for other in (pickle.loads(pickle.dumps(response)), copy.copy(response)):
+        assert isinstance(other, Response)
+        assert (other.status_code, other.url, other.content) == (200, f"{server.url}/headers?X-Name=1", b"headers")
+        assert (other.http_version, other.elapsed, other.attempts) == ("HTTP/1.1", response.elapsed, 1)
+        assert other.headers.pairs() == response.headers.pairs()
+    assert response.headers is response.headers
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -110,10 +121,10 @@ async def test_a_status_of_400_and_above_raises(client: Pynector, server: Loopba
 async def test_a_status_error_survives_pickling_with_its_response(client: Pynector) -> None:
     with pytest.raises(HTTPStatusError) as caught:
         await client.request({"path": "/status/404"})
-    copy = pickle.loads(pickle.dumps(caught.value))
-    assert (str(copy), copy.status_code, copy.phase) == (str(caught.value), 404, "body")
-    assert copy.response.headers["content-type"] == caught.value.response.headers["content-type"]
-    assert copy.response.content == caught.value.response.content
+    other = pickle.loads(pickle.dumps(caught.value))
+    assert (str(other), other.status_code, other.phase) == (str(caught.value), 404, "body")
+    assert other.response.headers["content-type"] == caught.value.response.headers["content-type"]
+    assert other.response.content == caught.value.response.content
 
 
 async def test_raise_for_status_false_gives_the_answer(server: LoopbackServer, engine: str) -> None:

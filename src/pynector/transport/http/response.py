@@ -10,7 +10,7 @@ from ...errors import HTTPStatusError
 from ..json_text import from_json
 from .headers import Headers
 from .text import TextDecoder
-from .urls import without_secrets
+from .urls import URL, without_secrets
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,14 +38,13 @@ class Response:
 
     Attributes:
         status_code: The status, 100 to 999.
-        headers: The header fields, a mapping without regard to case.
         content: The body, decoded.
         http_version: "HTTP/1.0", "HTTP/1.1" or "HTTP/2".
         elapsed: Seconds from the start of the request to the end of the body, redirects included.
         attempts: How many times the request was sent to get this answer, 1 or more.
     """
 
-    __slots__ = ("_url", "attempts", "content", "elapsed", "headers", "http_version", "status_code")
+    __slots__ = ("_headers", "_url", "attempts", "content", "elapsed", "http_version", "status_code")
 
     def __init__(
         self,
@@ -58,20 +57,42 @@ class Response:
         attempts: int = 1,
     ) -> None:
         self.status_code = status_code
-        self.headers = headers
         self.content = content
-        # Text when it is asked for, which most answers never are.
-        self._url = url
+        # Read, or made text, when they are asked for, which those of most answers never are.
+        self._headers: Any = headers
+        self._url: Any = url
         self.http_version = http_version
         self.elapsed = elapsed
         self.attempts = attempts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (
+            self.status_code,
+            self.headers,
+            self.content,
+            self.url,
+            self.http_version,
+            self.elapsed,
+            self.attempts,
+        )
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code} {self.reason_phrase}, {len(self.content)} bytes>".replace(" ,", ",")
 
     @property
+    def headers(self) -> Headers:
+        """The header fields, a mapping without regard to case."""
+        if type(self._headers) is bytes:
+            self._headers = Headers.of_head(self._headers)
+        headers: Headers = self._headers
+        return headers
+
+    @property
     def url(self) -> str:
         """The URL that answered, after redirects, without the user."""
+        if type(self._url) is tuple:
+            (scheme, host, port), target = self._url
+            self._url = URL(scheme, host, port, target.decode("ascii"))
         return str(self._url)
 
     @property
@@ -91,6 +112,31 @@ class Response:
             JSONError: If it is not JSON, which is a ValueError, too.
         """
         return from_json(self.content, f"the body of status {self.status_code} from {without_secrets(self.url)}")
+
+
+def response_as_sent(
+    status: int, head: bytes, content: bytes, origin: tuple[str, str, int], target: bytes, version: str, elapsed: float
+) -> Response:
+    """Return a response of what has come, before anybody has asked for more than that.
+
+    Args:
+        status: Its status code.
+        head: Its status line and header fields, which a parser has found valid.
+        content: Its body.
+        origin: Scheme, host and port that answered.
+        target: Path and query, as they were sent.
+        version: The HTTP version, "1.1" or the like.
+        elapsed: Seconds that it took.
+    """
+    response = Response.__new__(Response)
+    response.status_code = status
+    response.content = content
+    response._headers = head
+    response._url = (origin, target)
+    response.http_version = "HTTP/1.1" if version == "1.1" else "HTTP/" + version
+    response.elapsed = elapsed
+    response.attempts = 1
+    return response
 
 
 def status_error(response: Response, request: str) -> HTTPStatusError:

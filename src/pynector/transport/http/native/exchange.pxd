@@ -1,5 +1,9 @@
 cimport cython
 
+from pynector.transport.http.response cimport response_as_sent
+
+cdef bint COMPILED
+
 
 @cython.freelist(256)
 cdef class Exchange:
@@ -29,6 +33,13 @@ cdef class Exchange:
     cdef public object upload
     cdef public object context
 
+    @cython.locals(elapsed=double)
     cpdef object answered(self, int status, bytes head, bytes body, bint encoded, str version)
-    cdef object _response(self, int status, bytes head, bytes body, str version)
     cpdef object succeed(self, object answer)
+
+
+@cython.locals(start=Py_ssize_t)
+cpdef bytes target_of(bytes payload)
+
+
+cdef Py_ssize_t space_after(bytes payload, Py_ssize_t start)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..headers import Headers
-from ..response import Response
+from ..response import response_as_sent
 from ..urls import URL
+
+COMPILED = not __file__.endswith(".py")
 
 NO_LIMIT = -1
 
@@ -141,17 +142,20 @@ class Exchange:
             version: The HTTP version, "1.1" or the like; "" where head is.
         """
         is_plain = not encoded and 200 <= status < 300
-        if is_plain and self.body_only:
-            self.succeed(body)
-        elif is_plain and self.as_response:
-            self.succeed(self._response(status, head, body, version))
-        else:
-            self.owner.conclude(self, status, head, body, version)
-
-    def _response(self, status: int, head: bytes, body: bytes, version: str) -> Response:
-        url = url_of(self.payload, self.pool.origin) if self.request is None else self.request.url
-        elapsed = self.pool.now() - self.started
-        return Response(status, Headers.of_head(head), body, url, "HTTP/" + version, elapsed)
+        try:
+            if is_plain and self.body_only:
+                self.succeed(body)
+            elif is_plain and self.as_response:
+                elapsed = self.pool.now() - self.started
+                target = target_of(self.payload)
+                self.succeed(response_as_sent(status, head, body, self.pool.origin, target, version, elapsed))
+            else:
+                self.owner.conclude(self, status, head, body, version)
+        except Exception as error:
+            if self.completion is None:
+                raise
+            # Nobody else would end it: it is on no connection any more.
+            self.owner.failed(self, error)
 
     def succeed(self, answer: Any) -> None:
         """Give the caller the answer, unless the request has ended."""
@@ -174,9 +178,24 @@ class Exchange:
         return phase, "full" if phase != "write" or self.sent == "full" else "partial"
 
 
+def target_of(payload: bytes) -> bytes:
+    """Return the path and query of an encoded request."""
+    start = space_after(payload, 0) + 1
+    return payload[start : space_after(payload, start)]
+
+
+def space_after(payload: bytes, start: int) -> int:
+    """Return where the next space is in an encoded request's first line."""
+    if not COMPILED:
+        return payload.index(b" ", start)
+    while payload[start] != 32:
+        start += 1
+    return start
+
+
 def url_of(payload: bytes, origin: tuple[str, str, int]) -> URL:
     """Return the URL of an encoded request to an origin."""
-    return URL(*origin, payload[payload.index(b" ") + 1 : payload.index(b" HTTP/1.1\r\n")].decode("ascii"))
+    return URL(*origin, target_of(payload).decode("ascii"))
 
 
 class ConnectionOwner(Protocol):

@@ -1,0 +1,19 @@
+cimport cython
+
+
+# It holds nothing that could hold it, and a batch may keep very many.
+@cython.no_gc
+cdef class Response:
+    cdef public int status_code
+    cdef public object content
+    cdef public str http_version
+    cdef public double elapsed
+    cdef public Py_ssize_t attempts
+    cdef object _headers
+    cdef object _url
+
+
+@cython.locals(response=Response)
+cpdef Response response_as_sent(
+    int status, bytes head, bytes content, tuple origin, bytes target, str version, double elapsed
+)
