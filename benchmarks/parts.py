@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from typing import Any
+
+from pynector.transport.http.decoding import decode
 
 from .builds import Build
 
@@ -13,6 +16,11 @@ try:
 except ImportError:
     HttpResponseParser = None
 
+_HEAD = (
+    b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Fri, 27 Nov 2026 00:00:00 GMT\r\n"
+    b'Content-Type: application/json\r\nContent-Length: 0\r\nConnection: keep-alive\r\nETag: "65a1-400"\r\n\r\n'
+)
+_GZIP = gzip.compress(b"".join(b'{"id": %d, "name": "item %d"}' % (number, number) for number in range(60)), mtime=0)
 _RESPONSE = b"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/plain\r\nContent-Length: 64\r\n\r\n" + b"x" * 64
 
 
@@ -62,19 +70,40 @@ class _Wire:
         return -1
 
 
+def response(build: Build, count: int) -> None:
+    """Make a Response of what has come."""
+    make, origin = build.response.response_as_sent, ("http", "127.0.0.1", 80)
+    for _ in range(count):
+        make(200, _HEAD[:-4], b"", origin, b"/items/1", "1.1", 0.0)
+
+
+def inflating(build: Build, count: int) -> None:
+    """Undo gzip; that is no part of a build, but of what is installed."""
+    for _ in range(count):
+        decode(_GZIP, "gzip", None)
+
+
 def framing(build: Build, count: int) -> None:
     """Take a response."""
+    _take(build, count, _RESPONSE)
 
+
+def head(build: Build, count: int) -> None:
+    """Take a response that is nearly all head."""
+    _take(build, count, _HEAD)
+
+
+def _take(build: Build, count: int, answer: bytes) -> None:
     class Nobody:
         def answered(self, *arguments: Any) -> None:
             pass
 
     scratch = memoryview(bytearray(1 << 16))
-    scratch[: len(_RESPONSE)] = _RESPONSE
+    scratch[: len(answer)] = answer
     connection = build.http1.Connection(HttpResponseParser, scratch, Nobody())
     connection.connection_made(_Wire())
     exchange = build.exchange.Exchange(None, None, None, 0.0, None, 0, 0.0)
-    size = len(_RESPONSE)
+    size = len(answer)
     for _ in range(count):
         connection.start(exchange)
         connection.buffer_updated(size)
@@ -137,5 +166,17 @@ def messages(build: Build, count: int) -> None:
 
 
 PARTS: dict[str, Callable[[Build, int], None]] = {
-    part.__name__: part for part in (scheduler, accumulator, encoder, rich_encoder, framing, dispatcher, messages)
+    part.__name__: part
+    for part in (
+        scheduler,
+        accumulator,
+        encoder,
+        rich_encoder,
+        framing,
+        head,
+        response,
+        inflating,
+        dispatcher,
+        messages,
+    )
 }
