@@ -50,19 +50,10 @@ async def test_requests_may_be_any_iterable(transport: Any) -> None:
     assert await client.batch_request((("a", {}),)) == ["a"]  # type: ignore[arg-type]
 
 
-async def _later() -> AsyncIterator[Any]:
-    yield "x", {}
-
-
 @pytest.mark.parametrize("wrong", ["ab", b"ab", {"a": 1}, None, 7])
 async def test_what_is_no_list_of_requests_is_refused(wrong: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"requests must be a list.*{type(wrong).__name__}"):
+    with pytest.raises(ConfigurationError, match=f"requests must be an iterable.*{type(wrong).__name__}"):
         await Pynector(ExchangeOnly()).batch_request(wrong)
-
-
-async def test_an_async_generator_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"requests must be a list.*async_generator"):
-        await Pynector(ExchangeOnly()).batch_request(_later())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", ["x", ("x",), ("x", {}, 1), ["x", {}], ("x", None), ("x", [("a", 1)]), None])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 from .dispatch.batch import Batch
-from .dispatch.entries import Common, Request
+from .dispatch.entries import Common
 from .dispatch.retry import RetryPolicy, repeated
 from .dispatch.stream import BatchStream
 from .errors import ConfigurationError, PynectorError, for_another
@@ -90,34 +90,42 @@ class Calls:
 
     async def batch(
         self,
-        entries: Sequence[Request],
+        requests: Any,
         window: int | None,
         limit: float,
         raise_on_error: bool,
+        into: list[Any] | None,
         options: dict[str, Any],
     ) -> list[Any]:
-        """Run a batch and give its results in the order of the entries."""
+        """Run a batch and give its results in the order of the requests: entries that were checked, or any iterable."""
         session = self._lifecycle.current()
         common = Common(options, self._timeout, session.describe)
-        batch = Batch(common, window, session.runtime.clock() + limit, raise_on_error, len(entries))
+        total = len(requests) if isinstance(requests, list) else None
+        batch = Batch(common, window, session.runtime.clock() + limit, raise_on_error, total)
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
-            return await self._batch(session, batch, entries, limit)
-        with telemetry.batch(len(entries), min(window or len(entries), len(entries))) as observed:
+            return await self._batch(session, batch, requests, limit, into)
+        at_most = window if total is None else min(window or total, total)
+        with telemetry.batch(total, at_most) as observed:
             batch = replace(batch, observed=observed)
-            return observed.collected(await self._batch(session, batch, entries, limit))
+            return observed.collected(await self._batch(session, batch, requests, limit, into))
 
-    async def _batch(self, session: Session, batch: Batch, entries: Sequence[Request], limit: float) -> list[Any]:
+    async def _batch(
+        self, session: Session, batch: Batch, requests: Any, limit: float, into: list[Any] | None
+    ) -> list[Any]:
         try:
             await session.connect_within(min(limit, self._timeout))
         except ConfigurationError:
             raise
         except PynectorError as error:
-            self._lifecycle.counters.failed(error, len(entries))
-            if batch.raise_on_error:
+            self._lifecycle.counters.failed(error, 1 if batch.total is None else batch.total)
+            if batch.raise_on_error or batch.total is None:
                 raise
-            return [for_another(error, batch.common.name(index, entry)) for index, entry in enumerate(entries)]
-        return await session.batches.run(batch, entries)
+            failures = [for_another(error, batch.common.name(index, entry)) for index, entry in enumerate(requests)]
+            results: list[Any] = [] if into is None else into
+            results += failures
+            return results
+        return await session.batches.run(batch, requests, into)
 
     @asynccontextmanager
     async def batch_stream(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .calls import Calls
 from .config import CLIENT_SETTINGS, Setting, at_least, positive_seconds, resolve, seconds
-from .dispatch.entries import checked_requests, checked_source
+from .dispatch.entries import checked_requests, checked_source, shape_of
 from .dispatch.retry import RetryPolicy
 from .dispatch.stream import BatchStream
 from .errors import ConfigurationError, PynectorError
@@ -23,6 +23,8 @@ from .transport.capabilities import check_options
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from .dispatch.entries import Requests
 
 _SETTINGS = (*CLIENT_SETTINGS, Setting("propagate", valid_propagation, "all", parse_propagation))
 _OWN = {setting.name for setting in _SETTINGS}
@@ -165,45 +167,55 @@ class Pynector:
 
     async def batch_request(
         self,
-        requests: list[tuple[Any, dict[str, Any]]],
+        requests: Requests,
         max_concurrency: int | None = None,
         timeout: float | None = None,
         raise_on_error: bool = False,
+        *,
+        into: list[Any] | None = None,
         **options: Any,
     ) -> list[Any]:
         """Send many requests and give their answers in the order of the requests.
 
         Args:
-            requests: Tuples (data, options), or any iterable of them. An entry's own options, `timeout` among them,
-                go before `options`.
+            requests: Tuples (data, options), or HTTPRequests. A list or a tuple of them is checked before anything is
+                sent; any other iterable, also an asynchronous one, is read while they are sent, no faster than needed,
+                and what is none of these is an error in its place. An entry's own options, `timeout` among them, go
+                before `options`.
             max_concurrency: The most requests in flight at a time, 1 or more; None: the client's setting, else as many
-                as the transport carries.
+                as the transport carries, or 100 if that is any number and it is not known how many requests there are.
             timeout: Seconds the whole batch may take, more than 0; None or math.inf: no end. When it has passed, what
-                is answered stays answered, and the rest are TimeoutErrors.
+                is answered stays answered, and the rest are TimeoutErrors; of what has not been read there is one.
             raise_on_error: Whether the first failure cancels the rest and is raised.
+            into: An empty list that is filled while results come, and returned: it has what was done, whatever ends
+                the batch. Where nothing has come it has None.
             **options: Options of the transport for all requests.
 
         Returns:
             One item a request: its answer, or the PynectorError it failed with.
 
         Raises:
-            ConfigurationError: If an argument is not valid, or an option for all requests; for an entry and its timeout
-                the message names the index. Nothing was sent.
+            ConfigurationError: If an argument is not valid, or an option for all requests; for an entry of a list and
+                its timeout the message names the index. Nothing was sent.
             TimeoutError: If the batch's timeout passed and `raise_on_error` is True.
             PynectorError: The first failure, if `raise_on_error` is True.
+            BaseException: What reading `requests` raises, after what was in flight has ended.
         """
         entries = checked_requests(requests)
         window, limit = self._window(max_concurrency), self._batch_limit(timeout)
         if not isinstance(raise_on_error, bool):
             raise ConfigurationError(f"raise_on_error must be True or False, not {raise_on_error!r}")
+        if into is not None and (not isinstance(into, list) or into):
+            raise ConfigurationError(f"into must be an empty list, not {shape_of(into)}")
         check_options(self._lifecycle.transport, options)
-        if not entries:
-            return []
-        return await self._calls.batch(entries, window, limit, raise_on_error, options)
+        if entries == []:
+            return [] if into is None else into
+        read = requests if entries is None else entries
+        return await self._calls.batch(read, window, limit, raise_on_error, into, options)
 
     def batch_stream(
         self,
-        requests: Iterable[tuple[Any, dict[str, Any]]] | AsyncIterable[tuple[Any, dict[str, Any]]],
+        requests: Requests,
         *,
         max_concurrency: int | None = None,
         timeout: float | None = None,
@@ -218,9 +230,9 @@ class Pynector:
         task that entered it: a generator that yields inside of it must be closed, as by `contextlib.aclosing`.
 
         Args:
-            requests: Tuples (data, options): any iterable of them, also an asynchronous or an endless one. It is read
-                no faster than needed. What is no such tuple is an error in its place. An entry's own options go before
-                `options`; its option `key` stands in its result.
+            requests: Tuples (data, options), or HTTPRequests: any iterable of them, also an asynchronous or an endless
+                one. It is read no faster than needed. What is none of these is an error in its place. An entry's own
+                options go before `options`; its option `key` stands in its result.
             max_concurrency: The most requests in flight at a time, 1 or more; None: the client's setting, else as many
                 as the transport carries, or 100 if that is any number.
             timeout: Seconds the whole batch may take, more than 0; None or math.inf: no end.

@@ -1,3 +1,6 @@
+cimport cython
+
+
 cdef class Results:
     cpdef object put(self, Py_ssize_t index, object entry, double started, object result)
 
@@ -5,6 +8,7 @@ cdef class Results:
 cdef class ListResults(Results):
     cdef readonly list results
 
+    @cython.locals(results=list)
     cpdef object put(self, Py_ssize_t index, object entry, double started, object result)
 
 

@@ -25,7 +25,8 @@ class ListResults(Results):
     """Puts each result in its place.
 
     Args:
-        count: The number of entries, 0 or more.
+        count: The number of entries, 0 or more; 0, too, if that is not known.
+        into: An empty list to put them in, or None for a new one.
 
     Attributes:
         results: One item an entry: its answer or error; MISSING as long as it has none.
@@ -33,12 +34,16 @@ class ListResults(Results):
 
     __slots__ = ("results",)
 
-    def __init__(self, count: int) -> None:
-        self.results: list[Any] = [MISSING] * count
+    def __init__(self, count: int, into: Any = None) -> None:
+        self.results: list[Any] = [] if into is None else into
+        self.results += [MISSING] * count
 
     def put(self, index: int, entry: Any, started: float, result: Any) -> None:
         """See Results."""
-        self.results[index] = result
+        results = self.results
+        while index >= len(results):
+            results.append(MISSING)
+        results[index] = result
 
 
 class TakenResults(Results):
@@ -88,4 +93,4 @@ class TakenResults(Results):
         return self._items.popleft()
 
 
-MISSING: Any = object()
+MISSING: Any = None

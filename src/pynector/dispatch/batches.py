@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -16,11 +17,17 @@ from ..transport.contract import Handle
 from .batch import Batch, BatchRun, Submit
 from .endings import batch_late, closed, escaped
 from .entries import Request
+from .sources import Source
 from .stream import BatchStream
 from .workers import Exchange, Workers
 
 # The window of a stream of results that says none, over a transport that carries any number.
 ANY_WINDOW = 100
+
+# What is read into a list is read as fast as it can be sent.
+ANY_NUMBER = sys.maxsize
+
+NOT_READ: Request = (None, {})
 
 Reason = Callable[[Handle | None], TransportError | TimeoutError]
 
@@ -69,30 +76,68 @@ class Batches:
         self._host = host
         self.under_way: set[BatchRun] = set()
 
-    async def run(self, batch: Batch, entries: Sequence[Request]) -> list[Any]:
+    async def run(self, batch: Batch, requests: Any, into: list[Any] | None) -> list[Any]:
         """Run a batch and give one answer or error for each entry, in order.
+
+        Args:
+            batch: What it means.
+            requests: Its entries: a list of them, or, where the batch does not say how many there are, any iterable.
+            into: An empty list to put the results in, or None.
 
         Raises:
             PynectorError: The first failure, if `batch.raise_on_error`.
+            BaseException: What reading the entries raises, when what was in flight has ended.
         """
-        results = ListResults(len(entries))
+        results = ListResults(0 if batch.total is None else batch.total, into)
         batch = replace(batch, failed=self._host.failed)
-        run, workers = self._prepared(batch, iter(entries), results, self._window_for(batch))
-        reason = await self._until_over(run, workers, batch)
-        failure = run.dispatcher.first_error
-        if reason is not None:
-            for index in range(run.scheduler.started, len(entries)):
-                problem = reason(None)
-                problem.sent = "none"
-                results.put(index, entries[index], 0.0, batch.translate(problem, index, entries[index]))
-            failure = failure or reason(None)
-        if batch.raise_on_error and failure is not None:
+        run_all = self._run_as_read if batch.total is None else self._run_list
+        failure = await run_all(batch, requests, results)
+        if failure is not None:
             try:
                 raise failure
             finally:
                 # Or it would keep this frame, and what has it here, with every answer, would keep it.
-                del failure, run, results
+                del failure, results, into
         return results.results
+
+    async def _run_list(self, batch: Batch, entries: Sequence[Request], results: ListResults) -> BaseException | None:
+        run, workers = self._prepared(batch, iter(entries), results, self._window_for(batch))
+        reason = await self._until_over(run, workers, batch)
+        if reason is not None:
+            for index in range(run.scheduler.started, len(entries)):
+                self._give_up(batch, results, index, entries[index], reason)
+        return _failure(batch, run, reason)
+
+    async def _run_as_read(self, batch: Batch, entries: Any, results: ListResults) -> BaseException | None:
+        """Run a batch whose entries are read while it runs.
+
+        If it ends before they do, an error stands in the place of the first that was not read.
+        """
+        runs: list[BatchRun] = []
+        source = Source(entries, ANY_NUMBER, lambda: 0, lambda: _go_on(runs))
+        run, workers = self._prepared(batch, source, results, self._window_for(batch))
+        runs.append(run)
+        try:
+            with ungrouped():
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(source.read)
+                    reason = await self._until_over(run, workers, batch)
+                    tasks.cancel_scope.cancel()
+        finally:
+            # It would lead back to the source.
+            runs.clear()
+            with anyio.CancelScope(shield=True):
+                await source.aclose()
+        if source.error is not None:
+            return source.error
+        if reason is not None and not run.scheduler.exhausted:
+            self._give_up(batch, results, run.scheduler.started, NOT_READ, reason)
+        return _failure(batch, run, reason)
+
+    def _give_up(self, batch: Batch, results: Results, index: int, entry: Request, reason: Reason) -> None:
+        problem = reason(None)
+        problem.sent = "none"
+        results.put(index, entry, 0.0, batch.translate(problem, index, entry))
 
     @asynccontextmanager
     async def stream(
@@ -178,3 +223,18 @@ class Batches:
         reason = closed if self._host.is_closed else batch_late if late_now else escaped
         run.dispatcher.abandon(reason)
         return reason
+
+
+def _go_on(runs: list[BatchRun]) -> None:
+    # While entries are being started it is the source that calls this: what starts them goes on by itself.
+    for run in runs:
+        if not run.dispatcher.busy:
+            run.go_on()
+
+
+def _failure(batch: Batch, run: BatchRun, reason: Reason | None) -> PynectorError | None:
+    """Return what a batch that has ended is to raise, or None."""
+    if not batch.raise_on_error:
+        return None
+    first: PynectorError | None = run.dispatcher.first_error
+    return first if first is not None or reason is None else reason(None)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._speedups.dispatcher import doubtful_timeouts, first_malformed
 from ..config import positive_seconds
 from ..errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from ..transport.http.request import HTTPRequest
+
 Request = tuple[Any, dict[str, Any]]
+Requests: TypeAlias = "Iterable[Request | HTTPRequest] | AsyncIterable[Request | HTTPRequest]"
 Describe = Callable[[Any, Mapping[str, Any]], "str | None"]
 
 
@@ -59,20 +63,24 @@ class Malformed(dict[str, Any]):
         self.problem = problem
 
 
-def checked_requests(requests: Iterable[Request]) -> Sequence[Request]:
-    """Return the requests as a sequence of (data, options).
+def checked_requests(requests: Any) -> Sequence[Request] | None:
+    """Return the requests of a list or a tuple as (data, options), or None: they are read one by one.
 
     Raises:
-        ConfigurationError: If `requests` is not an iterable of such tuples, or a timeout among their options is not
-            valid; the message names the first wrong index.
+        ConfigurationError: If `requests` is not an iterable, or a list with what is no request, or with a timeout that
+            is not valid; the message names the first wrong index.
     """
-    if isinstance(requests, (str, bytes, bytearray, Mapping)) or not isinstance(requests, Iterable):
-        raise ConfigurationError(f"requests must be a list of (data, options) tuples, not {type(requests).__name__}")
+    checked_source(requests)
+    if not isinstance(requests, (list, tuple)):
+        return None
     # A copy, because a batch takes its entries one by one while its caller may go on with the list.
     entries = list(requests)
     wrong = first_malformed(entries)
     if wrong >= 0:
-        raise no_entry(wrong, entries[wrong])
+        entries[wrong:] = [checked_entry(index, entry) for index, entry in enumerate(entries[wrong:], wrong)]
+        for _, own in entries[wrong:]:
+            if isinstance(own, Malformed):
+                raise own.problem
     for index, timeout in doubtful_timeouts(entries):
         if timeout is not None:
             positive_seconds(timeout, f"requests[{index}]: timeout")
@@ -87,7 +95,7 @@ def checked_source(requests: Any) -> Any:
     """
     if isinstance(requests, (str, bytes, bytearray, Mapping)) or not isinstance(requests, (Iterable, AsyncIterable)):
         raise ConfigurationError(
-            "requests must be an iterable, or an asynchronous one, of (data, options) tuples, "
+            "requests must be an iterable, or an asynchronous one, of tuples (data, options) or of HTTPRequests, "
             f"not {type(requests).__name__}"
         )
     return requests
@@ -97,17 +105,25 @@ def checked_entry(index: int, entry: Any) -> Request:
     """Return an entry that was read; one that is none fails in its place."""
     if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], dict):
         return entry
+    if not isinstance(entry, tuple):
+        # Only here, because HTTP is much to import for whoever has no use for it.
+        from ..transport.http.request import HTTPRequest
+
+        if isinstance(entry, HTTPRequest):
+            return entry, {}
     return entry, Malformed(no_entry(index, entry))
 
 
 def no_entry(index: int, entry: object) -> ConfigurationError:
     """Return the error of what is no entry."""
     return ConfigurationError(
-        f"requests[{index}] must be a tuple (data, options) with a dict of options, not {_shape(entry)}"
+        f"requests[{index}] must be a tuple (data, options) with a dict of options, or an HTTPRequest, "
+        f"not {shape_of(entry)}"
     )
 
 
-def _shape(entry: object) -> str:
+def shape_of(entry: object) -> str:
+    """Return the type of a value, and of what is in it, for a message."""
     # The data may be large or secret, so the message shows types only.
     if isinstance(entry, (tuple, list)):
         inside = ", ".join(type(item).__name__ for item in entry[:4])

@@ -82,6 +82,7 @@ class ObservedBatch:
 
     Args:
         listeners: Who is told.
+        name: Its span's.
         count: How many requests it has, or None if that is not known.
         max_concurrency: The most that are in flight at a time, or None for as many as the transport carries.
 
@@ -93,7 +94,7 @@ class ObservedBatch:
         passing: Tells the transport of an HTTP request what goes along, where they are not; None: nothing does.
     """
 
-    def __init__(self, listeners: Listeners, count: int | None, max_concurrency: int | None) -> None:
+    def __init__(self, listeners: Listeners, name: str, count: int | None, max_concurrency: int | None) -> None:
         self._listeners = listeners
         self._guard = listeners.guard
         self.count = count
@@ -105,7 +106,6 @@ class ObservedBatch:
         if listeners.tracer is not None:
             told = {"request.count": count, "max_concurrency": max_concurrency}
             attributes = {name: value for name, value in told.items() if value is not None}
-            name = "pynector.batch_stream" if count is None else "pynector.batch_request"
             self._span, self._context = started(listeners, name, self._context, attributes=attributes)
         self.passing: Passing | None = None
         if not is_recording(self._span, self._guard):

@@ -75,10 +75,10 @@ class Telemetry:
             observed.end(None)
 
     @contextmanager
-    def batch(self, count: int, max_concurrency: int) -> Iterator[ObservedBatch]:
+    def batch(self, count: int | None, max_concurrency: int | None) -> Iterator[ObservedBatch]:
         """Tell of a batch: a span around it, and an event at its start and at its end."""
         listeners = self._listeners()
-        observed = ObservedBatch(listeners, count, max_concurrency)
+        observed = ObservedBatch(listeners, "pynector.batch_request", count, max_concurrency)
         with observed.current():
             try:
                 self._events.info("batch.start", count=count, max_concurrency=max_concurrency, **observed.ids())
@@ -93,7 +93,7 @@ class Telemetry:
         observed.end(None)
         self._events.info(
             "batch.complete",
-            count=count,
+            count=observed.count,
             failures=observed.failures,
             duration=round(time.perf_counter() - observed.started, 6),
             **observed.ids(),
@@ -102,7 +102,7 @@ class Telemetry:
     @contextmanager
     def batch_stream(self, max_concurrency: int | None) -> Iterator[ObservedBatch]:
         """Tell of a batch as `batch` does, whose span is not the current one while its caller does other things."""
-        observed = ObservedBatch(self._listeners(), None, max_concurrency)
+        observed = ObservedBatch(self._listeners(), "pynector.batch_stream", None, max_concurrency)
         self._events.info("batch.start", max_concurrency=max_concurrency, **observed.ids())
         failure: PynectorError | None = None
         try:
