@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from scripted import ScriptedServer, answer
 
 from inside import transport_of
 from pynector import ConfigurationError, HTTPRequest, HTTPStatusError, Pynector
@@ -307,6 +309,20 @@ async def test_a_target_goes_out_so_whatever_sends_it(
     async with client.stream(data) as response:
         bodies.append(await response.read())
     assert [json.loads(body)["target"] for body in bodies] == [TARGETS[path]] * 5
+
+
+@pytest.mark.parametrize(
+    ("rest", "target"),
+    [("?next=/y", "/?next=/y"), ("?/y", "/?/y"), ("#/y", "/"), ("?a#/y", "/?a"), ("/?next=/y", "/?next=/y"), ("", "/")],
+)
+async def test_a_query_or_a_fragment_of_a_url_without_a_path_is_no_path(
+    play: Callable[..., ScriptedServer], engine: str, rest: str, target: str
+) -> None:
+    server = play([answer()] * 3)
+    async with Pynector(http_engine=engine) as client:
+        for more in ({"headers": {"X": "y"}}, {"json": 1}, {}):
+            await client.request({"url": server.url + rest, **more})
+    assert [request.split(b" ")[1].decode() for request in server.requests] == [target] * 3
 
 
 async def test_an_absolute_url_needs_no_base(server: LoopbackServer, engine: str) -> None:
