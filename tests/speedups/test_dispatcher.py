@@ -91,7 +91,7 @@ class Wire:
             raise ValueError(options["wrong"])
         return TIMEOUT
 
-    def translate(self, error: BaseException, index: int, entry: Any) -> BaseException:
+    def translate(self, error: BaseException, index: int, entry: Any, timeout: float) -> BaseException:
         translated = Translated(index, entry[0])
         translated.__cause__ = error
         return translated

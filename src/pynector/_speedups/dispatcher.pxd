@@ -14,6 +14,7 @@ cdef class Slot:
     cdef Py_ssize_t index
     cdef object entry
     cdef double started
+    cdef double timeout
     cdef object handle
 
 
@@ -49,19 +50,19 @@ cdef class Dispatcher:
     @cython.locals(slot=Slot, index=Py_ssize_t, started=double)
     cpdef object succeed(self, Py_ssize_t token, object response)
 
-    @cython.locals(slot=Slot, index=Py_ssize_t, started=double)
+    @cython.locals(slot=Slot, index=Py_ssize_t, started=double, timeout=double)
     cpdef object fail(self, Py_ssize_t token, object error)
 
     @cython.locals(slot=Slot, number=Py_ssize_t)
     cdef Slot _taken(self, Py_ssize_t token)
 
     cdef int _free(self, Slot slot) except -1
-    cdef object _failed(self, Py_ssize_t index, object entry, double started, object error)
+    cdef object _failed(self, Py_ssize_t index, object entry, double started, double timeout, object error)
 
     @cython.locals(slot=Slot)
     cpdef Py_ssize_t index_of(self, Py_ssize_t token) except -1
 
-    @cython.locals(one=Slot, token=Py_ssize_t, index=Py_ssize_t, started=double)
+    @cython.locals(one=Slot, token=Py_ssize_t, index=Py_ssize_t, started=double, timeout=double)
     cpdef object abandon(self, object reason)
 
 

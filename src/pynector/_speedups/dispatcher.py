@@ -27,16 +27,18 @@ class Slot:
         index: The entry's number.
         entry: The entry.
         started: When it started, on the event loop's clock in seconds.
+        timeout: Seconds it may take.
         handle: What the request is given up by, or None.
     """
 
-    __slots__ = ("entry", "handle", "index", "started", "token")
+    __slots__ = ("entry", "handle", "index", "started", "timeout", "token")
 
     def __init__(self) -> None:
         self.token = -1
         self.index = -1
         self.entry: Any = None
         self.started = 0.0
+        self.timeout = 0.0
         self.handle: Any = None
 
 
@@ -53,7 +55,8 @@ class Dispatcher:
         options: Options for all entries.
         timeout: Seconds an entry may take that says nothing else.
         timeout_of: Returns the timeout of an entry whose options need a closer look, or raises what is wrong with it.
-        translate: Makes a PynectorError of whatever an entry failed with, from that, its number and the entry.
+        translate: Makes a PynectorError of whatever an entry failed with, from that, its number, the entry
+            and the seconds it had.
         notify: Called when the batch may be over, or when a burst has ended and it must be run again.
 
     Attributes:
@@ -95,7 +98,7 @@ class Dispatcher:
         options: Any,
         timeout: float,
         timeout_of: Callable[[Any], float],
-        translate: Callable[[BaseException, int, Any], BaseException],
+        translate: Callable[[BaseException, int, Any, float], BaseException],
         notify: Callable[[], None],
     ) -> None:
         self._scheduler = scheduler
@@ -161,7 +164,7 @@ class Dispatcher:
 
     def _start(self, slot: Slot, token: int, now: float) -> None:
         data, options = slot.entry
-        timeout = self._timeout
+        timeout = slot.timeout = self._timeout
         try:
             if not options:
                 options = self._options
@@ -169,6 +172,7 @@ class Dispatcher:
                 own = options.get("timeout", timeout)
                 timeout = own if type(options) is dict and is_timeout(own) else self._timeout_of(slot.entry)
                 options = merged(self._options, options)
+                slot.timeout = timeout
             handle = self._submit(data, options, now + timeout, self, token)
         except BaseException as error:
             # `submit` must not raise; if it does, or an object of the caller's, the batch must go on all the same.
@@ -197,10 +201,10 @@ class Dispatcher:
         """Take the failure of an entry. A second completion of one entry is ignored: the first one stands."""
         slot: Slot = self._taken(token)
         if slot is not None:
-            index, started = slot.index, slot.started
+            index, started, timeout = slot.index, slot.started, slot.timeout
             entry = slot.entry
             self._free(slot)
-            self._failed(index, entry, started, error)
+            self._failed(index, entry, started, timeout, error)
             self._scheduler.finish(token & MASK, True)
             if self.wake is not None and not self.busy:
                 self.wake()
@@ -218,8 +222,8 @@ class Dispatcher:
         slot.entry = None
         slot.handle = None
 
-    def _failed(self, index: int, entry: Any, started: float, error: BaseException) -> None:
-        problem = self._translate(error, index, entry)
+    def _failed(self, index: int, entry: Any, started: float, timeout: float, error: BaseException) -> None:
+        problem = self._translate(error, index, entry, timeout)
         self.failures += 1
         if self.first_error is None:
             self.first_error = problem
@@ -240,9 +244,10 @@ class Dispatcher:
             if one.token < 0:
                 continue
             token, index, entry, started, handle = one.token, one.index, one.entry, one.started, one.handle
+            timeout = one.timeout
             self._free(one)
             if reason is not None:
-                self._failed(index, entry, started, reason(handle))
+                self._failed(index, entry, started, timeout, reason(handle))
             self._scheduler.finish(token & MASK, True)
             if handle is not None:
                 handle.cancel()

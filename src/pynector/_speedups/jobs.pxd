@@ -10,9 +10,10 @@ cdef class Job:
     cdef readonly object observer
     cdef readonly double submitted
     cdef public object scope
-    cdef public tuple reached
+    cdef public object reached
 
     cpdef tuple progress(self)
+    cpdef object name(self)
     cpdef object cancel(self)
 
 

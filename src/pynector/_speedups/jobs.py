@@ -15,7 +15,7 @@ class Job:
         completion: See Completion; None once it has ended or was given up.
         submitted: When it was given, on the event loop's clock in seconds.
         scope: What its worker can be cancelled by while it runs it, or None.
-        reached: How far it had come when it was ended from outside; see Handle.progress.
+        reached: What says its name, and how far it had come, when it was ended from outside; None before.
     """
 
     __slots__ = ("completion", "data", "deadline", "observer", "options", "reached", "scope", "submitted", "token")
@@ -38,11 +38,16 @@ class Job:
         self.observer = observer
         self.submitted = submitted
         self.scope: Any = None
-        self.reached: tuple[Any, Any] = (None, None)
+        self.reached: Any = None
 
     def progress(self) -> tuple[Any, Any]:
         """See Handle."""
-        return self.reached
+        progress: tuple[Any, Any] = (None, None) if self.reached is None else self.reached.progress()
+        return progress
+
+    def name(self) -> Any:
+        """See Handle."""
+        return None if self.reached is None else self.reached.name()
 
     def cancel(self) -> None:
         """See Handle."""

@@ -46,11 +46,14 @@ class Batch:
     failed: Callable[[PynectorError], None] | None = None
     observed: ObservedBatch | None = None
 
-    def translate(self, error: BaseException, index: int, entry: Request) -> PynectorError:
-        """Return the PynectorError that stands in an entry's place when it failed with `error`, and count it."""
+    def translate(self, error: BaseException, index: int, entry: Request, timeout: float) -> PynectorError:
+        """Return the PynectorError that stands in an entry's place when it failed with `error`, and count it.
+
+        `timeout` is the seconds it had: its options may have changed meanwhile.
+        """
         problem = as_pynector_error(error)
         if isinstance(problem, TimeoutError):
-            problem.seconds = entry[1].get("timeout") or self.common.timeout
+            problem.seconds = timeout
         if problem.request is None:
             problem.request = self.common.name(index, entry)
         if self.failed is not None:

@@ -137,7 +137,8 @@ class Batches:
     def _give_up(self, batch: Batch, results: Results, index: int, entry: Request, reason: Reason) -> None:
         problem = reason(None)
         problem.sent = "none"
-        results.put(index, entry, 0.0, batch.translate(problem, index, entry))
+        timeout = entry[1].get("timeout") or batch.common.timeout
+        results.put(index, entry, 0.0, batch.translate(problem, index, entry, timeout))
 
     @asynccontextmanager
     async def stream(

@@ -7,14 +7,19 @@ from ..transport.contract import Handle
 
 
 class CutOff:
-    """What stands for a request whose exchange was cancelled: it says how far that had come.
+    """What stands for a request whose exchange was cancelled: it says which that was, and how far it had come.
 
     Args:
-        cancelled: The exception its exchange was ended with; a transport notes there how far it had come.
+        cancelled: The exception its exchange was ended with; a transport notes there `phase`, `sent` and `request`.
     """
 
     def __init__(self, cancelled: BaseException) -> None:
         self._progress = getattr(cancelled, "phase", None), getattr(cancelled, "sent", None)
+        self._name: str | None = getattr(cancelled, "request", None)
+
+    def name(self) -> str | None:
+        """See Handle."""
+        return self._name
 
     def progress(self) -> tuple[Phase | None, Sent | None]:
         """See Handle."""
@@ -27,10 +32,11 @@ class CutOff:
 def late(timeout: float, cancelled: BaseException | None = None) -> TimeoutError:
     """Give the error of a request that had no answer within `timeout` seconds.
 
-    `cancelled` is the exception its exchange was ended with; a transport notes there how far it had come.
+    `cancelled` is the exception its exchange was ended with; a transport notes there its name, and how far it had come.
     """
-    phase, sent = (None, None) if cancelled is None else CutOff(cancelled).progress()
-    return TimeoutError(phase=phase, sent=sent, seconds=timeout)
+    cut_off = None if cancelled is None else CutOff(cancelled)
+    phase, sent = _progress(cut_off)
+    return TimeoutError(request=_name(cut_off), phase=phase, sent=sent, seconds=timeout)
 
 
 def escaped(handle: Handle | None = None) -> TransportError:
@@ -49,7 +55,9 @@ def not_connected(error: Exception) -> PynectorError:
 def closed(handle: Handle | None = None) -> TransportError:
     """Return the error of a request that the end of its client has ended."""
     phase, sent = _progress(handle)
-    problem = TransportError("the client was closed before the answer came", phase=phase, sent=sent)
+    problem = TransportError(
+        "the client was closed before the answer came", request=_name(handle), phase=phase, sent=sent
+    )
     problem.transient = False
     return problem
 
@@ -57,10 +65,17 @@ def closed(handle: Handle | None = None) -> TransportError:
 def batch_late(handle: Handle | None = None) -> TimeoutError:
     """Return the error of a request that the end of its batch's time has ended."""
     phase, sent = _progress(handle)
-    return TimeoutError("the batch's timeout passed before the answer came", phase=phase, sent=sent)
+    said = "the batch's timeout passed before the answer came"
+    return TimeoutError(said, request=_name(handle), phase=phase, sent=sent)
 
 
 def _progress(handle: Handle | None) -> tuple[Phase | None, Sent | None]:
     """Say how far a request has come, if its transport can tell."""
     progress = getattr(handle, "progress", None)
     return (None, None) if progress is None else progress()
+
+
+def _name(handle: Handle | None) -> str | None:
+    """Name a request by what was sent, if its transport can; what it was made of may have changed."""
+    name = getattr(handle, "name", None)
+    return None if name is None else name()

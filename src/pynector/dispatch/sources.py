@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from copy import copy
 from typing import Any
 
 import anyio
@@ -76,7 +77,9 @@ class Source:
             self._wanted.set()
             return None
         self._read += 1
-        return checked_entry(self._read - 1, entry)
+        data, own = checked_entry(self._read - 1, entry)
+        # Its key is wanted at its end, when whoever gave it may have gone on with the dict.
+        return data, copy(own) if own else own
 
     def _next(self) -> Any:
         try:

@@ -119,7 +119,7 @@ class Workers:
             return True
         if cancellation_is_asked_for():
             # Not the exception, whose frames hold the job.
-            job.reached = CutOff(cancelled).progress()
+            job.reached = CutOff(cancelled)
             return True
         self._jobs.fail(job, escaped())
         return False

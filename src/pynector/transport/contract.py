@@ -106,8 +106,9 @@ class StreamTransport(Protocol):
 class Handle(Protocol):
     """What `submit` may give back.
 
-    It may have a method `progress() -> tuple[Phase | None, Sent | None]`, which says how far the request has come: the
-    error of a request that is ended from outside says so then.
+    It may have a method `progress() -> tuple[Phase | None, Sent | None]`, which says how far the request has come, and
+    `name() -> str | None`, which names it by what was sent: the error of a request that is ended from outside says so
+    then.
     """
 
     def cancel(self) -> None:

@@ -104,7 +104,7 @@ class Run:
     async def told(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do a part of the work. Whatever raises in it leaves as a PynectorError, but for a cancellation.
 
-        How far the request had come is noted on that, as `phase` and `sent`.
+        How far the request had come is noted on that, as `phase` and `sent`, and its name as `request`.
         """
         try:
             return await work()
@@ -121,6 +121,7 @@ class Run:
         if isinstance(error, Exception):
             return self.problem(error)
         error.phase, error.sent = self.progress.phase, self.progress.sent  # type: ignore[attr-defined]
+        error.request = self.request.label  # type: ignore[attr-defined]
         return error
 
     def problem(self, error: Exception) -> PynectorError:

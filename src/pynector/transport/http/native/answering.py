@@ -125,6 +125,6 @@ class Answers:
             problem.after(exchange.sent)
         elif isinstance(problem, ConfigurationError):
             problem.sent = exchange.sent
-        if problem.request is None and exchange.payload:
-            problem.request = request_of(exchange).label
+        if problem.request is None:
+            problem.request = exchange.name()
         completion.fail(exchange.token, problem)

@@ -170,6 +170,15 @@ class Exchange:
             self.completion = None
             self.owner.give_up(self)
 
+    def name(self) -> Any:
+        """Name the request by what was sent, without anything secret; None before it was."""
+        if self.request is not None:
+            return self.request.label
+        if not self.payload:
+            return None
+        method = self.payload[: self.payload.index(b" ")].decode("ascii")
+        return f"{method} {url_of(self.payload, self.pool.origin).label}"
+
     def progress(self) -> Any:
         """Say what is under way, and how much of the request has left."""
         if self.connection is None:
