@@ -13,6 +13,7 @@ import pytest
 from aftermath import Complaints, Inventory, until, what_is_busy
 from disturbances import Disturbance
 from endings import Endings
+from spoiling import spoil_given, telling
 from stage import PROBES, TIMEOUT, Scenario, Servers, Stage
 from stepping import SteppedLoop
 
@@ -150,7 +151,7 @@ class Sweep:
         # What there is now need not be looked at when garbage is collected after each run.
         gc.freeze()
         try:
-            with self._complaints.listening(), self._endings.counted():
+            with self._complaints.listening(), self._endings.counted(), telling(spoil_given):
                 try:
                     self._loop.run(lambda: self._sweep(most))
                 except Exception as error:

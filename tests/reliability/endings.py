@@ -71,8 +71,9 @@ class Endings:
         connect = kind.connect
 
         async def connect_counted(transport: Any) -> None:
+            before = transport.submit
             await connect(transport)
-            if transport.submit is not None and not isinstance(transport.submit, _Submit):
+            if transport.submit not in (None, before):
                 transport.submit = _Submit(transport.submit, self)
 
         return patch.object(kind, "connect", connect_counted)

@@ -234,6 +234,8 @@ async def close_while_busy(stage: Stage) -> tuple[Any, Any]:
                 await anyio.lowlevel.checkpoint()
 
     async def batch() -> None:
-        await stage.client.batch_request([({"path": "/hang"}, {})] * 3, max_concurrency=2, raise_on_error=True)
+        await stage.client.batch_request(
+            [({"path": "/hang"}, {}) for _ in range(3)], max_concurrency=2, raise_on_error=True
+        )
 
     return await close_while(stage, stream, batch, lambda: stage.client.request({"path": "/hang"}))
