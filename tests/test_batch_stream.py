@@ -335,6 +335,24 @@ async def test_its_time_passes(transport: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("size", range(3, 8))
+async def test_its_time_is_nobody_s_concern_when_every_entry_has_ended(transport: Any, size: int) -> None:
+    # Four are read ahead, and one that was taken makes room for another: whether there are more is not known then.
+    items: list[Any] = []
+    async with (
+        Pynector(transport) as client,
+        client.batch_stream(numbers(size), max_concurrency=2, lookahead=2, timeout=0.2) as results,
+    ):
+        items.append(await anext(results))
+        await anyio.sleep(0.3)
+        if size > 5:
+            with pytest.raises(TimeoutError, match="the batch's timeout passed"):
+                await take(results, items)
+        else:
+            await take(results, items)
+    assert sorted(item.index for item in items) == list(range(min(size, 5)))
+
+
 async def test_closing_the_client_ends_it(transport: Any) -> None:
     client = Pynector(transport)
     async with client.batch_stream(numbers(50, wait=30), max_concurrency=2) as results:

@@ -17,6 +17,7 @@ from ..errors import PynectorError, TimeoutError, as_pynector_error
 from ..transport.contract import Completion, Handle
 from .bell import Bell
 from .entries import Common, Request
+from .sources import Source
 
 if TYPE_CHECKING:
     from ..telemetry import ObservedBatch
@@ -89,6 +90,7 @@ class BatchRun:
         clock: Callable[[], float],
     ) -> None:
         self._batch = batch
+        self._source = source
         # The dispatcher must not hold this: it has every answer.
         self._bell = Bell()
         self.scheduler = Scheduler(window, batch.deadline, batch.raise_on_error)
@@ -118,8 +120,12 @@ class BatchRun:
 
     def is_complete(self) -> bool:
         """Return whether every entry that there is has ended."""
-        nothing_left = self.scheduler.exhausted if self._batch.total is None else self.left() == 0
-        return nothing_left and not self.scheduler.in_flight
+        if self.scheduler.in_flight:
+            return False
+        if isinstance(self._source, Source):
+            # Whoever takes the results slowly holds it, and may do so at its end.
+            return self.scheduler.exhausted or self._source.is_at_end()
+        return self.left() == 0
 
     async def run(self) -> None:
         """Return when every entry has ended, or, with raise_on_error, after the first failure."""

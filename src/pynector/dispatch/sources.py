@@ -108,6 +108,16 @@ class Source:
             self._is_over = later is None
             self._ready()
 
+    def is_at_end(self) -> bool:
+        """Say whether there is nothing more, as far as that is known without waiting; if there is, an entry is lost."""
+        if self._later is not None:
+            return self._is_over and not self._given
+        try:
+            self._next()
+        except StopIteration:
+            return True
+        return False
+
     def stop(self) -> None:
         """Give no entry any more."""
         self._is_stopped = True
