@@ -353,6 +353,26 @@ async def test_its_time_is_nobody_s_concern_when_every_entry_has_ended(transport
     assert sorted(item.index for item in items) == list(range(min(size, 5)))
 
 
+async def test_a_source_that_does_not_end_is_left_at_last(transport: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pynector.dispatch.batches.SOURCE_PATIENCE", 0.05)
+    ended = []
+
+    async def clinging() -> AsyncIterator[Any]:
+        try:
+            yield 0, {}
+            yield 1, {}
+        finally:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                ended.append(True)
+
+    with anyio.fail_after(5):
+        async with Pynector(transport) as client, client.batch_stream(clinging(), max_concurrency=1) as results:
+            assert (await anext(results)).index == 0
+    assert ended
+
+
 async def test_closing_the_client_ends_it(transport: Any) -> None:
     client = Pynector(transport)
     async with client.batch_stream(numbers(50, wait=30), max_concurrency=2) as results:

@@ -226,8 +226,8 @@ class Pynector:
         """Send many requests, or without end, and take their results one by one.
 
         It is an asynchronous context manager: `async with client.batch_stream(requests) as results:` and then
-        `async for item in results:`. Leaving it gives up what is in flight and closes `requests`. It is left in the
-        task that entered it: a generator that yields inside of it must be closed, as by `contextlib.aclosing`.
+        `async for item in results:`. Leaving it gives up what is in flight and closes `requests` within 5 s. It is left
+        in the task that entered it: a generator that yields inside of it must be closed, as by `contextlib.aclosing`.
 
         Args:
             requests: Tuples (data, options), or HTTPRequests: any iterable of them, also an asynchronous or an endless

@@ -29,6 +29,9 @@ ANY_NUMBER = sys.maxsize
 
 NOT_READ: Request = (None, {})
 
+# How long the end of a batch waits for what its entries are read from to be closed (seconds); nobody can cancel that.
+SOURCE_PATIENCE = 5.0
+
 Reason = Callable[[Handle | None], TransportError | TimeoutError]
 
 
@@ -126,7 +129,7 @@ class Batches:
         finally:
             # It would lead back to the source.
             runs.clear()
-            with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True, deadline=self._host.clock() + SOURCE_PATIENCE):
                 await source.aclose()
         if source.error is not None:
             return source.error
@@ -167,7 +170,7 @@ class Batches:
                     tasks.cancel_scope.cancel()
         finally:
             stream.end()
-            with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True, deadline=self._host.clock() + SOURCE_PATIENCE):
                 await stream.source.aclose()
         if failure is not None:
             raise failure
