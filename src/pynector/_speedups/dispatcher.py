@@ -13,6 +13,9 @@ NOTHING = scheduler.NOTHING
 # How many entries may start in a row before the event loop gets its turn.
 BURST = 256
 
+# Not every longer integer is a float, too (seconds).
+LONGEST = 1 << 63
+
 # A token says the slot, and how often any was taken before: what comes for a slot twice is not taken for the next
 # entry's.
 SHIFT = 24
@@ -267,7 +270,7 @@ def merged(common: Any, own: Any) -> Any:
 
 def is_timeout(value: Any) -> bool:
     """Say whether a timeout is valid without a closer look."""
-    return (type(value) is float or type(value) is int) and value > 0
+    return (type(value) is float or (type(value) is int and value < LONGEST)) and value > 0
 
 
 def first_malformed(entries: list[Any]) -> int:
