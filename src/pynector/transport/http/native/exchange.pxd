@@ -15,6 +15,7 @@ cdef class Exchange:
     cdef public Py_ssize_t token
     cdef public double started
     cdef public bytes payload
+    cdef public bytes body
     cdef public object settings
     cdef public object request
     cdef public object connection

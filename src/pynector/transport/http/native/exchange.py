@@ -40,7 +40,8 @@ class Exchange:
     """One request on its way, and whom to tell.
 
     Attributes:
-        payload: The request as it goes on the wire.
+        payload: The request as it goes on the wire, but for `body`.
+        body: Its body, where that is long: it is written from where it is; else b"".
         deadline: When it must have ended, on the event loop's clock in seconds.
         completion: See pynector.transport.Completion; None once it has ended or was given up.
         token: What to call the completion with.
@@ -69,6 +70,7 @@ class Exchange:
 
     __slots__ = (
         "as_response",
+        "body",
         "body_only",
         "closes",
         "completion",
@@ -113,6 +115,7 @@ class Exchange:
         self.token = token
         self.started = started
         self.payload = b""
+        self.body = b""
         self.settings: Any = None
         self.request: Any = None
         self.connection: Any = None

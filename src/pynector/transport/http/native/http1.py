@@ -3,6 +3,7 @@
 It is driven by an event loop's BufferedProtocol calls, and knows neither pools nor clocks.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from .exchange import ConnectionOwner, Exchange
@@ -23,15 +24,6 @@ UNWANTED = 1 << 16
 
 # The most bytes of a status line and header fields, interim responses included.
 MOST_HEADERS = 1 << 18
-
-
-def _unsent(transport: Any) -> Any:
-    """Give how many bytes of what was written have not left."""
-    try:
-        return transport.get_write_buffer_size()
-    except AttributeError:
-        # asyncio's TLS transport of Python 3.10 fails like this when its connection is lost.
-        return 0
 
 
 class Connection:
@@ -118,9 +110,7 @@ class Connection:
     def _reset(self) -> None:
         self._head = b""
         self._interim = 0
-        self._folded = False
-        self._stale = False
-        self._excess = False
+        self._folded = self._stale = self._excess = False
         self._problem: Any = None
         self._direct: Any = None
         self._body: Any = None
@@ -138,15 +128,26 @@ class Connection:
         """Write a request; its answer goes to the pool."""
         self.exchange = exchange
         exchange.connection = self
-        self.transport.write(exchange.payload)
+        if exchange.body:
+            self.write((exchange.payload, exchange.body))
+        else:
+            self.transport.write(exchange.payload)
         if exchange.upload is not None:
             exchange.upload.begin(self)
+
+    def write(self, parts: Sequence[bytes]) -> None:
+        """Write some bytes after others, in one system call and without a copy where the event loop can do so."""
+        self.transport.writelines(parts)
+
+    def unsent(self) -> Any:
+        """Return how many bytes of what was written have not left."""
+        return self.transport.get_write_buffer_size()
 
     def phase(self) -> str:
         """Say what is under way: "write", "headers" or "body"."""
         if self._final:
             return "body"
-        if self.transport is not None and _unsent(self.transport):
+        if self.transport is not None and self.unsent():
             return "write"
         if self.exchange is not None and self.exchange.upload is not None and not self.exchange.upload.finished:
             return "write"
@@ -155,8 +156,7 @@ class Connection:
     def release(self) -> None:
         """Let go of the parser, which refers back to this object."""
         self._parser = None
-        self._direct = None
-        self._body = None
+        self._direct = self._body = None
 
     # The event loop's calls
 

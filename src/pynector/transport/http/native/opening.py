@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ...net.connect import Connector, Origin, Progress
@@ -20,6 +20,25 @@ class AsyncioConnection(Connection, asyncio.BufferedProtocol):
     """A connection that asyncio accepts as a protocol."""
 
     __slots__ = ()
+
+    def write(self, parts: Sequence[bytes]) -> None:
+        """See Connection."""
+        transport = self.transport
+        if not isinstance(transport, asyncio.WriteTransport):
+            transport.writelines(parts)
+            return
+        # asyncio's own would join them, or (until Python 3.13.2) not say when too much waits to be sent.
+        for part in parts:
+            # What is left of bytes would be copied before it is put by.
+            transport.write(memoryview(part))
+
+    def unsent(self) -> Any:
+        """See Connection."""
+        try:
+            return super().unsent()
+        except AttributeError:
+            # asyncio's TLS transport of Python 3.10 fails like this when its connection is lost.
+            return 0
 
 
 class Attempt(Progress):

@@ -191,7 +191,8 @@ class Pool:
         freed: Connection = connection
         # What it says of this answer, before the next request can be on it.
         status, encoded, version = freed.fields.status, freed.fields.encoded, freed.version
-        if freed.reusable and not (len(exchange.payload) > SMALL and freed.transport.get_write_buffer_size() > 0):
+        is_long = len(exchange.payload) > SMALL or len(exchange.body) > 0
+        if freed.reusable and not (is_long and freed.transport.get_write_buffer_size() > 0):
             self._free(freed, freed.fields.timeout)
         elif freed.transport is not None:
             if freed.transport.get_write_buffer_size():

@@ -18,7 +18,7 @@ from .pools import Pools
 from .submitter import Place, Terms
 from .tasks import Tasks
 from .upload import renew_upload, stop_upload
-from .wire import decode_request, encode_fields, encode_request, encoder_for, request_of
+from .wire import decode_request, encode_fields, encoder_for, put_request, request_of
 
 
 class Sender:
@@ -92,7 +92,7 @@ class Sender:
         request = request_of(exchange)
         if exchange.observer is not None:
             exchange.observer.failed(problem)
-            exchange.payload = encode_request(observed(request, exchange.observer))
+            put_request(exchange, observed(request, exchange.observer))
         renew_upload(self._tasks, exchange, request)
         exchange.pool.send_again(exchange)
 
@@ -117,7 +117,7 @@ class Sender:
     def _load(self, exchange: Exchange, request: PreparedRequest) -> Pool:
         """Put a request into an exchange, and return the pool it belongs to."""
         exchange.request = request
-        exchange.payload = encode_request(observed(request, exchange.observer))
+        put_request(exchange, observed(request, exchange.observer))
         exchange.is_head = request.method == "HEAD"
         exchange.closes = request.closes
         exchange.repeatable = request.method in IDEMPOTENT and not request.is_one_shot

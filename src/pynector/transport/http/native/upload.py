@@ -18,6 +18,9 @@ from .tasks import Tasks
 # How much of an upload is written before the event loop has its turn (bytes).
 TURN = 1 << 16
 
+# What is at least this long (bytes) is written from where it is: to copy it behind what precedes it would cost more.
+LONG = 1 << 16
+
 
 def renew_upload(tasks: Tasks, exchange: Exchange, request: PreparedRequest) -> None:
     """Give an exchange what writes the body of its request, if that is read while it is sent."""
@@ -57,6 +60,9 @@ class Upload:
         self._exchange = exchange
         self._body = body
         self._length = length
+        # What is to be written in the loop's next turn, and how much of it is the body.
+        self._parts: list[bytes] = []
+        self._size = 0
         self._writable = asyncio.Event()
         self._writable.set()
         self._task: asyncio.Task[None] | None = None
@@ -80,6 +86,7 @@ class Upload:
     def stop(self) -> None:
         """Write no more."""
         self._stopped = True
+        self._parts = []
         # Its own task it may be, where the body's iterator closes the client.
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
@@ -87,7 +94,7 @@ class Upload:
     async def _run(self, connection: Any) -> None:
         exchange = self._exchange
         try:
-            await self._write(connection.transport)
+            await self._write(connection)
         except BaseException as error:
             if not self._stopped:
                 exchange.pool.give_up(exchange)
@@ -95,29 +102,63 @@ class Upload:
             if not isinstance(error, Exception):
                 raise
 
-    async def _write(self, transport: Any) -> None:
-        sent = told = 0
+    async def _write(self, connection: Any) -> None:
+        sent = 0
         async with aclosing(checked_pieces(self._body)) as pieces:
             async for piece in pieces:
                 sent += len(piece)
-                if self._stopped or transport.is_closing():
+                if self._is_over(connection):
                     return
-                if self._length is None:
-                    transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-                elif sent <= self._length:
-                    transport.write(piece)
-                else:
+                if self._length is not None and sent > self._length:
                     break
+                self._collect(piece, connection)
+                if self._size >= TURN:
+                    self._write_out(connection)
+                    if sent != self._length:
+                        # An iterator that never waits would keep the loop from seeing that the connection has ended.
+                        # When all is written, the answer should find that said.
+                        await asyncio.sleep(0)
                 await self._writable.wait()
-                if sent - told >= TURN and sent != self._length:
-                    # An iterator that never waits would keep the loop from seeing that the connection has ended. When
-                    # all is written, the answer should find that said.
-                    told = sent
-                    await asyncio.sleep(0)
-        if self._stopped or transport.is_closing():
+        if self._is_over(connection):
             return
         if self._length is None:
-            transport.write(b"0\r\n\r\n")
+            self._parts.append(b"0\r\n\r\n")
         elif sent != self._length:
             raise ConfigurationError(f"content has not the length that Content-Length says, {self._length} bytes")
+        self._write_out(connection)
         self.finished = True
+
+    def _is_over(self, connection: Any) -> bool:
+        return self._stopped or connection.transport is None or connection.transport.is_closing()
+
+    def _collect(self, piece: bytes, connection: Any) -> None:
+        """Take a piece, to be written together with those that come before the iterator waits for something."""
+        if not self._parts:
+            # The loop has its turn when the iterator waits.
+            asyncio.get_running_loop().call_soon(self._write_out, connection)
+        self._size += len(piece)
+        if self._length is None:
+            self._parts += (b"%x\r\n" % len(piece), piece, b"\r\n")
+        else:
+            self._parts.append(piece)
+
+    def _write_out(self, connection: Any) -> None:
+        """Write what was collected."""
+        parts, self._parts, self._size = self._parts, [], 0
+        if parts and not self._is_over(connection):
+            connection.write(with_short_ones_joined(parts))
+
+
+def with_short_ones_joined(parts: list[bytes]) -> list[bytes]:
+    """Return parts as fewer ones that are the same together; those that are long are not copied."""
+    fewer: list[bytes] = []
+    short: list[bytes] = []
+    for part in parts:
+        if len(part) < LONG:
+            short.append(part)
+            continue
+        if short:
+            fewer.append(b"".join(short))
+            short = []
+        fewer.append(part)
+    return [*fewer, b"".join(short)] if short else fewer

@@ -13,10 +13,26 @@ from ..request import PreparedRequest, cookie_pairs, split_auth
 from ..urls import URL
 from .encoder import WITH_BODY, RequestEncoder
 from .exchange import Exchange
+from .upload import LONG
+
+
+def put_request(exchange: Exchange, request: PreparedRequest) -> None:
+    """Have an exchange send a request."""
+    body = request.body
+    if isinstance(body, bytes) and len(body) >= LONG:
+        exchange.payload, exchange.body = encode_head(request), body
+    else:
+        exchange.payload, exchange.body = encode_request(request), b""
 
 
 def encode_request(request: PreparedRequest) -> bytes:
     """Encode any request; of one with a body that is read while it is sent only the head."""
+    head = encode_head(request)
+    return head + request.body if isinstance(request.body, bytes) else head
+
+
+def encode_head(request: PreparedRequest) -> bytes:
+    """Encode the head of any request."""
     lines = [f"{request.method} {request.url.target} HTTP/1.1"]
     if not any(name.lower() == "host" for name, _ in request.headers):
         lines.append(f"Host: {request.url.authority}")
@@ -25,10 +41,9 @@ def encode_request(request: PreparedRequest) -> bytes:
     if isinstance(body, AsyncIterable):
         if request.size is None:
             lines.append("Transfer-Encoding: chunked")
-        body = None
     elif body or request.method in WITH_BODY:
         lines.append(f"Content-Length: {len(body or b'')}")
-    return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + (body or b"")
+    return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 
 
 def decode_request(payload: bytes, origin: Origin) -> PreparedRequest:
