@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 from pynector import DecodingError, ResponseTooLarge
 from pynector.transport.http.decoding import Decoder, decode, decoders_of
+from pynector.transport.http.steps import Steps
 
 from .source import Source, cuts, pick
 
@@ -45,6 +46,13 @@ LIMITS = [1000, 0, 10, 100_000]
 
 # What may be held at a time beside the body and what it becomes (bytes).
 MOST = 4_000_000
+
+
+def decoded(body: bytes, coding: str | None, limit: int | None) -> bytes:
+    """Give what a body comes to."""
+    steps = Steps(decode(body, coding, limit))
+    steps.finish()
+    return steps.result()
 
 
 def check(source: Source) -> None:
@@ -87,7 +95,7 @@ def check_decode(body: bytes, coding: str, limit: int, whole: bytes | None) -> N
     """Raise unless a whole body is decoded as its pieces are, within its limit, and without needing much."""
     tracemalloc.start()
     try:
-        seen = decode(body, coding, limit)
+        seen = decoded(body, coding, limit)
     except ResponseTooLarge:
         assert whole is None or len(whole) > limit or "," in coding, (coding, body, limit)
     except DecodingError:

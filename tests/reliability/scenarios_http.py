@@ -18,6 +18,9 @@ from pynector.testing.compression import compressed_body
 # So many bytes come in several pieces.
 LONG = 200_000
 
+# So much is decoded in another thread.
+MUCH = 8_000_000
+
 
 def _over_tls(stage: Stage) -> Mapping[str, Any]:
     return {"base_url": stage.servers.https, **over_tls(stage)}
@@ -50,14 +53,20 @@ async def long_body(stage: Stage) -> tuple[Any, Any]:
 
 
 @cache
-def _plain() -> bytes:
-    return gzip.decompress(compressed_body("gzip", 20_000))
+def _plain(size: int) -> bytes:
+    return gzip.decompress(compressed_body("gzip", size))
 
 
 @scenario(*HTTP)
 async def compressed(stage: Stage) -> tuple[Any, Any]:
     answer = await stage.client.request({"path": "/compressed/gzip?size=20000"})
-    return answer, _plain()
+    return answer, _plain(20_000)
+
+
+@scenario(*HTTP)
+async def compressed_that_takes_long(stage: Stage) -> tuple[Any, Any]:
+    answer = await stage.client.request({"path": f"/compressed/gzip?size={MUCH}"})
+    return answer == _plain(MUCH), True
 
 
 @scenario(*HTTP)
@@ -143,7 +152,13 @@ async def stream_left(stage: Stage) -> tuple[Any, Any]:
 @scenario(*HTTP)
 async def stream_compressed(stage: Stage) -> tuple[Any, Any]:
     async with stage.client.stream({"path": "/compressed/gzip?size=20000"}) as response:
-        return await response.read(), _plain()
+        return await response.read(), _plain(20_000)
+
+
+@scenario(*HTTP)
+async def stream_compressed_that_takes_long(stage: Stage) -> tuple[Any, Any]:
+    async with stage.client.stream({"path": f"/compressed/gzip?size={MUCH}"}) as response:
+        return await response.read() == _plain(MUCH), True
 
 
 @scenario(*HTTP)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from ...errors import DecodingError, TooManyRedirects, TransportError
@@ -47,8 +47,8 @@ def next_hop(
 
 def answer_of(
     raw: RawResponse, settings: dict[str, Any], elapsed: float, is_head: bool, request: Callable[[], PreparedRequest]
-) -> bytes | Response:
-    """Give the answer to a request: the decoded body, or a Response if the settings say so.
+) -> Generator[None, None, bytes | Response]:
+    """Make the answer to a request, in short steps: the decoded body, or a Response if the settings say so.
 
     The body of an error's response that cannot be decoded stays as it came.
 
@@ -67,7 +67,8 @@ def answer_of(
     content = raw.body
     if not is_head:
         try:
-            content = decode(raw.body, raw.headers.first_look("content-encoding"), settings["max_response_bytes"])
+            coding = raw.headers.first_look("content-encoding")
+            content = yield from decode(raw.body, coding, settings["max_response_bytes"])
         except DecodingError as error:
             # A proxy's page, say: its status matters more than a coding that is not what it says.
             if raw.status < 400:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -22,6 +22,9 @@ STEP = 1 << 18
 
 # What a decoder without a bound on its output is fed at a time (bytes): a bomb gains less than a million-fold.
 SIP = 64
+
+# What a decoder with a bound on its output is fed at a time (bytes): what it has not taken is copied at each step.
+SWALLOW = 1 << 15
 
 # The most bytes of a Zstandard frame's header (RFC 8878 section 3.1.1).
 LONGEST_HEAD = 18
@@ -62,7 +65,10 @@ class _Inflater:
         self._member: Any = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        rest = data
+        for start in range(0, len(data), SWALLOW):
+            yield from self._feed(data[start : start + SWALLOW])
+
+    def _feed(self, rest: bytes) -> Iterator[bytes]:
         while rest:
             if self._member is None:
                 self._start += rest
@@ -73,8 +79,7 @@ class _Inflater:
             piece = b""
             while rest or len(piece) == STEP:
                 piece = self._member.decompress(rest, STEP)
-                if piece:
-                    yield piece
+                yield piece
                 rest = self._member.unconsumed_tail
                 if self._member.eof:
                     rest, self._member = self._member.unused_data, None
@@ -101,10 +106,12 @@ class _Brotli:
             for start in range(0, len(data), SIP):
                 yield self._decoder.process(data[start : start + SIP])
             return
-        piece = self._decoder.process(data, output_buffer_limit=STEP)
-        while piece:
+        for start in range(0, len(data), SWALLOW):
+            piece = self._decoder.process(data[start : start + SWALLOW], output_buffer_limit=STEP)
             yield piece
-            piece = self._decoder.process(b"", output_buffer_limit=STEP)
+            while piece:
+                piece = self._decoder.process(b"", output_buffer_limit=STEP)
+                yield piece
 
     def finish(self) -> None:
         if self._fed and not self._decoder.is_finished():
@@ -120,23 +127,24 @@ class _Zstandard:
         self._given = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        rest = data
+        place, rest = 0, data[:SIP]
         while rest:
             if self._frame is None:
                 self._frame = self._module.ZstdDecompressor().decompressobj()
                 self._head, self._given = b"", 0
             self._head += rest[: LONGEST_HEAD - len(self._head)]
-            piece = self._frame.decompress(rest[:SIP])
+            piece = self._frame.decompress(rest)
             self._given += len(piece)
             yield piece
+            unused = b""
             if self._frame.eof:
                 # The library does not look where an empty block is the last one.
                 if self._module.frame_content_size(self._head) not in (-1, self._given):
                     raise _cut_short()
-                rest = self._frame.unused_data + rest[SIP:]
+                unused = self._frame.unused_data
                 self._frame = None
-            else:
-                rest = rest[SIP:]
+            place += len(rest) - len(unused)
+            rest = data[place : place + SIP]
 
     def finish(self) -> None:
         if self._frame is not None:
@@ -181,8 +189,8 @@ ACCEPT_ENCODING = ", ".join(name for name in DECODERS if name != "x-gzip")
 """The Accept-Encoding that says what can be decoded here."""
 
 
-def decode(body: bytes, content_encoding: str | None, limit: int | None) -> bytes:
-    """Undo a body's codings, the last one applied first.
+def decode(body: bytes, content_encoding: str | None, limit: int | None) -> Generator[None, None, bytes]:
+    """Undo a body's codings, the last one applied first, in steps that are short.
 
     Args:
         body: The body as it came.
@@ -208,6 +216,7 @@ def decode(body: bytes, content_encoding: str | None, limit: int | None) -> byte
         for piece in decoder.feed(body):
             if not into.append(piece):
                 raise too_large(limit or 0)
+            yield
         decoder.finish()
         body = into.finish()
     if limit is not None and len(body) > limit:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
+import anyio.to_thread
+
 from ..._speedups.accumulator import Accumulator
 from ...config import at_least
 from ...errors import DecodingError, PynectorError, TransportError
@@ -14,10 +16,14 @@ from .decoding import Decoder, decoders_of, too_large
 from .headers import Headers
 from .request import PreparedRequest
 from .response import Response, reason_phrase, status_error
+from .steps import Pieces
 from .text import TextDecoder
 
 # How much of the body of an error's response is kept for HTTPStatusError (bytes).
 MOST_OF_AN_ERROR = 1 << 16
+
+# To join so much of a body takes the time of many turns of an event loop (bytes).
+MUCH = 1 << 23
 
 
 class RawStream(Protocol):
@@ -67,7 +73,7 @@ class StreamedResponse:
         self._raw = raw
         self._limit = limit
         self._decoders: list[Decoder] | None = None
-        self._decoded: Iterator[bytes] = iter(())
+        self._decoded = Pieces(iter(()))
         self._sizes = {"raw": 0, "decoded": 0}
         self._content: bytes | None = None
         self._is_read = False
@@ -141,7 +147,7 @@ class StreamedResponse:
             content = Accumulator()
             async for piece in self.iter_bytes():
                 content.append(piece)
-            self._content = content.finish()
+            self._content = await _joined(content)
         return self._content
 
     async def raise_for_status(self) -> None:
@@ -201,17 +207,17 @@ class StreamedResponse:
 
     async def _next_decoded(self) -> bytes:
         while True:
-            for piece in self._decoded:
-                if piece:
-                    self._count("decoded", piece)
-                    return piece
+            piece = await self._decoded.next()
+            if piece:
+                self._count("decoded", piece)
+                return piece
             raw = await self._next_raw()
             if not raw:
                 if self._sizes["raw"]:
                     for decoder in self._coding():
                         decoder.finish()
                 return b""
-            self._decoded = _through(self._coding(), raw)
+            self._decoded = Pieces(_through(self._coding(), raw))
 
     def _text_reader(self) -> Callable[[], Awaitable[str]]:
         decoder = TextDecoder(self.headers)
@@ -288,11 +294,17 @@ class _Lines:
         return self._lines.popleft()
 
 
+async def _joined(content: Accumulator) -> bytes:
+    """Return a body as one piece; where it is so long that this takes long, another thread makes it."""
+    if content.size < MUCH:
+        return content.finish()
+    return await anyio.to_thread.run_sync(content.finish, abandon_on_cancel=True)
+
+
 def _through(decoders: list[Decoder], piece: bytes) -> Iterator[bytes]:
-    """Give what a piece comes to after all decoders."""
-    if not decoders:
+    """Give what a piece comes to after all decoders, after each step: that may be nothing."""
+    if not decoders or not piece:
         yield piece
         return
     for decoded in decoders[0].feed(piece):
-        if decoded:
-            yield from _through(decoders[1:], decoded)
+        yield from _through(decoders[1:], decoded)

@@ -17,6 +17,7 @@ from ..answers import answer_of, next_hop
 from ..options import HTTPOptions
 from ..request import PreparedRequest, observed, prepare
 from ..response import RawResponse, Response
+from ..steps import Steps
 from ..streaming import RawStream
 from ..urls import URL
 from .cookies import KeptCookies
@@ -53,11 +54,14 @@ class HttpxEngine:
         backend = httpcore.AnyIOBackend() if Runtime.current().is_asyncio else httpcore.TrioBackend()
         self._network = Network(backend, context, options.socket_options, options.detours)
         self._routes = Routes(options, self._network)
+        self._unpacking: set[Steps[Any]] = set()
         self._cookies = KeptCookies() if options.persist_cookies else None
 
     async def disconnect(self) -> None:
         """See Engine."""
         self._network.closed = True
+        for steps in self._unpacking:
+            steps.stop()
         await self._routes.aclose()
         await self._network.aclose()
 
@@ -76,9 +80,21 @@ class HttpxEngine:
         started = time.perf_counter()
         run = self._run(data, options, observer)
         raw = await run.told(lambda: self._whole(run))
-        return answer_of(
-            raw, run.settings, time.perf_counter() - started, run.request.method == "HEAD", lambda: run.request
-        )
+        elapsed = time.perf_counter() - started
+        steps = Steps(answer_of(raw, run.settings, elapsed, run.request.method == "HEAD", lambda: run.request))
+        if not steps.at_once():
+            await run.told(lambda: self._unpacked(steps))
+        return steps.result()
+
+    async def _unpacked(self, steps: Steps[Any]) -> None:
+        """Do the rest of what is long to be decoded, unless the client is closed meanwhile."""
+        self._unpacking.add(steps)
+        try:
+            await steps.finished()
+        finally:
+            self._unpacking.discard(steps)
+        if self._network.closed:
+            raise TransportError("the client was closed before the answer came", phase="body", sent="full")
 
     async def open(
         self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None

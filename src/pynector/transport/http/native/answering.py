@@ -12,11 +12,13 @@ from ..headers import Headers
 from ..options import HTTPOptions
 from ..request import PreparedRequest
 from ..response import RawResponse
+from ..steps import Steps
 from ..urls import URL
 from .encoder import is_path
 from .exchange import Exchange
 from .head import is_redirect
 from .sending import Sender
+from .unpacking import Unpacking
 from .upload import stop_upload
 from .wire import request_of
 
@@ -31,12 +33,14 @@ class Answers:
         options: The transport's options.
         now: The event loop's clock.
         sender: Sends what a redirect asks for.
+        unpacking: Takes what is long to be decoded.
     """
 
-    def __init__(self, options: HTTPOptions, now: Callable[[], float], sender: Sender) -> None:
+    def __init__(self, options: HTTPOptions, now: Callable[[], float], sender: Sender, unpacking: Unpacking) -> None:
         self._options = options
         self._now = now
         self._sender = sender
+        self._unpacking = unpacking
 
     def conclude(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> None:
         """Take a response that is not just a body for the caller."""
@@ -56,7 +60,12 @@ class Answers:
                     self.follow(exchange, following)
                     return
             elapsed = self._now() - exchange.started
-            answer = answer_of(raw, exchange.settings, elapsed, exchange.is_head, partial(request_of, exchange))
+            request = partial(request_of, exchange)
+            steps = Steps(answer_of(raw, exchange.settings, elapsed, exchange.is_head, request))
+            if not steps.at_once():
+                self._unpacking.take(exchange, steps)
+                return
+            answer = steps.result()
         except Exception as error:
             self.failed(exchange, error)
             return

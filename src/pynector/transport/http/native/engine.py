@@ -26,6 +26,7 @@ from .sending import Sender
 from .streaming import IncomingStream
 from .submitter import Submitter
 from .tasks import Tasks
+from .unpacking import Unpacking
 from .wire import encoder_for
 
 
@@ -60,7 +61,8 @@ class NativeEngine:
         self.pools = Pools(options, loop, self.make_parser, self._tasks, tell)
         self._elsewhere = Elsewhere(options, self._tasks, self.pools.room, make_other)
         self._sender = Sender(options, self._tasks, self.pools, self._elsewhere)
-        self._answers = Answers(options, loop.time, self._sender)
+        self._unpacking = Unpacking(self._tasks)
+        self._answers = Answers(options, loop.time, self._sender, self._unpacking)
         encoder = encoder_for(options, options.base)
         own = None if encoder is None or options.base is None else self.pools.keep(options.base.origin)
         self._submitter = Submitter(loop.time, self._answers, self._sender, encoder, own)
@@ -118,6 +120,8 @@ class NativeEngine:
         self._submitter.close()
         # First what needs no waiting: this may be cancelled, and it may be one of these tasks that calls it.
         self.pools.close()
+        self._unpacking.close()
         await self._tasks.end()
+        await self._unpacking.closing()
         await self._elsewhere.disconnect()
         await self.pools.closing()
