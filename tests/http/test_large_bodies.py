@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import ssl
 import threading
@@ -14,7 +15,7 @@ import pytest
 import trustme
 from scripted import ScriptedServer, answer, eventually
 
-from pynector import Pynector
+from pynector import HTTPStatusError, Pynector
 from pynector.testing import LoopbackServer
 from pynector.transport.http.native.opening import AsyncioConnection
 from pynector.transport.http.native.upload import LONG, TURN, with_short_ones_joined
@@ -81,6 +82,31 @@ async def test_a_long_body_is_written_from_where_it_is(play: Play, engine: str, 
         await client.batch_request([({"method": "POST", "path": "/", "content": MANY}, {})])
         await client.request({"method": "POST", "path": "/", "content": MANY[: LONG - 1]})
     assert [parts[1] is MANY for parts in written] == [True, True]
+
+
+@pytest.mark.parametrize("engine", ["native"], indirect=True)
+async def test_long_json_is_written_from_where_it_is(play: Play, engine: str, written: list[list[bytes]]) -> None:
+    server = play([answer(b"first"), answer(b"second")])
+    async with Pynector(base_url=server.url, http_engine=engine, json_dumps=lambda value: MANY) as client:
+        await client.request({"method": "PUT", "path": "/", "json": 1})
+        await client.batch_request([({"path": "/", "json": 1}, {"headers": {"X-Own": "1"}})])
+    assert [parts[1] is MANY for parts in written] == [True, True]
+    assert [body_of(sent) == MANY for sent in server.requests] == [True, True]
+
+
+async def test_long_json_is_sent_again_and_named_in_errors_and_spans(play: Play, engine: str) -> None:
+    server = play(
+        [answer(b"first"), answer(b"", "307 Temporary", "Location: /next"), "close"],
+        [answer(b"", "404 Not Found")],
+    )
+    value = ["x" * LONG]
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        await client.request({"path": "/"})
+        with pytest.raises(HTTPStatusError, match=r"PUT .*/next"):
+            await client.request({"method": "PUT", "path": "/json", "json": value})
+    bodies = [body_of(request) for request in server.requests[1:]]
+    assert len(bodies) == 3
+    assert all(json.loads(body) == value for body in bodies)
 
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])

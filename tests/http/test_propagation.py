@@ -105,6 +105,8 @@ FORMS: dict[str, tuple[Any, dict[str, Any]]] = {
     "with parameters": (INSPECT, {"params": {"a": "1"}, "headers": {"X-Id": "1"}}),
     "with JSON": ({**INSPECT, "json": {"a": 1}}, {}),
     "with a body": ({**INSPECT, "method": "PUT"}, {"content": b"123"}),
+    "with long JSON": ({**INSPECT, "json": ["x" * 70_000]}, {}),
+    "with long JSON and headers": ({**INSPECT, "json": ["x" * 70_000], "headers": {"X-Id": "1"}}, {}),
 }
 
 

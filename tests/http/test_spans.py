@@ -67,6 +67,15 @@ async def test_an_attempt_is_a_client_span(client: Pynector, server: LoopbackSer
     assert request.kind is SpanKind.INTERNAL
 
 
+@pytest.mark.parametrize("headers", [{}, {"X-Own": "1"}])
+async def test_long_json_is_told_of_and_arrives_as_it_is(headers: dict[str, str], client: Pynector, spans: Any) -> None:
+    value = ["x" * 70_000]
+    sent = await client.request({"path": "/echo", "json": value, "headers": headers})
+    (attempt,) = attempts(spans)
+    assert json.loads(sent) == value
+    assert attempt.attributes["http.response.status_code"] == 200
+
+
 async def test_the_attributes_are_the_conventions_own(client: Pynector, spans: Any) -> None:
     with contextlib.suppress(HTTPStatusError):
         await client.request({"path": "/redirect/2", "params": {"to": "/status/500"}})

@@ -26,7 +26,7 @@ cdef class RequestEncoder:
     cdef object _described(self, dict described, str target, object options)
     @cython.locals(target=str)
     cdef object _data(self, object value, object options)
-    @cython.locals(query=str, joint=str, fields=str, start=str, end=str, body=bytes)
+    @cython.locals(query=str, joint=str, fields=str, start=str, end=str, body=bytes, whole_head=bytes)
     cdef object _written(
         self, object method, str target, object headers, object params, object value, bint has_json
     )

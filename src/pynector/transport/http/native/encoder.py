@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from .exchange import LONG
+
 COMPILED = not __file__.endswith(".py")
 
 # RFC 3986: what may stand in a path and query as it is, without percent-encoded parts.
@@ -64,7 +66,7 @@ class RequestEncoder:
         self._dumps = dumps
 
     def encode(self, data: object, options: Any = None, place: Any = None) -> Any:
-        """Give a request's bytes, or None if it is not for this.
+        """Give a request's bytes, those of a long body apart; or None if it is not for this.
 
         Args:
             data: What describes the request, or is its JSON.
@@ -157,7 +159,8 @@ class RequestEncoder:
             end = "Content-Length: 0\r\n\r\n" if method in WITH_BODY else "\r\n"
             return (start + end).encode("latin-1")
         body = self._dumps(value)
-        return (start + "Content-Length: " + str(len(body)) + "\r\n\r\n").encode("latin-1") + body
+        whole_head = (start + "Content-Length: " + str(len(body)) + "\r\n\r\n").encode("latin-1")
+        return (whole_head, body) if len(body) >= LONG else whole_head + body
 
     def _query(self, params: Any) -> Any:
         """Give parameters as a query, or None if they need a closer look."""

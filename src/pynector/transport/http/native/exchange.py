@@ -11,6 +11,9 @@ COMPILED = not __file__.endswith(".py")
 
 NO_LIMIT = -1
 
+# What is at least this long (bytes) is written from where it is: to copy it behind what precedes it would cost more.
+LONG = 1 << 16
+
 
 class ExchangeOwner(Protocol):
     """Whoever has put an exchange on its way."""

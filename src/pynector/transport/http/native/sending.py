@@ -105,13 +105,13 @@ class Sender:
         """See Sender of submitter.py."""
         head, _, body = payload.partition(b"\r\n\r\n")
         method = head[: head.index(b" ")].decode("ascii")
-        request = decode_request(payload, pool.origin) if has_own else None
+        request = decode_request(payload, pool.origin, exchange.body) if has_own else None
         fields = self._options.header_pairs if request is None else request.headers
-        added = exchange.observer.attempt(method, url_of(payload, pool.origin), fields, len(body))
+        added = exchange.observer.attempt(method, url_of(payload, pool.origin), fields, len(body or exchange.body))
         if not added:
             return payload
         # What it adds belongs to this attempt.
-        exchange.request = request or decode_request(payload, pool.origin)
+        exchange.request = request or decode_request(payload, pool.origin, exchange.body)
         return b"%b\r\n%b\r\n%b" % (head, encode_fields(added), body)
 
     def _load(self, exchange: Exchange, request: PreparedRequest) -> Pool:

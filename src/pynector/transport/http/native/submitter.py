@@ -164,9 +164,13 @@ class Submitter:
             if place is None:
                 return None
             encoder, rest = place.encoder, url[end:]
-        payload = encoder.encode(data, options, rest) if encoder is not None else None
-        if payload is None:
+        encoded = encoder.encode(data, options, rest) if encoder is not None else None
+        if encoded is None:
             return None
+        if type(encoded) is tuple:
+            payload, exchange.body = encoded
+        else:
+            payload = encoded
         pool = self._own_pool if place is None else place.pool_of()
         if exchange.observer is not None:
             payload = self._observed(exchange, payload, pool)

@@ -12,14 +12,11 @@ from ....errors import ConfigurationError
 from ..body import failed_upload
 from ..request import PreparedRequest
 from ..sources import checked_pieces
-from .exchange import Exchange
+from .exchange import LONG, Exchange
 from .tasks import Tasks
 
 # How much of an upload is written before the event loop has its turn (bytes).
 TURN = 1 << 16
-
-# What is at least this long (bytes) is written from where it is: to copy it behind what precedes it would cost more.
-LONG = 1 << 16
 
 
 def renew_upload(tasks: Tasks, exchange: Exchange, request: PreparedRequest) -> None:

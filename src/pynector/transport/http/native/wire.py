@@ -12,8 +12,7 @@ from ..options import HTTPOptions
 from ..request import PreparedRequest, cookie_pairs, split_auth
 from ..urls import URL
 from .encoder import WITH_BODY, RequestEncoder
-from .exchange import Exchange
-from .upload import LONG
+from .exchange import LONG, Exchange
 
 
 def put_request(exchange: Exchange, request: PreparedRequest) -> None:
@@ -46,7 +45,7 @@ def encode_head(request: PreparedRequest) -> bytes:
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 
 
-def decode_request(payload: bytes, origin: Origin) -> PreparedRequest:
+def decode_request(payload: bytes, origin: Origin, long_body: bytes = b"") -> PreparedRequest:
     """Return the request that was encoded so, by `encode_request` or by RequestEncoder."""
     head, _, body = payload.partition(b"\r\n\r\n")
     line, *fields = head.decode("latin-1").split("\r\n")
@@ -54,7 +53,7 @@ def decode_request(payload: bytes, origin: Origin) -> PreparedRequest:
     url = URL(*origin, target)
     pairs = [(name, value) for name, _, value in (field.partition(": ") for field in fields)]
     own = [pair for pair in pairs if pair[0].lower() != "content-length" and pair != ("Host", url.authority)]
-    return PreparedRequest(method, url, own, body or None)
+    return PreparedRequest(method, url, own, body or long_body or None)
 
 
 def request_of(exchange: Exchange) -> PreparedRequest:
@@ -63,7 +62,7 @@ def request_of(exchange: Exchange) -> PreparedRequest:
         payload = exchange.payload
         if exchange.passing is not None:
             payload = exchange.passing.taken_from(payload)
-        exchange.request = decode_request(payload, exchange.pool.origin)
+        exchange.request = decode_request(payload, exchange.pool.origin, exchange.body)
     request: PreparedRequest = exchange.request
     return request
 
