@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import random
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from scripted import ScriptedServer, answer, chunked
 
 from pynector import DecodingError, HTTPStatusError, Pynector, ResponseTooLarge
 from pynector.testing import LoopbackServer
+from pynector.transport.http import decoding
 from pynector.transport.http.decoding import ACCEPT_ENCODING, DECODERS, decode, decoders_of
 from pynector.transport.http.steps import Steps
 
@@ -71,6 +74,48 @@ def test_a_body_without_a_coding_stays_as_it_is(coding: str | None) -> None:
     assert decoded(b"plain", coding, 5) == b"plain"
     with pytest.raises(ResponseTooLarge):
         decoded(b"plain", coding, 4)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_what_a_decoder_has_not_taken_yet_is_not_copied_at_each_step(
+    coding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = 0
+    make = decoding.zlib.decompressobj
+
+    class Counting:
+        def __init__(self, *args: Any) -> None:
+            self._inner = make(*args)
+
+        def decompress(self, data: bytes, most: int) -> bytes:
+            nonlocal given
+            given += len(data)
+            return self._inner.decompress(data, most)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._inner, name)
+
+    monkeypatch.setattr(decoding.zlib, "decompressobj", Counting)
+    body = random.Random(1).randbytes(8_000_000)
+    encoded = ENCODERS[coding][1](body)
+    assert decoded(encoded, coding, None) == body
+    assert given < 2 * len(encoded)
+
+
+@pytest.mark.parametrize("coding", [coding for coding in ("br", "zstd") if coding in ENCODERS])
+def test_the_time_that_a_body_takes_goes_with_its_length(coding: str) -> None:
+    text = random.Random(1).randbytes(2_000_000).hex().encode()
+
+    def seconds(body: bytes) -> float:
+        started = time.process_time()
+        decoded(body, coding, None)
+        return time.process_time() - started
+
+    short, long = (
+        brotli.compress(part, quality=1) if coding == "br" else zstandard.compress(part)
+        for part in (text[: len(text) // 8], text)
+    )
+    assert min(seconds(long) for _ in range(3)) < 24 * min(seconds(short) for _ in range(5))
 
 
 def test_an_empty_body_has_nothing_to_decode() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -205,7 +206,8 @@ def decode(body: bytes, content_encoding: str | None, limit: int | None) -> Gene
         raise too_large(limit)
     if not content_encoding or not body:
         return body
-    whole = _inflated(body) if content_encoding == "gzip" else None
+    at_once = IN_ONE_GO.get(content_encoding)
+    whole = None if at_once is None else at_once(body)
     if whole is not None and (limit is None or len(whole) <= limit):
         return whole
     decoders = decoders_of(content_encoding)
@@ -235,6 +237,23 @@ def _inflated(body: bytes) -> bytes | None:
     except Exception:
         return None
     return whole if member.eof and not member.unused_data else None
+
+
+def _unframed(module: Any, body: bytes) -> bytes | None:
+    """Return what a body in zstd comes to that is one frame, and says that it is short; None if it is anything else."""
+    try:
+        if not 0 < module.frame_content_size(body) <= STEP:
+            return None
+        whole: bytes = module.ZstdDecompressor().decompress(body, allow_extra_data=False)
+    except Exception:
+        return None
+    return whole
+
+
+IN_ONE_GO: dict[str, Callable[[bytes], bytes | None]] = {"gzip": _inflated}
+"""What does the same as a decoder, but only for the usual short bodies."""
+if find_spec("zstandard"):
+    IN_ONE_GO["zstd"] = partial(_unframed, import_module("zstandard"))
 
 
 def decoders_of(content_encoding: str) -> list[Decoder]:
