@@ -41,6 +41,8 @@ BY_CALLER = tuple(
     if scenario.name.startswith(("odd_", "own_", "upload_")) or scenario.name in ("on_message", "by_functions")
 )
 
+COMPRESSED = ("compressed", "stream_compressed", "compressed_that_takes_long", "stream_compressed_that_takes_long")
+
 # What fails, with what, and in which scenarios.
 CALLS: list[tuple[str, Install, tuple[type[BaseException], ...], tuple[str, ...]]] = [
     ("resolver", resolver, (OSError, OddError, OddEnd), ("by_name",)),
@@ -53,7 +55,7 @@ CALLS: list[tuple[str, Install, tuple[type[BaseException], ...], tuple[str, ...]
     ("context", context, (OddError,), OVER_TLS),
     ("tls", tls, (ssl.SSLError,), OVER_TLS),
     ("parser", parser, (OddError,), (*REQUESTS, "compressed", "long_body", *MESSAGES)),
-    ("decoder", decoder, (zlib.error, OddError), ("compressed", "stream_compressed")),
+    ("decoder", decoder, (zlib.error, OddError), COMPRESSED),
     ("transport", writing, (OSError, OddError), (*REQUESTS, *MESSAGES)),
     ("transport over TLS", writing_over_tls, (OSError, OddError), OVER_TLS),
     ("completion", completion, (OddError,), (*REQUESTS, "batch_that_fails", *MESSAGES)),

@@ -50,9 +50,9 @@ class _Unpacked:
         # Without its pool nobody could say any more what the request was.
         exchange.request = request_of(exchange)
         exchange.pool = self
-        self._timer = None if exchange.deadline == inf else tasks.call_at(exchange.deadline, self._on_time)
         self.work = asyncio.get_running_loop().run_in_executor(None, steps.finish)
         self.work.add_done_callback(self._done)
+        self._timer = None if exchange.deadline == inf else tasks.call_at(exchange.deadline, self._on_time)
 
     @property
     def is_running(self) -> bool:
