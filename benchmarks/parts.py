@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pynector.transport.http.decoding import decode
+from pynector.transport.http.steps import Steps
 
 from .builds import Build
 
@@ -80,7 +81,7 @@ def response(build: Build, count: int) -> None:
 def inflating(build: Build, count: int) -> None:
     """Undo gzip; that is no part of a build, but of what is installed."""
     for _ in range(count):
-        decode(_GZIP, "gzip", None)
+        Steps(decode(_GZIP, "gzip", None)).at_once()
 
 
 def framing(build: Build, count: int) -> None:
