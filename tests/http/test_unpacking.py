@@ -187,7 +187,7 @@ async def test_a_request_is_late_while_its_answer_is_decoded(
     play: Play, engine: str, endless: Endless, how: str
 ) -> None:
     server = play([coded("gzip")])
-    async with Pynector(base_url=server.url, http_engine=engine, timeout=0.5) as client:
+    async with Pynector(base_url=server.url, http_engine=engine, timeout=2) as client:
         with pytest.raises(TimeoutError) as caught:
             await size_of(client, how)
         assert (caught.value.phase, caught.value.sent) == ("body", "full")
