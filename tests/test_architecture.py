@@ -43,7 +43,19 @@ BELOW = {
     "session": {"_speedups", "dispatch", "errors", "eventloop", "stats", "transport"},
     "lifecycle": {"config", "errors", "eventloop", "session", "stats", "telemetry", "transport"},
     "calls": {"dispatch", "errors", "lifecycle", "session", "telemetry"},
-    "client": {"calls", "config", "dispatch", "errors", "lifecycle", "opening", "stats", "telemetry", "transport"},
+    "streamcall": {"dispatch", "errors", "eventloop", "lifecycle", "opening", "session", "telemetry"},
+    "client": {
+        "calls",
+        "config",
+        "dispatch",
+        "errors",
+        "lifecycle",
+        "opening",
+        "stats",
+        "streamcall",
+        "telemetry",
+        "transport",
+    },
     "testing": set(),
 }
 

@@ -51,30 +51,6 @@ class Calls:
         return await session.request(data, options, left, limit, observed)
 
     @asynccontextmanager
-    async def _opened(
-        self, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None = None
-    ) -> AsyncIterator[Any]:
-        session, limit = await self._lifecycle.ready(limit)
-        async with session.stream(data, options, limit, observed) as response:
-            yield response
-
-    @asynccontextmanager
-    async def stream(self, data: Any, options: dict[str, Any], limit: float) -> AsyncIterator[Any]:
-        """Send one request and give its answer while it comes."""
-        telemetry = self._telemetry
-        if telemetry is None or not telemetry.listening():
-            try:
-                async with self._opened(data, options, limit) as response:
-                    yield response
-            except PynectorError as error:
-                self.tell(error)
-                raise
-            return
-        with telemetry.stream(data, timeout=limit) as observed:
-            async with observed.inside_of(self._opened(data, options, limit, observed)) as response:
-                yield response
-
-    @asynccontextmanager
     async def subscribe(self, options: dict[str, Any]) -> AsyncIterator[Any]:
         """Give a subscription of the transport's."""
         session = self._lifecycle.current()

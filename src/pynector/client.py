@@ -18,6 +18,7 @@ from .errors import ConfigurationError, PynectorError
 from .lifecycle import Lifecycle
 from .opening import Opening
 from .stats import Stats
+from .streamcall import StreamCall
 from .telemetry import Telemetry, parse_propagation, propagation, valid_propagation
 from .transport.capabilities import check_options
 
@@ -119,7 +120,7 @@ class Pynector:
                 return observed.answered(await self._calls.request(data, options, limit, observed))
         session = self._lifecycle.session
         try:
-            if session is None or not session.connected or not session.runtime.serves():
+            if session is None or not session.is_ready():
                 return await self._calls.request(data, options, limit)
             return await session.request(data, options, limit)
         except PynectorError as error:
@@ -146,7 +147,8 @@ class Pynector:
                 status of 400 or above, unless `raise_for_status=False`.
             ConfigurationError: If the request is not valid, or the transport cannot do this.
         """
-        return Opening(self._calls.stream(data, options, self._limit(timeout)), "client.stream")
+        limit = self._timeout if timeout is None else self._limit(timeout)
+        return StreamCall(self._lifecycle, self._telemetry, data, options, limit)
 
     def subscribe(self, **options: Any) -> AbstractAsyncContextManager[Any]:
         """Receive the messages that answer nobody, for as long as the context lasts.

@@ -13,28 +13,14 @@ class Unopened(PynectorError, AttributeError):
     """What has to be entered by `async with` was used without."""
 
 
-class Opening(AbstractAsyncContextManager[Any]):
+class ToEnter(AbstractAsyncContextManager[Any]):
     """An asynchronous context manager, which says so where it is taken for something else.
 
-    Args:
-        manager: What it enters.
+    Attributes:
         call: The call that it comes of, for the message.
     """
 
-    def __init__(self, manager: AbstractAsyncContextManager[Any], call: str) -> None:
-        self._manager = manager
-        self._call = call
-
-    async def __aenter__(self) -> Any:
-        return await self._manager.__aenter__()
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> bool | None:
-        return await self._manager.__aexit__(exc_type, exc_val, exc_tb)
+    call = ""
 
     def __getattr__(self, name: str) -> NoReturn:
         raise self._misused()
@@ -55,4 +41,28 @@ class Opening(AbstractAsyncContextManager[Any]):
         """Exist only for `__enter__` to be called."""
 
     def _misused(self) -> Unopened:
-        return Unopened(f"`async with` is missing: async with {self._call}(...) as it: ...")
+        return Unopened(f"`async with` is missing: async with {self.call}(...) as it: ...")
+
+
+class Opening(ToEnter):
+    """One that enters another.
+
+    Args:
+        manager: What it enters.
+        call: The call that it comes of.
+    """
+
+    def __init__(self, manager: AbstractAsyncContextManager[Any], call: str) -> None:
+        self.call = call
+        self._manager = manager
+
+    async def __aenter__(self) -> Any:
+        return await self._manager.__aenter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> bool | None:
+        return await self._manager.__aexit__(exc_type, exc_val, exc_tb)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from .dispatch.batches import Batches
 from .dispatch.endings import CutOff, closed, escaped, late, not_connected
 from .dispatch.serial import SerialExchange
 from .dispatch.workers import Exchange
-from .errors import ConfigurationError, PynectorError, TimeoutError, as_pynector_error
+from .errors import PynectorError, TimeoutError, as_pynector_error
 from .eventloop import Forgotten, Runtime, cancellation_is_asked_for
 from .stats import Counters, Stats
 from .transport.capabilities import can_exchange, capacity_of, counts_of
@@ -42,12 +42,15 @@ class Session:
         reused: Whether an earlier session on the same loop left the transport connected.
 
     Attributes:
-        connected: Whether the transport is ready; the next four are known only then.
+        counters: Counts what has ended.
+        connected: Whether the transport is ready; the next five are known only then.
         submit: The transport's `submit`, or None.
         exchange: Its `exchange`, or one made of its `send` and `receive`, each in its turn; used for batches where
             there is no `submit`.
         capacity: The most requests it carries at a time, or None for any number.
+        open_stream: Opens streams, each in its turn; None: the transport cannot.
         observable: Whether the transport reports the attempts of its requests.
+        singles: How many requests are under way that are no batch's.
         batches: Runs batches.
         is_closed: Whether it has been closed.
     """
@@ -63,8 +66,9 @@ class Session:
         self._exchange: Exchange = _no_exchange
         self.capacity: int | None = None
         self.observable = False
-        self._counters = counters
-        self._singles = 0
+        self.open_stream: Callable[..., AbstractAsyncContextManager[Any]] | None = None
+        self.counters = counters
+        self.singles = 0
         self.batches = Batches(self)
         self._gate: anyio.Semaphore | None = None
         self._lock = anyio.Lock()
@@ -95,7 +99,7 @@ class Session:
                     await self.transport.disconnect()
                 await self.transport.connect()
             except Exception as error:
-                raise not_connected(error) from _cause(error)
+                raise not_connected(error) from cause_of(error)
             if self.is_closed:
                 raise closed()
             self._take_capabilities()
@@ -110,12 +114,18 @@ class Session:
         driven = transport if can_exchange(transport) else SerialExchange(transport)
         self.submit = getattr(driven, "submit", None)
         self.exchange = self._exchange = getattr(driven, "exchange", _no_exchange)
+        self.open_stream = getattr(transport, "stream", None)
         self.capacity = capacity_of(driven)
         self.observable = driven is transport and bool(getattr(transport, "observable", False))
         if self.submit is None and self.capacity is not None:
             self._gate = anyio.Semaphore(self.capacity, fast_acquire=True)
             # Without a gate a coroutine more would cost a fifth of what a batch costs.
             self.exchange = self._in_turn
+            self.open_stream = self.open_stream and self._stream_in_turn
+
+    def is_ready(self) -> bool:
+        """Say whether it is connected, on the caller's event loop."""
+        return self.connected and self.runtime.serves()
 
     async def ready(self, limit: float) -> float:
         """Connect unless that is done, and return what is left of `limit` seconds.
@@ -127,7 +137,7 @@ class Session:
         try:
             await self.connect_within(limit)
         except PynectorError as error:
-            self._counters.failed(error)
+            self.counters.failed(error)
             raise
         return limit - (self.runtime.clock() - started)
 
@@ -178,7 +188,7 @@ class Session:
                 try:
                     await self.transport.disconnect()
                 except Exception as error:
-                    raise as_pynector_error(error) from _cause(error)
+                    raise as_pynector_error(error) from cause_of(error)
                 finally:
                     if self._forgotten is not None:
                         await self._forgotten.leave()
@@ -207,7 +217,7 @@ class Session:
 
     def stats(self) -> Stats:
         """Give the numbers of the client."""
-        counters, origins = self._counters, self.origins()
+        counters, origins = self.counters, self.origins()
         # A copy made at once: any thread may ask.
         runs = list(self.batches.under_way)
         schedulers = [run.scheduler for run in runs]
@@ -217,7 +227,7 @@ class Session:
             requests=counters.requests + sum(scheduler.started - scheduler.in_flight for scheduler in schedulers),
             errors=dict(counters.errors),
             retries=counters.retries,
-            in_flight=self._singles + sum(scheduler.in_flight for scheduler in schedulers),
+            in_flight=self.singles + sum(scheduler.in_flight for scheduler in schedulers),
             queued=sum(run.left() for run in runs) + sum(count.queued for count in origins),
             connections=connections,
             transport=counts_of(self.transport),
@@ -247,7 +257,7 @@ class Session:
             fixed: Snapshot = fix(data, options)
             return fixed
         except Exception as error:
-            raise self._failure(error, data, options) from _cause(error)
+            raise self.failure(error, data, options) from cause_of(error)
 
     async def request(
         self,
@@ -270,21 +280,21 @@ class Session:
         """
         if self.is_closed:
             raise closed()
-        self._singles += 1
+        self.singles += 1
         told = observer if self.observable else None
         try:
             if self.submit is not None:
                 answer = await self._request_by_submit(self.submit, data, options, timeout, told)
             else:
                 answer = await self._request_by_exchange(data, options, timeout, told)
-            self._counters.requests += 1
+            self.counters.requests += 1
             return answer
         except Exception as error:
-            raise self._failure(error, data, options, allowed or timeout) from _cause(error)
+            raise self.failure(error, data, options, allowed or timeout) from cause_of(error)
         finally:
-            self._singles -= 1
+            self.singles -= 1
 
-    def _failure(
+    def failure(
         self, error: Exception, data: Any, options: Mapping[str, Any], allowed: float | None = None
     ) -> PynectorError:
         """Count what a request failed with, and return the PynectorError for it, named if it was not.
@@ -296,7 +306,7 @@ class Session:
             problem.seconds = allowed
         if problem.request is None:
             problem.request = self.describe(data, options)
-        self._counters.failed(problem)
+        self.counters.failed(problem)
         return problem
 
     async def _request_by_submit(
@@ -355,43 +365,18 @@ class Session:
         return timeout - (self.runtime.clock() - started)
 
     @asynccontextmanager
-    async def stream(
-        self, data: Any, options: dict[str, Any], timeout: float, observer: RequestObserver | None = None
+    async def _stream_in_turn(
+        self, data: Any, options: dict[str, Any], timeout: float, **told: RequestObserver
     ) -> AsyncIterator[Any]:
-        """Run one request and give its answer while it comes.
-
-        Raises:
-            ConfigurationError: If the transport cannot do that.
-            PynectorError: If it fails, of the fitting kind.
-        """
-        open_stream = getattr(self.transport, "stream", None)
-        if open_stream is None:
-            raise ConfigurationError(f"{type(self.transport).__name__} has no stream(): use request()")
-        async with AsyncExitStack() as stack:
-            allowed = timeout
-            self._singles += 1
-            stack.callback(self._end_single)
-            try:
-                if self._gate is not None:
-                    timeout = await self._turn(self._gate, timeout)
-                    stack.callback(self._gate.release)
-                told = {"observer": observer} if self.observable and observer is not None else {}
-                response = await stack.enter_async_context(open_stream(data, options, timeout, **told))
-            except Exception as error:
-                raise self._failure(error, data, options, allowed) from _cause(error)
-            except anyio.get_cancelled_exc_class() as error:
-                if cancellation_is_asked_for():
-                    raise
-                raise self._failure(escaped(), data, options, allowed) from error
-            try:
+        """Open a stream when it is this request's turn."""
+        gate = self._gate
+        assert gate is not None
+        left = await self._turn(gate, timeout)
+        try:
+            async with self.transport.stream(data, options, left, **told) as response:
                 yield response
-            except PynectorError as error:
-                self._counters.failed(error)
-                raise
-            self._counters.requests += 1
-
-    def _end_single(self) -> None:
-        self._singles -= 1
+        finally:
+            gate.release()
 
     # What batches need
 
@@ -407,11 +392,11 @@ class Session:
 
     def ended(self, count: int) -> None:
         """See Host."""
-        self._counters.collected(count)
+        self.counters.collected(count)
 
     def failed(self, error: PynectorError) -> None:
         """See Host."""
-        self._counters.failed_in_batch(error)
+        self.counters.failed_in_batch(error)
 
     async def _in_turn(self, data: Any, /, *told: RequestObserver, **options: Any) -> Any:
         """Exchange when it is this request's turn."""
@@ -436,5 +421,6 @@ def _if_any(told: RequestObserver | None) -> tuple[RequestObserver, ...]:
     return () if told is None else (told,)
 
 
-def _cause(error: BaseException) -> BaseException | None:
+def cause_of(error: BaseException) -> BaseException | None:
+    """Return what a PynectorError that stands for an error is raised from."""
     return error.__cause__ if isinstance(error, PynectorError) else error

@@ -5,14 +5,21 @@ from cpython.buffer cimport PyBUF_WRITE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 
 
+cdef extern from "Python.h":
+    void Py_SET_SIZE(object o, Py_ssize_t size)
+
+
 cdef inline bytes uninitialised(Py_ssize_t size):
     return PyBytes_FromStringAndSize(NULL, size)
 
 
-# The view includes the byte that ends every bytes object in memory; whoever may have written there seals the object.
-cdef inline object writable(bytes data):
-    return PyMemoryView_FromMemory(PyBytes_AS_STRING(data), len(data) + 1, PyBUF_WRITE)
+# A view of that many bytes, which may include the one that ends every bytes object in memory; whoever may have written
+# there seals the object.
+cdef inline object writable(bytes data, Py_ssize_t size):
+    return PyMemoryView_FromMemory(PyBytes_AS_STRING(data), size, PyBUF_WRITE)
 
 
-cdef inline void seal(bytes data) noexcept:
-    PyBytes_AS_STRING(data)[len(data)] = 0
+# Ends a bytes object that nobody else has yet after that many bytes; what it does not use stays with it.
+cdef inline void seal(bytes data, Py_ssize_t size) noexcept:
+    PyBytes_AS_STRING(data)[size] = 0
+    Py_SET_SIZE(data, size)

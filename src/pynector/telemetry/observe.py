@@ -51,28 +51,21 @@ class Telemetry:
     @contextmanager
     def request(self, data: Any, *, timeout: float) -> Iterator[ObservedRequest]:
         """Tell of a single request: a span around it, and an event at its start and at its end."""
-        with self.stream(data, timeout=timeout) as observed, observed.current():
-            yield observed
-
-    @contextmanager
-    def stream(self, data: Any, *, timeout: float) -> Iterator[ObservedRequest]:
-        """Tell of a request as `request` does, whose span is not the current one while its caller does other things."""
-        observed = ObservedRequest(self._listeners(), None, logging.INFO, data)
+        observed = self.stream(data, timeout=timeout)
         try:
             with observed.current():
-                observed.begin(timeout=timeout)
-            yield observed
-        except PynectorError as error:
-            with observed.current():
-                observed.end(error)
+                yield observed
+        except BaseException as error:
+            observed.left(error)
             raise
-        except BaseException:
-            # The caller's own: he was cancelled, or failed while he read a stream.
-            with observed.current():
-                observed.give_up()
-            raise
+        observed.left(None)
+
+    def stream(self, data: Any, *, timeout: float) -> ObservedRequest:
+        """Tell of the start of a request; its span is not the current one while its caller does other things."""
+        observed = ObservedRequest(self._listeners(), None, logging.INFO, data)
         with observed.current():
-            observed.end(None)
+            observed.begin(timeout=timeout)
+        return observed
 
     @contextmanager
     def batch(self, count: int | None, max_concurrency: int | None) -> Iterator[ObservedBatch]:

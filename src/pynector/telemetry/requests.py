@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from ..errors import PynectorError, as_pynector_error
@@ -13,7 +12,7 @@ from .attempts import ObservedAttempts
 from .conventions import error_type
 from .guard import EVENTS, SPANS
 from .listeners import Listeners
-from .spans import Inside, attached, closed, ids_of, started
+from .spans import attached, closed, ids_of, started
 
 
 class ObservedRequest(ObservedAttempts):
@@ -54,10 +53,6 @@ class ObservedRequest(ObservedAttempts):
         """Give a context in which its span is the current one."""
         return attached(None if self._span is None else self._context, self._listeners.guard)
 
-    def inside_of(self, manager: AbstractAsyncContextManager[Any]) -> Inside:
-        """Give an asynchronous context that is entered and left with its span as the current one."""
-        return Inside(manager, self.current)
-
     def answered(self, answer: Any) -> Any:
         """Give the answer back."""
         self._answer = answer
@@ -69,6 +64,14 @@ class ObservedRequest(ObservedAttempts):
         if self._span is not None:
             fields = {"attempt": attempt, "wait": wait, "error.type": error_type(error)}
             self._listeners.guard.call(SPANS, self._span.add_event, "retry", fields)
+
+    def left(self, error: BaseException | None) -> None:
+        """Tell of its end; what is no PynectorError is its caller's: he was cancelled, or failed on his own."""
+        with self.current():
+            if error is None or isinstance(error, PynectorError):
+                self.end(error)
+            else:
+                self.give_up()
 
     def give_up(self) -> None:
         """Tell that nobody wants its answer any more, which is no error."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
-from types import TracebackType
 from typing import Any
 
 from .guard import SPANS, Guard
@@ -69,31 +68,6 @@ def attached(context: Any, guard: Guard) -> Iterator[None]:
     finally:
         if token is not None:
             guard.call(SPANS, contexts.detach, token)
-
-
-class Inside:
-    """Enters and leaves an asynchronous context with a span as the current one, which it is not meanwhile.
-
-    Args:
-        manager: The asynchronous context.
-        current: Gives a context in which the span is the current one.
-    """
-
-    def __init__(
-        self, manager: AbstractAsyncContextManager[Any], current: Callable[[], AbstractContextManager[None]]
-    ) -> None:
-        self._manager = manager
-        self._current = current
-
-    async def __aenter__(self) -> Any:
-        with self._current():
-            return await self._manager.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        with self._current():
-            return await self._manager.__aexit__(kind, error, trace)
 
 
 def error_status() -> Any:

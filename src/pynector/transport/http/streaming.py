@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import anyio.to_thread
 
@@ -31,13 +31,26 @@ class RawStream(Protocol):
 
     Attributes:
         status: The status code.
-        headers: Its header fields.
-        http_version: "HTTP/1.1" or the like.
+        encoded: Whether its body has a content coding.
     """
 
     status: int
-    headers: Headers
-    http_version: str
+    encoded: bool
+
+    @property
+    def headers(self) -> Headers:
+        """Its header fields."""
+
+    def taken(self) -> bytes | None:
+        """Give what `receive` would give at once; None if it may have to wait."""
+
+    @property
+    def http_version(self) -> str:
+        """ "HTTP/1.1" or the like."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What holds for the answer, by the name of the request's setting."""
 
     @property
     def request(self) -> PreparedRequest:
@@ -51,7 +64,7 @@ class RawStream(Protocol):
             TimeoutError: If the request's time is over.
         """
 
-    async def aclose(self) -> None:
+    def aclose(self) -> Coroutine[Any, Any, None]:
         """End the exchange; a connection with a body not read to its end is closed."""
 
 
@@ -62,25 +75,37 @@ class StreamedResponse:
 
     Attributes:
         status_code: The status, 100 to 999.
-        headers: The header fields, a mapping without regard to case.
-        http_version: "HTTP/1.0", "HTTP/1.1" or "HTTP/2".
     """
 
-    def __init__(self, raw: RawStream, limit: int | None) -> None:
+    # What most of them never need is made when it is asked for.
+    _headers: Headers | None = None
+    _decoders: list[Decoder] | None = None
+    _decoded: Pieces | None = None
+    _raw_size = 0
+    _decoded_size = 0
+    _content: bytes | None = None
+    _is_read = False
+    _is_closed = False
+
+    def __init__(self, raw: RawStream) -> None:
         self.status_code = raw.status
-        self.headers = raw.headers
-        self.http_version = raw.http_version
         self._raw = raw
-        self._limit = limit
-        self._decoders: list[Decoder] | None = None
-        self._decoded = Pieces(iter(()))
-        self._sizes = {"raw": 0, "decoded": 0}
-        self._content: bytes | None = None
-        self._is_read = False
-        self._is_closed = False
+        self._limit: int | None = raw.settings["max_response_bytes"]
 
     def __repr__(self) -> str:
         return f"<StreamedResponse {self.status_code} {self.reason_phrase}".rstrip() + ">"
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields, a mapping without regard to case."""
+        if self._headers is None:
+            self._headers = self._raw.headers
+        return self._headers
+
+    @property
+    def http_version(self) -> str:
+        """ "HTTP/1.0", "HTTP/1.1" or "HTTP/2"."""
+        return self._raw.http_version
 
     @property
     def url(self) -> str:
@@ -102,7 +127,7 @@ class StreamedResponse:
             PynectorError: If the body was read before.
         """
         self._begin()
-        return _Pieces(self._next_raw)
+        return _RawPieces(self)
 
     def iter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """Give the body, decoded.
@@ -117,7 +142,7 @@ class StreamedResponse:
         """
         if chunk_size is None:
             self._begin()
-            return _Pieces(self._next_decoded)
+            return _Pieces(self._next_decoded) if self._raw.encoded else _RawPieces(self)
         size = at_least(1)(chunk_size, "chunk_size")
         self._begin()
         rest = bytearray()
@@ -158,8 +183,10 @@ class StreamedResponse:
         start = Accumulator()
         # Whatever is wrong with the body, the status is what the caller must hear of.
         with suppress(TransportError):
-            while start.size < MOST_OF_AN_ERROR and (piece := await self._next_raw()):
+            async for piece in _RawPieces(self):
                 start.append(piece)
+                if start.size >= MOST_OF_AN_ERROR:
+                    break
         content = self._decoded_start(start.finish())[:MOST_OF_AN_ERROR]
         response = Response(self.status_code, self.headers, content, self.url, self.http_version)
         raise status_error(response, self._raw.request.label)
@@ -169,20 +196,20 @@ class StreamedResponse:
         self._is_closed = True
 
     def _begin(self) -> None:
-        self._check_open()
+        if self._is_closed:
+            raise self._closed()
         if self._is_read:
             raise PynectorError("the body of a streamed response can be read once", request=self._raw.request.label)
         self._is_read = True
 
-    def _check_open(self) -> None:
-        if self._is_closed:
-            said = "the stream is closed: its body is read inside of `async with client.stream(...)`"
-            raise PynectorError(said, request=self._raw.request.label)
+    def _closed(self) -> PynectorError:
+        said = "the stream is closed: its body is read inside of `async with client.stream(...)`"
+        return PynectorError(said, request=self._raw.request.label)
 
     def _coding(self) -> list[Decoder]:
         """Return what undoes the body's codings, made when it is first needed."""
         if self._decoders is None:
-            coding = self.headers.first_look("content-encoding")
+            coding = self.headers.first_look("content-encoding") if self._raw.encoded else None
             self._decoders = decoders_of(coding) if coding and self._raw.request.method != "HEAD" else []
         return self._decoders
 
@@ -199,21 +226,16 @@ class StreamedResponse:
             return start
         return b"".join(decoded)
 
-    async def _next_raw(self) -> bytes:
-        self._check_open()
-        piece = await self._raw.receive()
-        self._count("raw", piece)
-        return piece
-
     async def _next_decoded(self) -> bytes:
         while True:
-            piece = await self._decoded.next()
-            if piece:
-                self._count("decoded", piece)
+            if self._decoded is not None and (piece := await self._decoded.next()):
+                self._decoded_size = size = self._decoded_size + len(piece)
+                if self._limit is not None and size > self._limit:
+                    raise too_large(self._limit, self._raw.request.label)
                 return piece
-            raw = await self._next_raw()
+            raw = await anext(_RawPieces(self), b"")
             if not raw:
-                if self._sizes["raw"]:
+                if self._raw_size:
                     for decoder in self._coding():
                         decoder.finish()
                 return b""
@@ -231,13 +253,34 @@ class StreamedResponse:
 
         return next_text
 
-    def _count(self, kind: str, piece: bytes) -> None:
-        self._sizes[kind] += len(piece)
-        if self._limit is not None and self._sizes[kind] > self._limit:
-            raise too_large(self._limit, self._raw.request.label)
-
 
 Piece = TypeVar("Piece", bytes, str)
+
+
+class _RawPieces:
+    """An iterator over a body as it comes; any number of them go over it together."""
+
+    __slots__ = ("_response",)
+
+    def __init__(self, response: StreamedResponse) -> None:
+        self._response = response
+
+    def __aiter__(self) -> _RawPieces:
+        return self
+
+    async def __anext__(self) -> bytes:
+        response = self._response
+        if response._is_closed:
+            raise response._closed()
+        piece = response._raw.taken()
+        if piece is None:
+            piece = await response._raw.receive()
+        if not piece:
+            raise StopAsyncIteration
+        response._raw_size = size = response._raw_size + len(piece)
+        if response._limit is not None and size > response._limit:
+            raise too_large(response._limit, response._raw.request.label)
+        return piece
 
 
 class _Pieces(Generic[Piece]):

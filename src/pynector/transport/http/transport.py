@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
 from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-
-import anyio
 
 from ...errors import ConfigurationError, HTTPStatusError, PynectorError, TransportError
 from ...eventloop import ClientContext
@@ -21,7 +19,7 @@ from .options import LEAST, OPTION_NAMES, HTTPOptions
 from .proxied import Proxied
 from .request import check_option_names, label, prepare
 from .response import Response
-from .streaming import StreamedResponse
+from .streaming import RawStream, StreamedResponse
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -166,24 +164,13 @@ class HTTPTransport:
             raise TransportError("the transport is not connected", phase="connect", sent="none")
         return await self._engine.exchange(data, options, observer)
 
-    @asynccontextmanager
-    async def stream(
+    def stream(
         self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None = None
-    ) -> AsyncIterator[StreamedResponse]:
+    ) -> AbstractAsyncContextManager[StreamedResponse]:
         """See StreamTransport."""
         if self._engine is None:
             raise TransportError("the transport is not connected", phase="connect", sent="none")
-        settings = self._options.for_request(options)
-        raw = await self._engine.open(data, options, timeout, observer)
-        response = StreamedResponse(raw, settings["max_response_bytes"])
-        try:
-            if settings["raise_for_status"]:
-                await response.raise_for_status()
-            yield response
-        finally:
-            response.close()
-            with anyio.CancelScope(shield=True):
-                await raw.aclose()
+        return _Streaming(self._engine, (data, options, timeout, observer))
 
     # The specification's pair, for whoever drives the transport by hand
 
@@ -210,6 +197,37 @@ class HTTPTransport:
         exc_tb: TracebackType | None,
     ) -> None:
         await self.disconnect()
+
+
+class _Streaming(AbstractAsyncContextManager[StreamedResponse]):
+    """Gives a response while it comes, and ends its exchange.
+
+    Args:
+        engine: Opens it.
+        request: What it is called with.
+    """
+
+    __slots__ = ("_engine", "_raw", "_request", "_response")
+
+    def __init__(self, engine: Engine, request: tuple[Any, Mapping[str, Any], float, RequestObserver | None]) -> None:
+        self._engine = engine
+        self._request = request
+
+    async def __aenter__(self) -> StreamedResponse:
+        self._raw: RawStream
+        self._raw = raw = await self._engine.open(*self._request)
+        self._response = response = StreamedResponse(raw)
+        if raw.status >= 400 and raw.settings["raise_for_status"]:
+            try:
+                await response.raise_for_status()
+            except BaseException:
+                await self.__aexit__()
+                raise
+        return response
+
+    def __aexit__(self, *exc_info: object) -> Coroutine[Any, Any, None]:
+        self._response.close()
+        return self._raw.aclose()
 
 
 class HTTPTransportFactory:

@@ -32,7 +32,9 @@ class HttpxStream:
         self.request = run.request
         self.status: int = response.status
         self.headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
+        self.encoded = "content-encoding" in self.headers
         self.http_version: str = response.extensions["http_version"].decode("ascii", "replace")
+        self.settings = run.settings
         self._run = run
         self._response = response
         self._pieces: AsyncIterator[bytes] = aiter(response.stream)
@@ -54,6 +56,10 @@ class HttpxStream:
         """The address and port of the peer, or None if they are not known."""
         network = self._response.extensions.get("network_stream")
         return None if network is None else network.get_extra_info("server_addr")
+
+    def taken(self) -> bytes | None:
+        """See RawStream."""
+        return None
 
     async def receive(self) -> bytes:
         """See RawStream."""
@@ -85,7 +91,8 @@ class HttpxStream:
     async def aclose(self) -> None:
         """See RawStream."""
         self._run.over()
-        await self._close()
+        with anyio.CancelScope(shield=True):
+            await self._close()
 
     def for_flow(self, message: Any) -> Any:
         """Give it as the httpx.Response to a message of an auth flow, which may read the body."""

@@ -47,9 +47,6 @@ class Answers:
         if exchange.observer is not None:
             exchange.observer.head(status, f"HTTP/{version}")
             exchange.observer.done()
-        if exchange.sink is not None:
-            exchange.sink.conclude()
-            return
         raw = RawResponse(status, Headers.of_head(head), body, f"HTTP/{version}")
         try:
             if is_redirect(status) and exchange.settings["follow_redirects"]:

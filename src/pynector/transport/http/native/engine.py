@@ -89,14 +89,17 @@ class NativeEngine:
                 return await self._elsewhere.open(request, options, timeout, observer)
             self._sender.submit(exchange, now)
         try:
-            following = await stream.opened()
+            while not stream.arrived():
+                await stream.news()
         except BaseException:
-            await stream.aclose()
+            stream.leave()
             raise
-        if following is None:
+        if stream.is_open:
             return stream
-        await stream.aclose()
-        return await self._elsewhere.open(following, options, exchange.deadline - self._tasks.now(), observer, exchange)
+        stream.leave()
+        return await self._elsewhere.open(
+            stream.elsewhere, options, exchange.deadline - self._tasks.now(), observer, exchange
+        )
 
     def _prepared(self, data: Any, options: Mapping[str, Any]) -> PreparedRequest:
         try:

@@ -147,6 +147,9 @@ class Exchange:
             encoded: Whether the body has a content coding.
             version: The HTTP version, "1.1" or the like; "" where head is.
         """
+        if self.sink is not None:
+            self.sink.conclude()
+            return
         is_plain = not encoded and 200 <= status < 300
         try:
             if is_plain and self.body_only:

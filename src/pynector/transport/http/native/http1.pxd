@@ -1,8 +1,8 @@
 cimport cython
 
-from pynector._speedups.cbytes cimport seal, uninitialised, writable
 from pynector.transport.http.native.exchange cimport Exchange
 from pynector.transport.http.native.head cimport Head, final_start, is_folded, is_redirect, persists, unfolded
+from pynector.transport.http.native.reading cimport BodyReader
 
 cdef bint COMPILED
 cdef Py_ssize_t NO_LENGTH
@@ -20,8 +20,7 @@ cdef class Connection:
     cdef object _owner
     cdef object _parser
     cdef object _problem
-    cdef object _direct
-    cdef object _body
+    cdef BodyReader _reader
     cdef list _chunks
     cdef bytes _head
     cdef Py_ssize_t _interim
@@ -33,7 +32,6 @@ cdef class Connection:
     cdef bint _is_unwanted
     cdef Py_ssize_t _length
     cdef Py_ssize_t _size
-    cdef Py_ssize_t _offset
     cdef public object transport
     cdef public Exchange exchange
     cdef readonly Head fields
@@ -63,12 +61,16 @@ cdef class Connection:
         fields=Head, exchange=Exchange, start=Py_ssize_t, length=Py_ssize_t, status=int, head=bytes
     )
     cdef bint _take_whole(self, Py_ssize_t count) except -1
+    @cython.locals(left=Py_ssize_t)
+    cdef object _open_sink(self, Py_ssize_t start, Py_ssize_t count)
+    @cython.locals(piece=bytes)
+    cdef object _read_on(self, Py_ssize_t count)
     @cython.locals(data=bytes)
     cdef object _parse(self, Py_ssize_t count)
+    cdef object _read_rest(self)
     cdef object _feed(self, object data)
     cdef object _unfold(self)
-    cdef object _allocate(self)
-    @cython.locals(chunks=list, head=bytes, keep=bint)
+    @cython.locals(chunks=list, head=bytes, body=bytes, keep=bint)
     cdef object _answer(self)
     @cython.locals(exchange=Exchange)
     cdef object _hand_over(self, bytes head, bytes body, bint keep)

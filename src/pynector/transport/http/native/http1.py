@@ -8,6 +8,7 @@ from typing import Any
 
 from .exchange import ConnectionOwner, Exchange
 from .head import Head, final_start, is_folded, is_redirect, persists, unfolded
+from .reading import BodyReader
 
 COMPILED = not __file__.endswith(".py")
 
@@ -51,11 +52,9 @@ class Connection:
     """
 
     __slots__ = (
-        "_body",
         "_buffer",
         "_chunks",
         "_complete",
-        "_direct",
         "_excess",
         "_final",
         "_folded",
@@ -64,10 +63,10 @@ class Connection:
         "_is_unwanted",
         "_length",
         "_make_parser",
-        "_offset",
         "_owner",
         "_parser",
         "_problem",
+        "_reader",
         "_scratch",
         "_size",
         "_stale",
@@ -92,6 +91,7 @@ class Connection:
         self._buffer: Any = scratch.obj
         self._owner = owner
         self._parser: Any = None
+        self._reader = BodyReader()
         self.fields = Head()
         self.transport: Any = None
         self.exchange: Any = None
@@ -112,15 +112,10 @@ class Connection:
         self._interim = 0
         self._folded = self._stale = self._excess = False
         self._problem: Any = None
-        self._direct: Any = None
-        self._body: Any = None
         self._chunks: list[bytes] = []
-        self._complete = False
-        self._final = False
-        self._is_unwanted = False
+        self._complete = self._final = self._is_unwanted = False
         self._length = NO_LENGTH
         self._size = 0
-        self._offset = 0
 
     # The pool's calls
 
@@ -156,7 +151,7 @@ class Connection:
     def release(self) -> None:
         """Let go of the parser, which refers back to this object."""
         self._parser = None
-        self._direct = self._body = None
+        self._reader.stop()
 
     # The event loop's calls
 
@@ -177,19 +172,15 @@ class Connection:
 
     def get_buffer(self, sizehint: int) -> Any:
         """See asyncio.BufferedProtocol."""
-        if self._direct is not None:
-            return self._direct[self._offset :]
-        return self._scratch
+        return self._reader.room() if self._reader.left > 0 else self._scratch
 
     def buffer_updated(self, count: int) -> None:
         """See asyncio.BufferedProtocol."""
-        if self._direct is not None:
-            self._offset += count
-            if self._offset >= self._length:
-                self._answer()
-        elif self.exchange is None:
+        if self.exchange is None:
             # Nobody asked for it: it must not become somebody's answer.
             self._abandon()
+        elif self._reader.left > 0:
+            self._read_on(count)
         elif not (self.scans and not self._head and self._take_whole(count)):
             self._parse(count)
 
@@ -240,7 +231,7 @@ class Connection:
         self._final = True
         self._is_unwanted = fields.leads_on and is_redirect(status) and self.exchange.settings["follow_redirects"]
         sink = self.exchange.sink
-        if sink is not None and self._problem is None:
+        if sink is not None:
             sink.head(self, status, self._head, self.version)
         if self.exchange.is_head or status == 204 or status == 304:
             self._complete = True
@@ -251,14 +242,8 @@ class Connection:
             self._length = fields.length
             if self._is_unwanted and self._length > UNWANTED:
                 self._leave_body()
-            if self._is_unwanted or sink is not None:
-                return
-            if 0 <= self.exchange.limit < self._length:
+            elif not self._is_unwanted and sink is None and 0 <= self.exchange.limit < self._length:
                 self._problem = TOO_LARGE
-            elif DIRECT <= self._length <= MOST_DIRECT:
-                self._allocate()
-                # It does not see the rest of the body.
-                self._stale = True
 
     def on_body(self, chunk: bytes) -> None:
         """A piece of the body."""
@@ -270,21 +255,13 @@ class Connection:
             # The parser lets interim ones that it does not know have a body (RFC 9110 section 15.2: none has).
             self._problem = "an interim response has a body"
             return
-        size = len(chunk)
+        self._size += len(chunk)
         if self._is_unwanted:
-            self._size += size
             if self._size > UNWANTED:
                 self._leave_body()
-            return
-        if self.exchange.sink is not None:
+        elif self.exchange.sink is not None:
             self.exchange.sink.feed(chunk)
-            return
-        if self._direct is not None:
-            self._direct[self._offset : self._offset + size] = chunk
-            self._offset += size
-            return
-        self._size += size
-        if 0 <= self.exchange.limit < self._size:
+        elif 0 <= self.exchange.limit < self._size:
             self._problem = TOO_LARGE
         else:
             self._chunks.append(chunk)
@@ -313,9 +290,12 @@ class Connection:
             return False
         if exchange.is_head:
             length = 0
-        if exchange.sink is not None or (status >= 300 and start + length > count and is_redirect(status)):
+        if start + length < count or (status >= 300 and start + length > count and is_redirect(status)):
             return False
-        if start + length < count or length > MOST_DIRECT or 0 <= exchange.limit < length:
+        if exchange.sink is not None:
+            self._open_sink(start, count)
+            return True
+        if length > MOST_DIRECT or 0 <= exchange.limit < length:
             return False
         head = b""
         if status >= 300 or fields.encoded or not exchange.body_only:
@@ -327,10 +307,35 @@ class Connection:
         self._final = True
         self._head = head
         self._length = length
-        self._allocate()
-        self._offset = count - start
-        self._direct[: self._offset] = self._scratch[start:count]
+        self._reader.start(length, True)
+        self._reader.put(self._scratch[start:count])
         return True
+
+    def _open_sink(self, start: int, count: int) -> None:
+        """Give a sink the first bytes of a response: its head, and what there is of its body."""
+        sink = self.exchange.sink
+        self.version = "1.1"
+        self._final = True
+        self._length = self.fields.length
+        self._head = copied(self._buffer, 0, start - 4)
+        left = 0 if self.exchange.is_head else self._length - (count - start)
+        sink.head(self, self.fields.status, self._head, self.version)
+        if start < count:
+            sink.feed(copied(self._buffer, start, count))
+        self._reader.start(left, False)
+        if left == 0:
+            self._answer()
+
+    def _read_on(self, count: int) -> None:
+        """Take more of a body that the parser does not see."""
+        piece = self._reader.took(count)
+        if self.exchange.sink is not None:
+            self.exchange.sink.feed(piece)
+        elif len(piece) > 0:
+            self._chunks.append(piece)
+        if self._reader.left == 0:
+            self._excess = self._reader.excess
+            self._answer()
 
     def _parse(self, count: int) -> None:
         """Have the parser take bytes."""
@@ -350,8 +355,20 @@ class Connection:
             self._fail(self._problem)
         elif self._complete:
             self._answer()
+        elif self._final and self._length >= 0 and not self._is_unwanted:
+            self._read_rest()
         elif not self._final and len(self._head) > MOST_HEADERS:
             self._fail(TOO_LONG)
+
+    def _read_rest(self) -> None:
+        """Have the rest of a body go past the parser, if it is long or goes to a sink."""
+        if self.exchange.sink is not None:
+            self._reader.start(self._length - self._size, False)
+        elif DIRECT <= self._length <= MOST_DIRECT:
+            self._reader.start(self._length, True)
+            self._reader.put(b"".join(self._chunks))
+            self._chunks.clear()
+        self._stale = self._reader.left > 0
 
     def _feed(self, data: Any) -> None:
         try:
@@ -385,27 +402,10 @@ class Connection:
             self._parser = self._make_parser(self)
             self._feed(data)
 
-    def _allocate(self) -> None:
-        # One byte more than the body has shows what comes after its end.
-        if COMPILED:
-            self._body = uninitialised(self._length)  # type: ignore[name-defined] # noqa: F821
-            self._direct = writable(self._body)  # type: ignore[name-defined] # noqa: F821
-        else:
-            self._body = bytearray(self._length + 1)
-            self._direct = memoryview(self._body)
-
     def _answer(self) -> None:
         """Make an answer of what was collected."""
-        body = self._body
-        if body is None:
-            chunks = self._chunks
-            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        else:
-            self._excess = self._excess or self._offset > self._length
-            if COMPILED:
-                seal(body)  # type: ignore[name-defined] # noqa: F821
-            else:
-                body = bytes(self._direct[: self._length])
+        chunks = self._chunks
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         keep = self.fields.keep and not self._excess
         head = self._head
         if self._stale:

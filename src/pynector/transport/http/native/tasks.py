@@ -18,11 +18,13 @@ class Tasks:
 
     Attributes:
         now: The event loop's clock, in seconds.
+        new_future: Makes a future of the loop's own kind.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: ClientContext) -> None:
         self._loop = loop
         self.now = loop.time
+        self.new_future = loop.create_future
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -1,0 +1,123 @@
+"""What `client.stream` returns: one request, from the call to the end of its `async with`."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any
+
+import anyio
+
+from .dispatch.endings import escaped
+from .errors import ConfigurationError, PynectorError
+from .eventloop import cancellation_is_asked_for
+from .lifecycle import Lifecycle
+from .opening import ToEnter
+from .session import Session, cause_of
+from .telemetry import ObservedRequest, Telemetry
+
+
+class StreamCall(ToEnter):
+    """Connects if that is needed, tells, and gives the answer while it comes.
+
+    Args:
+        lifecycle: Gives the client's session.
+        telemetry: Is told, or None.
+        data, options: See `Pynector.stream`.
+        limit: Seconds that it may take; math.inf for no end.
+    """
+
+    call = "client.stream"
+
+    # Until it is entered.
+    _is_entered = False
+    _observed: ObservedRequest | None = None
+    _session: Session | None = None
+    _manager: AbstractAsyncContextManager[Any] | None = None
+
+    def __init__(
+        self, lifecycle: Lifecycle, telemetry: Telemetry | None, data: Any, options: dict[str, Any], limit: float
+    ) -> None:
+        self._lifecycle = lifecycle
+        self._telemetry = telemetry
+        self._data = data
+        self._options = options
+        self._limit = limit
+
+    def __aenter__(self) -> Coroutine[Any, Any, Any]:
+        if self._is_entered:
+            raise PynectorError("what client.stream(...) returns can be entered once")
+        self._is_entered = True
+        telemetry = self._telemetry
+        if telemetry is not None and telemetry.listening():
+            return self._opened_inside(telemetry)
+        return self._opened()
+
+    async def _opened_inside(self, telemetry: Telemetry) -> Any:
+        """Open it with its span as the current one."""
+        self._observed = observed = telemetry.stream(self._data, timeout=self._limit)
+        with observed.current():
+            return await self._opened()
+
+    async def _opened(self) -> Any:
+        try:
+            session, left = self._lifecycle.session, self._limit
+            if session is None or not session.is_ready():
+                session, left = await self._lifecycle.ready(left)
+            self._session = session
+            if session.open_stream is None:
+                raise ConfigurationError(f"{type(session.transport).__name__} has no stream(): use request()")
+            session.singles += 1
+            try:
+                if self._observed is None or not session.observable:
+                    manager = session.open_stream(self._data, self._options, left)
+                else:
+                    manager = session.open_stream(self._data, self._options, left, observer=self._observed)
+                self._manager = manager
+                return await manager.__aenter__()
+            except BaseException as error:
+                session.singles -= 1
+                if isinstance(error, Exception):
+                    raise session.failure(error, self._data, self._options, self._limit) from cause_of(error)
+                if not isinstance(error, anyio.get_cancelled_exc_class()) or cancellation_is_asked_for():
+                    raise
+                raise session.failure(escaped(), self._data, self._options, self._limit) from error
+        except BaseException as error:
+            self._tell(error)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        session, manager, self._manager = self._session, self._manager, None
+        if session is None or manager is None:
+            raise PynectorError("client.stream(...) was left without having been entered")
+        try:
+            if self._observed is None:
+                suppressed = await manager.__aexit__(kind, error, trace)
+            else:
+                with self._observed.current():
+                    suppressed = await manager.__aexit__(kind, error, trace)
+        except BaseException as failure:
+            self._ended(session, failure)
+            raise
+        self._ended(session, error)
+        return suppressed
+
+    def _ended(self, session: Session, error: BaseException | None) -> None:
+        """Count what came of it, and tell."""
+        session.singles -= 1
+        if error is None:
+            session.counters.requests += 1
+        elif isinstance(error, PynectorError):
+            session.counters.failed(error)
+        if error is not None or self._observed is not None:
+            self._tell(error)
+
+    def _tell(self, error: BaseException | None) -> None:
+        if self._observed is not None:
+            self._observed.left(error)
+        elif self._telemetry is not None and isinstance(error, PynectorError):
+            # Errors may be heard where nothing else is.
+            self._telemetry.failed(error)
