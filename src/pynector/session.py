@@ -13,7 +13,6 @@ import anyio
 import anyio.lowlevel
 
 from ._speedups.waiter import Answer
-from .dispatch.batch import Submit
 from .dispatch.batches import Batches
 from .dispatch.endings import CutOff, closed, escaped, late, not_connected
 from .dispatch.serial import SerialExchange
@@ -61,7 +60,7 @@ class Session:
         self.clock = runtime.clock
         self.transport = transport
         self.connected = False
-        self.submit: Submit | None = None
+        self.submit: Callable[..., Handle | None] | None = None
         self.exchange: Exchange = _no_exchange
         self._exchange: Exchange = _no_exchange
         self.capacity: int | None = None
@@ -283,12 +282,25 @@ class Session:
         self.singles += 1
         told = observer if self.observable else None
         try:
-            if self.submit is not None:
-                answer = await self._request_by_submit(self.submit, data, options, timeout, told)
+            if self.submit is None:
+                response = await self._request_by_exchange(data, options, timeout, told)
             else:
-                answer = await self._request_by_exchange(data, options, timeout, told)
+                answer = Answer(self.runtime.new_future())
+                submit = self.submit if told is None else partial(self.submit, observer=told)
+                handle = submit(data, options, self.clock() + timeout, answer, 0)
+                if answer.ended:
+                    await anyio.lowlevel.checkpoint()
+                else:
+                    self._awaited[answer] = handle
+                    try:
+                        await answer.future
+                    finally:
+                        del self._awaited[answer]
+                        if not answer.ended and handle is not None:
+                            handle.cancel()
+                response = answer.taken()
             self.counters.requests += 1
-            return answer
+            return response
         except Exception as error:
             raise self.failure(error, data, options, allowed or timeout) from cause_of(error)
         finally:
@@ -308,30 +320,6 @@ class Session:
             problem.request = self.describe(data, options)
         self.counters.failed(problem)
         return problem
-
-    async def _request_by_submit(
-        self,
-        submit: Callable[..., Handle | None],
-        data: Any,
-        options: dict[str, Any],
-        timeout: float,
-        told: RequestObserver | None,
-    ) -> Any:
-        answer = Answer(self.runtime.new_future())
-        if told is not None:
-            submit = partial(submit, observer=told)
-        handle = submit(data, options, self.runtime.clock() + timeout, answer, 0)
-        if answer.ended:
-            await anyio.lowlevel.checkpoint()
-        else:
-            self._awaited[answer] = handle
-            try:
-                await answer.future
-            finally:
-                del self._awaited[answer]
-                if not answer.ended and handle is not None:
-                    handle.cancel()
-        return answer.taken()
 
     async def _request_by_exchange(
         self, data: Any, options: dict[str, Any], timeout: float, told: RequestObserver | None
