@@ -42,7 +42,7 @@ def accumulator(build: Build, count: int) -> None:
 
 def encoder(build: Build, count: int) -> None:
     """Write a plain request."""
-    encode = build.encoder.RequestEncoder("/v1", [("Host", "example.com"), ("Accept", "*/*")], [], repr).encode
+    encode = build.encoder.RequestEncoder("/v1", [("Host", "example.com"), ("Accept", "*/*")], repr).encode
     request = {"path": "/items/1"}
     for _ in range(count):
         encode(request)
@@ -50,7 +50,7 @@ def encoder(build: Build, count: int) -> None:
 
 def rich_encoder(build: Build, count: int) -> None:
     """Write a request with parameters and headers, one of which takes the place of a common one."""
-    encode = build.encoder.RequestEncoder("/v1", [("Host", "example.com"), ("Accept", "*/*")], [], repr).encode
+    encode = build.encoder.RequestEncoder("/v1", [("Host", "example.com"), ("Accept", "*/*")], repr).encode
     headers = {"Accept": "application/json", "X-Request-ID": "7c0e3a52", "X-Tenant": "example"}
     request = {"path": "/items", "params": {"page": 7, "q": "a b"}, "headers": headers}
     for _ in range(count):

@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from pynector import ConfigurationError
+from pynector import ConfigurationError, HTTPRequest
 from pynector.transport.http.native import wire
 from pynector.transport.http.options import HTTPOptions
 from pynector.transport.http.request import METHODS, prepare
@@ -45,8 +45,8 @@ def outcome(meant: Intent, data: Any, options: dict[str, Any]) -> bytes | str:
         long = wire.encode_request(prepare(data, options, client))
     except ConfigurationError:
         long = "refused"
-    if set(options) <= {"method", "path", "headers", "params"}:
-        place = _place_of(data)
+    if "files" not in options:
+        place = _place_of(data, options)
         encoders = encoders_of(CLIENTS.index(meant.client), None if place is None else place[0])
         for name, encoder in encoders.items():
             try:
@@ -63,9 +63,10 @@ def options_of(client: int) -> HTTPOptions:
     return HTTPOptions(CLIENTS[client], "pynector")
 
 
-def _place_of(data: Any) -> tuple[str, str] | None:
+def _place_of(data: Any, options: dict[str, Any]) -> tuple[str, str] | None:
     """Give the start and the rest of a request's absolute URL, as Submitter does; None if it has none."""
-    url = data.get("url") if type(data) is dict and "path" not in data else None
+    described = data if type(data) is dict else vars(data) if isinstance(data, HTTPRequest) else {}
+    url = options.get("url") or described.get("url")
     if not isinstance(url, str) or not url.startswith("http") or url.find("/", 8) < 0:
         return None
     end = url.index("/", 8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -475,7 +475,9 @@ def test_what_of_headers_is_left_to_the_long_way() -> None:
     )
     assert b"\r\nX-Id: 7\r\n" in encoder.encode({"a": 1}, {"headers": {"X-Id": "7"}})
     bad: list[Any] = [
-        [("a", "b")],
+        (("a", "b"),),
+        [["a", "b"]],
+        [("a", "b", "c")],
         {"a": 1},
         {b"a": "b"},
         {"a b": "c"},
@@ -488,13 +490,12 @@ def test_what_of_headers_is_left_to_the_long_way() -> None:
         {"a b": None},
         {"Host": "other"},
         {"Range": "bytes=0-1"},
-        {"a": "b", "A": "c"},
     ]
     for headers in bad:
         assert encoder.encode({"path": "/"}, {"headers": headers}) is None
         assert encoder.encode({"path": "/", "headers": headers, "json": 1}) is None
         assert encoder.encode({"some": "json"}, {"headers": headers}) is None
-    assert encoder.encode({"path": "/", "headers": {"a": "b"}}, {"headers": {"c": "d"}}) is None
+        assert encoder.encode({"path": "/", "headers": {"a": "b"}}, {"headers": headers}) is None
 
 
 @settings(deadline=None, database=None, max_examples=400)
@@ -532,8 +533,9 @@ def test_what_of_parameters_is_left_to_the_long_way() -> None:
     encoder = encoder_of(CLIENTS[0])
     assert b"GET /?q=a%20b%2Fc&n=-7 HTTP" in encoder.encode({"path": "/"}, {"params": {"q": "a b/c", "n": -7}})
     bad: list[Any] = [
-        [("a", "b")],
-        {"a": Decimal(1)},
+        (("a", "b"),),
+        [["a", "b"]],
+        {"a": Fraction(1)},
         {"a": [["b"], "c"]},
         {1: "a"},
         {"\ud800": "a"},
@@ -544,7 +546,7 @@ def test_what_of_parameters_is_left_to_the_long_way() -> None:
     for params in bad:
         assert encoder.encode({"path": "/"}, {"params": params}) is None
         assert encoder.encode({"path": "/", "params": params, "json": 1}) is None
-    assert encoder.encode({"path": "/", "params": {"a": "b"}}, {"params": {"c": "d"}}) is None
+        assert encoder.encode({"path": "/", "params": {"a": "b"}}, {"params": params}) is None
 
 
 def test_methods_without_a_body_are_plain() -> None:
@@ -553,9 +555,9 @@ def test_methods_without_a_body_are_plain() -> None:
         assert encoder.encode({"path": "/a", "method": method}).startswith(f"{method} /a HTTP/1.1\r\n".encode())
     for method in ("POST", "PUT", "PATCH"):
         assert encoder.encode({"path": "/a", "method": method}).endswith(b"\r\nContent-Length: 0\r\n\r\n")
-    for odd in ("get", "TRACE", "CONNECT", "QUERY", b"GET", ["GET"], ""):
+    assert encoder.encode({"path": "/a", "method": "get"}).startswith(b"GET /a ")
+    for odd in ("Get", "TRACE", "CONNECT", "QUERY", b"GET", ["GET"], ""):
         assert encoder.encode({"path": "/a", "method": odd}) is None
-    assert encoder.encode({"path": "/a", "method": "GET", "json": 1}) is None
 
 
 def test_most_requests_are_plain() -> None:

@@ -14,10 +14,10 @@ from ..request import PreparedRequest
 from ..response import RawResponse
 from ..steps import Steps
 from ..urls import URL
-from .encoder import is_path
 from .exchange import Exchange
 from .head import is_redirect
 from .sending import Sender
+from .target import is_path
 from .unpacking import Unpacking
 from .upload import stop_upload
 from .wire import request_of
@@ -44,9 +44,6 @@ class Answers:
 
     def conclude(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> None:
         """Take a response that is not just a body for the caller."""
-        if exchange.observer is not None:
-            exchange.observer.head(status, f"HTTP/{version}")
-            exchange.observer.done()
         raw = RawResponse(status, Headers.of_head(head), body, f"HTTP/{version}")
         try:
             if is_redirect(status) and exchange.settings["follow_redirects"]:

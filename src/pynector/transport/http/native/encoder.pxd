@@ -1,45 +1,45 @@
 cimport cython
 
-cdef bint COMPILED
-cdef bytes TABLE
-cdef bytes TOKEN_TABLE
-cdef bytes SAFE_TABLE
-cdef list ESCAPED
-cdef object MOST
-cdef frozenset _METHODS
-cdef frozenset _FRAMING
+from pynector.transport.http.native.fields cimport cookie_line, credentials_line, lines_of, overlaid
+from pynector.transport.http.native.form cimport Form
+from pynector.transport.http.native.target cimport encoded_path, is_path, parts_of
+
+cdef dict _METHODS
+
+
+cdef class CommonFields:
+    cdef dict unsigned
+    cdef dict lines
+    cdef readonly str text
+
+    @cython.locals(lines=dict)
+    cpdef dict signed(self, str credentials, str cookies)
 
 
 cdef class RequestEncoder:
     cdef str _stem
+    cdef str _query
     cdef str _without_path
-    cdef str _text
-    cdef str _json_text
-    cdef dict _lines
-    cdef dict _json_lines
+    cdef dict _parts
+    cdef dict _cookies
+    cdef str _cookie_line
+    cdef str _credentials
+    cdef str _userinfo
+    cdef list _common
     cdef bytes _head
+    cdef bint _is_short
     cdef object _dumps
 
-    @cython.locals(described=dict, size=Py_ssize_t)
+    @cython.locals(described=dict, size=Py_ssize_t, form=Form)
     cpdef object encode(self, object data, object options=*, object place=*)
-    @cython.locals(size=Py_ssize_t, has_json=bint)
-    cdef object _described(self, dict described, str target, object options)
-    @cython.locals(target=str)
-    cdef object _data(self, object value, object options)
-    @cython.locals(query=str, joint=str, fields=str, start=str, end=str, body=bytes, whole_head=bytes)
-    cdef object _written(
-        self, object method, str target, object headers, object params, object value, bint has_json
-    )
-    @cython.locals(pairs=list, text=str)
-    cdef object _query(self, object params)
-    @cython.locals(own=dict, replaces=bint, lower=str, line=str)
-    cdef object _fields(self, object headers, dict common, str text)
+    @cython.locals(method=str, target=str, fields=str, length=str, head=bytes, body=bytes)
+    cdef object _written(self, Form form)
+    @cython.locals(target=str, query=str, joint=str, before=str, own=str)
+    cdef str _target(self, Form form)
+    @cython.locals(parts=dict, more=dict)
+    cdef str _joined(self, Form form)
+    @cython.locals(common=CommonFields, lines=dict, text=str, credentials=str, cookies=str, own=dict, more=dict)
+    cdef str _fields(self, Form form)
 
 
-@cython.locals(character=Py_UCS4)
-cpdef bint is_path(str path) except -1
-@cython.locals(character=Py_UCS4, text=str)
-cpdef bint is_field(str name, object value) except -1
-cdef str text_of(object value)
-@cython.locals(character=Py_UCS4)
-cpdef str escaped(str text)
+cdef bint _is_get(object method) except -1

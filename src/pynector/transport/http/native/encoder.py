@@ -1,270 +1,225 @@
 """Writes the usual requests of a client: what they have in common is encoded once."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .exchange import LONG
+from .fields import cookie_line, credentials_line, lines_of, overlaid
+from .form import CONTENT_TYPES, Form
+from .target import encoded_path, is_path, parts_of
 
-COMPILED = not __file__.endswith(".py")
-
-# RFC 3986: what may stand in a path and query as it is, without percent-encoded parts.
-PLAIN = b"!$&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
-TABLE = bytes(1 if code in PLAIN else 0 for code in range(128))
-_PATTERN = re.compile("/[" + re.escape(PLAIN.decode()) + "]*")
-
-# RFC 9110 section 5.6.2: what a field's name is made of.
-TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-TOKEN_TABLE = bytes(1 if code in TOKEN else 0 for code in range(128))
-_NAME = re.compile("[" + re.escape(TOKEN.decode()) + "]+")
-# RFC 9110 section 5.5, but only ASCII, and without the white space around it that would be taken away.
-_VALUE = re.compile("(?:[!-~](?:[ -~]*[!-~])?)?")
-
-# RFC 3986 section 2.3; what else is in a query's names and values is percent-encoded.
-UNRESERVED = b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
-_UNRESERVED = re.compile("[" + re.escape(UNRESERVED.decode()) + "]*")
-ESCAPED = [chr(code) if code in UNRESERVED else f"%{code:02X}" for code in range(256)]
-SAFE_TABLE = bytes(1 if code in UNRESERVED else 0 for code in range(128))
-
-# Longer integers take a closer look: past some length Python does not say them in digits.
-MOST = 1 << 63
-
-# What frames a message, where it goes, and whether another follows, is not for headers to say without a closer look;
-# and with a Range another coding is asked for.
-_FRAMING = frozenset({"connection", "host", "content-length", "range", "transfer-encoding"})
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_USUAL = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# As they may be given, and as they are sent.
+_METHODS = {**{method: method for method in _USUAL}, **{method.lower(): method for method in _USUAL}}
 # RFC 9110 section 8.6: these are expected to have a body, so an empty one is said.
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
-class RequestEncoder:
-    """Encodes the usual requests to one origin: a method, a path, and perhaps headers, parameters and JSON.
-
-    It leaves all others to its caller.
+class CommonFields:
+    """The header fields that a client's requests with one kind of body have in common.
 
     Args:
-        base: The base URL's path: the target of a request without one, and what comes before the path of any other.
-        head: The common header fields of a request without a body.
-        json_head: Those of a request with JSON; Content-Length is added.
-        dumps: Encodes JSON.
+        lines: Those of all requests, by name in lower case, each as its line.
+        kind: The Content-Type, or None.
+        credentials: The line of the client's own credentials, or "".
+        cookies: That of its cookies, or "".
+
+    Attributes:
+        unsigned: The lines without credentials and cookies, which a request may have anew.
+        lines: All of them.
+        text: These as one.
     """
 
-    __slots__ = ("_dumps", "_head", "_json_lines", "_json_text", "_lines", "_stem", "_text", "_without_path")
+    __slots__ = ("lines", "text", "unsigned")
+
+    def __init__(self, lines: Mapping[str, str], kind: str | None, credentials: str, cookies: str) -> None:
+        self.unsigned = dict(lines)
+        if kind is not None:
+            self.unsigned["content-type"] = f"Content-Type: {kind}\r\n"
+        self.lines = self.signed(credentials, cookies)
+        self.text = "".join(self.lines.values())
+
+    def signed(self, credentials: str, cookies: str) -> dict[str, str]:
+        """Return the lines with these of credentials and cookies."""
+        lines = self.unsigned.copy()
+        if credentials:
+            lines["authorization"] = credentials
+        if cookies:
+            lines["cookie"] = cookies
+        return lines
+
+
+class RequestEncoder:
+    """Encodes the usual requests to one origin. It leaves to its caller what needs a closer look.
+
+    Args:
+        base: The base URL's path and query: the target of a request without a path, and what comes before any other's.
+        head: The header fields that all requests have in common.
+        dumps: Encodes JSON.
+        params: Query parameters of all requests.
+        cookies: Cookies of all requests.
+        credentials: The value of Authorization of all requests, or None.
+        userinfo: That of a request that wants none of these, or None.
+    """
+
+    __slots__ = (
+        "_common",
+        "_cookie_line",
+        "_cookies",
+        "_credentials",
+        "_dumps",
+        "_head",
+        "_is_short",
+        "_parts",
+        "_query",
+        "_stem",
+        "_userinfo",
+        "_without_path",
+    )
 
     def __init__(
-        self, base: str, head: list[tuple[str, str]], json_head: list[tuple[str, str]], dumps: Callable[[Any], bytes]
+        self,
+        base: str,
+        head: Iterable[tuple[str, str]],
+        dumps: Callable[[Any], bytes],
+        params: Iterable[tuple[str, str]] = (),
+        cookies: Mapping[str, str] | None = None,
+        credentials: str | None = None,
+        userinfo: str | None = None,
     ) -> None:
+        path, _, query = base.partition("?")
         self._without_path = base
-        self._stem = base.rstrip("/")
-        self._lines = _by_name(head)
-        self._text = "".join(self._lines.values())
-        self._json_lines = _by_name(json_head)
-        self._json_text = "".join(self._json_lines.values())
+        self._stem = path.rstrip("/")
+        self._query = query
+        self._parts = parts_of(list(params))
+        self._cookies = dict(cookies or {})
+        self._cookie_line = (
+            f"Cookie: {'; '.join('='.join(pair) for pair in self._cookies.items())}\r\n" if cookies else ""
+        )
+        self._credentials = _authorization(credentials)
+        self._userinfo = _authorization(userinfo)
+        lines = _by_name(head)
+        self._common = [CommonFields(lines, kind, self._credentials, self._cookie_line) for kind in CONTENT_TYPES]
         # The request that is sent most often costs no more than this.
-        self._head = f" HTTP/1.1\r\n{self._text}\r\n".encode("latin-1")
+        self._head = f" HTTP/1.1\r\n{self._common[0].text}\r\n".encode("latin-1")
+        self._is_short = not query and not self._parts
         self._dumps = dumps
 
     def encode(self, data: object, options: Any = None, place: Any = None) -> Any:
-        """Give a request's bytes, those of a long body apart; or None if it is not for this.
+        """Return a request's bytes, those of a long body apart; or None if it is not for this.
 
         Args:
-            data: What describes the request, or is its JSON.
-            options: Its options; only method, path, headers and params are looked at.
-            place: Path and query of its absolute URL, which `data` has; or None.
+            data: What describes the request, or is its body.
+            options: Its options, of which those are known that say how the answer is taken.
+            place: Path and query of its absolute URL, which `data` or the options have; or None.
 
         Raises:
             Exception: What `dumps` raises.
         """
-        if type(data) is not dict:
-            return self._data(data, options) if type(data) is list else None
-        described = data
-        path = described.get("path") if place is None else place
-        if path is None:
-            if "url" in described or "method" in described or "path" in described:
-                return None
-            return self._data(described, options)
-        if type(path) is not str or not is_path(path):
-            return None
-        if not options:
+        if self._is_short and not options and type(data) is dict:
+            described = data
             size = len(described)
-            if size == 1 or (size == 2 and described.get("method") == "GET"):
-                return b"".join((b"GET ", (self._stem + path).encode("ascii"), self._head))
-        return self._described(described, self._stem + path, options)
+            if size == 1 or (size == 2 and _is_get(described.get("method"))):
+                path = described.get("path") if place is None else place
+                if type(path) is str and is_path(path):
+                    return b"".join((b"GET ", (self._stem + path).encode("ascii"), self._head))
+        form = Form(place)
+        return self._written(form) if form.read(data, options) else None
 
-    def _described(self, described: Any, target: str, options: Any) -> Any:
-        """Encode what `data` describes, which has a place."""
-        size = len(described) - 1
-        headers = described.get("headers")
-        if headers is not None:
-            size -= 1
-        params = described.get("params")
-        if params is not None:
-            size -= 1
-        if options:
-            if options.get("method") is not None or options.get("path") is not None:
-                return None
-            more = options.get("headers")
-            if more is not None:
-                if headers is not None:
-                    return None
-                headers = more
-            more = options.get("params")
-            if more is not None:
-                if params is not None:
-                    return None
-                params = more
-        has_json = "json" in described
-        method = described.get("method")
-        if method is None:
-            method = "POST" if has_json else "GET"
-        else:
-            size -= 1
-        if size != (1 if has_json else 0):
+    def _written(self, form: Form) -> Any:
+        """Return a request's bytes, or None."""
+        method: Any = "POST" if form.kind else "GET"
+        if form.method is not None:
+            method = _METHODS.get(form.method) if type(form.method) is str else None
+        target = None if method is None else self._target(form)
+        fields = None if target is None else self._fields(form)
+        if fields is None:
             return None
-        return self._written(method, target, headers, params, described.get("json"), has_json)
+        body = b""
+        if form.kind:
+            body = form.encoded_body(self._dumps)
+            if body is None:
+                return None
+        length = f"Content-Length: {len(body)}\r\n" if body or method in WITH_BODY else ""
+        head = f"{method} {target} HTTP/1.1\r\n{fields}{length}\r\n".encode("latin-1")
+        if len(body) >= LONG:
+            return head, body
+        return head + body if body else head
 
-    def _data(self, value: object, options: Any) -> Any:
-        """Encode data that is JSON, and is sent as the options say."""
-        if not options:
-            return self._written("POST", self._without_path, None, None, value, True)
-        path = options.get("path")
+    def _target(self, form: Form) -> Any:
+        """Return path and query, or None."""
+        path = form.path if form.place is None else form.place
         target = self._without_path
         if path is not None:
-            if type(path) is not str or not is_path(path):
+            path = encoded_path(path)
+            if path is None:
                 return None
             target = self._stem + path
-        method = options.get("method")
-        if method is None:
-            method = "POST"
-        return self._written(method, target, options.get("headers"), options.get("params"), value, True)
+            if self._query:
+                before, _, own = target.partition("?")
+                target = f"{before}?{self._query}&{own}" if own else f"{before}?{self._query}"
+        if form.params is None and not self._parts:
+            return target
+        query = self._joined(form)
+        if not query:
+            return query if query is None else target
+        joint = "" if target.endswith("?") else "&" if "?" in target else "?"
+        return f"{target}{joint}{query}"
 
-    def _written(self, method: Any, target: str, headers: Any, params: Any, value: object, has_json: bool) -> Any:
-        if type(method) is not str or method not in _METHODS or (has_json and method not in WITH_BODY):
-            return None
-        if params is not None:
-            query = self._query(params)
-            if query is None:
+    def _joined(self, form: Form) -> Any:
+        """Return the parameters as a query, those of the client first; or None."""
+        parts = self._parts
+        if form.params is not None:
+            parts = parts_of(form.params)
+            if parts is None:
                 return None
-            if query:
-                joint = "" if target.endswith("?") else "&" if "?" in target else "?"
-                target = target + joint + query
-        fields = self._json_text if has_json else self._text
-        if headers is not None:
-            fields = self._fields(headers, self._json_lines if has_json else self._lines, fields)
-            if fields is None:
+            if self._parts:
+                parts = {**self._parts, **parts}
+        if form.more_params is not None:
+            more = parts_of(form.more_params)
+            if more is None:
                 return None
-        start = method + " " + target + " HTTP/1.1\r\n" + fields
-        if not has_json:
-            end = "Content-Length: 0\r\n\r\n" if method in WITH_BODY else "\r\n"
-            return (start + end).encode("latin-1")
-        body = self._dumps(value)
-        whole_head = (start + "Content-Length: " + str(len(body)) + "\r\n\r\n").encode("latin-1")
-        return (whole_head, body) if len(body) >= LONG else whole_head + body
+            parts.update(more)
+        return "&".join(parts.values())
 
-    def _query(self, params: Any) -> Any:
-        """Give parameters as a query, or None if they need a closer look."""
-        if type(params) is not dict:
-            return None
-        pairs = []
-        for name, value in params.items():
-            if type(name) is not str:
+    def _fields(self, form: Form) -> Any:
+        """Return the header fields as they go on the wire, without Content-Length; or None."""
+        common = self._common[form.kind]
+        lines, text = common.lines, common.text
+        if form.has_auth or form.cookies is not None:
+            credentials, cookies = self._credentials, self._cookie_line
+            if form.has_auth:
+                credentials = self._userinfo if form.auth is None else credentials_line(form.auth)
+            if form.cookies is not None:
+                cookies = cookie_line(self._cookies, form.cookies)
+            if credentials is None or cookies is None:
                 return None
-            for one in value if type(value) is list or type(value) is tuple else (value,):
-                text = text_of(one)
-                if text is None:
-                    return None
-                try:
-                    pairs.append(escaped(name) + "=" + escaped(text))
-                except UnicodeEncodeError:
-                    return None
-        return "&".join(pairs)
-
-    def _fields(self, headers: Any, common: Any, text: str) -> Any:
-        """Give the header fields of a request with some of its own, or None if they need a closer look.
-
-        Args:
-            headers: Its own. They take the place of common ones of their name; None takes one away.
-            common: The common ones by name in lower case, each as its line.
-            text: These lines as one.
-        """
-        if type(headers) is not dict:
-            return None
-        own: dict[str, str] = {}
-        replaces = False
-        for name, value in headers.items():
-            if type(name) is not str or not is_field(name, "" if value is None else value):
+            lines = common.signed(credentials, cookies)
+            text = "".join(lines.values())
+        if form.headers is None:
+            return text
+        own = lines_of(form.headers)
+        if own is not None and form.more_headers is not None:
+            more = lines_of(form.more_headers)
+            if more is None:
                 return None
-            lower = name.lower()
-            if lower in _FRAMING or lower in own:
-                return None
-            if lower in common:
-                replaces = True
-            own[lower] = "" if value is None else name + ": " + value + "\r\n"
-        if replaces:
-            text = "".join([own.pop(lower, line) for lower, line in common.items()])
-        return text + "".join(own.values())
+            for name in more:
+                own.pop(name, None)
+            own.update(more)
+        return None if own is None else overlaid(lines, text, own)
 
 
-def _by_name(fields: list[tuple[str, str]]) -> dict[str, str]:
-    """Give header fields as they go on the wire, by name in lower case; those of one name are together."""
+def _is_get(method: Any) -> bool:
+    return type(method) is str and method == "GET"
+
+
+def _by_name(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return header fields as they go on the wire, by name in lower case; those of one name are together."""
     lines: dict[str, str] = {}
     for name, value in fields:
         lines[name.lower()] = lines.get(name.lower(), "") + f"{name}: {value}\r\n"
     return lines
 
 
-def is_path(path: str) -> bool:
-    """Say whether a text is a path that may go on the wire as it is."""
-    if COMPILED:
-        if not path or path[0] != "/":
-            return False
-        for character in path:
-            if ord(character) >= 128 or TABLE[ord(character)] == 0:
-                return False
-        return True
-    return _PATTERN.fullmatch(path) is not None
-
-
-def text_of(value: Any) -> Any:
-    """Give the value of a parameter as text, or None if it needs a closer look."""
-    if type(value) is str:
-        return value
-    if type(value) is bool:
-        return "true" if value else "false"
-    if (type(value) is int and -MOST < value < MOST) or type(value) is float:
-        return str(value)
-    return "" if value is None else None
-
-
-def escaped(text: str) -> str:
-    """Percent-encode a name or value of a query.
-
-    Raises:
-        UnicodeEncodeError: If it is not valid Unicode.
-    """
-    if COMPILED:
-        for character in text:
-            if ord(character) >= 128 or SAFE_TABLE[ord(character)] == 0:
-                break
-        else:
-            return text
-    elif _UNRESERVED.fullmatch(text) is not None:
-        return text
-    return "".join([ESCAPED[code] for code in text.encode()])
-
-
-def is_field(name: str, value: Any) -> bool:
-    """Say whether a header field may go on the wire as it is."""
-    if type(value) is not str:
-        return False
-    text = value
-    if COMPILED:
-        for character in name:
-            if ord(character) >= 128 or TOKEN_TABLE[ord(character)] == 0:
-                return False
-        for character in text:
-            if ord(character) < 32 or ord(character) > 126:
-                return False
-        return len(name) > 0 and text[:1] != " " and text[-1:] != " "
-    return _NAME.fullmatch(name) is not None and _VALUE.fullmatch(text) is not None
+def _authorization(value: str | None) -> str:
+    return f"Authorization: {value}\r\n" if value else ""

@@ -30,6 +30,7 @@ cdef class Exchange:
     cdef public bint as_response
     cdef public object sink
     cdef public object observer
+    cdef public bytes added
     cdef public object passing
     cdef public object upload
     cdef public object context

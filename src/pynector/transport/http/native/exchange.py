@@ -66,12 +66,14 @@ class Exchange:
         as_response: Whether its answer is a Response, which needs no closer look where its body has no coding.
         sink: Takes the response's head and body as they come, or None to have them whole.
         observer: Told of its attempts, or None.
+        added: The header fields that its observer has put at the end of the payload's head, as on the wire.
         passing: What has put header fields of its own on the payload, and wants to hear nothing; or None.
         upload: Writes the request's body after its head, or None if the payload is all.
         context: The caller's context variables, for the upload; None where there is none.
     """
 
     __slots__ = (
+        "added",
         "as_response",
         "body",
         "body_only",
@@ -133,6 +135,7 @@ class Exchange:
         self.as_response = False
         self.sink: Any = None
         self.observer: Any = None
+        self.added = b""
         self.passing: Any = None
         self.upload: Any = None
         self.context: Any = None
@@ -145,13 +148,16 @@ class Exchange:
             head: Its status line and header fields, without the empty line; b"" if a body is all that is wanted.
             body: Its body as it came.
             encoded: Whether the body has a content coding.
-            version: The HTTP version, "1.1" or the like; "" where head is.
+            version: The HTTP version, "1.1" or the like; unknown where nobody wants to know more than a body.
         """
         if self.sink is not None:
             self.sink.conclude()
             return
         is_plain = not encoded and 200 <= status < 300
         try:
+            if self.observer is not None:
+                self.observer.head(status, "HTTP/" + version)
+                self.observer.done()
             if is_plain and self.body_only:
                 self.succeed(body)
             elif is_plain and self.as_response:

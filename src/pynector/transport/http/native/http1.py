@@ -298,7 +298,7 @@ class Connection:
         if length > MOST_DIRECT or 0 <= exchange.limit < length:
             return False
         head = b""
-        if status >= 300 or fields.encoded or not exchange.body_only:
+        if status >= 300 or fields.encoded or not exchange.body_only or exchange.observer is not None:
             head = copied(self._buffer, 0, start - 4)
             self.version = "1.1"
         if start + length == count:

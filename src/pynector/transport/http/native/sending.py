@@ -18,7 +18,7 @@ from .pools import Pools
 from .submitter import Place, Terms
 from .tasks import Tasks
 from .upload import renew_upload, stop_upload
-from .wire import decode_request, encode_fields, encoder_for, put_request, request_of
+from .wire import EncodedFields, encode_fields, encoder_for, put_request, request_of
 
 
 class Sender:
@@ -105,14 +105,12 @@ class Sender:
         """See Sender of submitter.py."""
         head, _, body = payload.partition(b"\r\n\r\n")
         method = head[: head.index(b" ")].decode("ascii")
-        request = decode_request(payload, pool.origin, exchange.body) if has_own else None
-        fields = self._options.header_pairs if request is None else request.headers
+        fields = EncodedFields(payload, pool.origin) if has_own else self._options.header_pairs
         added = exchange.observer.attempt(method, url_of(payload, pool.origin), fields, len(body or exchange.body))
         if not added:
             return payload
-        # What it adds belongs to this attempt.
-        exchange.request = request or decode_request(payload, pool.origin, exchange.body)
-        return b"%b\r\n%b\r\n%b" % (head, encode_fields(added), body)
+        exchange.added = encode_fields(added)
+        return b"%b\r\n%b\r\n%b" % (head, exchange.added, body)
 
     def _load(self, exchange: Exchange, request: PreparedRequest) -> Pool:
         """Put a request into an exchange, and return the pool it belongs to."""
@@ -122,6 +120,4 @@ class Sender:
         exchange.closes = request.closes
         exchange.repeatable = request.method in IDEMPOTENT and not request.is_one_shot
         renew_upload(self._tasks, exchange, request)
-        if exchange.observer is not None:
-            exchange.body_only = exchange.as_response = False
         return self._pools.pool(request.url.origin)

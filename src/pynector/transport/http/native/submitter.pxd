@@ -44,3 +44,7 @@ cdef class Submitter:
     cdef object _place_of(self, str start)
     @cython.locals(passed=PassedFields, has_own=bint)
     cdef object _observed(self, Exchange exchange, bytes payload, Pool pool)
+
+
+cdef object _url_of(object data, object options)
+cdef bint _has_own_fields(object said) except -1

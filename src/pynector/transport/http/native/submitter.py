@@ -3,16 +3,12 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from ..request import HTTPRequest
 from .encoder import RequestEncoder
 from .exchange import NO_LIMIT, Exchange, ExchangeOwner
+from .form import FIELDS, SETTINGS
 from .passed import PassedFields
 from .pool import Pool
-
-# Options that say how an answer is taken: as what a plain True, False, None or int they hold.
-SETTINGS = frozenset({"as_response", "raise_for_status", "follow_redirects", "max_redirects", "max_response_bytes"})
-
-# Options that describe a request, as far as the encoder takes them.
-FIELDS = frozenset({"method", "path", "headers", "params"})
 
 # The most origins, and combinations of settings, that are remembered.
 MOST = 256
@@ -39,8 +35,8 @@ class Terms:
     def hold_for(self, exchange: Exchange) -> None:
         """Have an exchange be answered so."""
         exchange.settings = self.settings
-        # Who is told of the attempts is told of the answer's head, too; and a stream has its own limit.
-        is_whole = exchange.observer is None and exchange.sink is None
+        # A stream has its own limit, too.
+        is_whole = exchange.sink is None
         exchange.body_only = is_whole and self.body_only
         exchange.as_response = is_whole and self.as_response
         exchange.limit = self.limit if exchange.sink is None else NO_LIMIT
@@ -155,9 +151,9 @@ class Submitter:
                 return None
         place: Any = None
         encoder, rest = self._encoder, None
-        if type(data) is dict and "url" in data:
-            url = data["url"]
-            if type(url) is not str or "path" in data or not url.startswith("http"):
+        url = _url_of(data, options)
+        if url is not None:
+            if type(url) is not str or not url.startswith("http"):
                 return None
             end = url.find("/", 8)
             place = self._place_of(url[:end]) if end > 0 else None
@@ -213,8 +209,7 @@ class Submitter:
 
     def _observed(self, exchange: Exchange, payload: bytes, pool: Pool) -> Any:
         """Return an encoded request with what its observer adds; None if it has one of these fields itself."""
-        data, options = exchange.data, exchange.options
-        has_own = (type(data) is dict and "headers" in data) or "headers" in options
+        has_own = _has_own_fields(exchange.data) or _has_own_fields(exchange.options)
         if isinstance(exchange.observer, PassedFields):
             if pool is not self._own_pool:
                 return None
@@ -224,6 +219,24 @@ class Submitter:
                 exchange.observer, exchange.passing = None, passed
             return added
         return self._sender.tell(exchange, payload, pool, has_own)
+
+
+def _url_of(data: Any, options: Any) -> Any:
+    """Return the absolute URL of a request, or None if it has none."""
+    if options:
+        url = options.get("url")
+        if url is not None:
+            return url
+    if type(data) is dict:
+        return data.get("url")
+    return data.url if type(data) is HTTPRequest else None
+
+
+def _has_own_fields(said: Any) -> bool:
+    """Say whether a request may have header fields that not all have, by what describes it or by its options."""
+    if type(said) is dict:
+        return "headers" in said or "auth" in said or "cookies" in said
+    return type(said) is HTTPRequest
 
 
 def _remember(known: Any, key: Any, value: Any) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
-from functools import partial
+from collections.abc import AsyncIterable, Sequence
+from functools import cached_property, partial
+from typing import overload
 
 from ...net.connect import Origin
 from ..body import encode_json
-from ..headers import Pair, merged_headers
+from ..headers import Pair
 from ..options import HTTPOptions
 from ..request import PreparedRequest, cookie_pairs, split_auth
 from ..urls import URL
 from .encoder import WITH_BODY, RequestEncoder
 from .exchange import LONG, Exchange
+
+_FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
 
 
 def put_request(exchange: Exchange, request: PreparedRequest) -> None:
@@ -51,9 +54,39 @@ def decode_request(payload: bytes, origin: Origin, long_body: bytes = b"") -> Pr
     line, *fields = head.decode("latin-1").split("\r\n")
     method, target, _ = line.split(" ")
     url = URL(*origin, target)
+    host = ("Host", url.authority)
     pairs = [(name, value) for name, _, value in (field.partition(": ") for field in fields)]
-    own = [pair for pair in pairs if pair[0].lower() != "content-length" and pair != ("Host", url.authority)]
+    own = [pair for pair in pairs if pair[0].lower() != "content-length" and pair != host]
     return PreparedRequest(method, url, own, body or long_body or None)
+
+
+class EncodedFields(Sequence[Pair]):
+    """The header fields of an encoded request, which are read when somebody looks at them.
+
+    Args:
+        payload: The request.
+        origin: Where it goes.
+    """
+
+    def __init__(self, payload: bytes, origin: Origin) -> None:
+        self._payload = payload
+        self._origin = origin
+
+    @cached_property
+    def _pairs(self) -> list[Pair]:
+        return decode_request(self._payload, self._origin).headers
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Pair]: ...
+
+    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
+        return self._pairs[index]
 
 
 def request_of(exchange: Exchange) -> PreparedRequest:
@@ -62,6 +95,9 @@ def request_of(exchange: Exchange) -> PreparedRequest:
         payload = exchange.payload
         if exchange.passing is not None:
             payload = exchange.passing.taken_from(payload)
+        elif exchange.added:
+            # What an observer adds belongs to one attempt.
+            payload = payload.replace(b"\r\n%b\r\n" % exchange.added, b"\r\n\r\n", 1)
         exchange.request = decode_request(payload, exchange.pool.origin, exchange.body)
     request: PreparedRequest = exchange.request
     return request
@@ -74,28 +110,23 @@ def encode_fields(fields: list[Pair]) -> bytes:
 
 def encoder_for(options: HTTPOptions, base: URL | None) -> RequestEncoder | None:
     """Return the encoder of a client's requests below a URL, or None if the client's own settings leave it none."""
-    if base is None or "?" in base.target or options.param_pairs:
+    if base is None or any(name.lower() in _FRAMING for name, _ in options.header_pairs):
         return None
+    userinfo = None if base.userinfo is None else tuple(base.userinfo.split(":", 1))
     auth = options.auth_for(base)
-    if auth is None and base.userinfo is not None:
-        auth = tuple(base.userinfo.split(":", 1))
-    credentials, flow = split_auth(auth)
+    credentials, flow = split_auth(userinfo if auth is None else auth)
     if flow is not None:
         return None
-    common: list[list[tuple[str, str | None]]] = [
-        [("Authorization", credentials)] if credentials else [],
-        cookie_pairs(options.cookies),
-    ]
-    head = merged_headers([("Host", base.authority)], options.header_pairs, *common)
-    json_head = merged_headers(
-        [("Host", base.authority)],
-        options.header_pairs,
-        [("Content-Type", "application/json")],
-        *common,
-    )
-    framing = {"connection", "content-length", "transfer-encoding"}
-    if any(name.lower() in framing for name, _ in head):
-        return None
+    cookie_pairs(options.cookies)
+    has_host = any(name.lower() == "host" for name, _ in options.header_pairs)
+    host = [] if has_host else [("Host", base.authority)]
     dumps = options.dumps_for({})
-    to_bytes = encode_json if dumps is None else partial(encode_json, dumps=dumps)
-    return RequestEncoder(base.target, head, json_head, to_bytes)
+    return RequestEncoder(
+        base.target,
+        [*host, *options.header_pairs],
+        encode_json if dumps is None else partial(encode_json, dumps=dumps),
+        options.param_pairs,
+        options.cookies,
+        credentials,
+        split_auth(userinfo)[0],
+    )
