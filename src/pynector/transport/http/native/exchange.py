@@ -150,11 +150,11 @@ class Exchange:
             encoded: Whether the body has a content coding.
             version: The HTTP version, "1.1" or the like; unknown where nobody wants to know more than a body.
         """
-        if self.sink is not None:
-            self.sink.conclude()
-            return
         is_plain = not encoded and 200 <= status < 300
         try:
+            if self.sink is not None:
+                self.sink.conclude()
+                return
             if self.observer is not None:
                 self.observer.head(status, "HTTP/" + version)
                 self.observer.done()
