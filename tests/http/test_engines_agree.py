@@ -419,11 +419,15 @@ async def test_they_make_the_same_of_a_response(play: Play, name: str, method: s
         assert native[2:] == ("full", f"{method} /")
 
 
-async def test_only_httpx_takes_bytes_after_an_answer_for_the_next_one(play: Play) -> None:
-    script = [answer(b"ok") + answer(b"forged"), answer(b"next")]
-    answers = {}
-    for engine in ("httpx", "native"):
-        server = play(script, [answer(b"next")])
-        async with Pynector(base_url=server.url, http_engine=engine) as client:
-            answers[engine] = [await client.request(None), await client.request(None)]
-    assert answers == {"httpx": [b"ok", b"forged"], "native": [b"ok", b"next"]}
+@pytest.mark.parametrize(
+    "more", [answer(b"forged"), b"HTTP/1.1 2", b"junk", b"\r\n"], ids=["answer", "part", "junk", "line"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_bytes_after_an_answer_are_nobodys(play: Play, engine: str, more: bytes, method: str) -> None:
+    head, _, body = answer(b"ok").partition(b"\r\n\r\n")
+    first = head + b"\r\n\r\n" + (b"" if method == "HEAD" else body)
+    # The first connection has an answer for whoever stays on it.
+    server = play([first + more, answer(b"wrong")], [answer(b"next")])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        assert await client.request({"method": method, "path": "/"}) == (b"" if method == "HEAD" else b"ok")
+        assert await client.request(None) == b"next"

@@ -85,7 +85,6 @@ def test_one_byte_too_many_is_noticed(size: int, is_whole: bool) -> None:
     assert reader.excess
 
 
-@pytest.mark.parametrize("engine", ["native"])
 @pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.anyio
 async def test_what_follows_a_streamed_body_is_nobodys_answer(play: Play, engine: str, at_once: bool) -> None:

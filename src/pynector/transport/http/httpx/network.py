@@ -220,6 +220,10 @@ class Stream(httpcore.AsyncNetworkStream):
             # That was the server's reason; httpcore looks for an answer all the same.
             raise error from self._alert
 
+    def break_off(self) -> None:
+        """Have nothing more be sent on it."""
+        self._broken_off = True
+
     def keep_for(self, seconds: float) -> None:
         """Take note of how long the server keeps it open from now on, when nothing is under way."""
         self._until = anyio.current_time() + seconds - MARGIN

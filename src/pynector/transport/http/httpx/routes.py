@@ -48,7 +48,7 @@ class Pool:
         except BaseException:
             await self.over(message)
             raise
-        response.stream = _Counted(response.stream, self, message)
+        response.stream = _Counted(response, self, message)
         return response
 
     async def over(self, message: Any) -> None:
@@ -79,13 +79,14 @@ class _Counted:
     """The stream of a response.
 
     Args:
-        inner: httpcore's stream.
+        response: httpcore's response.
         pool: Told when it is closed.
         message: What it answers.
     """
 
-    def __init__(self, inner: Any, pool: Pool, message: Any) -> None:
-        self._inner = inner
+    def __init__(self, response: Any, pool: Pool, message: Any) -> None:
+        self._inner = response.stream
+        self._extensions = response.extensions
         self._pool: Pool | None = pool
         self._message = message
 
@@ -96,11 +97,24 @@ class _Counted:
     async def aclose(self) -> None:
         """See httpcore.Response."""
         pool, self._pool = self._pool, None
+        if self._has_more_come():
+            self._extensions["network_stream"].break_off()
         try:
             await self._inner.aclose()
         finally:
             if pool is not None:
                 await pool.over(self._message)
+
+    def _has_more_come(self) -> bool:
+        """Say whether bytes have come after the response, which httpcore would take for the next one's."""
+        if self._extensions.get("http_version") not in (b"HTTP/1.1", b"HTTP/1.0"):
+            return False
+        try:
+            # Nothing public tells.
+            more, _ = self._inner._stream._connection._h11_state.trailing_data
+        except AttributeError:
+            return True
+        return len(more) > 0
 
 
 class Routes:
