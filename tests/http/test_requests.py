@@ -147,6 +147,18 @@ async def test_the_client_s_headers_params_and_cookies_are_defaults(server: Loop
     assert (seen.query, seen.headers["cookie"]) == ([["kept", "true"], ["changed", "2.5"]], "a=1; b=3")
 
 
+@pytest.mark.parametrize(
+    "form", [{"path": "/inspect"}, {"path": "/inspect", "content": iter([b""])}], ids=["usual", "other"]
+)
+async def test_the_client_s_cookies_are_those_it_was_made_with(
+    server: LoopbackServer, engine: str, form: dict[str, Any]
+) -> None:
+    cookies = {"a": "1"}
+    async with Pynector(base_url=server.url, http_engine=engine, cookies=cookies) as client:
+        cookies["a"] = "2"
+        assert (await inspect(client, form)).headers["cookie"] == "a=1"
+
+
 async def test_none_takes_a_default_header_away(client: Pynector) -> None:
     seen = await inspect(client, {"path": "/inspect", "headers": {"Accept": None}}, headers={"user-agent": None})
     assert not {"accept", "user-agent"} & seen.headers.keys()

@@ -146,7 +146,9 @@ class HTTPOptions:
         )
         self._asks_for_part = any(name.lower() == "range" for name, _ in self.header_pairs)
         self.param_pairs = param_pairs(values["params"], "params")
-        self.cookies: Mapping[str, str] | None = values["cookies"]
+        cookies = values["cookies"]
+        # A copy, as of header fields and parameters; what is no mapping is refused with the first request.
+        self.cookies: Any = dict(cookies) if isinstance(cookies, Mapping) else cookies
         self.auth: Any = values["auth"]
         self.http_engine: str = values["http_engine"]
         self.http2: bool = values["http2"]
