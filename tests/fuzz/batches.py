@@ -99,7 +99,7 @@ class World:
     def notify(self) -> None:
         self.notified += 1
 
-    def translate(self, error: BaseException, index: int, entry: Any) -> BaseException:
+    def translate(self, error: BaseException, index: int, entry: Any, timeout: float) -> BaseException:
         assert entry is self.requests[index]
         problem = Problem(index)
         problem.__cause__ = error

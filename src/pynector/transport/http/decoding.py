@@ -226,7 +226,7 @@ def decode(body: bytes, content_encoding: str | None, limit: int | None) -> Gene
     return body
 
 
-def _inflated(body: bytes) -> bytes | None:
+def inflated(body: bytes) -> bytes | None:
     """Return what a gzip body comes to that is one member, and says that it is short; None if it is anything else."""
     size = int.from_bytes(body[-4:], "little")
     if len(body) < SHORTEST_GZIP or size > STEP:
@@ -250,7 +250,7 @@ def _unframed(module: Any, body: bytes) -> bytes | None:
     return whole
 
 
-IN_ONE_GO: dict[str, Callable[[bytes], bytes | None]] = {"gzip": _inflated}
+IN_ONE_GO: dict[str, Callable[[bytes], bytes | None]] = {"gzip": inflated}
 """What does the same as a decoder, but only for the usual short bodies."""
 if find_spec("zstandard"):
     IN_ONE_GO["zstd"] = partial(_unframed, import_module("zstandard"))

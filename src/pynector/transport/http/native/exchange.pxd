@@ -3,6 +3,7 @@ cimport cython
 from pynector.transport.http.response cimport response_as_sent
 
 cdef bint COMPILED
+cdef int GZIPPED
 
 
 @cython.freelist(256)
@@ -36,7 +37,7 @@ cdef class Exchange:
     cdef public object context
 
     @cython.locals(elapsed=double)
-    cpdef object answered(self, int status, bytes head, bytes body, bint encoded, str version)
+    cpdef object answered(self, int status, bytes head, bytes body, int encoded, str version)
     cpdef object succeed(self, object answer)
 
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from ..decoding import inflated
 from ..response import response_as_sent
 from ..urls import URL
+from . import head as heads
+
+# Anew, so that it is C's own number here.
+GZIPPED = heads.GZIPPED
 
 COMPILED = not __file__.endswith(".py")
 
@@ -140,17 +145,17 @@ class Exchange:
         self.upload: Any = None
         self.context: Any = None
 
-    def answered(self, status: int, head: bytes, body: bytes, encoded: bool, version: str) -> None:
+    def answered(self, status: int, head: bytes, body: bytes, encoded: int, version: str) -> None:
         """Take a response: a body alone is the answer, anything else is the owner's.
 
         Args:
             status: Its status code.
             head: Its status line and header fields, without the empty line; b"" if a body is all that is wanted.
             body: Its body as it came.
-            encoded: Whether the body has a content coding.
+            encoded: Whether the body has a content coding; see Head.
             version: The HTTP version, "1.1" or the like; unknown where nobody wants to know more than a body.
         """
-        is_plain = not encoded and 200 <= status < 300
+        is_plain = 200 <= status < 300
         try:
             if self.sink is not None:
                 self.sink.conclude()
@@ -158,6 +163,11 @@ class Exchange:
             if self.observer is not None:
                 self.observer.head(status, "HTTP/" + version)
                 self.observer.done()
+            if is_plain and encoded:
+                content = inflated(body) if encoded == GZIPPED and (self.body_only or self.as_response) else None
+                is_plain = content is not None
+                if content is not None:
+                    body = content
             if is_plain and self.body_only:
                 self.succeed(body)
             elif is_plain and self.as_response:

@@ -10,6 +10,7 @@ cdef bytes CONTENT_ENCODING
 cdef bytes CONNECTION
 cdef bytes KEEP_ALIVE
 cdef bytes CLOSE
+cdef bytes GZIP
 cdef bytes TIMEOUT
 cdef tuple LEFT_TO_PARSER
 
@@ -19,7 +20,7 @@ cdef class Head:
     cdef public int status
     cdef public Py_ssize_t length
     cdef public bint chunked
-    cdef public bint encoded
+    cdef public int encoded
     cdef public bint keep
     cdef public bint leads_on
     cdef public Py_ssize_t timeout

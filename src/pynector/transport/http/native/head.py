@@ -15,11 +15,16 @@ _TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 TOKEN = bytes(1 if code in _TOKEN else 0 for code in range(256))
 TEXT = bytes(1 if 32 <= code < 127 or code == 9 else 0 for code in range(256))
 
+# What a content coding is told as: gzip alone, or any other.
+GZIPPED = 2
+ENCODED = 1
+
 CONTENT_LENGTH = b"content-length"
 CONTENT_ENCODING = b"content-encoding"
 CONNECTION = b"connection"
 KEEP_ALIVE = b"keep-alive"
 CLOSE = b"close"
+GZIP = b"gzip"
 TIMEOUT = b"timeout="
 
 # A status line, fields, and then a line that goes on with the last of them.
@@ -36,7 +41,7 @@ class Head:
         status: The status code.
         length: The body's length in bytes as the fields say, or NO_LENGTH.
         chunked: Whether the body comes in chunks.
-        encoded: Whether the body has a content coding.
+        encoded: Whether the body has a content coding: 0, ENCODED or, where it was scanned, GZIPPED.
         keep: Whether the connection stays open.
         leads_on: Whether there is a Location.
         timeout: For how many seconds the server keeps it open, or NO_LENGTH.
@@ -53,7 +58,7 @@ class Head:
         self.status = 0
         self.length = NO_LENGTH
         self.chunked = False
-        self.encoded = False
+        self.encoded = 0
         self.keep = True
         self.leads_on = False
         self.timeout = NO_LENGTH
@@ -121,7 +126,8 @@ class Head:
             self.length = number(data, value, end)
             return self.length >= 0
         if matches(data, start, colon, CONTENT_ENCODING, True):
-            self.encoded = True
+            is_gzip = self.encoded == 0 and matches(data, value, end, GZIP, True)
+            self.encoded = GZIPPED if is_gzip else ENCODED
         elif matches(data, start, colon, CONNECTION, True):
             if matches(data, value, end, CLOSE, True):
                 self.keep = False
@@ -174,7 +180,7 @@ class Head:
                 self.problem = "the transfer coding is not chunked"
             self.chunked = True
         elif name == CONTENT_ENCODING:
-            self.encoded = True
+            self.encoded = ENCODED
         elif name == b"location":
             self.leads_on = self.leads_on or len(value.strip()) > 0
         elif name == KEEP_ALIVE:

@@ -37,7 +37,7 @@ cdef class Pool:
     cpdef object dispatch(self, Exchange exchange, double now)
     cdef object _wait(self, Exchange exchange)
     cdef object _begin(self, Connection connection, Exchange exchange)
-    @cython.locals(freed=Connection, status=int, encoded=bint, version=str, is_long=bint)
+    @cython.locals(freed=Connection, status=int, encoded=int, version=str, is_long=bint)
     cpdef object answered(self, object connection, Exchange exchange, bytes head, bytes body)
     cdef bint _is_usable(self, Connection connection, bint repeatable, double now) except -1
     @cython.locals(life=double, exchange=Exchange, room=Room)

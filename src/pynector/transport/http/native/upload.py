@@ -89,13 +89,10 @@ class Upload:
             self._task.cancel()
 
     async def _run(self, connection: Any) -> None:
-        exchange = self._exchange
         try:
             await self._write(connection)
         except BaseException as error:
-            if not self._stopped:
-                exchange.pool.give_up(exchange)
-                exchange.owner.failed(exchange, failed_upload(error))
+            self._fail(error)
             if not isinstance(error, Exception):
                 raise
 
@@ -132,12 +129,24 @@ class Upload:
         """Take a piece, to be written together with those that come before the iterator waits for something."""
         if not self._parts:
             # The loop has its turn when the iterator waits.
-            asyncio.get_running_loop().call_soon(self._write_out, connection)
+            asyncio.get_running_loop().call_soon(self._write_soon, connection)
         self._size += len(piece)
         if self._length is None:
             self._parts += (b"%x\r\n" % len(piece), piece, b"\r\n")
         else:
             self._parts.append(piece)
+
+    def _write_soon(self, connection: Any) -> None:
+        try:
+            self._write_out(connection)
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """End the request: its body cannot be sent whole any more."""
+        if not self._stopped:
+            self._exchange.pool.give_up(self._exchange)
+            self._exchange.owner.failed(self._exchange, failed_upload(error))
 
     def _write_out(self, connection: Any) -> None:
         """Write what was collected."""
