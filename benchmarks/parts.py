@@ -6,8 +6,7 @@ import gzip
 from collections.abc import Callable
 from typing import Any
 
-from pynector.transport.http.decoding import decode
-from pynector.transport.http.steps import Steps
+from pynector.transport.http.decoding import inflated
 
 from .builds import Build
 
@@ -79,9 +78,9 @@ def response(build: Build, count: int) -> None:
 
 
 def inflating(build: Build, count: int) -> None:
-    """Undo gzip; that is no part of a build, but of what is installed."""
+    """Undo gzip, as that of a short body is; that is no part of a build, but of what is installed."""
     for _ in range(count):
-        Steps(decode(_GZIP, "gzip", None)).at_once()
+        inflated(_GZIP)
 
 
 def framing(build: Build, count: int) -> None:
@@ -108,6 +107,23 @@ def _take(build: Build, count: int, answer: bytes) -> None:
     for _ in range(count):
         connection.start(exchange)
         connection.buffer_updated(size)
+
+
+class _Framed:
+    """What a connection knows of a body."""
+
+    class fields:
+        encoded = 0
+
+
+def stream(build: Build, count: int) -> None:
+    """Take a piece of a body that is read while it comes, and give it to its reader."""
+    exchange = build.exchange.Exchange(None, None, None, 0.0, None, 0, 0.0)
+    incoming = build.incoming.Incoming(None, None, exchange)
+    incoming.head(_Framed, 200, _HEAD, "1.1")
+    for _ in range(count):
+        incoming.feed(b"0123456789abcdef")
+        incoming.taken()
 
 
 def dispatcher(build: Build, count: int) -> None:
@@ -177,6 +193,7 @@ PARTS: dict[str, Callable[[Build, int], None]] = {
         head,
         response,
         inflating,
+        stream,
         dispatcher,
         messages,
     )

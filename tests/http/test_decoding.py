@@ -372,3 +372,28 @@ async def test_an_error_whose_body_is_cut_short_keeps_its_status_in_a_stream(pla
         with pytest.raises(HTTPStatusError) as failed:
             await opened(client)
     assert failed.value.status_code == 502
+
+
+@pytest.mark.parametrize("as_response", [False, True])
+@pytest.mark.parametrize(
+    ("lines", "times"),
+    [
+        (["Content-Encoding: gzip"], 1),
+        (["content-encoding:GZIP \t"], 1),
+        (["Content-Encoding: gzip", "Content-Encoding: gzip"], 2),
+        (["Content-Encoding: gzip", "Content-Encoding: identity"], 1),
+        (["Content-Encoding: gzip, gzip"], 2),
+        (["Content-Encoding: identity"], 0),
+    ],
+)
+@pytest.mark.anyio
+async def test_codings_are_undone_however_they_are_told(
+    play: Play, engine: str, lines: list[str], times: int, as_response: bool
+) -> None:
+    body = b"abc" * 100
+    for _ in range(times):
+        body = gzip.compress(body)
+    server = play([answer(body, "200 OK", *lines)])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        found = await client.request(None, as_response=as_response)
+    assert (found.content if as_response else found) == b"abc" * 100
