@@ -42,8 +42,7 @@ class Case:
         replay = f"python -m tests.ledger --loop {self.loop} --engine {self.engine} --seed {seed}"
         if self.engine in ("fifo", "id"):
             return WebSocketTrial(self.engine, WebSocketPlan(seed, self.engine == "id"), replay)
-        # The httpx engine takes bytes after an answer for the next one, as docs/http.md says.
-        return HTTPTrial(self.engine, HTTPPlan(seed, forges=self.engine == "native"), replay)
+        return HTTPTrial(self.engine, HTTPPlan(seed), replay)
 
     def run(self, work: Callable[[], Awaitable[Any]]) -> Any:
         """Run a coroutine function on the loop."""

@@ -139,12 +139,10 @@ class HTTPPlan:
 
     Args:
         seed: Decides it.
-        forges: Whether bytes may follow an answer; the httpx engine takes them for the next one, as docs/http.md says.
     """
 
-    def __init__(self, seed: int, forges: bool = True) -> None:
+    def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._forges = forges
 
     def call(self, key: int) -> Call:
         """Return what is sent."""
@@ -215,7 +213,6 @@ class HTTPPlan:
         if after == "extra":
             # They are to come together with the answer's end, or nobody could tell whose they are.
             common = {**common, "cuts": "whole", "size": chance.randrange(2000), "framing": "length"}
-            after = after if self._forges else "fin"
         if after in ("brief", "fin idle", "reset idle"):
             common = {**common, "framing": "length"}
         return Act("parting", after=after, rest=1.0 if after == "brief" else rest, **common)
