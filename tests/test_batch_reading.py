@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.lowlevel
@@ -142,7 +143,7 @@ async def test_the_list_to_fill_is_what_is_returned(transport: Any) -> None:
         assert into == ["a"] * (requests != [])
 
 
-@pytest.mark.parametrize("wrong", [["x"], (), {}, "", 1])
+@pytest.mark.parametrize("wrong", [["x"], (), {}, "", 1, type("List", (list,), {})()])
 async def test_a_list_to_fill_is_an_empty_list(wrong: Any) -> None:
     transport = ImmediateSubmit()
     with pytest.raises(ConfigurationError, match=r"^into must be an empty list, not"):
@@ -165,6 +166,22 @@ class Unreachable(ExchangeOnly):
 
     async def connect(self) -> None:
         raise TransportError("nobody there")
+
+
+class Named(NamedTuple):
+    """An entry by another name."""
+
+    data: Any
+    options: dict[str, Any]
+
+
+@pytest.mark.parametrize("as_list", [True, False], ids=["list", "iterable"])
+@pytest.mark.parametrize("kind", [dict, OrderedDict, type("Options", (dict,), {})])
+async def test_entries_and_their_options_may_be_of_kinds_of_their_own(as_list: bool, kind: Any) -> None:
+    with LoopbackServer() as server:
+        async with Pynector(base_url=server.url) as client:
+            entries = [Named({"path": "/id/1"}, kind(timeout=5)), Named(None, kind(path="/id/2"))]
+            assert await client.batch_request(entries if as_list else iter(entries)) == [b"1", b"2"]
 
 
 @pytest.mark.parametrize("as_list", [True, False], ids=["list", "iterable"])

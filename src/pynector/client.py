@@ -207,7 +207,7 @@ class Pynector:
         window, limit = self._window(max_concurrency), self._batch_limit(timeout)
         if not isinstance(raise_on_error, bool):
             raise ConfigurationError(f"raise_on_error must be True or False, not {raise_on_error!r}")
-        if into is not None and (not isinstance(into, list) or into):
+        if into is not None and (type(into) is not list or into):
             raise ConfigurationError(f"into must be an empty list, not {shape_of(into)}")
         check_options(self._lifecycle.transport, options)
         if entries == []:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def single(error: BaseException) -> BaseException:
     """Return the exception that matters most in a group: one that ends the program, else the first failure."""
     leaves = list(_leaves(error))
-    for kind in (KeyboardInterrupt, SystemExit, Exception):
+    for kind in (KeyboardInterrupt, SystemExit, Exception, GeneratorExit):
         for leaf in leaves:
             if isinstance(leaf, kind):
                 return leaf

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scripted import ScriptedServer, answer
 
 from pynector import ConfigurationError, HTTPRequest, Pynector
+from pynector.testing import LoopbackServer
 from pynector.transport.http.native.wire import encode_request, encoder_for
 from pynector.transport.http.options import HTTPOptions
 from pynector.transport.http.request import prepare
@@ -239,3 +240,21 @@ async def test_what_an_observer_adds_is_sent_with_one_attempt_only(play: Callabl
         (200, "HTTP/1.1"),
     ]
     assert observer.told.count("done") == 3
+
+
+@pytest.mark.parametrize("data", [{"path": "/a"}, {"url": "http://127.0.0.1:1/a"}, {"path": "/a", "json": 1}])
+@pytest.mark.anyio
+async def test_two_hosts_of_a_client_are_refused(server: LoopbackServer, engine: str, data: Any) -> None:
+    async with Pynector(base_url=server.url, http_engine=engine, headers=[("Host", "a"), ("host", "b")]) as client:
+        with pytest.raises(ConfigurationError, match="Host"):
+            await client.request(data)
+
+
+@pytest.mark.parametrize("control", ["\n", "\0", "\x7f"])
+@pytest.mark.anyio
+async def test_control_characters_are_refused_where_nobody_sees_them(
+    server: LoopbackServer, engine: str, control: str
+) -> None:
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        with pytest.raises(ConfigurationError):
+            await client.request({"url": f"{server.url}/id/1#{control}"})

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import h2.errors
 import pytest
 import trustme
@@ -160,3 +161,22 @@ async def test_where_there_is_no_http2_it_is_http_1(ca: trustme.CA) -> None:
             assert (response.http_version, response.content) == ("HTTP/1.1", b"1")
             assert await it.request(None) == b"2"
         assert await eventually(server.connections[0].ended.is_set)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("reads", [False, True])
+async def test_a_stream_is_left_before_its_end_and_the_connection_goes_on(
+    ca: trustme.CA, whole: bool, reads: bool
+) -> None:
+    def script(session: Session, stream: int) -> None:
+        session.h2.send_headers(stream, [(":status", "200")])
+        session.h2.send_data(stream, b"abc", end_stream=whole)
+
+    with serving(ca, script) as server:
+        async with client(ca, server.url) as it:
+            with anyio.fail_after(20):
+                for _ in range(2):
+                    async with it.stream(None) as response:
+                        if reads:
+                            assert await anext(response.iter_bytes()) == b"abc"
+    assert len(server.sessions) == 1

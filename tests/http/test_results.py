@@ -87,6 +87,23 @@ async def test_a_response_can_be_copied_and_pickled(client: Pynector, server: Lo
     assert response.headers is response.headers
 
 
+class Page(Response):
+    """A Response with something of its own."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(200, Headers([("A", "b")]), b"page", "http://host/")
+        self.title = title
+
+
+def test_a_response_of_a_subclass_can_be_copied_and_pickled() -> None:
+    page = Page("one")
+    for other in (pickle.loads(pickle.dumps(page)), copy.copy(page), copy.deepcopy(page)):
+        assert (type(other), other.title, other.content, other.url) == (Page, "one", b"page", "http://host/")
+        assert other.headers["a"] == "b"
+    page.headers = Headers()
+    assert not page.headers
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -22,6 +22,7 @@ from pynector import (
     Pynector,
     PynectorError,
     ResponseTooLarge,
+    StreamedResponse,
     TimeoutError,
     TransportError,
 )
@@ -499,3 +500,69 @@ async def test_a_long_line_costs_what_its_length_costs(play: Play, engine: str) 
         with anyio.fail_after(5):
             lines = [text async for text in response.iter_lines()]
     assert [len(lines[0]), *lines[1:]] == [len(line), "second", "third", "", "last"]
+
+
+async def test_a_read_that_was_cancelled_does_not_make_a_part_of_a_body_whole(play: Play, engine: str) -> None:
+    gate = threading.Event()
+    server = play([[b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc", gate, b"def"]])
+    body = b""
+    async with Pynector(base_url=server.url, http_engine=engine) as client, client.stream(None) as response:
+        pieces = response.iter_bytes()
+        body += await anext(pieces)
+        with anyio.move_on_after(0.1) as scope:
+            await anext(pieces)
+        assert scope.cancelled_caught
+        gate.set()
+        # The native engine has lost nothing; httpcore has ended its generator.
+        if engine == "native":
+            assert body + b"".join([piece async for piece in pieces]) == b"abcdef"
+        else:
+            with pytest.raises(TransportError, match="cut off"):
+                await anext(pieces)
+
+
+async def test_who_reads_when_the_block_is_left_is_told(play: Play, engine: str) -> None:
+    gate = threading.Event()
+    server = play([[b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc", gate]])
+    problems: list[PynectorError] = []
+
+    async def read(response: StreamedResponse) -> None:
+        try:
+            async for _ in response.iter_bytes():
+                reading.set()
+        except PynectorError as error:
+            problems.append(error)
+
+    with anyio.fail_after(20):
+        async with Pynector(base_url=server.url, http_engine=engine) as client, anyio.create_task_group() as tasks:
+            reading = anyio.Event()
+            async with client.stream(None) as response:
+                tasks.start_soon(read, response)
+                await reading.wait()
+                await anyio.sleep(0.05)
+    gate.set()
+    assert len(problems) == 1
+
+
+@pytest.mark.parametrize("engine", ["native"])
+async def test_a_body_is_read_by_one_task_at_a_time(play: Play, engine: str) -> None:
+    gate = threading.Event()
+    server = play([[b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc", gate, b"def"]])
+    async with Pynector(base_url=server.url, http_engine=engine) as client, client.stream(None) as response:
+        pieces = response.iter_bytes()
+        assert await anext(pieces) == b"abc"
+        found: list[Any] = []
+
+        async def read() -> None:
+            try:
+                found.append(await anext(pieces))
+            except PynectorError as error:
+                found.append(error)
+                gate.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            tasks.start_soon(read)
+    error, piece = found
+    assert "one task at a time" in str(error)
+    assert piece == b"def"

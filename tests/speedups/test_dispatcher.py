@@ -311,7 +311,10 @@ class Completing(RuleBasedStateMachine):
         for index in flying:
             self.settled[index] = self.wire.results[index]
             assert self.settled[index].args == (index, index)
-            self.first = self.first or self.settled[index]
+        # They end at one moment, so that any of them may be the first.
+        if self.first is None and flying:
+            self.first = self.wire.dispatcher.first_error
+            assert self.first in [self.settled[index] for index in flying]
         cancelled = [index for index, token in enumerate(self.tokens) if self.wire.handles[token].cancelled]
         assert cancelled == flying
 

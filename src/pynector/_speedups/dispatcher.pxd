@@ -71,5 +71,5 @@ cdef object merged(object common, object own)
 cdef bint is_timeout(object value) except -1
 @cython.locals(index=Py_ssize_t)
 cpdef Py_ssize_t first_malformed(list entries) except -2
-@cython.locals(index=Py_ssize_t, found=list, entry=tuple)
+@cython.locals(index=Py_ssize_t, found=list)
 cpdef list doubtful_timeouts(list entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -66,15 +67,14 @@ class Response:
         self.attempts = attempts
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (
-            self.status_code,
-            self.headers,
-            self.content,
-            self.url,
-            self.http_version,
-            self.elapsed,
-            self.attempts,
-        )
+        of_this = (self.status_code, self.headers, self.content, self.url, self.http_version, self.elapsed)
+        return copyreg.__newobj__, (type(self),), (of_this, self.attempts, getattr(self, "__dict__", None))  # type: ignore[attr-defined]
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        of_this, self.attempts, of_subclass = state
+        self.status_code, self._headers, self.content, self._url, self.http_version, self.elapsed = of_this
+        if of_subclass:
+            vars(self).update(of_subclass)
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code} {self.reason_phrase}, {len(self.content)} bytes>".replace(" ,", ",")
@@ -86,6 +86,10 @@ class Response:
             self._headers = Headers.of_head(self._headers)
         headers: Headers = self._headers
         return headers
+
+    @headers.setter
+    def headers(self, headers: Headers) -> None:
+        self._headers = headers
 
     @property
     def url(self) -> str:

@@ -7,8 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from ...._speedups.accumulator import NO_LIMIT, Accumulator
+from ....errors import TransportError
 from ..answers import raw_limit
 from ..decoding import too_large
 from ..headers import Headers
@@ -40,6 +42,7 @@ class HttpxStream:
         self._pieces: AsyncIterator[bytes] = aiter(response.stream)
         self._note_keep_alive()
         self._ended = False
+        self._is_broken = False
         self._kept: Accumulator | None = None
         self._again = b""
 
@@ -111,14 +114,23 @@ class HttpxStream:
         if self._again:
             piece, self._again = self._again, b""
             return piece
+        if self._is_broken:
+            # If that was because time is over, it is so still.
+            await anyio.lowlevel.checkpoint()
+            raise TransportError("the body cannot be read on: a read of it was cut off", phase="body", sent="full")
         if self._ended:
             return b""
-        # Over HTTP/2 a piece may be empty.
-        async for piece in self._pieces:
-            if piece:
-                if self._kept is not None:
-                    self._put(piece, self._kept)
-                return piece
+        try:
+            # Over HTTP/2 a piece may be empty.
+            async for piece in self._pieces:
+                if piece:
+                    if self._kept is not None:
+                        self._put(piece, self._kept)
+                    return piece
+        except BaseException:
+            # httpcore's generator has ended with it, and would say next that the body has.
+            self._is_broken = True
+            raise
         self._ended = True
         return b""
 
@@ -135,13 +147,14 @@ class HttpxStream:
         if self._ended:
             return
         self._ended = True
-        try:
+        # What is wrong with a body that nobody wants is of no concern.
+        with suppress(Exception), anyio.CancelScope() as scope:
+            if self.http_version == "HTTP/2":
+                # The connection goes on, and has no more of this: what waits for it would wait for ever.
+                scope.cancel()
             # httpcore's generators are in the middle, of which trio complains; now they end by themselves.
             async for _ in self._pieces:
                 pass
-        except Exception:
-            # What is wrong with a body that nobody wants is of no concern.
-            return
 
 
 class _ForFlow(httpx.AsyncByteStream):

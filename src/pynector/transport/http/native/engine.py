@@ -84,8 +84,13 @@ class NativeEngine:
         exchange.observer = observer
         stream = IncomingStream(self._answers, self._tasks, exchange)
         if not self._submitter.start(exchange, now):
-            exchange.data = request = self._prepared(data, options)
+            try:
+                exchange.data = request = self._prepared(data, options)
+            except BaseException:
+                stream.forget()
+                raise
             if self._elsewhere.takes(request):
+                stream.forget()
                 return await self._elsewhere.open(request, options, timeout, observer)
             self._sender.submit(exchange, now)
         try:

@@ -20,6 +20,7 @@ cdef class Incoming:
     cdef object _pieces
     cdef Py_ssize_t _size
     cdef bint _is_paused
+    cdef bint _is_left
     cdef bint _ended
     cdef object _error
     cdef object _problem
@@ -38,5 +39,7 @@ cdef class Incoming:
     cpdef object taken(self)
     cpdef object news(self)
     cpdef object leave(self)
+    cpdef object forget(self)
+    cdef object _problem_of(self, str said)
     cdef object _resume(self)
     cdef object _wake(self)

@@ -40,6 +40,7 @@ class Incoming:
         "_ended",
         "_error",
         "_following",
+        "_is_left",
         "_is_paused",
         "_pieces",
         "_problem",
@@ -68,6 +69,7 @@ class Incoming:
         self._pieces: Any = deque()
         self._size = 0
         self._is_paused = False
+        self._is_left = False
         self._ended = False
         self._error: Any = None
         self._problem: Any = None
@@ -165,6 +167,8 @@ class Incoming:
         if not self._pieces:
             if self._error is not None:
                 raise self._error
+            if self._is_left:
+                raise self._problem_of("the stream was left while its body was read")
             return b"" if self._ended else None
         piece = self._pieces.popleft()
         self._size -= len(piece) + OVERHEAD
@@ -173,7 +177,13 @@ class Incoming:
         return piece
 
     def news(self) -> Any:
-        """Return a future whose result is set when there is something new."""
+        """Return a future whose result is set when there is something new.
+
+        Raises:
+            PynectorError: If somebody waits already.
+        """
+        if self._waiter is not None and not self._waiter.done():
+            raise self._problem_of("the body of a streamed response is read by one task at a time")
         self._waiter = self._tasks.new_future()
         return self._waiter
 
@@ -183,6 +193,15 @@ class Incoming:
         self.exchange.cancel()
         # They would keep each other.
         self.exchange.sink = self._error = None
+        self._is_left = True
+        self._wake()
+
+    def forget(self) -> None:
+        """Let go of an exchange that is not sent from here."""
+        self.exchange.sink = self.exchange.completion = None
+
+    def _problem_of(self, said: str) -> PynectorError:
+        return PynectorError(said, request=request_of(self.exchange).label)
 
     def _resume(self) -> None:
         connection = self.exchange.connection

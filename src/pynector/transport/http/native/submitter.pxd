@@ -37,13 +37,15 @@ cdef class Submitter:
     )
     @cython.locals(pool=Pool)
     cpdef bint start(self, Exchange exchange, double now) except -1
-    @cython.locals(payload=bytes, terms=Terms, pool=Pool, encoder=RequestEncoder, rest=str, end=Py_ssize_t)
+    @cython.locals(
+        payload=bytes, terms=Terms, pool=Pool, encoder=RequestEncoder, rest=str, end=Py_ssize_t, has_own=bint
+    )
     cdef Pool _encoded(self, Exchange exchange)
     @cython.locals(own=list, key=tuple)
     cdef Terms _terms_of(self, object options)
     cdef object _place_of(self, str start)
-    @cython.locals(passed=PassedFields, has_own=bint)
-    cdef object _observed(self, Exchange exchange, bytes payload, Pool pool)
+    @cython.locals(passed=PassedFields)
+    cdef object _observed(self, Exchange exchange, bytes payload, Pool pool, bint has_own)
 
 
 cdef object _url_of(object data, object options)

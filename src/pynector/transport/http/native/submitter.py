@@ -144,11 +144,13 @@ class Submitter:
     def _encoded(self, exchange: Exchange) -> Any:
         """Encode a request, and return the pool that it goes to; None if it is not for the encoder."""
         data, options = exchange.data, exchange.options
-        terms = self._terms
+        terms: Any = self._terms
         if options:
-            terms = self._terms_of(options)
+            terms = self._terms_of(options) if type(options) is dict else None
             if terms is None:
                 return None
+        # Before the caller's own code encodes JSON.
+        has_own = exchange.observer is not None and (_has_own_fields(data) or _has_own_fields(options))
         place: Any = None
         encoder, rest = self._encoder, None
         url = _url_of(data, options)
@@ -169,7 +171,7 @@ class Submitter:
             payload = encoded
         pool = self._own_pool if place is None else place.pool_of()
         if exchange.observer is not None:
-            payload = self._observed(exchange, payload, pool)
+            payload = self._observed(exchange, payload, pool, has_own)
             if payload is None:
                 return None
         exchange.payload = payload
@@ -207,9 +209,8 @@ class Submitter:
             _remember(self._places, start, place)
         return place
 
-    def _observed(self, exchange: Exchange, payload: bytes, pool: Pool) -> Any:
+    def _observed(self, exchange: Exchange, payload: bytes, pool: Pool, has_own: bool) -> Any:
         """Return an encoded request with what its observer adds; None if it has one of these fields itself."""
-        has_own = _has_own_fields(exchange.data) or _has_own_fields(exchange.options)
         if isinstance(exchange.observer, PassedFields):
             if pool is not self._own_pool:
                 return None

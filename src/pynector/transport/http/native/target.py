@@ -44,8 +44,8 @@ def encoded_path(path: Any) -> Any:
         return None
     if is_path(path):
         return path
-    path = path.partition("#")[0]
-    if _ENCODABLE.fullmatch(path) is None:
+    path, _, fragment = path.partition("#")
+    if _ENCODABLE.fullmatch(path) is None or _ENCODABLE.fullmatch(f"/{fragment}") is None:
         return None
     return quote(path, safe="!$%&'()*+,-./:;=?@_~")
 

@@ -50,7 +50,14 @@ class _Unpacked:
         # Without its pool nobody could say any more what the request was.
         exchange.request = request_of(exchange)
         exchange.pool = self
-        self.work = asyncio.get_running_loop().run_in_executor(None, steps.finish)
+        loop = asyncio.get_running_loop()
+        try:
+            self.work = loop.run_in_executor(None, steps.finish)
+        except RuntimeError:
+            # There are no threads any more: the program is at its end.
+            steps.finish()
+            self.work = loop.create_future()
+            self.work.set_result(None)
         self.work.add_done_callback(self._done)
         self._timer = None if exchange.deadline == inf else tasks.call_at(exchange.deadline, self._on_time)
 

@@ -118,8 +118,11 @@ def encoder_for(options: HTTPOptions, base: URL | None) -> RequestEncoder | None
     if flow is not None:
         return None
     cookie_pairs(options.cookies)
-    has_host = any(name.lower() == "host" for name, _ in options.header_pairs)
-    host = [] if has_host else [("Host", base.authority)]
+    hosts = sum(name.lower() == "host" for name, _ in options.header_pairs)
+    if hosts > 1:
+        # RFC 9112 section 3.2: it is an error.
+        return None
+    host = [] if hosts else [("Host", base.authority)]
     dumps = options.dumps_for({})
     return RequestEncoder(
         base.target,
