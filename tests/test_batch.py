@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from pynector import ConfigurationError, Pynector, PynectorError, TimeoutError, TransportError
-from transports import ExchangeOnly, ImmediateSubmit, TaskSubmit
+from transports import ExchangeOnly, ImmediateSubmit, transport_of
 from values import WRONG_TIMEOUTS
 
 pytestmark = pytest.mark.anyio
@@ -19,12 +19,8 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(params=["exchange", "submit"])
 async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     """A transport of either kind that can hold several requests."""
-    if request.param == "exchange":
-        yield ExchangeOnly()
-        return
-    async with anyio.create_task_group() as tasks:
-        yield TaskSubmit(tasks)
-        tasks.cancel_scope.cancel()
+    async with transport_of(request.param) as made:
+        yield made
 
 
 # What may be asked for

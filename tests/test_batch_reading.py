@@ -12,7 +12,7 @@ import pytest
 
 from pynector import ConfigurationError, HTTPRequest, Pynector, PynectorError, TimeoutError, TransportError
 from pynector.testing import LoopbackServer
-from transports import ExchangeOnly, ImmediateSubmit, TaskSubmit
+from transports import ExchangeOnly, ImmediateSubmit, transport_of
 
 pytestmark = pytest.mark.anyio
 
@@ -20,12 +20,8 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(params=["exchange", "submit"])
 async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     """A transport of either kind that can hold several requests."""
-    if request.param == "exchange":
-        yield ExchangeOnly()
-        return
-    async with anyio.create_task_group() as tasks:
-        yield TaskSubmit(tasks)
-        tasks.cancel_scope.cancel()
+    async with transport_of(request.param) as made:
+        yield made
 
 
 class Numbers:
