@@ -110,6 +110,12 @@ class BatchRun:
         self.go_on: Callable[[], None] = partial(copy_context().run, self.dispatcher.run)
         self.dispatcher.wake = self.go_on
 
+    def read_on(self) -> None:
+        """Go on, now that the source may have an entry."""
+        # While entries are being started it is the source that calls this: what starts them goes on by itself.
+        if not self.dispatcher.busy:
+            self.go_on()
+
     def left(self) -> int:
         """Return how many entries have not started, as far as that is known."""
         return 0 if self._batch.total is None else self._batch.total - self.scheduler.started

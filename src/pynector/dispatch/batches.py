@@ -116,10 +116,8 @@ class Batches:
 
         If it ends before they do, an error stands in the place of the first that was not read.
         """
-        runs: list[BatchRun] = []
-        source = Source(entries, ANY_NUMBER, lambda: 0, lambda: _go_on(runs))
+        source = Source(entries, ANY_NUMBER, lambda: 0, lambda: run.read_on())
         run, workers = self._prepared(batch, source, results, self._window_for(batch))
-        runs.append(run)
         try:
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
@@ -127,8 +125,6 @@ class Batches:
                     reason = await self._until_over(run, workers, batch)
                     tasks.cancel_scope.cancel()
         finally:
-            # It would lead back to the source.
-            runs.clear()
             with anyio.CancelScope(shield=True, deadline=self._host.clock() + SOURCE_PATIENCE):
                 await source.aclose()
         if source.error is not None:
@@ -227,13 +223,6 @@ class Batches:
         reason = closed if self._host.is_closed else batch_late if late_now else escaped
         run.dispatcher.abandon(reason)
         return reason
-
-
-def _go_on(runs: list[BatchRun]) -> None:
-    # While entries are being started it is the source that calls this: what starts them goes on by itself.
-    for run in runs:
-        if not run.dispatcher.busy:
-            run.go_on()
 
 
 def _failure(batch: Batch, run: BatchRun, reason: Reason | None) -> PynectorError | None:

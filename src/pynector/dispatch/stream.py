@@ -115,9 +115,8 @@ class BatchStream:
         self._changed.ring()
 
     def _go_on(self) -> None:
-        # While entries are being started it is the source that calls this: what starts them goes on by itself.
-        if self._run is not None and not self._is_over and not self._run.dispatcher.busy:
-            self._run.go_on()
+        if self._run is not None and not self._is_over:
+            self._run.read_on()
 
 
 def _item(clock: Callable[[], float], index: int, entry: Request, started: float, result: Any) -> BatchItem:
