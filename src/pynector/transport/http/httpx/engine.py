@@ -83,10 +83,10 @@ class HttpxEngine:
         elapsed = time.perf_counter() - started
         steps = Steps(answer_of(raw, run.settings, elapsed, run.request.method == "HEAD", lambda: run.request))
         if not steps.at_once():
-            await run.told(lambda: self._unpacked(steps))
+            await run.told(lambda: self._unpacked(run, steps))
         return steps.result()
 
-    async def _unpacked(self, steps: Steps[Any]) -> None:
+    async def _unpacked(self, run: Run, steps: Steps[Any]) -> None:
         """Do the rest of what is long to be decoded, unless the client is closed meanwhile."""
         self._unpacking.add(steps)
         try:
@@ -94,7 +94,7 @@ class HttpxEngine:
         finally:
             self._unpacking.discard(steps)
         if self._network.closed:
-            raise TransportError("the client was closed before the answer came", phase="body", sent="full")
+            raise run.closed()
 
     async def open(
         self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None

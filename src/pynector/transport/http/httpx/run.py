@@ -124,6 +124,13 @@ class Run:
         error.request = self.request.label  # type: ignore[attr-defined]
         return error
 
+    def closed(self) -> TransportError:
+        """Give the error of a request whose client was closed."""
+        said = "the client was closed before the answer came"
+        problem = TransportError(said, phase=self.progress.phase, sent=self.progress.sent)
+        problem.transient = False
+        return problem
+
     def problem(self, error: Exception) -> PynectorError:
         """Give what an exception is told as."""
         progress = self.progress
@@ -134,9 +141,7 @@ class Run:
         elif self.upload is not None and self.upload.failure is not None:
             problem = failed_upload(self.upload.failure)
         elif self._network.closed:
-            said = "the client was closed before the answer came"
-            problem = TransportError(said, phase=progress.phase, sent=progress.sent)
-            problem.transient = False
+            problem = self.closed()
         elif isinstance(error, Gone):
             said = "the connection broke, and the body cannot be read again"
             problem = ConnectionLost(said, phase=progress.phase, sent=progress.sent)
