@@ -214,16 +214,15 @@ class _Streaming(AbstractAsyncContextManager[StreamedResponse]):
         self._request = request
 
     async def __aenter__(self) -> StreamedResponse:
-        self._raw: RawStream
-        self._raw = raw = await self._engine.open(*self._request)
-        self._response = response = StreamedResponse(raw)
+        self._raw: RawStream = await self._engine.open(*self._request)
+        raw, self._response = self._raw, StreamedResponse(self._raw)
         if raw.status >= 400 and raw.settings["raise_for_status"]:
             try:
-                await response.raise_for_status()
+                await self._response.raise_for_status()
             except BaseException:
                 await self.__aexit__()
                 raise
-        return response
+        return self._response
 
     def __aexit__(self, *exc_info: object) -> Coroutine[Any, Any, None]:
         self._response.close()
