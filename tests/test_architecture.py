@@ -39,10 +39,10 @@ BELOW = {
     "eventloop": {"errors", "unraisable"},
     "transport": {"_speedups", "_version", "config", "errors", "eventloop", "groups", "unraisable"},
     "telemetry": {"errors", "transport", "unraisable"},
-    "dispatch": {"_speedups", "config", "errors", "eventloop", "groups", "telemetry", "transport"},
+    "dispatch": {"_speedups", "config", "errors", "eventloop", "groups", "telemetry", "transport", "unraisable"},
     "session": {"_speedups", "dispatch", "errors", "eventloop", "stats", "transport"},
     "lifecycle": {"config", "errors", "eventloop", "session", "stats", "telemetry", "transport"},
-    "calls": {"dispatch", "errors", "lifecycle", "session", "telemetry"},
+    "calls": {"_speedups", "dispatch", "errors", "lifecycle", "session", "telemetry"},
     "streamcall": {"dispatch", "errors", "eventloop", "lifecycle", "opening", "session", "telemetry"},
     "client": {
         "calls",

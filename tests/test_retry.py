@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 
 from pynector import (
     ConfigurationError,
+    ConnectError,
+    ConnectionLost,
     HTTPStatusError,
     Pynector,
     PynectorError,
+    RemoteError,
     ResponseTooLarge,
     RetryPolicy,
     TimeoutError,
@@ -34,9 +37,10 @@ def answer(status: int = 503, **headers: str) -> Any:
     return SimpleNamespace(status_code=status, headers={name.replace("_", "-"): v for name, v in headers.items()})
 
 
-def policy(draw: float = 1.0, **kwargs: Any) -> RetryPolicy:
-    """A policy that draws always the same part of the range, at a fixed time."""
-    return RetryPolicy(uniform=lambda low, high: low + draw * (high - low), wall_clock=lambda: NOW, **kwargs)
+def wait(attempt: int, error: PynectorError, draw: float = 1.0, **fields: Any) -> float | None:
+    """The wait after an attempt, by a policy that draws always the same part of the range, at a fixed time."""
+    policy = RetryPolicy(**{"attempts": 10**6, **fields})
+    return policy.wait_after(attempt, error, lambda low, high: low + draw * (high - low), lambda: NOW)
 
 
 class Failing(ExchangeOnly):
@@ -62,49 +66,106 @@ class Failing(ExchangeOnly):
 # The policy
 
 
-@given(st.integers(1, 5000), st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0, 1))
-def test_draws_from_an_exponential_range_up_to_the_cap(attempt: int, delay: float, cap: float, draw: float) -> None:
-    wait = policy(draw, max_attempts=10**6, delay=delay, max_delay=cap).wait_before_next(attempt, TransportError())
-    assert wait == draw * min(cap, delay * 2.0 ** min(attempt - 1, 1000))
+@given(st.integers(1, 5000), st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0, 1), st.floats(0, 1))
+def test_draws_from_an_exponential_range_up_to_the_cap(
+    attempt: int, backoff: float, cap: float, jitter: float, draw: float
+) -> None:
+    waited = wait(attempt, TransportError(), draw, backoff=backoff, max_backoff=cap, jitter=jitter)
+    most = min(cap, backoff * 2.0 ** min(attempt - 1, 1000))
+    least = most * (1 - jitter)
+    assert waited == pytest.approx(least + draw * (most - least))
 
 
 def test_the_range_doubles() -> None:
-    waits = [policy(max_attempts=9, delay=0.5, max_delay=5).wait_before_next(n, TransportError()) for n in range(1, 7)]
-    assert waits == [0.5, 1, 2, 4, 5, 5]
+    assert [wait(n, TransportError(), backoff=0.5, max_backoff=5) for n in range(1, 7)] == [0.5, 1, 2, 4, 5, 5]
 
 
 def test_5000_attempts_do_not_overflow() -> None:
-    assert policy(max_attempts=5001).wait_before_next(5000, TransportError()) == 60.0
+    assert wait(5000, TransportError()) == 60.0
 
 
 def test_the_default_draws_are_random_and_in_range() -> None:
-    waits = {RetryPolicy().wait_before_next(1, TransportError()) for _ in range(50)}
+    waits = {RetryPolicy().wait_after(1, TransportError()) for _ in range(50)}
     assert len(waits) > 1
     assert all(wait is not None and 0 <= wait <= 1 for wait in waits)
 
 
 def test_the_last_attempt_is_the_last() -> None:
-    assert policy(max_attempts=3).wait_before_next(2, TransportError()) is not None
-    assert policy(max_attempts=3).wait_before_next(3, TransportError()) is None
+    assert wait(2, TransportError(), attempts=3) is not None
+    assert wait(3, TransportError(), attempts=3) is None
+
+
+PERMANENT = RemoteError("no such method")
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "fields"),
     [
-        TimeoutError("late"),
-        ConfigurationError("wrong"),
-        PynectorError("a bug"),
-        ResponseTooLarge("long"),
-        HTTPStatusError("no", response=answer(404)),
-        ValueError("foreign"),
+        (TimeoutError("late"), {}),
+        (TimeoutError("late"), {"attempt_timeout": math.inf}),
+        (ConfigurationError("wrong"), {}),
+        (PynectorError("a bug"), {}),
+        (ResponseTooLarge("long"), {}),
+        (HTTPStatusError("no", response=answer(404)), {}),
+        (HTTPStatusError("no", response=answer(503)), {"statuses": [429]}),
+        (HTTPStatusError("no", response=answer(503)), {"statuses": [], "errors": TransportError}),
+        (ConnectionLost("lost"), {"errors": ConnectError}),
+        (PERMANENT, {}),
     ],
 )
-def test_what_does_not_pass_is_not_repeated(error: Exception) -> None:
-    assert policy().wait_before_next(1, error) is None
+def test_what_does_not_pass_is_not_repeated(error: PynectorError, fields: dict[str, Any]) -> None:
+    assert wait(1, error, **fields) is None
 
 
 @pytest.mark.parametrize(
-    ("text", "wait"),
+    ("error", "fields"),
+    [
+        (TimeoutError("late"), {"attempt_timeout": 5}),
+        (HTTPStatusError("no", response=answer(503)), {}),
+        (HTTPStatusError("no", response=answer(404)), {"statuses": {404}}),
+        (ConnectError("refused"), {"errors": (ConnectError, ConnectionLost)}),
+        (PERMANENT, {"errors": RemoteError}),
+    ],
+)
+def test_what_may_pass_is_repeated(error: PynectorError, fields: dict[str, Any]) -> None:
+    assert wait(1, error, **fields) == 1.0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"attempts": 0},
+        {"attempts": True},
+        {"attempts": 2.0},
+        {"backoff": -1},
+        {"backoff": math.nan},
+        {"max_backoff": math.inf},
+        {"jitter": 1.1},
+        {"jitter": None},
+        {"statuses": 503},
+        {"statuses": ["503"]},
+        {"statuses": [99]},
+        {"errors": "ConnectError"},
+        {"errors": (ValueError,)},
+        {"methods": "GET"},
+        {"methods": [""]},
+        {"respect_retry_after": 1},
+        {"attempt_timeout": 0},
+        {"budget": -0.1},
+        {"budget": "all"},
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused_by_name(fields: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=f"RetryPolicy: {next(iter(fields))} must be"):
+        RetryPolicy(**fields)
+
+
+def test_methods_are_compared_in_capitals() -> None:
+    assert RetryPolicy(methods=["get", "Post"]).methods == {"GET", "POST"}
+
+
+@pytest.mark.parametrize(
+    ("text", "waited"),
     [
         ("5", 5.0),
         (" 7 ", 7.0),
@@ -126,16 +187,17 @@ def test_what_does_not_pass_is_not_repeated(error: Exception) -> None:
         ("Fri, 31 Dec 999999 23:59:59 GMT", 1.0),
     ],
 )
-def test_retry_after_is_honoured_up_to_the_cap(text: str, wait: float) -> None:
+def test_retry_after_is_honoured_up_to_the_cap(text: str, waited: float) -> None:
     error = HTTPStatusError("no", response=answer(retry_after=text))
-    assert policy().wait_before_next(1, error) == wait
+    assert wait(1, error) == waited
+    assert wait(1, error, respect_retry_after=False) == 1.0
 
 
 @pytest.mark.parametrize("response", [answer(), None, SimpleNamespace(status_code=503, headers=None)])
 def test_without_retry_after_the_range_holds(response: Any) -> None:
     error = TransportError("busy")
     error.response = response  # type: ignore[attr-defined]
-    assert policy().wait_before_next(1, error) == 1.0
+    assert wait(1, error) == 1.0
 
 
 # RFC 9110 section 5.6.7: the three forms of a date, and what servers make of them.

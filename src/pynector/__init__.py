@@ -11,9 +11,12 @@ import typing
 from . import _speedups as _speedups
 from ._version import __version__
 from .client import Pynector
+from .dispatch.breaker import CircuitBreaker
+from .dispatch.limits import Rate
 from .dispatch.retry import RetryPolicy
 from .dispatch.stream import BatchItem, BatchStream
 from .errors import (
+    CircuitOpen,
     ConfigurationError,
     ConnectError,
     ConnectionLost,
@@ -46,6 +49,8 @@ _LATE = {
 __all__ = [
     "BatchItem",
     "BatchStream",
+    "CircuitBreaker",
+    "CircuitOpen",
     "ConfigurationError",
     "ConnectError",
     "ConnectionLost",
@@ -58,6 +63,7 @@ __all__ = [
     "ProtocolError",
     "Pynector",
     "PynectorError",
+    "Rate",
     "RemoteError",
     "Response",
     "ResponseTooLarge",

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ._speedups.dispatcher import has_rules
 from .dispatch.batch import Batch
 from .dispatch.entries import Common
-from .dispatch.retry import RetryPolicy, repeated
+from .dispatch.limits import NOTHING, Declared
+from .dispatch.rules import Rules, Shared, Surroundings
 from .dispatch.stream import BatchStream
 from .errors import ConfigurationError, PynectorError, for_another
 from .lifecycle import Lifecycle
 from .session import Session
 from .telemetry import ObservedRequest, Telemetry
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a batch is to go, as its arguments say.
+
+    Attributes:
+        window: The most entries in flight at a time; None: as many as the transport carries.
+        is_adaptive: Whether the window follows what the server can bear.
+        limit: Seconds the batch may take; math.inf for no end.
+        raise_on_error: Whether the first failure ends it.
+        lookahead: See Batch.
+        own: What else is declared for it.
+    """
+
+    window: int | None
+    is_adaptive: bool
+    limit: float
+    raise_on_error: bool = False
+    lookahead: int | None = None
+    own: Declared = NOTHING
 
 
 class Calls:
@@ -24,12 +48,15 @@ class Calls:
         lifecycle: Gives its session.
         telemetry: Is told, or None.
         timeout: Seconds to connect within; math.inf for no end.
+        own: What is declared for the client.
     """
 
-    def __init__(self, lifecycle: Lifecycle, telemetry: Telemetry | None, timeout: float) -> None:
+    def __init__(self, lifecycle: Lifecycle, telemetry: Telemetry | None, timeout: float, own: Declared) -> None:
         self._lifecycle = lifecycle
         self._telemetry = telemetry
         self._timeout = timeout
+        self._own = own
+        self._shared: Shared | None = None
 
     def tell(self, error: PynectorError) -> None:
         """Tell of a failure, where nothing else was told."""
@@ -64,27 +91,30 @@ class Calls:
         finally:
             subscription.close()
 
-    async def batch(
-        self,
-        requests: Any,
-        window: int | None,
-        limit: float,
-        raise_on_error: bool,
-        into: list[Any] | None,
-        options: dict[str, Any],
-    ) -> list[Any]:
+    async def batch(self, requests: Any, plan: Plan, into: list[Any] | None, options: dict[str, Any]) -> list[Any]:
         """Run a batch and give its results in the order of the requests: entries that were checked, or any iterable."""
         session = self._lifecycle.current()
-        common = Common(options, self._timeout, session.describe)
-        total = len(requests) if isinstance(requests, list) else None
-        batch = Batch(common, window, session.runtime.clock() + limit, raise_on_error, total)
+        entries = requests if isinstance(requests, list) else None
+        batch = self._planned(session, plan, options, entries)
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
-            return await self._batch(session, batch, requests, limit, into)
+            return await self._batch(session, batch, requests, plan.limit, into)
+        total, window = batch.total, plan.window
         at_most = window if total is None else min(window or total, total)
         with telemetry.batch(total, at_most) as observed:
             batch = replace(batch, observed=observed)
-            return observed.collected(await self._batch(session, batch, requests, limit, into))
+            return observed.collected(await self._batch(session, batch, requests, plan.limit, into))
+
+    def _planned(self, session: Session, plan: Plan, options: dict[str, Any], entries: list[Any] | None) -> Batch:
+        """Return what a batch means, of a list of entries or of some that are read one by one."""
+        common = Common(options, self._timeout, session.describe)
+        total = None if entries is None else len(entries)
+        rules: Rules | None = None
+        if plan.is_adaptive or self._needs_rules(plan.own) or (entries is not None and has_rules(entries)):
+            rules = Rules(self.shared(), plan.own, self._around(session, options), plan.is_adaptive)
+            common = replace(common, options=rules.options)
+        deadline = session.runtime.clock() + plan.limit
+        return Batch(common, plan.window, deadline, plan.raise_on_error, total, rules=rules, lookahead=plan.lookahead)
 
     async def _batch(
         self, session: Session, batch: Batch, requests: Any, limit: float, into: list[Any] | None
@@ -105,58 +135,85 @@ class Calls:
 
     @asynccontextmanager
     async def batch_stream(
-        self, source: Any, window: int | None, limit: float, how: tuple[int | None, bool], options: dict[str, Any]
+        self, source: Any, plan: Plan, ordered: bool, options: dict[str, Any]
     ) -> AsyncIterator[BatchStream]:
         """Run a batch while its results are taken."""
         session = self._lifecycle.current()
-        common = Common(options, self._timeout, session.describe)
-        batch = Batch(common, window, session.runtime.clock() + limit)
-        await session.connect_within(min(limit, self._timeout))
+        batch = self._planned(session, plan, options, None)
+        await session.connect_within(min(plan.limit, self._timeout))
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
-            async with session.batches.stream(batch, source, *how) as stream:
+            async with session.batches.stream(batch, source, ordered) as stream:
                 yield stream
             return
-        with telemetry.batch_stream(window) as observed:
+        with telemetry.batch_stream(plan.window) as observed:
             batch = replace(batch, observed=observed)
-            async with session.batches.stream(batch, source, *how) as stream:
+            async with session.batches.stream(batch, source, ordered) as stream:
                 try:
                     yield stream
                 finally:
                     observed.counted(*stream.counts())
 
-    async def request_with_retry(self, data: Any, options: dict[str, Any], limit: float, policy: RetryPolicy) -> Any:
-        """Send one request, again and again while it fails in a way that may pass."""
-        telemetry = self._telemetry
-        if telemetry is None or not telemetry.listening():
-            try:
-                return await self._repeated(data, options, limit, policy, None)
-            except PynectorError as error:
-                self.tell(error)
-                raise
-        with telemetry.request(data, timeout=limit) as observed:
-            return observed.answered(await self._repeated(data, options, limit, policy, observed))
+    # What limits and retries hold for
 
-    async def _repeated(
-        self, data: Any, options: dict[str, Any], limit: float, policy: RetryPolicy, observed: ObservedRequest | None
-    ) -> Any:
+    def shared(self) -> Shared:
+        """Return what the client's calls share."""
+        if self._shared is None:
+            self._shared = Shared(self._own)
+        return self._shared
+
+    def _needs_rules(self, own: Declared) -> bool:
+        return own.says_something or self._own.says_something
+
+    def _around(
+        self, session: Session, options: dict[str, Any], observed: ObservedRequest | None = None
+    ) -> Surroundings:
         def tell(error: PynectorError, attempt: int, wait: float) -> None:
             self._lifecycle.counters.retries += 1
+            self._lifecycle.counters.failed(error)
             if self._telemetry is not None:
                 self._telemetry.retry(error, attempt, wait)
             if observed is not None:
                 observed.retried(error, attempt, wait)
 
+        transport = session.transport
+        traits, snapshot = getattr(transport, "traits", None), getattr(transport, "snapshot", None)
+        return Surroundings(session.runtime.clock, options, traits, snapshot, tell)
+
+    async def request_by_rules(self, data: Any, options: dict[str, Any], limit: float, own: Declared) -> Any:
+        """Send one request, which may have to wait, and may be sent again."""
+        telemetry = self._telemetry
+        if telemetry is None or not telemetry.listening():
+            try:
+                return await self._by_rules(data, options, limit, own, None)
+            except PynectorError as error:
+                self.tell(error)
+                raise
+        with telemetry.request(data, timeout=limit) as observed:
+            return observed.answered(await self._by_rules(data, options, limit, own, observed))
+
+    async def _by_rules(
+        self, data: Any, options: dict[str, Any], limit: float, own: Declared, observed: ObservedRequest | None
+    ) -> Any:
         # One session for all: a client that is closed meanwhile is not connected again for what was begun before.
         session = self._lifecycle.current()
-        fixed = session.snapshot(data, options)
-        if not fixed.is_repeatable:
-            policy = replace(policy, max_attempts=1)
+        end = session.runtime.clock() + limit
+        rules = Rules(self.shared(), own, self._around(session, options, observed), ends_at=end)
+        common = Common(rules.options, limit, session.describe, is_single=True)
+        await self._connected(session, rules, end, limit)
+        batch = Batch(common, None, math.inf, True, 1, observed=observed, rules=rules)
+        results = await session.batches.run(batch, [(data, {})], None)
+        return results[0]
 
-        async def send(left: float) -> Any:
-            return await self._request_in(session, fixed.data, fixed.options, left, observed)
-
-        try:
-            return await repeated(send, policy, limit, session.runtime.clock, tell, session.sleep)
-        except PynectorError as error:
-            return fixed.answer_of(error)
+    async def _connected(self, session: Session, rules: Rules, end: float, limit: float) -> None:
+        """Connect, again and again as the rules say."""
+        attempt = 0
+        while not session.connected:
+            attempt += 1
+            try:
+                await session.ready(end - session.runtime.clock())
+            except PynectorError as error:
+                wait = rules.wait_for_connection(attempt, error, end)
+                if wait is None:
+                    raise
+                await session.sleep(wait)

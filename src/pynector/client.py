@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from .calls import Calls
-from .config import CLIENT_SETTINGS, Setting, at_least, positive_seconds, resolve, seconds
+from .calls import Calls, Plan
+from .config import CLIENT_SETTINGS, Setting, at_least, optional, positive_seconds, resolve, seconds, window
+from .dispatch.breaker import CircuitBreaker
 from .dispatch.entries import checked_requests, checked_source, shape_of
+from .dispatch.limits import CHECKS, Rate, declared
 from .dispatch.retry import RetryPolicy
 from .dispatch.stream import BatchStream
 from .errors import ConfigurationError, PynectorError
@@ -27,8 +28,15 @@ if TYPE_CHECKING:
 
     from .dispatch.entries import Requests
 
-_SETTINGS = (*CLIENT_SETTINGS, Setting("propagate", valid_propagation, "all", parse_propagation))
+_SETTINGS = (
+    *CLIENT_SETTINGS,
+    Setting("propagate", valid_propagation, "all", parse_propagation),
+    *(Setting(name, optional(check)) for name, check in CHECKS.items()),
+)
 _OWN = {setting.name for setting in _SETTINGS}
+
+# What a single request may have of its own beside the transport's options.
+OF_REQUEST = frozenset({"retry", "hedge_after", "idempotency_key"})
 
 
 class Pynector:
@@ -77,14 +85,16 @@ class Pynector:
         given = {**(config or {}), **transport_options}
         settings = resolve(_SETTINGS, given)
         self._timeout = math.inf if settings["timeout"] is None else settings["timeout"]
-        self._max_concurrency: int | None = settings["max_concurrency"]
+        self._max_concurrency: int | str | None = settings["max_concurrency"]
         self._max_retry_delay: float = settings["max_retry_delay"]
         self._telemetry = (
             Telemetry("pynector.core", propagation(settings["propagate"], "propagate")) if enable_telemetry else None
         )
         options = {name: value for name, value in given.items() if name not in _OWN}
         self._lifecycle = Lifecycle(transport, transport_type, options, _OWN, self._telemetry)
-        self._calls = Calls(self._lifecycle, self._telemetry, self._timeout)
+        own = declared({name: settings[name] for name in CHECKS})
+        self._has_rules = own.says_something
+        self._calls = Calls(self._lifecycle, self._telemetry, self._timeout, own)
 
     def __reduce__(self) -> tuple[Any, ...]:
         transport, transport_type, enable_telemetry, config, options = self._arguments
@@ -114,6 +124,9 @@ class Pynector:
             PynectorError: If anything else failed; the original is its `__cause__`.
         """
         limit = self._limit(timeout)
+        if self._has_rules or (options and not OF_REQUEST.isdisjoint(options)):
+            own = declared({name: options.pop(name) for name in OF_REQUEST & options.keys()})
+            return await self._calls.request_by_rules(data, options, limit, own)
         telemetry = self._telemetry
         if telemetry is not None and telemetry.listening():
             with telemetry.request(data, timeout=limit) as observed:
@@ -170,11 +183,19 @@ class Pynector:
     async def batch_request(
         self,
         requests: Requests,
-        max_concurrency: int | None = None,
+        max_concurrency: int | Literal["auto"] | None = None,
         timeout: float | None = None,
         raise_on_error: bool = False,
         *,
         into: list[Any] | None = None,
+        lookahead: int | None = None,
+        rate: Rate | Sequence[Rate] | None = None,
+        max_concurrency_per_origin: int | None = None,
+        retry: RetryPolicy | None = None,
+        hedge_after: float | str | None = None,
+        breaker: CircuitBreaker | None = None,
+        learn: bool | None = None,
+        idempotency_key: bool | None = None,
         **options: Any,
     ) -> list[Any]:
         """Send many requests and give their answers in the order of the requests.
@@ -182,15 +203,18 @@ class Pynector:
         Args:
             requests: Tuples (data, options), or HTTPRequests. A list or a tuple of them is checked before anything is
                 sent; any other iterable, also an asynchronous one, is read while they are sent, no faster than needed,
-                and what is none of these is an error in its place. An entry's own options, `timeout` among them, go
-                before `options`.
-            max_concurrency: The most requests in flight at a time, 1 or more; None: the client's setting, else as many
-                as the transport carries, or 100 if that is any number and it is not known how many requests there are.
+                and what is none of these is an error in its place. An entry's own options, `timeout`, `retry`,
+                `hedge_after` and `idempotency_key` among them, go before the batch's.
+            max_concurrency: The most requests in flight at a time, 1 or more; "auto": as many as the server bears,
+                which is found out; None: the client's setting, else as many as the transport carries, or 100 if that is any
+                number and it is not known how many requests there are.
             timeout: Seconds the whole batch may take, more than 0; None or math.inf: no end. When it has passed, what
                 is answered stays answered, and the rest are TimeoutErrors; of what has not been read there is one.
             raise_on_error: Whether the first failure cancels the rest and is raised.
             into: An empty list that is filled while results come, and returned: it has what was done, whatever ends
                 the batch. Where nothing has come it has None.
+            lookahead, rate, max_concurrency_per_origin, retry, hedge_after, breaker, learn, idempotency_key: See
+                `batch_stream`.
             **options: Options of the transport for all requests.
 
         Returns:
@@ -204,25 +228,40 @@ class Pynector:
             BaseException: What reading `requests` raises, after what was in flight has ended.
         """
         entries = checked_requests(requests)
-        window, limit = self._window(max_concurrency), self._batch_limit(timeout)
         if not isinstance(raise_on_error, bool):
             raise ConfigurationError(f"raise_on_error must be True or False, not {raise_on_error!r}")
         if into is not None and (type(into) is not list or into):
             raise ConfigurationError(f"into must be an empty list, not {shape_of(into)}")
+        given = {
+            "rate": rate,
+            "max_concurrency_per_origin": max_concurrency_per_origin,
+            "retry": retry,
+            "hedge_after": hedge_after,
+            "breaker": breaker,
+            "learn": learn,
+            "idempotency_key": idempotency_key,
+        }
+        plan = self._plan(max_concurrency, timeout, lookahead, given, raise_on_error)
         check_options(self._lifecycle.transport, options)
         if entries == []:
             return [] if into is None else into
-        read = requests if entries is None else entries
-        return await self._calls.batch(read, window, limit, raise_on_error, into, options)
+        return await self._calls.batch(requests if entries is None else entries, plan, into, options)
 
     def batch_stream(
         self,
         requests: Requests,
         *,
-        max_concurrency: int | None = None,
+        max_concurrency: int | Literal["auto"] | None = None,
         timeout: float | None = None,
         ordered: bool = False,
         lookahead: int | None = None,
+        rate: Rate | Sequence[Rate] | None = None,
+        max_concurrency_per_origin: int | None = None,
+        retry: RetryPolicy | None = None,
+        hedge_after: float | str | None = None,
+        breaker: CircuitBreaker | None = None,
+        learn: bool | None = None,
+        idempotency_key: bool | None = None,
         **options: Any,
     ) -> AbstractAsyncContextManager[BatchStream]:
         """Send many requests, or without end, and take their results one by one.
@@ -234,13 +273,28 @@ class Pynector:
         Args:
             requests: Tuples (data, options), or HTTPRequests: any iterable of them, also an asynchronous or an endless
                 one. It is read no faster than needed. What is none of these is an error in its place. An entry's own
-                options go before `options`; its option `key` stands in its result.
-            max_concurrency: The most requests in flight at a time, 1 or more; None: the client's setting, else as many
-                as the transport carries, or 100 if that is any number.
+                options, `retry`, `hedge_after` and `idempotency_key` among them where the batch has rules at all, go
+                before `options`; its option `key` stands in its result.
+            max_concurrency: The most requests in flight at a time, 1 or more; "auto": as many as the server bears,
+                which is found out; None: the client's setting, else as many as the transport carries, or 100 if that is any
+                number.
             timeout: Seconds the whole batch may take, more than 0; None or math.inf: no end.
             ordered: Whether results come in the order of the requests, else as they are there.
             lookahead: How many requests beyond `max_concurrency` may be begun whose results have not been taken, 0 or
-                more: whoever takes them slowly slows the requests. None: as many as `max_concurrency`.
+                more: whoever takes them slowly slows the requests. None: as many as `max_concurrency`; with any of the
+                following arguments 1,000 at least, as some may have to wait while others can go on.
+            rate: How fast they may start, by one Rate or several that all hold, beside the client's.
+            max_concurrency_per_origin: The most at an origin at a time, 1 or more, beside the client's. Others do not
+                wait for an origin that is full or paused.
+            retry: When a request is sent again; None: as the client says, else never.
+            hedge_after: Seconds without an answer after which an idempotent request is sent a second time, on another
+                connection: the first answer counts, and the other request is given up. "p95" and the like: the time
+                within which so many of a hundred have had theirs. Bounded by the policy's budget, else by a tenth.
+            breaker: When an origin is left alone because too much fails there: requests to it fail with CircuitOpen.
+            learn: Whether answers may pause their origin: by Retry-After with 429 or 503, and by RateLimit fields that
+                say that nothing remains; for 60 s at most.
+            idempotency_key: Whether each request has an Idempotency-Key of its own, the same over all its attempts, so
+                that any method may be sent again. As an entry's own option it may be the key.
             **options: Options of the transport for all requests.
 
         Returns:
@@ -253,11 +307,18 @@ class Pynector:
         """
         if not isinstance(ordered, bool):
             raise ConfigurationError(f"ordered must be True or False, not {ordered!r}")
-        if lookahead is not None:
-            lookahead = at_least(0)(lookahead, "lookahead")
-        window, limit = self._window(max_concurrency), self._batch_limit(timeout)
+        given = {
+            "rate": rate,
+            "max_concurrency_per_origin": max_concurrency_per_origin,
+            "retry": retry,
+            "hedge_after": hedge_after,
+            "breaker": breaker,
+            "learn": learn,
+            "idempotency_key": idempotency_key,
+        }
+        plan = self._plan(max_concurrency, timeout, lookahead, given)
         check_options(self._lifecycle.transport, options)
-        made = self._calls.batch_stream(checked_source(requests), window, limit, (lookahead, ordered), options)
+        made = self._calls.batch_stream(checked_source(requests), plan, ordered, options)
         opening: AbstractAsyncContextManager[BatchStream] = Opening(made, "client.batch_stream")
         return opening
 
@@ -289,12 +350,15 @@ class Pynector:
                 `attempts` is how many there were.
         """
         attempts = at_least(1)(max_retries, "max_retries")
-        policy = RetryPolicy(attempts, seconds(retry_delay, "retry_delay"), self._max_retry_delay)
-        limit = self._limit(options.pop("timeout", None))
-        attempt_timeout = options.pop("attempt_timeout", None)
+        limit, attempt_timeout = self._limit(options.pop("timeout", None)), options.pop("attempt_timeout", None)
         if attempt_timeout is not None:
-            policy = replace(policy, attempt_timeout=positive_seconds(attempt_timeout, "attempt_timeout"))
-        return await self._calls.request_with_retry(data, options, limit, policy)
+            attempt_timeout = positive_seconds(attempt_timeout, "attempt_timeout")
+        backoff = seconds(retry_delay, "retry_delay")
+        policy = RetryPolicy(
+            attempts, backoff, self._max_retry_delay, methods=None, attempt_timeout=attempt_timeout, budget=None
+        )
+        given = {name: options.pop(name) for name in OF_REQUEST & options.keys()}
+        return await self._calls.request_by_rules(data, options, limit, declared({**given, "retry": policy}))
 
     # Numbers
 
@@ -345,11 +409,23 @@ class Pynector:
             )
         return self._timeout if timeout is None else positive_seconds(timeout, "timeout")
 
-    def _window(self, max_concurrency: int | None) -> int | None:
-        if max_concurrency is None:
-            return self._max_concurrency
-        window: int = at_least(1)(max_concurrency, "max_concurrency")
-        return window
+    def _plan(
+        self,
+        max_concurrency: int | Literal["auto"] | None,
+        timeout: float | None,
+        lookahead: int | None,
+        given: dict[str, Any],
+        raise_on_error: bool = False,
+    ) -> Plan:
+        most = self._max_concurrency if max_concurrency is None else window(max_concurrency, "max_concurrency")
+        return Plan(
+            None if isinstance(most, str) else most,
+            most == "auto",
+            self._batch_limit(timeout),
+            raise_on_error,
+            None if lookahead is None else at_least(0)(lookahead, "lookahead"),
+            declared(given),
+        )
 
     def _batch_limit(self, timeout: float | None) -> float:
         return math.inf if timeout is None else positive_seconds(timeout, "timeout")

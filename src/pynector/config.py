@@ -151,6 +151,15 @@ def at_least(least: int) -> Check:
     return check
 
 
+def window(value: Any, where: str) -> int | str:
+    """Accept the most requests in flight at a time, or "auto"."""
+    if isinstance(value, str) and value == "auto":
+        return value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f'{where} must be "auto" or a whole number of at least 1, not {value!r}')
+    return min(value, MOST)
+
+
 def flag(value: Any, where: str) -> bool:
     """Accept True or False."""
     if not isinstance(value, bool):
@@ -196,6 +205,11 @@ def parse_int(text: str, where: str) -> int:
         raise ConfigurationError(f"{where} must be a whole number, not {text!r}") from None
 
 
+def parse_window(text: str, where: str) -> int | str:
+    """Parse the most requests in flight at a time."""
+    return text if text == "auto" else parse_int(text, where)
+
+
 def parse_flag(text: str, where: str) -> bool:
     """Parse a truth value."""
     if text.lower() in _TRUE:
@@ -212,8 +226,9 @@ def parse_text(text: str, where: str) -> str:
 
 CLIENT_SETTINGS = (
     Setting("timeout", optional(positive_seconds), 30.0, parse_float),
-    Setting("max_concurrency", optional(at_least(1)), None, parse_int),
+    Setting("max_concurrency", optional(window), None, parse_window),
     Setting("max_retry_delay", seconds, 60.0, parse_float),
 )
-"""The client's own settings: seconds one request may take (None: no end), the most requests of a batch in flight
-(None: as many as the transport carries), and the longest wait between two attempts in seconds."""
+"""Settings of the client itself: seconds one request may take (None: no end), the most requests of a batch in flight
+("auto": as many as the server bears; None: as many as the transport carries), and the longest wait between two attempts
+in seconds."""

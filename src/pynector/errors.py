@@ -6,6 +6,7 @@ PynectorError
 ├── TimeoutError (builtins.TimeoutError) a deadline passed
 └── TransportError                       the exchange with the peer failed
     ├── ConnectError (ConnectionError)   no connection could be made
+    ├── CircuitOpen                      the request's origin is left alone, as too much has failed there
     ├── ConnectionLost (ConnectionError) the connection broke before the answer was complete
     │   └── WebSocketClosed              the WebSocket was closed before the answer came
     ├── RemoteError                      the peer answered with an error
@@ -193,6 +194,17 @@ class ConnectError(TransportError, ConnectionError):
     """
 
     response: StatusResponse | None = None
+
+
+class CircuitOpen(TransportError):
+    """Too many requests to an origin have failed, so that it is left alone for a while; see CircuitBreaker.
+
+    Attributes:
+        seconds: In how many seconds a request is let through again, to see.
+    """
+
+    transient = False
+    seconds = 0.0
 
 
 class ConnectionLost(TransportError, ConnectionError):

@@ -11,9 +11,9 @@ class Stats:
     """The numbers of one client; see `Pynector.stats`.
 
     Attributes:
-        requests: Requests that have ended, by an answer or an error; each attempt of request_with_retry is one.
+        requests: Requests that have ended, by an answer or an error; each attempt is one.
         errors: How many of them ended in an error, by the name of its class.
-        retries: Attempts of request_with_retry beyond the first.
+        retries: Attempts beyond the first.
         in_flight: Requests that have started and not ended.
         queued: Requests of batches that have not started, and started ones that wait for a connection.
         connections: Connections by state, "active" and "idle"; empty where the transport cannot tell.

@@ -15,7 +15,7 @@ times = st.floats(0, 100, allow_nan=False)
 
 
 class Scheduling(RuleBasedStateMachine):
-    """Starts, postpones and ends jobs in any order while the clock goes on."""
+    """Starts, postpones, holds and ends jobs in any order while the clock goes on."""
 
     @initialize(
         total=st.integers(0, 12),
@@ -29,61 +29,111 @@ class Scheduling(RuleBasedStateMachine):
         self.now = 0.0
         self.started = 0
         self.taken: set[int] = set()
-        self.waiting: list[tuple[float, str]] = []
+        self.timed: list[tuple[float, str]] = []
+        self.line: list[str] = []
+        self.held: tuple[float, str] | None = None
+        self.made = 0
         self.most = 0
         self.stopped = self.exhausted = False
+
+    def a_job(self) -> str:
+        self.made += 1
+        return f"{self.made:03}"
 
     @rule(seconds=st.floats(0, 30))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
+    @rule(window=st.integers(1, 8))
+    def the_window_changes(self, window: int) -> None:
+        self.scheduler.window = self.window = window
+
     @rule(has_one=st.booleans())
     def start(self, has_one: bool) -> None:
         slot = self.scheduler.next(self.now)
-        if self.stopped or len(self.taken) >= self.window or (self.exhausted and not self.waiting):
+        if self.stopped or len(self.taken) >= self.window:
             assert slot == NOTHING
             return
         if self.now >= self.deadline:
             self.stopped = True
             assert slot == NOTHING
             return
-        due = min(self.waiting, default=(NEVER, ""))
-        if due[0] > self.now and self.exhausted:
-            assert (slot, self.scheduler.when) == (LATER, due[0])
+        job = None
+        if self.held is not None:
+            if self.held[0] > self.now:
+                assert slot == LATER
+                return
+            job, self.held = self.held[1], None
+        elif self.line:
+            job = self.line.pop(0)
+        elif self.exhausted:
+            assert slot == NOTHING
             return
         assert slot not in self.taken
-        assert 0 <= slot < self.window
-        if due[0] <= self.now:
-            assert self.scheduler.job == due[1]
-            self.waiting.remove(due)
-        else:
-            assert self.scheduler.job is None
+        assert 0 <= slot <= self.most
+        assert self.scheduler.job == job
+        self.most = max(self.most, len(self.taken) + 1)
+        if job is None:
             if not self.left or not has_one:
                 self.exhausted = not self.left
-                self.most = max(self.most, len(self.taken) + 1)
                 self.scheduler.return_slot(slot, self.exhausted)
                 return
             self.left -= 1
             self.started += 1
         self.taken.add(slot)
-        self.most = max(self.most, len(self.taken))
+
+    def one_taken(self, data: st.DataObject) -> int:
+        slot = data.draw(st.sampled_from(sorted(self.taken)))
+        self.taken.remove(slot)
+        return slot
 
     @precondition(lambda self: self.taken)
     @rule(failed=st.booleans(), data=st.data())
     def end(self, failed: bool, data: st.DataObject) -> None:
-        slot = data.draw(st.sampled_from(sorted(self.taken)))
-        self.scheduler.finish(slot, failed)
-        self.taken.remove(slot)
+        self.scheduler.finish(self.one_taken(data), failed)
+        self.stopped |= failed and self.stop_on_error
+
+    @precondition(lambda self: self.taken)
+    @rule(failed=st.booleans(), data=st.data())
+    def end_after_its_slot(self, failed: bool, data: st.DataObject) -> None:
+        self.scheduler.release(self.one_taken(data))
+        self.scheduler.ended(failed)
         self.stopped |= failed and self.stop_on_error
 
     @precondition(lambda self: self.taken)
     @rule(wait=st.floats(0, 20), data=st.data())
     def postpone(self, wait: float, data: st.DataObject) -> None:
-        slot = data.draw(st.sampled_from(sorted(self.taken)))
-        job = f"{len(self.waiting):03}-{self.now + wait}"
-        self.scheduler.postpone(slot, job, self.now + wait)
-        self.taken.remove(slot)
-        self.waiting.append((self.now + wait, job))
+        self.scheduler.release(self.one_taken(data))
+        job = self.a_job()
+        self.scheduler.postpone(job, self.now + wait)
+        self.timed.append((self.now + wait, job))
+
+    @rule()
+    def take_what_is_due(self) -> None:
+        due = min(self.timed, default=(NEVER, ""))
+        job = self.scheduler.due(self.now)
+        assert job == (due[1] if due[0] <= self.now else None)
+        if job is not None:
+            self.timed.remove(due)
+            self.scheduler.line_up(job)
+            self.line.append(job)
+
+    @precondition(lambda self: self.taken and self.held is None)
+    @rule(wait=st.one_of(st.just(NEVER), st.floats(0, 20)), data=st.data())
+    def hold(self, wait: float, data: st.DataObject) -> None:
+        self.scheduler.release(self.one_taken(data))
+        self.held = self.now + wait, self.a_job()
+        self.scheduler.hold(self.held[1], self.held[0])
+
+    @rule(drop=st.booleans())
+    def hold_no_more(self, drop: bool) -> None:
+        assert self.scheduler.drop("another") is False
+        if self.held is not None and drop:
+            assert self.scheduler.drop(self.held[1]) is True
+            self.held = None
+        elif self.held is not None:
+            self.scheduler.unhold()
+            self.held = -NEVER, self.held[1]
 
     @precondition(lambda self: not self.taken)
     @rule(failed=st.booleans())
@@ -95,12 +145,13 @@ class Scheduling(RuleBasedStateMachine):
     def counts_agree(self) -> None:
         scheduler = self.scheduler
         assert scheduler.started == self.started
-        assert 0 <= scheduler.in_flight == len(self.taken) <= self.window
-        assert scheduler.waiting() == len(self.waiting)
-        assert scheduler.slots == self.most <= self.window
+        assert scheduler.in_flight == len(self.taken)
+        assert scheduler.slots == self.most
         assert (scheduler.stopped, scheduler.exhausted) == (self.stopped, self.exhausted)
-        over = not self.taken and (self.stopped or (self.exhausted and not self.waiting))
-        assert scheduler.finished() is over
+        waits = self.held is not None or bool(self.line)
+        assert scheduler.finished() is (not self.taken and (self.stopped or (self.exhausted and not waits)))
+        times = [when for when, _ in self.timed] + ([self.held[0]] if self.held is not None else [])
+        assert scheduler.when() == min(times, default=NEVER)
 
 
 TestScheduling = Scheduling.TestCase
@@ -131,13 +182,9 @@ def test_goes_on_after_a_failure_that_does_not_stop() -> None:
 
 def test_of_two_jobs_for_the_same_time_the_first_goes_first() -> None:
     scheduler = Scheduler(2)
-    slots = [scheduler.next(0.0), scheduler.next(0.0)]
-    for slot, job in zip(slots, ({"first": 1}, {"second": 1}), strict=True):
-        scheduler.postpone(slot, job, 7.0)
-    scheduler.next(7.0)
-    assert scheduler.job == {"first": 1}
-    scheduler.next(7.0)
-    assert scheduler.job == {"second": 1}
+    scheduler.postpone({"first": 1}, 7.0)
+    scheduler.postpone({"second": 1}, 7.0)
+    assert [scheduler.due(7.0), scheduler.due(7.0), scheduler.due(7.0)] == [{"first": 1}, {"second": 1}, None]
 
 
 @pytest.mark.parametrize("window", [0, -1])

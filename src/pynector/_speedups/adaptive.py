@@ -1,7 +1,7 @@
 """A window that finds out by itself how many requests in flight a server takes.
 
-The algorithm is FAST TCP's (Wei, Jin, Low, Hegde: IEEE/ACM Transactions on Networking 14(6), 2006), which wants what TCP
-Vegas does (Brakmo, Peterson: IEEE Journal on Selected Areas in Communications 13(8), 1995) and is there sooner: with
+The algorithm is FAST TCP's (Wei, Jin, Low, Hegde: IEEE/ACM Transactions on Networking 14(6), 2006), which wants what
+TCP Vegas does (Brakmo, Peterson: IEEE Journal on Selected Areas in Communications 13(8), 1995) and is there sooner: with
 `base` the time of an answer where no queue is, and `mean` that of the answers now, the window becomes
 
     window * base / mean + queue

@@ -16,6 +16,10 @@ cdef class Slot:
     cdef double started
     cdef double timeout
     cdef object handle
+    cdef object call
+    cdef list places
+    cdef object generations
+    cdef bint is_hedge
 
 
 cdef class Dispatcher:
@@ -59,6 +63,10 @@ cdef class Dispatcher:
     cdef int _free(self, Slot slot) except -1
     cdef object _failed(self, Py_ssize_t index, object entry, double started, double timeout, object error)
 
+    cpdef bint is_finished(self) except -1
+    cpdef object counts(self)
+    cpdef object end(self)
+
     @cython.locals(slot=Slot)
     cpdef Py_ssize_t index_of(self, Py_ssize_t token) except -1
 
@@ -67,9 +75,10 @@ cdef class Dispatcher:
 
 
 @cython.locals(both=dict)
-cdef object merged(object common, object own)
-cdef bint is_timeout(object value) except -1
+cpdef object merged(object common, object own)
+cpdef bint is_timeout(object value) except -1
 @cython.locals(index=Py_ssize_t)
 cpdef Py_ssize_t first_malformed(list entries) except -2
 @cython.locals(index=Py_ssize_t, found=list)
 cpdef list doubtful_timeouts(list entries)
+cpdef bint has_rules(list entries) except -1

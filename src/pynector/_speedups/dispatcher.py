@@ -18,7 +18,8 @@ LONGEST = 1 << 63
 
 # A token says the slot, and how often any was taken before: what comes for a slot twice is not taken for the next
 # entry's.
-SHIFT = 24
+SLOT_BITS = 24
+SHIFT = SLOT_BITS
 MASK = (1 << SHIFT) - 1
 
 
@@ -32,9 +33,13 @@ class Slot:
         started: When it started, on the event loop's clock in seconds.
         timeout: Seconds it may take.
         handle: What the request is given up by, or None.
+        call: See RuledDispatcher: what it is an attempt of; None elsewhere, and so is what follows.
+        places: Its places at origins.
+        generations: What it says to breakers when it has ended.
+        is_hedge: Whether it went beside another attempt.
     """
 
-    __slots__ = ("entry", "handle", "index", "started", "timeout", "token")
+    __slots__ = ("call", "entry", "generations", "handle", "index", "is_hedge", "places", "started", "timeout", "token")
 
     def __init__(self) -> None:
         self.token = -1
@@ -43,6 +48,10 @@ class Slot:
         self.started = 0.0
         self.timeout = 0.0
         self.handle: Any = None
+        self.call: Any = None
+        self.places: Any = None
+        self.generations: Any = None
+        self.is_hedge = False
 
 
 class Dispatcher:
@@ -195,7 +204,7 @@ class Dispatcher:
             index, started = slot.index, slot.started
             entry = slot.entry
             self._free(slot)
-            self._results.put(index, entry, started, response)
+            self._results.put(index, entry, started, 1, response)
             self._scheduler.finish(token & MASK, False)
             if self.wake is not None and not self.busy:
                 self.wake()
@@ -230,9 +239,23 @@ class Dispatcher:
         self.failures += 1
         if self.first_error is None:
             self.first_error = problem
-        self._results.put(index, entry, started, problem)
+        self._results.put(index, entry, started, 1, problem)
 
     # Its end
+
+    def is_finished(self) -> bool:
+        """Return whether nothing is in flight and nothing will start any more."""
+        return self._scheduler.finished()
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many entries have ended, and how many have begun and wait for something."""
+        return self._scheduler.started - self._scheduler.in_flight, 0
+
+    def end(self) -> None:
+        """Start nothing more, and wake nobody: what would carry this may be on its own way to an end."""
+        self._scheduler.stopped = True
+        # It leads back to this: they would keep each other, and every answer, until the garbage collector comes by.
+        self.wake = None
 
     def index_of(self, token: int) -> int:
         """Return the number of the entry in flight that a token is of."""
@@ -279,6 +302,15 @@ def first_malformed(entries: list[Any]) -> int:
         if not isinstance(entry, tuple) or len(entry) != 2 or not isinstance(entry[1], dict):
             return index
     return -1
+
+
+def has_rules(entries: list[Any]) -> bool:
+    """Say whether an entry has more of its own than an option of the transport: see `pynector.dispatch.rules`."""
+    for entry in entries:
+        own = entry[1]
+        if own and ("retry" in own or "hedge_after" in own or "idempotency_key" in own):
+            return True
+    return False
 
 
 def doubtful_timeouts(entries: list[Any]) -> list[tuple[int, Any]]:

@@ -10,13 +10,14 @@ class Results:
 
     __slots__ = ()
 
-    def put(self, index: int, entry: Any, started: float, result: Any) -> None:
+    def put(self, index: int, entry: Any, started: float, attempts: int, result: Any) -> None:
         """Take the answer of an entry, or its error.
 
         Args:
             index: The entry's number.
             entry: The entry.
             started: When it started, on the event loop's clock in seconds.
+            attempts: How often it was sent.
             result: See above.
         """
 
@@ -38,7 +39,7 @@ class ListResults(Results):
         self.results: list[Any] = [] if into is None else into
         self.results += [MISSING] * count
 
-    def put(self, index: int, entry: Any, started: float, result: Any) -> None:
+    def put(self, index: int, entry: Any, started: float, attempts: int, result: Any) -> None:
         """See Results."""
         results = self.results
         while index >= len(results):
@@ -60,7 +61,9 @@ class TakenResults(Results):
 
     __slots__ = ("_early", "_items", "_make", "_next", "_ordered", "_ready", "taken")
 
-    def __init__(self, make: Callable[[int, Any, float, Any], Any], ready: Callable[[], object], ordered: bool) -> None:
+    def __init__(
+        self, make: Callable[[int, Any, float, int, Any], Any], ready: Callable[[], object], ordered: bool
+    ) -> None:
         self._make = make
         self._ready = ready
         self._ordered = ordered
@@ -70,9 +73,9 @@ class TakenResults(Results):
         self._next = 0
         self.taken = 0
 
-    def put(self, index: int, entry: Any, started: float, result: Any) -> None:
+    def put(self, index: int, entry: Any, started: float, attempts: int, result: Any) -> None:
         """See Results."""
-        item = self._make(index, entry, started, result)
+        item = self._make(index, entry, started, attempts, result)
         if not self._ordered:
             self._items.append(item)
         elif index != self._next:

@@ -1,6 +1,7 @@
 """Decides what a batch does next. It knows no clock, no loop and no task: it is told the time."""
 
 import heapq
+from collections import deque
 from typing import Any
 
 NOTHING = -1
@@ -14,36 +15,41 @@ RESOLUTION = 0.001
 class Scheduler:
     """Which slot takes the next job, if any. What is in flight has a slot; what waits or is done has none.
 
+    A job is what the caller makes of an entry. It may wait for a time (`postpone`, until `due` gives it back), for its
+    turn before new ones (`line_up`), or, before all others, for a rate that holds everything up (`hold`).
+
     Args:
         window: The most jobs in flight at a time, 1 or more.
         deadline: When the whole batch ends, on the caller's clock in seconds; NEVER for no end.
         stop_on_error: Whether the first failure keeps the rest from starting.
 
     Attributes:
-        started: How many jobs have started, those that waited not counted again.
+        started: How many jobs have been begun, those that waited not counted again.
         in_flight: How many slots are taken.
         slots: How many slots there have been at a time, at the most.
         stopped: Whether nothing starts any more.
         exhausted: Whether no new job comes.
         job: What waited and starts in the slot that `next` said; None if that is a new job.
-        when: After LATER, the time to ask again.
+        window: The most jobs in flight at a time; it may be changed.
     """
 
     __slots__ = (
         "_deadline",
         "_free",
         "_free_count",
+        "_held",
+        "_held_until",
+        "_line",
         "_number",
         "_stop_on_error",
-        "_waiting",
-        "_window",
+        "_timed",
         "exhausted",
         "in_flight",
         "job",
         "slots",
         "started",
         "stopped",
-        "when",
+        "window",
     )
 
     def __init__(self, window: int, deadline: float = NEVER, stop_on_error: bool = False) -> None:
@@ -55,35 +61,40 @@ class Scheduler:
         self.stopped = False
         self.exhausted = False
         self.job: Any = None
-        self.when = NEVER
-        self._window = window
+        self.window = window
         self._deadline = deadline
         self._stop_on_error = stop_on_error
         # Slots that were taken and are free again, the last one on top. A list that is emptied and filled all the time
         # would have its memory taken and given back each time.
         self._free: list[int] = []
         self._free_count = 0
-        self._waiting: list[Any] = []
+        self._held: Any = None
+        self._held_until = NEVER
+        self._line: Any = deque()
+        self._timed: list[Any] = []
         # Of two jobs with the same time the first one goes first; jobs themselves cannot be compared.
         self._number = 0
 
     def next(self, now: float) -> int:
         """Return the slot in which to start a job at `now`, or LATER, or NOTHING.
 
-        LATER: a job waits for its time, and nothing else can start. NOTHING: the window is full, or none is left.
+        LATER: the job that is held must wait until `when`. NOTHING: the window is full, or none is left.
         """
-        if self.stopped or self.in_flight >= self._window or (self.exhausted and not self._waiting):
+        if self.stopped or self.in_flight >= self.window:
             return NOTHING
         if now >= self._deadline:
             self.stopped = True
             return NOTHING
         self.job = None
-        if self._waiting and self._waiting[0][0] <= now:
-            self.job = heapq.heappop(self._waiting)[2]
+        if self._held is not None:
+            if now < self._held_until:
+                return LATER
+            self.job, self._held = self._held, None
+        elif self._line:
+            self.job = self._line.popleft()
         elif self.exhausted:
-            self.when = self._waiting[0][0]
-            return LATER
-        if self.job is None:
+            return NOTHING
+        else:
             self.started += 1
         self.in_flight += 1
         if self._free_count > 0:
@@ -96,21 +107,21 @@ class Scheduler:
         """Give a slot back in which no new job was started: there is none now, or, if `exhausted`, none any more."""
         self.started -= 1
         self.exhausted = exhausted
-        self._release(slot)
+        self.release(slot)
 
     def finish(self, slot: int, failed: bool) -> None:
         """Take note that a job has ended."""
-        self._release(slot)
+        self.release(slot)
         if failed and self._stop_on_error:
             self.stopped = True
 
-    def postpone(self, slot: int, job: Any, when: float) -> None:
-        """Take note that a job gave its slot back, and starts again at a time."""
-        self._release(slot)
-        self._number += 1
-        heapq.heappush(self._waiting, (when, self._number, job))
+    def ended(self, failed: bool) -> None:
+        """Take note that a job has ended whose slot was given back before."""
+        if failed and self._stop_on_error:
+            self.stopped = True
 
-    def _release(self, slot: int) -> None:
+    def release(self, slot: int) -> None:
+        """Take a slot back from a job that goes on without one, or has ended."""
         if self.in_flight < 1:
             raise ValueError("a job ended that had not started")
         self.in_flight -= 1
@@ -120,13 +131,49 @@ class Scheduler:
             self._free[self._free_count] = slot
         self._free_count += 1
 
-    def waiting(self) -> int:
-        """Return how many jobs wait for their time."""
-        return len(self._waiting)
+    # What waits
+
+    def hold(self, job: Any, until: float) -> None:
+        """Have a job start before all others, and none before `until`."""
+        self._held = job
+        self._held_until = until
+
+    def drop(self, job: Any) -> bool:
+        """Hold a job no more, and return whether it was held."""
+        if self._held is not job:
+            return False
+        self._held = None
+        return True
+
+    def unhold(self) -> None:
+        """Let what is held start as soon as there is a slot."""
+        self._held_until = -NEVER
+
+    def line_up(self, job: Any) -> None:
+        """Have a job start before new ones, when its turn comes."""
+        self._line.append(job)
+
+    def postpone(self, job: Any, when: float) -> None:
+        """Have `due` give a job back at a time."""
+        self._number += 1
+        heapq.heappush(self._timed, (when, self._number, job))
+
+    def due(self, now: float) -> Any:
+        """Return a job whose time has come, the earliest one, or None."""
+        if self._timed and self._timed[0][0] <= now:
+            return heapq.heappop(self._timed)[2]
+        return None
+
+    def when(self) -> float:
+        """Return the time at which something may start, or is due, that cannot yet; NEVER for none."""
+        first = self._held_until if self._held is not None else NEVER
+        return min(first, self._timed[0][0]) if self._timed else first
 
     def finished(self) -> bool:
-        """Return whether nothing is in flight and nothing will start any more."""
-        return self.in_flight == 0 and (self.stopped or (self.exhausted and not self._waiting))
+        """Return whether nothing is in flight, and neither what waits for its turn nor anything new will start."""
+        if self.in_flight > 0:
+            return False
+        return self.stopped or (self.exhausted and self._held is None and not self._line)
 
 
 class Deadlines:

@@ -6,23 +6,31 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio.lowlevel
 
 from .._speedups.dispatcher import Dispatcher
 from .._speedups.results import Results
+from .._speedups.ruled import RuledDispatcher
 from .._speedups.scheduler import Scheduler
 from ..errors import PynectorError, TimeoutError, as_pynector_error
 from ..transport.contract import Completion, Handle
-from .bell import Bell
+from .bell import Bell, TimedBell
 from .entries import Common, Request
 from .sources import Source
 
 if TYPE_CHECKING:
-    from ..telemetry import ObservedBatch
+    from .rules import Rules
 
 Submit = Callable[[Any, Mapping[str, Any], float, Completion, int], "Handle | None"]
+
+
+class Observed(Protocol):
+    """Whoever is told of the entries of a batch."""
+
+    def submitter(self, submit: Callable[..., Any], observable: bool) -> Submit:
+        """Return a `submit` whose requests are told of; `observable` says whether the transport reports attempts."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,9 @@ class Batch:
         total: How many entries it has; None: any number.
         failed: Told of each entry that fails, or None.
         observed: Told of each entry, or None where nobody wants to hear of them.
+        rules: What holds for its entries beyond its window, or None.
+        lookahead: How many entries beyond the window may be under way, or have results that have not been taken, where
+            they are read one by one; None: as is usual.
     """
 
     common: Common
@@ -45,7 +56,9 @@ class Batch:
     raise_on_error: bool = False
     total: int | None = None
     failed: Callable[[PynectorError], None] | None = None
-    observed: ObservedBatch | None = None
+    observed: Observed | None = None
+    rules: Rules | None = None
+    lookahead: int | None = None
 
     def translate(self, error: BaseException, index: int, entry: Request, timeout: float) -> PynectorError:
         """Return the PynectorError that stands in an entry's place when it failed with `error`, and count it.
@@ -92,9 +105,9 @@ class BatchRun:
         self._batch = batch
         self._source = source
         # The dispatcher must not hold this: it has every answer.
-        self._bell = Bell()
+        self._bell = Bell() if batch.rules is None else TimedBell()
         self.scheduler = Scheduler(window, batch.deadline, batch.raise_on_error)
-        self.dispatcher = Dispatcher(
+        given = (
             self.scheduler,
             source,
             results,
@@ -106,6 +119,12 @@ class BatchRun:
             batch.translate,
             self._bell.ring,
         )
+        self.dispatcher: Dispatcher
+        if isinstance(self._bell, TimedBell) and batch.rules is not None:
+            batch.rules.scheduler = self.scheduler
+            self.dispatcher = RuledDispatcher(*given, batch.rules, self._bell.ring_at)
+        else:
+            self.dispatcher = Dispatcher(*given)
         # An answer comes in the context of its connection, and what it makes room for is the caller's.
         self.go_on: Callable[[], None] = partial(copy_context().run, self.dispatcher.run)
         self.dispatcher.wake = self.go_on
@@ -126,7 +145,7 @@ class BatchRun:
 
     def is_complete(self) -> bool:
         """Return whether every entry that there is has ended."""
-        if self.scheduler.in_flight:
+        if self.scheduler.started > self.dispatcher.counts()[0]:
             return False
         if isinstance(self._source, Source):
             # Whoever takes the results slowly holds it, and may do so at its end.
@@ -143,11 +162,7 @@ class BatchRun:
                 await self._bell.wait()
                 await anyio.lowlevel.checkpoint()
         finally:
-            # What would carry it may be on its own way to an end.
-            self.scheduler.stopped = True
-            # It leads back to the dispatcher: they would keep each other, and every answer, until the garbage collector
-            # comes by.
-            self.dispatcher.wake = None
+            self.dispatcher.end()
 
     def _is_over(self) -> bool:
-        return self.has_failed() or self.scheduler.finished()
+        return self.has_failed() or self.dispatcher.is_finished()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -24,8 +23,11 @@ from .workers import Exchange, Workers
 # The window of a stream of results that says none, over a transport that carries any number.
 ANY_WINDOW = 100
 
-# What is read into a list is read as fast as it can be sent.
-ANY_NUMBER = sys.maxsize
+# The most in flight with a window that follows what the server can bear.
+MOST_ADAPTIVE = 1000
+
+# How many entries are read ahead, at least, where some may have to wait for their origin or to be sent again.
+AHEAD_OF_OTHERS = 1000
 
 NOT_READ: Request = (None, {})
 
@@ -116,8 +118,10 @@ class Batches:
 
         If it ends before they do, an error stands in the place of the first that was not read.
         """
-        source = Source(entries, ANY_NUMBER, lambda: 0, lambda: run.read_on())
-        run, workers = self._prepared(batch, source, results, self._window_for(batch))
+        window = self._window_for(batch)
+        ahead = _ahead(batch, window)
+        source = Source(entries, ahead, lambda: run.dispatcher.counts()[0], lambda: run.read_on())
+        run, workers = self._prepared(batch, source, results, window)
         try:
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
@@ -137,17 +141,14 @@ class Batches:
         problem = reason(None)
         problem.sent = "none"
         timeout = entry[1].get("timeout") or batch.common.timeout
-        results.put(index, entry, 0.0, batch.translate(problem, index, entry, timeout))
+        results.put(index, entry, 0.0, 0, batch.translate(problem, index, entry, timeout))
 
     @asynccontextmanager
-    async def stream(
-        self, batch: Batch, entries: Any, lookahead: int | None, ordered: bool
-    ) -> AsyncIterator[BatchStream]:
+    async def stream(self, batch: Batch, entries: Any, ordered: bool) -> AsyncIterator[BatchStream]:
         """Run a batch while its results are taken; leaving gives up what is in flight, and closes the source."""
         batch = replace(batch, failed=self._host.failed)
         window = self._window_for(batch)
-        ahead = window + (window if lookahead is None else lookahead)
-        stream = BatchStream(entries, ahead, ordered, self._host.clock)
+        stream = BatchStream(entries, _ahead(batch, window), ordered, self._host.clock)
         run, workers = self._prepared(batch, stream.source, stream.results, window)
         failure: BaseException | None = None
         try:
@@ -180,8 +181,11 @@ class Batches:
 
     def _window_for(self, batch: Batch) -> int:
         """Return how many entries of a batch may be in flight."""
-        wanted = batch.window
-        if batch.total is not None:
+        wanted, rules = batch.window, batch.rules
+        if rules is not None and rules.is_adaptive:
+            most = self._host.room_for(MOST_ADAPTIVE)
+            return rules.adapt(MOST_ADAPTIVE if most is None else min(most, MOST_ADAPTIVE))
+        if batch.total is not None and (rules is None or not rules.may_hedge_any):
             wanted = batch.total if wanted is None else min(wanted, batch.total)
         capacity = self._host.room_for(None if batch.window is None else wanted)
         if wanted is None:
@@ -214,7 +218,7 @@ class Batches:
                 ended = run.scheduler.started if batch.total is None else batch.total
             else:
                 # Nobody is told what becomes of the rest: this was cancelled, or a failure is raised.
-                ended = run.scheduler.started - run.scheduler.in_flight
+                ended = run.dispatcher.counts()[0]
                 run.dispatcher.abandon(None)
             self._host.ended(ended)
         if not is_told or run.is_complete():
@@ -223,6 +227,13 @@ class Batches:
         reason = closed if self._host.is_closed else batch_late if late_now else escaped
         run.dispatcher.abandon(reason)
         return reason
+
+
+def _ahead(batch: Batch, window: int) -> int:
+    """Return how many entries that are read one by one may be under way, or have results that nobody has taken."""
+    if batch.lookahead is not None:
+        return window + batch.lookahead
+    return window + (window if batch.rules is None else max(window, AHEAD_OF_OTHERS))
 
 
 def _failure(batch: Batch, run: BatchRun, reason: Reason | None) -> PynectorError | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import anyio
 
 
@@ -24,3 +26,25 @@ class Bell:
         await event.wait()
         if self._event is event:
             self._event = anyio.Event()
+
+
+class TimedBell(Bell):
+    """One that can be told to ring at a time. One task at a time waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._at = math.inf
+        self._scope: anyio.CancelScope | None = None
+
+    def ring_at(self, when: float) -> None:
+        """Ring at a time on the event loop's clock in seconds; of several the earliest counts, until it has rung."""
+        if when < self._at:
+            self._at = when
+            if self._scope is not None:
+                self._scope.deadline = when
+
+    async def wait(self) -> None:
+        """See Bell."""
+        with anyio.CancelScope(deadline=self._at) as self._scope:
+            await super().wait()
+        self._scope, self._at = None, math.inf

@@ -26,11 +26,13 @@ class Common:
         options: Their options; an entry's own go before them.
         timeout: Seconds an entry may take that says nothing else; math.inf for no end.
         describe: Names a request for error messages.
+        is_single: Whether it is one request, and no batch.
     """
 
     options: dict[str, Any] = field(repr=False)
     timeout: float
     describe: Describe
+    is_single: bool = False
 
     def timeout_of(self, entry: Request) -> float:
         """Return the seconds that an entry may take.
@@ -44,11 +46,11 @@ class Common:
         timeout = own.get("timeout")
         return self.timeout if timeout is None else positive_seconds(timeout, "timeout")
 
-    def name(self, index: int, entry: Request) -> str:
+    def name(self, index: int, entry: Request) -> str | None:
         """Return an entry's name for an error message."""
         data, own = entry
         described = None if isinstance(own, Malformed) else self.describe(data, {**self.options, **own})
-        return described or f"request {index} of the batch"
+        return described or (None if self.is_single else f"request {index} of the batch")
 
 
 class Malformed(dict[str, Any]):

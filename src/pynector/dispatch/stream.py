@@ -32,6 +32,7 @@ class BatchItem:
         result: The answer; None if it failed.
         error: What it failed with, or None.
         elapsed: Seconds from its start to its end.
+        attempts: How often it was sent; 0 if it never was.
     """
 
     index: int
@@ -41,17 +42,12 @@ class BatchItem:
     result: Any = field(repr=False)
     error: PynectorError | None
     elapsed: float
+    attempts: int = 1
 
     @property
     def ok(self) -> bool:
         """Whether it has an answer."""
         return self.error is None
-
-    @property
-    def attempts(self) -> int:
-        """How often it was sent, 1 or more."""
-        told = self.result if self.error is None else self.error
-        return getattr(told, "attempts", None) or 1
 
 
 class BatchStream:
@@ -100,7 +96,7 @@ class BatchStream:
         run = self._run
         if run is None:
             return 0, 0
-        return run.scheduler.started - run.scheduler.in_flight, run.dispatcher.failures
+        return run.dispatcher.counts()[0], run.dispatcher.failures
 
     # Whoever runs it
 
@@ -119,8 +115,11 @@ class BatchStream:
             self._run.read_on()
 
 
-def _item(clock: Callable[[], float], index: int, entry: Request, started: float, result: Any) -> BatchItem:
+def _item(
+    clock: Callable[[], float], index: int, entry: Request, started: float, attempts: int, result: Any
+) -> BatchItem:
     data, own = entry
     error = result if isinstance(result, PynectorError) else None
     answer = None if error is not None else result
-    return BatchItem(index, own.get("key"), data, answer, error, clock() - started)
+    elapsed = clock() - started if attempts else 0.0
+    return BatchItem(index, own.get("key"), data, answer, error, elapsed, attempts)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ..errors import PynectorError, as_pynector_error
@@ -52,6 +53,10 @@ class ObservedRequest(ObservedAttempts):
     def current(self) -> Any:
         """Give a context in which its span is the current one."""
         return attached(None if self._span is None else self._context, self._listeners.guard)
+
+    def submitter(self, submit: Callable[..., Any], observable: bool) -> Callable[..., Any]:
+        """Return a `submit` that tells of this one request's attempts, where the transport reports them."""
+        return partial(submit, observer=self) if observable else submit
 
     def answered(self, answer: Any) -> Any:
         """Give the answer back."""

@@ -40,6 +40,8 @@ class TransportProtocol(Protocol):
     A transport may have a method `snapshot(data, options) -> Snapshot`, which fixes what a request sends, so that
     `request_with_retry` sends the same each time, whatever becomes of the caller's objects meanwhile.
 
+    A transport may have an attribute `traits`, a RequestTraits: limits of its servers, and retries by method, need it.
+
     A transport with an attribute `observable = True` tells a RequestObserver of each attempt. Where somebody listens,
     or the caller's trace goes on, it is given one: by the keyword `observer` to `submit` and `stream`, and as a second
     argument by position to `exchange`, whose keywords are the options.
@@ -75,6 +77,45 @@ class Snapshot(NamedTuple):
     options: dict[str, Any]
     is_repeatable: bool = True
     answer_of: Callable[[PynectorError], Any] = raised
+
+
+class RequestTraits(Protocol):
+    """What limits and retries have to know of requests that are not encoded yet, and of their answers."""
+
+    def origin(self, data: Any, options: Mapping[str, Any], /) -> str | None:
+        """Return where a request goes: one text for all that go to the same server; None if that is not known."""
+
+    def method(self, data: Any, options: Mapping[str, Any], /) -> str:
+        """Return a request's method, in capitals."""
+
+    def options_for_attempts(
+        self, options: Mapping[str, Any], whole: bool, /
+    ) -> tuple[dict[str, Any], Callable[[Any, Any], Any] | None]:
+        """Return the options with which each attempt is sent, so that what may pass is an error.
+
+        Args:
+            options: What the caller has asked for.
+            whole: Whether what was answered beside the body has to be known, too.
+
+        Returns:
+            The options, and what makes of a call and its outcome (an answer, or an error) what the caller has asked
+            for; None if that is the same.
+        """
+
+    def is_plain(self, options: Mapping[str, Any], /) -> bool:
+        """Say whether a request's own options leave alone what `options_for_attempts` sets."""
+
+    def is_made_anew(self, data: Any, options: Mapping[str, Any], /) -> bool:
+        """Say whether what is sent may be another each time, although data and options are the same."""
+
+    def with_idempotency_key(self, data: Any, options: Mapping[str, Any], key: str, /) -> Mapping[str, Any]:
+        """Return the options that send a key along by which the server knows one request's attempts."""
+
+    def pause_asked_for(self, outcome: Any, wall_now: float, /) -> float:
+        """Return the seconds for which an answer, or an error that has one, asks to be left alone; 0 for none.
+
+        `wall_now` is the time in seconds since the epoch.
+        """
 
 
 class ExchangeTransport(Protocol):

@@ -12,6 +12,7 @@ from ...config import is_near, nearest
 from ...errors import ConfigurationError
 from .body import encode_body
 from .headers import Pair, header_pairs, is_token, merged_headers
+from .methods import METHODS
 from .options import OPTION_NAMES, REQUEST_SETTINGS, HTTPOptions
 from .sources import Source, is_content, is_one_shot, length_of
 from .urls import URL, is_absolute, join_path, merged_params, param_pairs, parse_url, with_params, without_secrets
@@ -35,17 +36,12 @@ FIELDS = (
 
 _KNOWN = frozenset(FIELDS)
 _PLACES = frozenset({"method", "path", "url"})
-_BODIES = frozenset({"json", "data", "content", "files"})
+BODIES = frozenset({"json", "data", "content", "files"})
 _OPTIONS = frozenset(setting.name for setting in REQUEST_SETTINGS) | {"auth"}
 _NAMES_OF_OPTIONS = _OPTIONS | {"timeout", "attempt_timeout"}
 
-# RFC 9110 section 9.2.2.
-IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY"})
-
 # The most digits of a Content-Length.
 MOST_DIGITS = 18
-
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,7 +135,7 @@ class PreparedRequest:
 
 def _shown(name: str, value: Any) -> str:
     """Show of a field what cannot be secret."""
-    if name in _BODIES:
+    if name in BODIES:
         return _size(value)
     if name in ("headers", "params", "cookies"):
         return _names(value)
@@ -172,7 +168,7 @@ def request_fields(data: Any, options: Mapping[str, Any]) -> dict[str, Any]:
             return fields
         if isinstance(data, str) and is_absolute(data) and _PLACES.isdisjoint(fields):
             raise ConfigurationError("data looks like a URL: give {'url': ...}, or content= to send it as a body")
-        given = _BODIES.intersection(fields)
+        given = BODIES.intersection(fields)
         if given:
             raise ConfigurationError(
                 f"data is the body already, so the option {sorted(given)[0]!r} cannot be; give data=None"
@@ -184,8 +180,8 @@ def request_fields(data: Any, options: Mapping[str, Any]) -> dict[str, Any]:
             "data describes a request to a url, and the option path= another: leave path= out, "
             "or give data as the option json= to send it as a JSON body"
         )
-    if _BODIES.intersection(fields):
-        described = {name: value for name, value in described.items() if name not in _BODIES}
+    if BODIES.intersection(fields):
+        described = {name: value for name, value in described.items() if name not in BODIES}
     if "url" in fields or "path" in fields:
         described = {n: v for n, v in described.items() if n not in ("url", "path")}
     merged = {**described, **fields}
@@ -326,7 +322,7 @@ def label(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> str:
     if isinstance(data, PreparedRequest):
         return data.label
     fields = request_fields(data, options)
-    has_body = not _BODIES.isdisjoint(fields)
+    has_body = not BODIES.isdisjoint(fields)
     given = fields.get("method") or ("POST" if has_body else "GET")
     method = (given if isinstance(given, str) else str(given)).upper()
     try:

@@ -20,6 +20,7 @@ from .proxied import Proxied
 from .request import check_option_names, label, prepare
 from .response import Response
 from .streaming import RawStream, StreamedResponse
+from .traits import HTTPTraits
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -43,6 +44,7 @@ class HTTPTransport:
 
     def __init__(self, **options: Any) -> None:
         self._options = HTTPOptions(options, USER_AGENT)
+        self.traits = HTTPTraits(self._options)
         self._context = ClientContext()
         self.on_connection: Callable[[str, str, int], None] | None = None
         self._engine: Engine | None = None

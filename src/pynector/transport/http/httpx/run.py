@@ -15,7 +15,8 @@ from ....errors import ConnectionLost, PynectorError, TimeoutError, TransportErr
 from ....groups import single
 from ...contract import RequestObserver
 from ..body import failed_upload
-from ..request import IDEMPOTENT, PreparedRequest
+from ..methods import IDEMPOTENT
+from ..request import PreparedRequest
 from .errors import translated
 from .network import Network, NotConnected
 from .progress import Progress

@@ -8,8 +8,9 @@ from typing import Any
 
 from ....errors import ConfigurationError, TransportError
 from ..answers import raw_limit
+from ..methods import IDEMPOTENT
 from ..options import HTTPOptions
-from ..request import IDEMPOTENT, PreparedRequest, observed, prepare
+from ..request import PreparedRequest, observed, prepare
 from ..urls import parse_url
 from .elsewhere import Elsewhere
 from .exchange import NO_LIMIT, Exchange, url_of

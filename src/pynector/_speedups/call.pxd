@@ -1,0 +1,35 @@
+from pynector._speedups.limits cimport Origin
+
+
+cdef double NEVER
+
+
+cdef class Call:
+    cdef readonly Py_ssize_t index
+    cdef readonly object entry
+    cdef public object data
+    cdef public object options
+    cdef public double timeout
+    cdef public double deadline
+    cdef readonly double began
+    cdef readonly Py_ssize_t attempts
+    cdef readonly Py_ssize_t live
+    cdef public object policy
+    cdef public object sent
+    cdef public object error
+    cdef public object origin
+    cdef public object costs
+    cdef public object where
+    cdef public double again_at
+    cdef public double allowed
+    cdef public bint is_one_shot
+    cdef public bint has_key
+    cdef public object hedge
+    cdef double hedge_at
+    cdef bint is_lined_up
+    cdef readonly bint is_over
+    cdef public object final
+    cdef Py_ssize_t passed
+    cdef list places
+
+    cpdef bint waits_for(self, Origin origin) except -1

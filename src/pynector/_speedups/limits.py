@@ -1,0 +1,201 @@
+"""What some calls share: how fast their requests may start, and how many may be at an origin. It is told the time."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any
+
+NEVER = float("inf")
+
+# Whoever waits for a rate is woken a little late, again and again; so much is made up for, to keep the rate in the long
+# run (seconds).
+LAG = 0.25
+
+# How much faster than the rate that may go, and how much of it may start at once (seconds), as clocks are coarse.
+CATCH_UP = 1.15
+GRAIN = 0.01
+
+# The most origins that are remembered although nothing is under way there.
+MOST_IDLE = 4096
+
+
+class Bucket:
+    """One rate, by the generic cell rate algorithm (ITU-T I.371).
+
+    Args:
+        interval: Seconds between two requests of cost 1.
+        burst: How many may start at once after a pause, 1 or more.
+        cost: What a request costs, or a function of its data and options that says it.
+        settle: A function of an answer that says what it has really cost, or None.
+
+    Attributes:
+        cost, settle: See above.
+    """
+
+    __slots__ = ("_due", "_grain", "_interval", "_peak", "_tolerance", "_waited", "cost", "settle")
+
+    def __init__(self, interval: float, burst: float, cost: Any = 1.0, settle: Any = None) -> None:
+        self.cost = cost
+        self.settle = settle
+        self._interval = interval
+        self._tolerance = (burst - 1) * interval
+        self._grain = max(GRAIN, self._tolerance)
+        # When the next is due, if none came before its time; and the same at the pace at which delays are made up for.
+        self._due = -NEVER
+        self._peak = -NEVER
+        self._waited = False
+
+    def when(self, now: float) -> float:
+        """Return the earliest time at which a request may start; not after `now`: at once."""
+        first = max(self._due - self._tolerance, self._peak - self._grain)
+        if first > now:
+            self._waited = True
+        return first
+
+    def take(self, cost: float, now: float) -> None:
+        """Take note that a request starts."""
+        late = now - self._due
+        if late > 0 and not (self._waited and late <= LAG):
+            self._waited = False
+            self._due = now
+        self._due += cost * self._interval
+        self._peak = max(self._peak, now) + cost * self._interval / CATCH_UP
+
+    def correct(self, difference: float) -> None:
+        """Take note that a request has cost so much more than was taken, or less."""
+        self._due += difference * self._interval
+
+
+class Origin:
+    """Where requests go, and how many are there.
+
+    Args:
+        most: The most at a time; 0 for any number.
+        breaker: Says whether it is to be left alone, or None.
+
+    Attributes:
+        breaker: See above.
+        in_flight: How many are there.
+        paused_until: When the next may start.
+        queue: Those that wait for one to leave: (whoever starts it, the request).
+    """
+
+    __slots__ = ("breaker", "in_flight", "most", "paused_until", "queue")
+
+    def __init__(self, most: int, breaker: Any) -> None:
+        self.most = most
+        self.breaker = breaker
+        self.in_flight = 0
+        self.paused_until = -NEVER
+        self.queue: Any = deque()
+
+    def is_full(self) -> bool:
+        """Return whether as many are there as may be."""
+        return self.most > 0 and self.in_flight >= self.most
+
+    def pause(self, until: float) -> bool:
+        """Have none start before a time; return whether that is later than it was. A pause is never made shorter."""
+        if until <= self.paused_until:
+            return False
+        self.paused_until = until
+        return True
+
+    def leave(self) -> Any:
+        """Take note that one has left; return (whoever starts it, a request) that has its place now, or None."""
+        while self.queue:
+            waiting: tuple[Any, Any] = self.queue.popleft()
+            # Those that have ended meanwhile are still in it.
+            if waiting[1].waits_for(self):
+                return waiting
+        self.in_flight -= 1
+        return None
+
+    def is_idle(self, now: float) -> bool:
+        """Return whether nothing of it need be remembered."""
+        return self.in_flight == 0 and self.paused_until <= now and (self.breaker is None or self.breaker.state == 0)
+
+
+# Stands for an origin that is not known yet.
+NOWHERE = Origin(0, None)
+
+
+class Limits:
+    """The limits of some calls.
+
+    Args:
+        buckets: Rates; a request starts when all of them let it.
+        per_origin: The most requests at an origin at a time; 0 for any number.
+        breaker: Makes what says whether an origin is to be left alone, or None.
+        by_origin: Whether an origin may be paused, too.
+
+    Attributes:
+        buckets, by_origin: See above; the latter is True where anything else is said of origins.
+        pauses: How often an origin was paused.
+        waits: How many requests have waited for a rate.
+    """
+
+    __slots__ = ("_breaker", "_line", "_origins", "_per_origin", "buckets", "by_origin", "pauses", "waits")
+
+    def __init__(
+        self, buckets: list[Bucket], per_origin: int, breaker: Callable[[], Any] | None, by_origin: bool
+    ) -> None:
+        self.buckets = buckets
+        self.by_origin = by_origin or per_origin > 0 or breaker is not None
+        self.pauses = 0
+        self.waits = 0
+        self._per_origin = per_origin
+        self._breaker = breaker
+        self._origins: dict[Any, Origin] = {}
+        # Whoever has a request that waits for a rate: each has its turn.
+        self._line: Any = OrderedDict()
+
+    def origin(self, key: Any, now: float) -> Origin:
+        """Return what is known of an origin."""
+        known: Origin = self._origins.get(key, NOWHERE)
+        if known is NOWHERE:
+            if len(self._origins) >= MOST_IDLE:
+                self._origins = {key: origin for key, origin in self._origins.items() if not origin.is_idle(now)}
+            known = Origin(self._per_origin, None if self._breaker is None else self._breaker())
+            self._origins[key] = known
+        return known
+
+    def origins(self) -> dict[Any, Origin]:
+        """Return what is known of origins, by their keys."""
+        return dict(self._origins)
+
+    def ready_at(self, starter: Any, now: float) -> float:
+        """Return when the next request of `starter` may start; not after `now`: at once. NEVER: it will be woken."""
+        if not self.buckets:
+            return now
+        line = self._line
+        if line and next(iter(line)) is not starter:
+            if starter not in line:
+                self._join(starter)
+            return NEVER
+        first = -NEVER
+        for bucket in self.buckets:
+            one: Bucket = bucket
+            first = max(first, one.when(now))
+        if first > now and not line:
+            self._join(starter)
+        return first
+
+    def take(self, starter: Any, costs: list[float], now: float) -> None:
+        """Take note that a request of `starter` starts, with a cost for each rate."""
+        for bucket, cost in zip(self.buckets, costs, strict=True):
+            one: Bucket = bucket
+            one.take(cost, now)
+        if self._line:
+            self.leave_line(starter)
+
+    def leave_line(self, starter: Any) -> None:
+        """Take note that `starter` waits for no rate any more."""
+        line = self._line
+        if starter in line:
+            was_first = next(iter(line)) is starter
+            del line[starter]
+            if was_first and line:
+                next(iter(line)).try_again()
+
+    def _join(self, starter: Any) -> None:
+        self._line[starter] = None
+        self.waits += 1

@@ -1,0 +1,429 @@
+"""Starts the entries of a batch that limits hold for, or that may be sent more than once."""
+
+from collections.abc import Callable
+from typing import Any
+
+from . import admission, dispatcher
+from .admission import Admission
+from .call import Call
+from .dispatcher import Dispatcher, Slot, is_timeout, merged
+from .limits import Origin
+from .results import Results
+from .scheduler import Scheduler
+
+# Anew, so that they are C's own here.
+BURST = dispatcher.BURST
+SHIFT = dispatcher.SLOT_BITS
+MASK = (1 << SHIFT) - 1
+
+NEVER = float("inf")
+# Any wait below zero says that there is no other attempt.
+NOT_AGAIN = -1.0
+
+MAY_START, IS_HELD, IS_PAUSED = admission.MAY_START, admission.IS_HELD, admission.IS_PAUSED
+
+
+class RuledDispatcher(Dispatcher):
+    """A dispatcher whose entries may have to wait for more than a slot, and may be sent again.
+
+    Args:
+        scheduler, source, results, submit, clock, options, timeout, timeout_of, translate, notify: See Dispatcher.
+        rules: Knows what was declared: see `pynector.dispatch.rules.Rules`.
+        arm: Called with the time at which this must be run again, if nothing runs it before.
+
+    Attributes:
+        retried: How many attempts were made beyond the first ones.
+    """
+
+    __slots__ = (
+        "_admission",
+        "_arm",
+        "_attempt_number",
+        "_is_seen",
+        "_open",
+        "_rules",
+        "retried",
+    )
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        source: Any,
+        results: Results,
+        submit: Callable[..., Any],
+        clock: Callable[[], float],
+        options: Any,
+        timeout: float,
+        timeout_of: Callable[[Any], float],
+        translate: Callable[[BaseException, int, Any, float], BaseException],
+        notify: Callable[[], None],
+        rules: Any,
+        arm: Callable[[float], None],
+    ) -> None:
+        super().__init__(scheduler, source, results, submit, clock, options, timeout, timeout_of, translate, notify)
+        self._rules = rules
+        self._admission = Admission(scheduler, rules.limits)
+        self._arm = arm
+        self._is_seen: bool = rules.wants_answers
+        self._open: dict[int, Call] = {}
+        self._attempt_number = 0
+        self.retried = 0
+
+    # Starting
+
+    def run(self) -> None:
+        """See Dispatcher."""
+        if self.busy:
+            return
+        self.busy = True
+        now = self._clock()
+        count = 0
+        burst = BURST
+        try:
+            self._look_at_clock(now)
+            while count < burst:
+                number = self._scheduler.next(now)
+                if number < 0 or not self._begin(number, now):
+                    break
+                count += 1
+        finally:
+            self.busy = False
+        when = self._scheduler.when()
+        if when < NEVER:
+            self._arm(when)
+        if count == burst or self._scheduler.stopped or not self._open:
+            self._notify()
+
+    def try_again(self) -> None:
+        """Have this be run soon, by whoever runs it: what held it up may be over."""
+        self._scheduler.unhold()
+        self._notify()
+
+    def is_finished(self) -> bool:
+        """See Dispatcher."""
+        if self._scheduler.in_flight > 0:
+            return False
+        return self._scheduler.stopped or (self._scheduler.exhausted and not self._open)
+
+    def end(self) -> None:
+        """See Dispatcher."""
+        self._admission.leave_lines(self)
+        Dispatcher.end(self)
+
+    def counts(self) -> tuple[int, int]:
+        """See Dispatcher."""
+        return self._serial - len(self._open), len(self._open) - self._scheduler.in_flight
+
+    def _look_at_clock(self, now: float) -> None:
+        """Have those that wait for a time line up when it has come."""
+        call: Any = self._scheduler.due(now)
+        while call is not None:
+            self._due(call, now)
+            call = self._scheduler.due(now)
+
+    def _due(self, call: Call, now: float) -> None:
+        if call.is_over:
+            return
+        if call.again_at <= now:
+            call.again_at = NEVER
+            self._line_up(call)
+        elif call.deadline <= now and call.live == 0:
+            if self._scheduler.drop(call):
+                self._admission.leave_lines(self)
+            self._late(call)
+        elif call.hedge_at <= now:
+            call.hedge_at = NEVER
+            if call.live == 1 and call.again_at == NEVER and self._rules.may_hedge(call, now):
+                self._line_up(call)
+
+    def _line_up(self, call: Call) -> None:
+        call.is_lined_up = True
+        self._scheduler.line_up(call)
+
+    def _begin(self, number: int, now: float) -> bool:
+        """See Dispatcher."""
+        waiting: Any = self._scheduler.job
+        if waiting is None:
+            entry = next(self._source, self._end)
+            if entry is None or entry is self._end:
+                self._scheduler.return_slot(number, entry is not None)
+                return False
+            call = Call(self._serial, entry)
+            self._serial += 1
+            self._open[call.index] = call
+            if not self._prepared(call, now):
+                self._scheduler.release(number)
+                return True
+        else:
+            call = waiting
+            if call.is_over or not call.is_lined_up:
+                # It has ended meanwhile, or it was to go beside an attempt that has failed.
+                self._scheduler.release(number)
+                self._admission.leave_lines(self)
+                return True
+            call.is_lined_up = False
+        state = self._admission.ask(self, call, now)
+        if state == MAY_START:
+            self._attempt(call, number, now)
+            return True
+        self._scheduler.release(number)
+        if state == IS_PAUSED:
+            self._paused(call)
+        return state != IS_HELD
+
+    def _prepared(self, call: Call, now: float) -> bool:
+        """Fix what is sent each time, and return whether that is possible."""
+        entry = call.entry
+        timeout = self._timeout
+        try:
+            data, options = entry
+            if not options:
+                options = self._options
+            else:
+                own = options.get("timeout", timeout)
+                timeout = own if type(options) is dict and is_timeout(own) else self._timeout_of(entry)
+                options = merged(self._options, options)
+            call.timeout = call.allowed = timeout
+            call.data = data
+            call.options = options
+            self._rules.prepare(call)
+            if self._rules.is_single:
+                # Whoever waits for it has its time run from now on.
+                call.deadline = self._rules.ends_at
+                if call.deadline < NEVER:
+                    self._scheduler.postpone(call, call.deadline)
+        except Exception as error:
+            call.error = error
+            self._stand(call)
+            return False
+        return True
+
+    def _paused(self, call: Call) -> None:
+        """Have a call wait for the end of a pause; one that has no time for that ends."""
+        until, call.again_at = call.again_at, NEVER
+        if until >= call.deadline:
+            if call.error is None:
+                call.error = self._rules.paused_too_long(call, until - self._clock())
+            self._stand(call)
+        else:
+            call.again_at = until
+            self._scheduler.postpone(call, until)
+
+    def _attempt(self, call: Call, number: int, now: float) -> None:
+        """Send a call in a slot."""
+        if call.deadline <= now:
+            self._scheduler.release(number)
+            self._late(call)
+            return
+        generations: Any = self._let_through(call, now)
+        if generations is None:
+            self._scheduler.release(number)
+            self._admission.give_back(self, call)
+            self._failed_attempt(call, now)
+            return
+        while number >= len(self._slots):
+            self._slots.append(Slot())
+        slot: Slot = self._slots[number]
+        token = self._attempt_number << SHIFT | number
+        self._attempt_number += 1
+        slot.token = token
+        slot.index = call.index
+        slot.entry = call.entry
+        slot.started = now
+        slot.call = call
+        slot.places = call.places
+        slot.generations = generations
+        slot.is_hedge = call.live > 0
+        call.places = []
+        call.passed = 0
+        call.live += 1
+        call.attempts += 1
+        if call.attempts == 1:
+            call.began = now
+            if call.deadline == NEVER:
+                call.deadline = now + call.timeout
+        deadline = call.deadline
+        if call.policy is not None:
+            deadline = self._rules.begins(call, now)
+        if call.hedge is not None and not slot.is_hedge:
+            call.hedge_at = now + self._rules.hedge_delay(call)
+            if call.hedge_at < NEVER:
+                self._scheduler.postpone(call, call.hedge_at)
+        slot.timeout = deadline - now
+        try:
+            handle = self._submit(call.data, call.options, deadline, self, token)
+        except BaseException as error:
+            self.fail(token, error)
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+            return
+        if handle is not None and slot.token == token:
+            slot.handle = handle
+
+    def _let_through(self, call: Call, now: float) -> Any:
+        """Return what to tell the breakers of a call's origin in the end, or None: one of them is open."""
+        generations: Any = ()
+        for place in call.places:
+            at: Origin = place
+            if at.breaker is None:
+                continue
+            generation = at.breaker.allows(now)
+            if not generation:
+                for breaker, earlier in generations:
+                    breaker.release(earlier)
+                call.error = self._rules.circuit_open(call, at, now)
+                return None
+            generations = (*generations, (at.breaker, generation))
+        return generations
+
+    # The completion
+
+    def succeed(self, token: int, response: object) -> None:
+        """See Dispatcher."""
+        slot: Slot = self._taken(token)
+        if slot is None:
+            return
+        now = self._clock()
+        call: Call = slot.call
+        if slot.is_hedge and call.live > 1:
+            self._rules.hedge_won()
+        if self._is_seen:
+            self._rules.answered(call, response, slot.places, now - slot.started, now)
+        self._vacate(slot, token & MASK, now, None)
+        if call.attempts > 1:
+            self._rules.took_attempts(call, response)
+        self._conclude(call, response, False)
+        if self.wake is not None and not self.busy:
+            self.wake()
+
+    def fail(self, token: int, error: BaseException) -> None:
+        """See Dispatcher."""
+        slot: Slot = self._taken(token)
+        if slot is None:
+            return
+        now = self._clock()
+        call: Call = slot.call
+        call.error = self._rules.failed(call, error, slot.places, now - slot.started, now)
+        self._vacate(slot, token & MASK, now, call.error)
+        self._failed_attempt(call, now)
+        if self.wake is not None and not self.busy:
+            self.wake()
+
+    def _taken(self, token: int) -> Any:
+        """See Dispatcher."""
+        number = token & MASK
+        if token < 0 or token >> SHIFT >= self._attempt_number or number >= len(self._slots):
+            raise ValueError(f"token {token} is not of a request in flight")
+        slot: Slot = self._slots[number]
+        return slot if slot.token == token else None
+
+    def _vacate(self, slot: Slot, number: int, now: float, error: Any) -> None:
+        """Give back what an attempt had that has ended."""
+        call: Call = slot.call
+        call.live -= 1
+        places, generations = slot.places, slot.generations
+        self._free(slot)
+        slot.call = slot.places = slot.generations = None
+        for breaker, generation in generations:
+            breaker.record(generation, error is not None and self._rules.is_fault(error), now)
+        self._scheduler.release(number)
+        self._admission.leave(self, places)
+
+    def take_place(self, call: Call, place: Origin) -> None:
+        """Have a call line up that has got a place at an origin."""
+        call.where = None
+        call.places.append(place)
+        call.passed += 1
+        self._line_up(call)
+
+    def _failed_attempt(self, call: Call, now: float) -> None:
+        """Send a call again, or have it end with its error."""
+        if call.live > 0:
+            # The other one of two may still have an answer.
+            return
+        wait = NOT_AGAIN
+        if call.policy is not None and not self._scheduler.stopped:
+            wait = self._rules.wait_after(call, now)
+        if wait < 0:
+            self._stand(call)
+            return
+        self.retried += 1
+        self._admission.give_back(self, call)
+        call.hedge_at = NEVER
+        call.is_lined_up = False
+        call.where = None
+        call.again_at = now + wait
+        self._scheduler.postpone(call, call.again_at)
+
+    def _late(self, call: Call) -> None:
+        """End a call whose time is over while it waits."""
+        self._rules.gives_up(call, self._rules.late(call))
+        call.allowed = call.timeout
+        self._stand(call)
+
+    def _stand(self, call: Call) -> None:
+        """End a call with its last error."""
+        self._conclude(call, call.error, True)
+
+    def _conclude(self, call: Call, result: Any, failed: bool) -> None:
+        """End a call, once, with an answer or an error."""
+        call.is_over = True
+        call.where = None
+        call.error = None
+        del self._open[call.index]
+        if call.places:
+            self._admission.give_back(self, call)
+        if call.live > 0:
+            self._give_up(call)
+        if call.final is not None:
+            result = call.final(call, result)
+            failed = isinstance(result, BaseException)
+        if failed:
+            result = self._translate(result, call.index, call.entry, call.allowed)
+            self.failures += 1
+            if self.first_error is None:
+                self.first_error = result
+        self._results.put(call.index, call.entry, call.began, call.attempts, result)
+        self._scheduler.ended(failed)
+
+    # Its end
+
+    def index_of(self, token: int) -> int:
+        """See Dispatcher."""
+        slot: Slot = self._slots[token & MASK]
+        return slot.index
+
+    def abandon(self, reason: Callable[[Any], BaseException] | None) -> None:
+        """See Dispatcher."""
+        self._scheduler.stopped = True
+        self._admission.leave_lines(self)
+        handles: dict[int, Any] = {}
+        for slot in self._slots:
+            one: Slot = slot
+            if one.token >= 0:
+                handles.setdefault(one.index, one.handle)
+        for call in list(self._open.values()):
+            handle = handles.get(call.index)
+            if reason is None:
+                call.is_over = True
+                del self._open[call.index]
+                self._admission.give_back(self, call)
+                self._give_up(call)
+            else:
+                self._rules.gives_up(call, reason(handle))
+                self._stand(call)
+
+    def _give_up(self, call: Call) -> None:
+        """Cancel what is in flight of a call."""
+        now = self._clock()
+        for slot in self._slots:
+            one: Slot = slot
+            if one.token < 0 or one.call is not call:
+                continue
+            number, handle, generations = one.token & MASK, one.handle, one.generations
+            one.generations = ()
+            for breaker, generation in generations:
+                breaker.release(generation)
+            self._vacate(one, number, now, None)
+            if handle is not None:
+                handle.cancel()

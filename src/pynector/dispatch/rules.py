@@ -1,0 +1,441 @@
+"""What holds for the requests of one call beyond its window: limits, retries, hedges; what is learnt of answers."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from .._speedups.adaptive import AdaptiveWindow
+from .._speedups.breaker import OPEN
+from .._speedups.budget import Budget
+from .._speedups.call import Call
+from .._speedups.frozen import NotPlain, frozen
+from .._speedups.limits import Bucket, Limits, Origin
+from .._speedups.quantile import Quantile
+from .._speedups.scheduler import Scheduler
+from ..errors import (
+    CircuitOpen,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLost,
+    HTTPStatusError,
+    ProtocolError,
+    PynectorError,
+    TimeoutError,
+    TransportError,
+    as_pynector_error,
+)
+from ..transport.contract import RequestTraits, Snapshot
+from ..transport.http.methods import IDEMPOTENT
+from ..unraisable import unraisable
+from .limits import Declared, checked_cost, hedge_after, retry_policy
+from .retry import RetryPolicy
+
+# What entries may have of their own.
+OF_ENTRIES = frozenset({"retry", "hedge_after", "idempotency_key"})
+
+# The longest that an answer may have its origin left alone (seconds).
+LONGEST_PAUSE = 60.0
+
+# The budget of hedges without a policy.
+HEDGE_BUDGET = 0.1
+
+# An adaptive window's first size.
+START = 10
+
+NEVER = float("inf")
+
+# Instead of the seconds before the next attempt, where there is none.
+NOT_AGAIN = -1.0
+
+# What says of a server, not of a request, that it does not work.
+_FAULTS = (ConnectError, ConnectionLost, ProtocolError, TimeoutError)
+
+
+class Shared:
+    """What the calls of a client share.
+
+    Args:
+        own: What is declared for the client.
+
+    Attributes:
+        own: See above.
+        limits: Its limits, or None.
+        counts: How often something has happened, by name.
+    """
+
+    def __init__(self, own: Declared) -> None:
+        self.own = own
+        self.limits = limits_of(own)
+        self.counts: Counter[str] = Counter()
+        self._budgets: dict[float, Budget] = {}
+
+    def budget(self, share: float | None) -> Budget | None:
+        """Return what bounds extra requests to a share; None for no bound."""
+        if share is None:
+            return None
+        if share not in self._budgets:
+            self._budgets[share] = Budget(share)
+        return self._budgets[share]
+
+
+def limits_of(own: Declared) -> Limits | None:
+    """Return what keeps the limits that were declared, or None for none."""
+    if not own.has_limits:
+        return None
+    make = None if own.breaker is None else own.breaker.make
+    return Limits([rate.bucket() for rate in own.rates], own.per_origin or 0, make, own.learn)
+
+
+class Surroundings(NamedTuple):
+    """What the rules of a call have to know.
+
+    Attributes:
+        clock: The event loop's clock.
+        options: The options for all requests.
+        traits: The transport's, or None.
+        snapshot: Its `snapshot`, or None.
+        tell: Told of an error, the attempt it ended, and the seconds before the next one.
+    """
+
+    clock: Callable[[], float]
+    options: dict[str, Any]
+    traits: RequestTraits | None
+    snapshot: Callable[[Any, Mapping[str, Any]], Snapshot] | None
+    tell: Callable[[PynectorError, int, float], None]
+
+
+class Rules:
+    """The rules of one call; see RuledDispatcher.
+
+    Args:
+        shared: What its client's calls share.
+        own: What is declared for the call.
+        around: What else has to be known.
+        is_adaptive: Whether its window follows what the server can bear.
+        ends_at: When its one request must have ended, waiting included; None: it has several, each with its own time.
+
+    Attributes:
+        is_adaptive, ends_at: See above.
+        scheduler: Has its window.
+        window: What changes that, or None.
+        limits: What holds, the call's own before the client's.
+        options: The options that all requests are sent with.
+        wants_answers: Whether it has to be told of answers.
+
+    Raises:
+        ConfigurationError: If the transport cannot do what is declared.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        own: Declared,
+        around: Surroundings,
+        is_adaptive: bool = False,
+        ends_at: float | None = None,
+    ) -> None:
+        self._shared = shared
+        self._around = around
+        self._traits = around.traits
+        of_client = shared.own
+        self._retry = own.retry or of_client.retry
+        self._hedge = own.hedge_after or of_client.hedge_after
+        self._has_key = own.idempotency_key or of_client.idempotency_key
+        self._learns = own.learn or of_client.learn
+        self.is_adaptive = is_adaptive
+        self.is_single, self.ends_at = ends_at is not None, NEVER if ends_at is None else ends_at
+        self.scheduler: Scheduler | None = None
+        self.window: AdaptiveWindow | None = None
+        self.limits = [limits for limits in (limits_of(own), shared.limits) if limits is not None]
+        self._by_origin = any(limits.by_origin for limits in self.limits)
+        self._quantile = Quantile(int(self._hedge[1:]) / 100) if isinstance(self._hedge, str) else None
+        self._settles = any(bucket.settle is not None for limits in self.limits for bucket in limits.buckets)
+        self._costs = [[_constant(bucket) for bucket in limits.buckets] for limits in self.limits]
+        self._are_constant = all(cost is not None for costs in self._costs for cost in costs)
+        self._whole = (self._learns or self._settles) and self._traits is not None
+        self.wants_answers = self._learns or self._settles or self._quantile is not None or is_adaptive
+        if self._has_key and self._traits is None:
+            raise ConfigurationError("idempotency_key: this transport's requests cannot have one")
+        self._asked = {name: _fixed(value) for name, value in around.options.items()}
+        self.options, self._final = self._sent_with(self._asked)
+        self._is_told_broken = False
+
+    def _sent_with(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+        if self._traits is None:
+            return dict(options), None
+        return self._traits.options_for_attempts(options, self._whole)
+
+    @property
+    def may_hedge_any(self) -> bool:
+        """Whether requests may be sent twice at a time."""
+        return self._hedge is not None
+
+    def adapt(self, most: int) -> int:
+        """Have the window change, up to `most`, and return it as it is first."""
+        self.window = AdaptiveWindow(1, most, min(START, most))
+        return int(self.window.limit)
+
+    # Before the first attempt
+
+    def prepare(self, call: Call) -> None:
+        """Fix what a call sends each time, and say how often that may be.
+
+        Raises:
+            PynectorError: If it cannot be sent.
+        """
+        call.policy, hedge, key = self._retry, self._hedge, self._has_key
+        own, traits = call.entry[1], self._traits
+        if own and not OF_ENTRIES.isdisjoint(own):
+            call.options = {name: value for name, value in call.options.items() if name not in OF_ENTRIES}
+            if own.get("retry") is not None:
+                call.policy = retry_policy(own["retry"], "retry")
+            if own.get("hedge_after") is not None:
+                hedge = self._own_hedge(own["hedge_after"])
+            if own.get("idempotency_key") is not None:
+                key = own["idempotency_key"]
+        if not own or traits is None or traits.is_plain(own):
+            call.final = self._final
+        else:
+            asked = {**self._asked, **{name: own[name] for name in own if name in call.options}}
+            call.options, call.final = traits.options_for_attempts(asked, self._whole)
+        if call.policy is not None or hedge is not None:
+            self._fix(call, own)
+        if key is not False:
+            self._give_key(call, key)
+        if self._by_origin:
+            # A transport that cannot tell has one peer.
+            call.origin = "" if traits is None else traits.origin(call.data, call.options)
+        if self.limits:
+            call.costs = self._costs if self._are_constant else self._costs_of(call)
+        if hedge is not None and self._may_repeat(call, IDEMPOTENT):
+            call.hedge = hedge
+
+    def _own_hedge(self, value: Any) -> float | str:
+        hedge = hedge_after(value, "hedge_after")
+        if isinstance(hedge, str) and hedge != self._hedge:
+            raise ConfigurationError(f"hedge_after of an entry must be a number of seconds, not {hedge!r}")
+        return hedge
+
+    def _fix(self, call: Call, own: Mapping[str, Any]) -> None:
+        """Have a call send the same each time, whatever becomes of the caller's objects."""
+        try:
+            if self._traits is not None and self._traits.is_made_anew(call.data, call.options):
+                raise NotPlain
+            data = frozen(call.data)
+            if own:
+                options = dict(call.options)
+                for name in own:
+                    if name in options:
+                        options[name] = frozen(options[name])
+                call.options = options
+            call.data = data
+        except NotPlain:
+            if self._around.snapshot is not None:
+                fixed = self._around.snapshot(call.data, call.options)
+                call.data, call.options, call.is_one_shot = fixed.data, fixed.options, not fixed.is_repeatable
+
+    def _give_key(self, call: Call, key: Any) -> None:
+        if self._traits is None:
+            raise ConfigurationError("idempotency_key: this transport's requests cannot have one")
+        if key is not True and (not isinstance(key, str) or not key):
+            raise ConfigurationError(f"idempotency_key must be True or a non-empty str, not {key!r}")
+        text = self._new_key(call) if key is True else key
+        call.options = self._traits.with_idempotency_key(call.data, call.options, text)
+        call.has_key = True
+
+    def _new_key(self, call: Call) -> str:
+        return str(uuid.uuid4())
+
+    def _costs_of(self, call: Call) -> list[list[float]]:
+        data, options = call.entry
+        return [[_cost(bucket, data, options) for bucket in limits.buckets] for limits in self.limits]
+
+    # Around each attempt
+
+    def hedge_delay(self, call: Call) -> float:
+        """Return after how many seconds without an answer a call may be sent again; NEVER: that is not known yet."""
+        quantile = self._quantile
+        return quantile.value() if quantile is not None and isinstance(call.hedge, str) else float(call.hedge)
+
+    def begins(self, call: Call, now: float) -> float:
+        """Take note that an attempt begins under a policy, and return when it must have ended."""
+        policy: RetryPolicy = call.policy
+        if call.attempts == 1:
+            budget = self._shared.budget(policy.budget)
+            if budget is not None:
+                budget.began(now)
+        if policy.attempt_timeout is None:
+            return call.deadline
+        return min(call.deadline, now + policy.attempt_timeout)
+
+    def late(self, call: Call) -> TimeoutError:
+        """Return the error of a call whose time is over while it waits."""
+        problem = TimeoutError(phase="queue", sent="none")
+        problem.__cause__ = call.error
+        return problem
+
+    def paused_too_long(self, call: Call, seconds: float) -> TimeoutError:
+        """Return the error of a call whose time will be over before its origin takes requests again."""
+        said = f"{call.origin} is left alone for {seconds:.3g} s more, as its answers ask for"
+        return TimeoutError(said, phase="queue", sent="none")
+
+    def failed(
+        self, call: Call, error: BaseException, places: list[Origin], elapsed: float, now: float
+    ) -> PynectorError:
+        """Return what an attempt has failed with, and take note of what that says."""
+        problem = as_pynector_error(error)
+        if isinstance(problem, TimeoutError):
+            is_attempts = call.policy is not None and call.policy.attempt_timeout is not None and now < call.deadline
+            call.allowed = call.policy.attempt_timeout if is_attempts else call.timeout
+        self._sum_up(call, problem)
+        if self.window is not None:
+            dropped = self.is_fault(problem) or getattr(problem, "status_code", 0) in (429, 503)
+            self._adapt(elapsed, dropped, now)
+        if self._learns and self._traits is not None:
+            self._pause(problem, places, now)
+        return problem
+
+    def answered(self, call: Call, response: Any, places: list[Origin], elapsed: float, now: float) -> None:
+        """Take note of what an answer says."""
+        if self._quantile is not None:
+            self._quantile.add(elapsed)
+        if self.window is not None:
+            self._adapt(elapsed, False, now)
+        if self._learns and self._traits is not None:
+            self._pause(response, places, now)
+        if self._settles:
+            self._settle(call, response)
+
+    def took_attempts(self, call: Call, response: Any) -> None:
+        """Have an answer say how many attempts it took, where it can."""
+        if hasattr(response, "attempts"):
+            response.attempts = call.attempts
+
+    def _adapt(self, elapsed: float, dropped: bool, now: float) -> None:
+        window, scheduler = self.window, self.scheduler
+        if window is not None and scheduler is not None and window.ended(elapsed, scheduler.in_flight, dropped, now):
+            scheduler.window = window.limit
+
+    def _pause(self, outcome: Any, places: list[Origin], now: float) -> None:
+        assert self._traits is not None
+        asked = self._traits.pause_asked_for(outcome, time.time())
+        if asked > 0:
+            until = now + min(asked, LONGEST_PAUSE)
+            paused = [place.pause(until) for place in places]
+            if any(paused):
+                self._shared.counts["pauses"] += 1
+
+    def _settle(self, call: Call, response: Any) -> None:
+        for limits, costs in zip(self.limits, call.costs, strict=True):
+            for bucket, cost in zip(limits.buckets, costs, strict=True):
+                if bucket.settle is None:
+                    continue
+                try:
+                    real = bucket.settle(response)
+                    if real is not None:
+                        bucket.correct(checked_cost(real, "what settle returns") - cost)
+                except Exception as error:
+                    # The answer stands, at the cost that was taken for it.
+                    if not self._is_told_broken:
+                        self._is_told_broken = True
+                        unraisable(error)
+
+    def is_fault(self, error: PynectorError) -> bool:
+        """Say whether an error says of a server that it does not work."""
+        return isinstance(error, _FAULTS) or (isinstance(error, HTTPStatusError) and error.status_code >= 500)
+
+    def circuit_open(self, call: Call, place: Origin, now: float) -> CircuitOpen:
+        """Return the error of a call whose origin is to be left alone."""
+        self._shared.counts["circuit_open"] += 1
+        problem = CircuitOpen(f"too many requests to {call.origin} have failed", phase="queue", sent="none")
+        problem.seconds = place.breaker.opens_again(now) if place.breaker.state == OPEN else 0.0
+        self._sum_up(call, problem)
+        return problem
+
+    # After a failure
+
+    def wait_after(self, call: Call, now: float) -> float:
+        """Return the seconds to wait before the next attempt, or NOT_AGAIN; tell of it."""
+        policy: RetryPolicy = call.policy
+        error: PynectorError = call.error
+        if not self._may_repeat(call, policy.methods):
+            return NOT_AGAIN
+        wait = policy.wait_after(call.attempts, error)
+        if wait is None or now + wait >= call.deadline:
+            return NOT_AGAIN
+        budget = self._shared.budget(policy.budget)
+        if budget is not None and not budget.withdraw(now):
+            self._shared.counts["budget_refused"] += 1
+            return NOT_AGAIN
+        self._shared.counts[f"retries_{_reason(error)}"] += 1
+        self._around.tell(error, call.attempts, wait)
+        return wait
+
+    def wait_for_connection(self, attempt: int, error: PynectorError, end: float) -> float | None:
+        """Return the seconds to wait before a transport connects once more, which it has failed to; None: it stands."""
+        wait = None if self._retry is None else self._retry.wait_after(attempt, error)
+        if isinstance(error, (TransportError, TimeoutError)):
+            error.attempts = attempt
+        if wait is None or self._around.clock() + wait >= end:
+            return None
+        self._around.tell(error, attempt, wait)
+        return wait
+
+    def may_hedge(self, call: Call, now: float) -> bool:
+        """Say whether a call is sent a second time beside the first, and take that from the budget."""
+        budget = self._shared.budget(HEDGE_BUDGET if call.policy is None else call.policy.budget)
+        if budget is not None and not budget.withdraw(now):
+            self._shared.counts["budget_refused"] += 1
+            return False
+        self._shared.counts["hedges"] += 1
+        return True
+
+    def hedge_won(self) -> None:
+        """Take note that the second of two had an answer first."""
+        self._shared.counts["hedges_won"] += 1
+
+    def gives_up(self, call: Call, error: PynectorError) -> None:
+        """Take note of what a call ends with from outside."""
+        if call.attempts == 0 and isinstance(error, (TransportError, TimeoutError)):
+            error.sent = "none"
+        self._sum_up(call, error)
+        call.error = error
+
+    def _may_repeat(self, call: Call, methods: Any) -> bool:
+        """Say whether a call may be sent although it may have been executed, or was never sent."""
+        if call.is_one_shot:
+            return False
+        if methods is None or call.has_key or (call.attempts > 0 and call.sent == "none"):
+            return True
+        return self._traits is not None and self._traits.method(call.data, call.options) in methods
+
+    def _sum_up(self, call: Call, problem: PynectorError) -> None:
+        """Have an error say what all attempts come to."""
+        if isinstance(problem, (TransportError, TimeoutError)):
+            problem.after(call.sent)
+            problem.attempts = max(1, call.attempts)
+            call.sent = problem.sent
+
+
+def _fixed(value: Any) -> Any:
+    try:
+        return frozen(value)
+    except NotPlain:
+        return value
+
+
+def _constant(bucket: Bucket) -> float | None:
+    return None if callable(bucket.cost) else float(bucket.cost)
+
+
+def _cost(bucket: Bucket, data: Any, options: Mapping[str, Any]) -> float:
+    return checked_cost(bucket.cost(data, options) if callable(bucket.cost) else bucket.cost, "cost")
+
+
+def _reason(error: PynectorError) -> str:
+    status = getattr(error, "status_code", None)
+    return str(status) if status else type(error).__name__

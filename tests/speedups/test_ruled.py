@@ -1,0 +1,272 @@
+"""The dispatcher under rules: limits, retries, pauses and hedges in any order, on a fake clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from pynector import CircuitBreaker, ConnectError, PynectorError, Rate, RetryPolicy, TransportError
+from pynector._speedups.results import MISSING, ListResults
+from pynector._speedups.ruled import RuledDispatcher
+from pynector._speedups.scheduler import NEVER, Scheduler
+from pynector.dispatch.limits import Declared
+from pynector.dispatch.rules import Rules, Shared, Surroundings
+
+TIMEOUT = 40.0
+ORIGINS = ("a", "b", "c")
+
+
+class Traits:
+    """Of requests that are the name of their origin, and may all be sent again."""
+
+    def origin(self, data: Any, options: Mapping[str, Any]) -> str:
+        return str(data)
+
+    def method(self, data: Any, options: Mapping[str, Any]) -> str:
+        return "GET"
+
+    def options_for_attempts(self, options: Mapping[str, Any], whole: bool) -> tuple[dict[str, Any], None]:
+        return dict(options), None
+
+    def is_plain(self, options: Mapping[str, Any]) -> bool:
+        return True
+
+    def with_idempotency_key(self, data: Any, options: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        return {**options, "key": key}
+
+    def pause_asked_for(self, outcome: Any, wall_now: float) -> float:
+        return float(getattr(outcome, "pause", 0.0))
+
+
+class Handle:
+    def __init__(self, call: Batch, token: int) -> None:
+        self.call, self.token = call, token
+
+    def cancel(self) -> None:
+        self.call.in_flight.remove(self.token)
+
+
+class Batch:
+    """A dispatcher over a transport whose requests are completed by hand."""
+
+    def __init__(self, world: Any, shared: Shared, own: Declared, data: list[str], window: int) -> None:
+        self.world = world
+        self.data = data
+        self.window = window
+        self.scheduler = Scheduler(window)
+        self.results = ListResults(len(data))
+        self.ended: Counter[int] = Counter()
+        self.in_flight: list[int] = []
+        self.of: dict[int, str] = {}
+        self.attempts: list[float] = []
+        self.wakes = 0
+        self.arms: list[float] = []
+        self.is_over = False
+        around = Surroundings(lambda: world.now, {}, Traits(), None, lambda error, attempt, wait: None)
+        self.rules = Rules(shared, own, around)
+        self.rules.scheduler = self.scheduler
+        self.dispatcher = RuledDispatcher(
+            self.scheduler,
+            iter([(one, {}) for one in data]),
+            self.results,
+            self.submit,
+            lambda: world.now,
+            self.rules.options,
+            TIMEOUT,
+            lambda entry: TIMEOUT,
+            self.translate,
+            self.notify,
+            self.rules,
+            self.arms.append,
+        )
+        self.dispatcher.wake = self.dispatcher.run
+        self.own = own
+
+    def submit(self, data: str, options: Any, deadline: float, completion: Any, token: int) -> Any:
+        # What is raised here is the request's failure, and nobody would see it.
+        if self.is_over or data != self.data[self.dispatcher.index_of(token)]:
+            self.world.faults.append(f"{data} was sent")
+        if not self.world.now < deadline <= self.world.now + TIMEOUT:
+            self.world.faults.append(f"{data} was to end at {deadline}")
+        self.in_flight.append(token)
+        self.of[token] = data
+        self.attempts.append(self.world.now)
+        self.world.attempted(self, data)
+        return Handle(self, token)
+
+    def translate(self, error: BaseException, index: int, entry: Any, timeout: float) -> BaseException:
+        self.ended[index] += 1
+        return error
+
+    def notify(self) -> None:
+        self.wakes += 1
+
+    def complete(self, position: int, error: PynectorError | None) -> None:
+        token = self.in_flight.pop(position % len(self.in_flight))
+        if error is None:
+            self.ended[self.dispatcher.index_of(token)] += 1
+            self.dispatcher.succeed(token, self.of[token])
+        else:
+            self.dispatcher.fail(token, error)
+
+    def abandon(self) -> None:
+        self.dispatcher.abandon(lambda handle: TransportError("given up"))
+        self.dispatcher.end()
+        self.is_over = True
+        assert not self.in_flight
+
+
+def own_limits(draw: Any) -> Declared:
+    return Declared(
+        rates=tuple(draw(st.lists(st.builds(Rate, st.sampled_from([1, 5, 50]), burst=st.just(1)), max_size=2))),
+        per_origin=draw(st.sampled_from([None, 1, 2])),
+        retry=draw(st.sampled_from([None, RetryPolicy(3, 1.0, jitter=0.0), RetryPolicy(2, 0.0, budget=None)])),
+        hedge_after=draw(st.sampled_from([None, 0.5, 5.0])),
+        breaker=draw(st.sampled_from([None, None, CircuitBreaker(minimum=3, cooldown=5.0)])),
+        learn=draw(st.booleans()),
+    )
+
+
+class World(RuleBasedStateMachine):
+    """Two batches on one client."""
+
+    @initialize(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        self.now = 100.0
+        self.faults: list[str] = []
+        self.client = own_limits(data.draw)
+        self.shared = Shared(self.client)
+        entries = st.lists(st.sampled_from(ORIGINS), min_size=1, max_size=12)
+        self.paused: dict[str, float] = {}
+        self.batches = [
+            Batch(self, self.shared, own_limits(data.draw), data.draw(entries), data.draw(st.integers(1, 4)))
+            for _ in range(2)
+        ]
+
+    def attempted(self, batch: Batch, origin: str) -> None:
+        if self.client.learn or batch.own.learn:
+            known = [limits.origin(origin, self.now) for limits in batch.rules.limits if limits.by_origin]
+            if any(place.paused_until > self.now for place in known):
+                self.faults.append(f"{origin} is paused")
+
+    def run(self, batch: Batch) -> None:
+        if not batch.is_over:
+            batch.wakes = 0
+            batch.dispatcher.run()
+
+    @rule(which=st.integers(0, 1))
+    def it_runs(self, which: int) -> None:
+        self.run(self.batches[which])
+
+    @rule(seconds=st.floats(0, 8))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @precondition(lambda self: any(batch.in_flight for batch in self.batches))
+    @rule(which=st.integers(0, 1), position=st.integers(0, 9), outcome=st.sampled_from(["ok", "pause", "lost", "no"]))
+    def one_ends(self, which: int, position: int, outcome: str) -> None:
+        batch = self.batches[which] if self.batches[which].in_flight else self.batches[1 - which]
+        error: PynectorError | None = None
+        if outcome != "ok":
+            error = ConnectError("refused", sent="none") if outcome == "lost" else TransportError("no")
+            error.pause = 7.0 if outcome == "pause" else 0.0  # type: ignore[attr-defined]
+        if error is not None and outcome == "no":
+            error.transient = False  # type: ignore[attr-defined]
+        batch.complete(position, error)
+
+    @rule(which=st.integers(0, 1))
+    def it_is_given_up(self, which: int) -> None:
+        batch = self.batches[which]
+        if not batch.is_over:
+            batch.abandon()
+
+    @invariant()
+    def no_limit_is_passed(self) -> None:
+        for batch in getattr(self, "batches", []):
+            assert len(batch.in_flight) == batch.scheduler.in_flight <= batch.window
+            self.check_origins([batch], batch.own.per_origin)
+            check_rates(batch.attempts, batch.own)
+        if hasattr(self, "batches"):
+            assert not self.faults
+            self.check_origins(self.batches, self.client.per_origin)
+            check_rates(sorted(self.batches[0].attempts + self.batches[1].attempts), self.client)
+
+    def check_origins(self, batches: list[Batch], most: int | None) -> None:
+        counts = Counter(batch.of[token] for batch in batches for token in batch.in_flight)
+        assert most is None or max(counts.values(), default=0) <= most
+
+    def teardown(self) -> None:
+        if not hasattr(self, "batches"):
+            return
+        for _ in range(3000):
+            for batch in self.batches:
+                while batch.in_flight:
+                    batch.complete(0, None)
+                self.run(batch)
+            self.no_limit_is_passed()
+            if all(batch.is_over or batch.dispatcher.is_finished() for batch in self.batches):
+                break
+            left = [batch for batch in self.batches if not batch.is_over and not batch.dispatcher.is_finished()]
+            if left and not any(batch.in_flight or batch.wakes for batch in left):
+                due = min(batch.scheduler.when() for batch in left)
+                assert due < NEVER
+                self.now = max(self.now, due)
+        else:
+            raise AssertionError("somebody starves")
+        for batch in self.batches:
+            begun = batch.scheduler.started
+            assert batch.dispatcher.counts() == (begun, 0)
+            assert batch.is_over or begun == len(batch.data)
+            assert all(batch.ended[index] == 1 for index in range(begun))
+            assert all(result is not MISSING for result in batch.results.results[:begun])
+            batch.dispatcher.end()
+        for limits in {id(one): one for batch in self.batches for one in batch.rules.limits}.values():
+            assert all(place.in_flight == 0 for place in limits.origins().values())
+
+
+def check_rates(attempts: list[float], own: Declared) -> None:
+    for rate in own.rates:
+        for first in range(len(attempts)):
+            for last in range(first, len(attempts)):
+                most = rate.requests * 1.15 * (attempts[last] - attempts[first] + 0.011) + 1.001
+                assert last - first + 1 <= most
+
+
+World.TestCase.settings = settings(max_examples=150, stateful_step_count=40, phases=[Phase.generate], deadline=None)
+TestWorld = World.TestCase
+
+
+class Still:
+    """A world in which nothing happens by itself."""
+
+    now = 0.0
+    faults: ClassVar[list[str]] = []
+
+    def attempted(self, batch: Batch, origin: str) -> None:
+        pass
+
+
+def test_what_is_refused_by_an_open_circuit_takes_no_slot() -> None:
+    world = Still()
+    own = Declared(breaker=CircuitBreaker(minimum=2, cooldown=5.0))
+    batch = Batch(world, Shared(own), Declared(), ["a"] * 9, 1)
+    batch.dispatcher.run()
+    for _ in range(2):
+        batch.complete(0, ConnectError("refused"))
+    assert batch.dispatcher.is_finished()
+    assert len(batch.attempts) == 2
+    assert [type(result).__name__ for result in batch.results.results] == ["ConnectError"] * 2 + ["CircuitOpen"] * 7
+
+
+def test_a_token_that_is_none_is_refused() -> None:
+    world = Still()
+    batch = Batch(world, Shared(Declared()), Declared(per_origin=1), ["a"], 1)
+    for token in (-1, 0, 1 << 24):
+        with pytest.raises(ValueError, match="not of a request in flight"):
+            batch.dispatcher.succeed(token, "x")
