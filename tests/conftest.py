@@ -26,6 +26,7 @@ def installed(module: str) -> bool:
 # The files that are about an optional package, and the package: without it there is nothing to test.
 SDK = ("opentelemetry", "opentelemetry.sdk")
 ABOUT = {
+    "test_bar.py": ("rich", "termios"),
     "growth/test_outcomes.py": ("httptools",),
     "telemetry/test_contexts.py": SDK,
     "telemetry/test_every_call.py": SDK,

@@ -13,6 +13,7 @@ from ._version import __version__
 from .client import Pynector
 from .dispatch.breaker import CircuitBreaker
 from .dispatch.limits import Rate
+from .dispatch.progress import BatchProgress
 from .dispatch.retry import RetryPolicy
 from .dispatch.stream import BatchItem, BatchStream
 from .errors import (
@@ -48,6 +49,7 @@ _LATE = {
 
 __all__ = [
     "BatchItem",
+    "BatchProgress",
     "BatchStream",
     "CircuitBreaker",
     "CircuitOpen",

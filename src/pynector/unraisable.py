@@ -13,7 +13,7 @@ def warn(logger: logging.Logger, message: str, *args: object) -> None:
         unraisable(error)
 
 
-def unraisable(error: Exception) -> None:
+def unraisable(error: BaseException) -> None:
     """Give an exception to `sys.unraisablehook`, which prints it unless the program has another.
 
     Its context is left out: it was perhaps raised while a request's own error was handled, whose text may be secret.
@@ -25,7 +25,7 @@ def unraisable(error: Exception) -> None:
 class _Raiser:
     """Raises where it is not caught: the hook takes only what the interpreter itself makes."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self._error = error
 
     def __del__(self) -> None:
