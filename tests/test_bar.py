@@ -241,12 +241,12 @@ def test_another_bar_of_rich_s_is_not_disturbed(terminal: Terminal) -> None:
 def test_colours_are_left_out_where_nobody_wants_them(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     colour = re.compile(r"\x1b\[(\d+;)*[349][0-7]")
     for wanted in (True, False):
-        monkeypatch.setenv("NO_COLOR", "" if wanted else "1")
         one = drawn(terminal)
         one.show(progress_at(failed=1))
         one.end(ended())
         assert bool(colour.search(terminal.read())) is wanted
         terminal.raw = ""
+        monkeypatch.setenv("NO_COLOR", "1")
 
 
 @pytest.mark.anyio

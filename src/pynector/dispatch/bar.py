@@ -336,15 +336,15 @@ def drawing(stream: Any) -> Listener | None:
     """
     if stream is None:
         return None
-    beneath = stream
-    with suppress(Exception):
-        # rich puts such a thing in the place of standard error while it draws, for us or for the program itself.
-        beneath = getattr(stream, "rich_proxied_file", stream)
     pen = Pen(stream)
-    is_drawable = pen.isatty() and os.environ.get("TERM", "").lower() not in DUMB
-    if not is_drawable or (beneath is not stream and board_on(beneath) is None):
+    if not pen.isatty() or os.environ.get("TERM", "").lower() in DUMB:
         return Lines(pen)
-    return Bar(beneath, RichBoard if _has_rich() else OneLine)
+    # rich puts this in the place of standard error while it draws, for us or for the program itself.
+    if type(stream).__module__ == "rich.file_proxy":
+        stream = getattr(stream, "rich_proxied_file", None)
+        if board_on(stream) is None:
+            return Lines(pen)
+    return Bar(stream, RichBoard if _has_rich() else OneLine)
 
 
 def _has_rich() -> bool:
