@@ -48,7 +48,7 @@ class BatchProgress:
         total: How many entries there are; None where nobody knows.
         elapsed: Seconds since the batch began.
         rate: Results per second in the last ten seconds or so; the last time that a batch is told of, in all of it.
-        eta: Seconds until all are done if it goes on at this rate; None where that cannot be said.
+        eta: Seconds until all are done if it goes on at this rate; None where that cannot be said, 0 where it is over.
     """
 
     done: int
@@ -145,22 +145,20 @@ class Reporter:
         if not self._listeners:
             return
         now, counts = self._clock(), self._counts()
-        progress = self._progress(counts, now, self._speed.per_second(now, counts.done))
+        rate = self._speed.per_second(now, counts.done)
+        progress = BatchProgress(*counts, elapsed=now - self._began, rate=rate, eta=_eta(counts, rate))
         for listener in tuple(self._listeners):
             self._call(listener, listener.show, progress)
 
     def finish(self) -> None:
         """Tell how far it came, however it ended. After that nobody is told anything more."""
         now, counts = self._clock(), self._counts()
-        progress = self._progress(counts, now, _per_second(counts.done - self._given, now - self._began))
+        elapsed = now - self._began
+        rate = _per_second(counts.done - self._given, elapsed)
+        progress = BatchProgress(*counts, elapsed=elapsed, rate=rate, eta=0.0)
         while self._listeners:
             listener = self._listeners.pop(0)
             self._call(listener, listener.end, progress)
-
-    def _progress(self, counts: Counts, now: float, rate: float) -> BatchProgress:
-        left = None if counts.total is None else max(0, counts.total - counts.done)
-        eta = 0.0 if left == 0 else None if left is None or not rate else left / rate
-        return BatchProgress(*counts, elapsed=now - self._began, rate=rate, eta=eta)
 
     def _call(self, listener: Listener, call: OnProgress, progress: BatchProgress) -> None:
         try:
@@ -179,6 +177,15 @@ def total_of(requests: Any) -> int | None:
         return len(requests) if isinstance(requests, Sized) else None
     except Exception:
         return None
+
+
+def _eta(counts: Counts, rate: float) -> float | None:
+    if counts.total is None:
+        return None
+    left = max(0, counts.total - counts.done)
+    if not left:
+        return 0.0
+    return left / rate if rate else None
 
 
 def _per_second(count: int, seconds: float) -> float:
