@@ -18,6 +18,7 @@ from .dispatch.retry import RetryPolicy
 from .dispatch.stream import BatchItem, BatchStream
 from .errors import (
     CircuitOpen,
+    CheckpointError,
     ConfigurationError,
     ConnectError,
     ConnectionLost,
@@ -53,6 +54,7 @@ __all__ = [
     "BatchStream",
     "CircuitBreaker",
     "CircuitOpen",
+    "CheckpointError",
     "ConfigurationError",
     "ConnectError",
     "ConnectionLost",

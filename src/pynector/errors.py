@@ -2,6 +2,7 @@
 
 PynectorError
 ├── ConfigurationError (ValueError)      a wrong argument, option, setting or variable
+├── CheckpointError                      the file of a checkpoint cannot be used, or not be written
 ├── JSONError (ValueError)               a body or a message is not JSON
 ├── TimeoutError (builtins.TimeoutError) a deadline passed
 └── TransportError                       the exchange with the peer failed
@@ -107,6 +108,10 @@ class ConfigurationError(PynectorError, ValueError):
     """
 
     sent: Sent | None = "none"
+
+
+class CheckpointError(PynectorError):
+    """The file of a checkpoint cannot be used, or not be written: it is another job's, or none, or the disk is full."""
 
 
 class JSONError(PynectorError, ValueError):

@@ -41,6 +41,11 @@ class Headers(Mapping[str, str]):
         headers._head, headers._pairs, headers._by_name = head, None, None
         return headers
 
+    @property
+    def read_from(self) -> bytes:
+        """The head that they are read from, or b"" where they were given as pairs."""
+        return self._head
+
     def _all(self) -> list[Pair]:
         if self._pairs is None:
             self._pairs = header_pairs_of(self._head)
