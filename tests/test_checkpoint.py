@@ -14,7 +14,7 @@ import tempfile
 import threading
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,8 @@ def test_failures_are_sent_again_and_replaced(path: Path) -> None:
         job.keep(0, b"fine now")
     with run(path) as job:
         assert job.fetch(job.find(0)) == b"fine now"
-    assert sqlite3.connect(path).execute("SELECT count(*) FROM results").fetchone() == (2,)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM results").fetchone() == (2,)
 
 
 def test_failures_are_kept_if_that_is_asked_for(path: Path) -> None:
@@ -352,16 +353,14 @@ def test_a_link_to_nothing_leads_to_a_file_that_only_its_owner_can_read(path: Pa
 
 
 def foreign_database(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE users (name)")
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE users (name)")
 
 
 def newer(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA application_id = {resultfile.APPLICATION}")
-    connection.execute(f"PRAGMA user_version = {resultfile.VERSION + 1}")
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA application_id = {resultfile.APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {resultfile.VERSION + 1}")
 
 
 @pytest.mark.parametrize(
@@ -398,10 +397,9 @@ def test_a_damaged_file_is_refused(path: Path) -> None:
 def test_a_damaged_result_ends_the_job(path: Path) -> None:
     with run(path) as job:
         job.keep(0, [1])
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE results SET body = '['")
-    connection.commit()
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE results SET body = '['")
+        connection.commit()
     with run(path) as job:
         job.checkpoint.fetch(job.find(0), job.told.append)
         job.until(1)

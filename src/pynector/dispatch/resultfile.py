@@ -158,7 +158,9 @@ class ResultFile:
 
     def _connected(self) -> sqlite3.Connection:
         with _creating:
-            connection = sqlite3.connect(f"{Path(self.path).as_uri()}?mode=rw", 0, isolation_level=None, uri=True)
+            connection = sqlite3.connect(
+                f"{Path(self.path).as_uri()}?mode=rw", timeout=0, isolation_level=None, uri=True
+            )
         try:
             execute = connection.execute
             # Nobody else has it as long as it is open. So it needs no memory to share, which some file systems lack.
@@ -169,8 +171,9 @@ class ResultFile:
             execute("UPDATE job SET runs = runs + 1")
             execute("COMMIT")
             execute("PRAGMA journal_mode = WAL")
-            # The disk has what was committed, also when the power fails.
+            # The disk has what was committed, also when the power fails; macOS has to be asked twice.
             execute("PRAGMA synchronous = FULL")
+            execute("PRAGMA fullfsync = ON")
         except BaseException:
             connection.close()
             raise
