@@ -225,8 +225,8 @@ def test_a_million_names_take_little_memory() -> None:
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # The shards themselves, which are no more for a million; and some bytes for each name.
-    assert taken < 8_500_000
+    # Most of it are the shards themselves, which are as many for a million.
+    assert taken < 2_000_000
     assert all(known.row_of(b"s%d" % row) == row for row in range(1, count + 1, 97))
     assert (known.row_of(b"s0"), known.is_failure(2), known.is_failure(3)) == (-1, True, False)
 
