@@ -42,7 +42,8 @@ BELOW = {
     "dispatch": {"_speedups", "config", "errors", "eventloop", "groups", "telemetry", "transport", "unraisable"},
     "session": {"_speedups", "dispatch", "errors", "eventloop", "stats", "transport"},
     "lifecycle": {"config", "errors", "eventloop", "session", "stats", "telemetry", "transport"},
-    "calls": {"_speedups", "dispatch", "errors", "lifecycle", "session", "telemetry"},
+    "plan": {"config", "dispatch"},
+    "calls": {"_speedups", "dispatch", "errors", "lifecycle", "plan", "session", "telemetry"},
     "streamcall": {"dispatch", "errors", "eventloop", "lifecycle", "opening", "session", "telemetry"},
     "client": {
         "calls",
@@ -51,6 +52,7 @@ BELOW = {
         "errors",
         "lifecycle",
         "opening",
+        "plan",
         "stats",
         "streamcall",
         "telemetry",

@@ -70,8 +70,6 @@ def websocket_server() -> Iterator[str]:
 def test_snippet_runs(
     block: Block, server: LoopbackServer, websocket_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "checkpoint=" in block.code and "checkpoint" not in inspect.signature(client.Pynector.batch_stream).parameters:
-        pytest.skip("batches know of no checkpoint yet")
     server.reset()
     monkeypatch.chdir(tmp_path)
     code = block.code.replace(SERVER, server.url).replace("wss://api.example.com", websocket_server)

@@ -17,8 +17,8 @@ from .dispatch.progress import BatchProgress
 from .dispatch.retry import RetryPolicy
 from .dispatch.stream import BatchItem, BatchStream
 from .errors import (
-    CircuitOpen,
     CheckpointError,
+    CircuitOpen,
     ConfigurationError,
     ConnectError,
     ConnectionLost,
@@ -52,9 +52,9 @@ __all__ = [
     "BatchItem",
     "BatchProgress",
     "BatchStream",
+    "CheckpointError",
     "CircuitBreaker",
     "CircuitOpen",
-    "CheckpointError",
     "ConfigurationError",
     "ConnectError",
     "ConnectionLost",

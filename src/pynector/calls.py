@@ -5,40 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ._speedups.dispatcher import has_rules
 from .dispatch.batch import Batch
 from .dispatch.entries import Common
-from .dispatch.limits import NOTHING, Declared
-from .dispatch.rules import Rules, Shared, Surroundings
+from .dispatch.limits import Declared
+from .dispatch.progress import total_of
+from .dispatch.rules import Rules, Surroundings
+from .dispatch.shared import Shared
 from .dispatch.stream import BatchStream
 from .errors import ConfigurationError, PynectorError, for_another
 from .lifecycle import Lifecycle
+from .plan import Plan
 from .session import Session
 from .telemetry import ObservedRequest, Telemetry
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a batch is to go, as its arguments say.
-
-    Attributes:
-        window: The most entries in flight at a time; None: as many as the transport carries.
-        is_adaptive: Whether the window follows what the server can bear.
-        limit: Seconds the batch may take; math.inf for no end.
-        raise_on_error: Whether the first failure ends it.
-        lookahead: See Batch.
-        own: What else is declared for it.
-    """
-
-    window: int | None
-    is_adaptive: bool
-    limit: float
-    raise_on_error: bool = False
-    lookahead: int | None = None
-    own: Declared = NOTHING
 
 
 class Calls:
@@ -94,8 +76,7 @@ class Calls:
     async def batch(self, requests: Any, plan: Plan, into: list[Any] | None, options: dict[str, Any]) -> list[Any]:
         """Run a batch and give its results in the order of the requests: entries that were checked, or any iterable."""
         session = self._lifecycle.current()
-        entries = requests if isinstance(requests, list) else None
-        batch = self._planned(session, plan, options, entries)
+        batch = self._planned(session, plan, options, requests, not isinstance(requests, list))
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
             return await self._batch(session, batch, requests, plan.limit, into)
@@ -105,16 +86,27 @@ class Calls:
             batch = replace(batch, observed=observed)
             return observed.collected(await self._batch(session, batch, requests, plan.limit, into))
 
-    def _planned(self, session: Session, plan: Plan, options: dict[str, Any], entries: list[Any] | None) -> Batch:
-        """Return what a batch means, of a list of entries or of some that are read one by one."""
+    def _planned(self, session: Session, plan: Plan, options: dict[str, Any], requests: Any, is_read: bool) -> Batch:
+        """Return what a batch means, of a list of entries or, if `is_read`, of some that are read one by one."""
         common = Common(options, self._timeout, session.describe)
-        total = None if entries is None else len(entries)
+        total = None if is_read else len(requests)
         rules: Rules | None = None
-        if plan.is_adaptive or self._needs_rules(plan.own) or (entries is not None and has_rules(entries)):
+        if plan.has_rules or self._own.says_something or (not is_read and has_rules(requests)):
             rules = Rules(self.shared(), plan.own, self._around(session, options), plan.is_adaptive)
             common = replace(common, options=rules.options)
         deadline = session.runtime.clock() + plan.limit
-        return Batch(common, plan.window, deadline, plan.raise_on_error, total, rules=rules, lookahead=plan.lookahead)
+        return Batch(
+            common,
+            plan.window,
+            deadline,
+            plan.raise_on_error,
+            total,
+            rules=rules,
+            lookahead=plan.lookahead,
+            progress=plan.progress,
+            expected=None if plan.progress is None else total_of(requests),
+            checkpoint=plan.checkpoint,
+        )
 
     async def _batch(
         self, session: Session, batch: Batch, requests: Any, limit: float, into: list[Any] | None
@@ -139,7 +131,7 @@ class Calls:
     ) -> AsyncIterator[BatchStream]:
         """Run a batch while its results are taken."""
         session = self._lifecycle.current()
-        batch = self._planned(session, plan, options, None)
+        batch = self._planned(session, plan, options, source, True)
         await session.connect_within(min(plan.limit, self._timeout))
         telemetry = self._telemetry
         if telemetry is None or not telemetry.listening():
@@ -161,9 +153,6 @@ class Calls:
         if self._shared is None:
             self._shared = Shared(self._own)
         return self._shared
-
-    def _needs_rules(self, own: Declared) -> bool:
-        return own.says_something or self._own.says_something
 
     def _around(
         self, session: Session, options: dict[str, Any], observed: ObservedRequest | None = None

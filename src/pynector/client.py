@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from .calls import Calls, Plan
-from .config import CLIENT_SETTINGS, Setting, at_least, optional, positive_seconds, resolve, seconds, window
+from .calls import Calls
+from .config import CLIENT_SETTINGS, Setting, at_least, optional, positive_seconds, resolve, seconds
 from .dispatch.breaker import CircuitBreaker
 from .dispatch.entries import checked_requests, checked_source, shape_of
 from .dispatch.limits import CHECKS, Rate, declared
+from .dispatch.progress import OnProgress
 from .dispatch.retry import RetryPolicy
 from .dispatch.stream import BatchStream
 from .errors import ConfigurationError, PynectorError
 from .lifecycle import Lifecycle
 from .opening import Opening
+from .plan import plan_of
 from .stats import Stats
 from .streamcall import StreamCall
 from .telemetry import Telemetry, parse_propagation, propagation, valid_propagation
@@ -196,6 +200,10 @@ class Pynector:
         breaker: CircuitBreaker | None = None,
         learn: bool | None = None,
         idempotency_key: bool | None = None,
+        on_progress: OnProgress | None = None,
+        progress: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        retry_failed: bool = True,
         **options: Any,
     ) -> list[Any]:
         """Send many requests and give their answers in the order of the requests.
@@ -206,15 +214,15 @@ class Pynector:
                 and what is none of these is an error in its place. An entry's own options, `timeout`, `retry`,
                 `hedge_after` and `idempotency_key` among them, go before the batch's.
             max_concurrency: The most requests in flight at a time, 1 or more; "auto": as many as the server bears,
-                which is found out; None: the client's setting, else as many as the transport carries, or 100 if that is any
-                number and it is not known how many requests there are.
+                which is found out; None: the client's setting, else as many as the transport carries, or 100 if that is
+                any number and it is not known how many requests there are.
             timeout: Seconds the whole batch may take, more than 0; None or math.inf: no end. When it has passed, what
                 is answered stays answered, and the rest are TimeoutErrors; of what has not been read there is one.
             raise_on_error: Whether the first failure cancels the rest and is raised.
             into: An empty list that is filled while results come, and returned: it has what was done, whatever ends
                 the batch. Where nothing has come it has None.
-            lookahead, rate, max_concurrency_per_origin, retry, hedge_after, breaker, learn, idempotency_key: See
-                `batch_stream`.
+            lookahead, rate, max_concurrency_per_origin, retry, hedge_after, breaker, learn, idempotency_key,
+                on_progress, progress, checkpoint, retry_failed: See `batch_stream`.
             **options: Options of the transport for all requests.
 
         Returns:
@@ -241,7 +249,9 @@ class Pynector:
             "learn": learn,
             "idempotency_key": idempotency_key,
         }
-        plan = self._plan(max_concurrency, timeout, lookahead, given, raise_on_error)
+        window = self._max_concurrency if max_concurrency is None else max_concurrency
+        plan = plan_of(window, timeout, lookahead, given, (on_progress, progress), (checkpoint, retry_failed))
+        plan = replace(plan, raise_on_error=raise_on_error)
         check_options(self._lifecycle.transport, options)
         if entries == []:
             return [] if into is None else into
@@ -262,6 +272,10 @@ class Pynector:
         breaker: CircuitBreaker | None = None,
         learn: bool | None = None,
         idempotency_key: bool | None = None,
+        on_progress: OnProgress | None = None,
+        progress: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        retry_failed: bool = True,
         **options: Any,
     ) -> AbstractAsyncContextManager[BatchStream]:
         """Send many requests, or without end, and take their results one by one.
@@ -276,8 +290,8 @@ class Pynector:
                 options, `retry`, `hedge_after` and `idempotency_key` among them where the batch has rules at all, go
                 before `options`; its option `key` stands in its result.
             max_concurrency: The most requests in flight at a time, 1 or more; "auto": as many as the server bears,
-                which is found out; None: the client's setting, else as many as the transport carries, or 100 if that is any
-                number.
+                which is found out; None: the client's setting, else as many as the transport carries, or 100 if that is
+                any number.
             timeout: Seconds the whole batch may take, more than 0; None or math.inf: no end.
             ordered: Whether results come in the order of the requests, else as they are there.
             lookahead: How many requests beyond `max_concurrency` may be begun whose results have not been taken, 0 or
@@ -295,6 +309,12 @@ class Pynector:
                 say that nothing remains; for 60 s at most.
             idempotency_key: Whether each request has an Idempotency-Key of its own, the same over all its attempts, so
                 that any method may be sent again. As an entry's own option it may be the key.
+            on_progress: A plain function that is told how far it has come, as a BatchProgress, at most four times a
+                second and at the end.
+            progress: Whether that is drawn on standard error.
+            checkpoint: The path of a file that has each result before it is given out. The same call takes from there
+                what an earlier one has done, by the entries' keys or else their positions, and sends the rest.
+            retry_failed: Whether what failed in an earlier call is sent again.
             **options: Options of the transport for all requests.
 
         Returns:
@@ -316,7 +336,8 @@ class Pynector:
             "learn": learn,
             "idempotency_key": idempotency_key,
         }
-        plan = self._plan(max_concurrency, timeout, lookahead, given)
+        window = self._max_concurrency if max_concurrency is None else max_concurrency
+        plan = plan_of(window, timeout, lookahead, given, (on_progress, progress), (checkpoint, retry_failed))
         check_options(self._lifecycle.transport, options)
         made = self._calls.batch_stream(checked_source(requests), plan, ordered, options)
         opening: AbstractAsyncContextManager[BatchStream] = Opening(made, "client.batch_stream")
@@ -408,27 +429,6 @@ class Pynector:
                 "give request({'method': 'GET', 'url': ...})"
             )
         return self._timeout if timeout is None else positive_seconds(timeout, "timeout")
-
-    def _plan(
-        self,
-        max_concurrency: int | Literal["auto"] | None,
-        timeout: float | None,
-        lookahead: int | None,
-        given: dict[str, Any],
-        raise_on_error: bool = False,
-    ) -> Plan:
-        most = self._max_concurrency if max_concurrency is None else window(max_concurrency, "max_concurrency")
-        return Plan(
-            None if isinstance(most, str) else most,
-            most == "auto",
-            self._batch_limit(timeout),
-            raise_on_error,
-            None if lookahead is None else at_least(0)(lookahead, "lookahead"),
-            declared(given),
-        )
-
-    def _batch_limit(self, timeout: float | None) -> float:
-        return math.inf if timeout is None else positive_seconds(timeout, "timeout")
 
 
 def _rebuild(transport: Any, transport_type: str, enable_telemetry: bool, config: Any, options: Any) -> Pynector:

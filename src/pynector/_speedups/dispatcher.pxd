@@ -40,6 +40,7 @@ cdef class Dispatcher:
     cdef public object wake
     cdef public bint busy
     cdef readonly Py_ssize_t failures
+    cdef readonly Py_ssize_t retried
     cdef readonly object first_error
 
     @cython.locals(now=double, count=Py_ssize_t, burst=Py_ssize_t, number=Py_ssize_t)

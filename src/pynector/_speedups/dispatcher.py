@@ -76,6 +76,7 @@ class Dispatcher:
         wake: Called after a completion while not `busy`, to run this again; None for nobody.
         busy: True while somebody starts entries and will go on by himself.
         failures: How many entries have failed.
+        retried: How many attempts were made beyond the first ones.
         first_error: The first failure in time.
     """
 
@@ -97,6 +98,7 @@ class Dispatcher:
         "current",
         "failures",
         "first_error",
+        "retried",
         "wake",
     )
 
@@ -131,6 +133,7 @@ class Dispatcher:
         self.wake: Callable[[], object] | None = None
         self.busy = False
         self.failures = 0
+        self.retried = 0
         self.first_error: Any = None
 
     # Starting

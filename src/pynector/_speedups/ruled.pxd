@@ -21,7 +21,6 @@ cdef class RuledDispatcher(Dispatcher):
     cdef bint _is_seen
     cdef dict _open
     cdef Py_ssize_t _attempt_number
-    cdef readonly Py_ssize_t retried
 
     @cython.locals(now=double, count=Py_ssize_t, burst=Py_ssize_t, number=Py_ssize_t, when=double)
     cpdef object run(self)
@@ -42,6 +41,7 @@ cdef class RuledDispatcher(Dispatcher):
     cdef object _let_through(self, Call call, double now)
     @cython.locals(slot=Slot, token=Py_ssize_t, deadline=double)
     cdef object _attempt(self, Call call, Py_ssize_t number, double now)
+    cpdef object found(self, Call call, object result)
     @cython.locals(slot=Slot, call=Call, now=double)
     cpdef object succeed(self, Py_ssize_t token, object response)
     @cython.locals(slot=Slot, call=Call, now=double)

@@ -31,8 +31,6 @@ class RuledDispatcher(Dispatcher):
         rules: Knows what was declared: see `pynector.dispatch.rules.Rules`.
         arm: Called with the time at which this must be run again, if nothing runs it before.
 
-    Attributes:
-        retried: How many attempts were made beyond the first ones.
     """
 
     __slots__ = (
@@ -42,7 +40,6 @@ class RuledDispatcher(Dispatcher):
         "_is_seen",
         "_open",
         "_rules",
-        "retried",
     )
 
     def __init__(
@@ -67,7 +64,6 @@ class RuledDispatcher(Dispatcher):
         self._is_seen: bool = rules.wants_answers
         self._open: dict[int, Call] = {}
         self._attempt_number = 0
-        self.retried = 0
 
     # Starting
 
@@ -152,6 +148,7 @@ class RuledDispatcher(Dispatcher):
             self._serial += 1
             self._open[call.index] = call
             if not self._prepared(call, now):
+                # It has ended, or will without having been sent.
                 self._scheduler.release(number)
                 return True
         else:
@@ -186,7 +183,8 @@ class RuledDispatcher(Dispatcher):
             call.timeout = call.allowed = timeout
             call.data = data
             call.options = options
-            self._rules.prepare(call)
+            if not self._rules.prepare(call, self):
+                return False
             if self._rules.is_single:
                 # Whoever waits for it has its time run from now on.
                 call.deadline = self._rules.ends_at
@@ -277,6 +275,19 @@ class RuledDispatcher(Dispatcher):
         return generations
 
     # The completion
+
+    def found(self, call: Call, result: Any) -> None:
+        """Take what an earlier run has had for a call."""
+        if call.is_over:
+            return
+        call.final = None
+        if isinstance(result, BaseException):
+            call.error = result
+            self._stand(call)
+        else:
+            self._conclude(call, result, False)
+        if self.wake is not None and not self.busy:
+            self.wake()
 
     def succeed(self, token: int, response: object) -> None:
         """See Dispatcher."""
@@ -410,7 +421,7 @@ class RuledDispatcher(Dispatcher):
                 self._admission.give_back(self, call)
                 self._give_up(call)
             else:
-                self._rules.gives_up(call, reason(handle))
+                self._rules.abandons(call, reason(handle))
                 self._stand(call)
 
     def _give_up(self, call: Call) -> None:

@@ -18,9 +18,11 @@ from ..errors import PynectorError, TimeoutError, as_pynector_error
 from ..transport.contract import Completion, Handle
 from .bell import Bell, TimedBell
 from .entries import Common, Request
+from .progress import Counts
 from .sources import Source
 
 if TYPE_CHECKING:
+    from .reporting import Wanted
     from .rules import Rules
 
 Submit = Callable[[Any, Mapping[str, Any], float, Completion, int], "Handle | None"]
@@ -46,6 +48,9 @@ class Batch:
         failed: Told of each entry that fails, or None.
         observed: Told of each entry, or None where nobody wants to hear of them.
         rules: What holds for its entries beyond its window, or None.
+        progress: Who wants to know how far it has come, or None.
+        expected: How many entries it has, as far as that is told; None: nobody knows.
+        checkpoint: The path of the file that has its results, and whether failures in it are sent again; None: no file.
         lookahead: How many entries beyond the window may be under way, or have results that have not been taken, where
             they are read one by one; None: as is usual.
     """
@@ -58,6 +63,9 @@ class Batch:
     failed: Callable[[PynectorError], None] | None = None
     observed: Observed | None = None
     rules: Rules | None = None
+    progress: Wanted | None = None
+    expected: int | None = None
+    checkpoint: tuple[Any, bool] | None = None
     lookahead: int | None = None
 
     def translate(self, error: BaseException, index: int, entry: Request, timeout: float) -> PynectorError:
@@ -107,9 +115,12 @@ class BatchRun:
         # The dispatcher must not hold this: it has every answer.
         self._bell = Bell() if batch.rules is None else TimedBell()
         self.scheduler = Scheduler(window, batch.deadline, batch.raise_on_error)
+        keeping = None if batch.rules is None else batch.rules.keeping
+        if keeping is not None:
+            keeping.stop = self.stop
         given = (
             self.scheduler,
-            source,
+            source if keeping is None else keeping.paced(source, window, self.read_on),
             results,
             submit if batch.observed is None else batch.observed.submitter(submit, observable),
             clock,
@@ -134,6 +145,18 @@ class BatchRun:
         # While entries are being started it is the source that calls this: what starts them goes on by itself.
         if not self.dispatcher.busy:
             self.go_on()
+
+    def stop(self) -> None:
+        """Start nothing more, and end when what is in flight has."""
+        self.scheduler.stopped = True
+        self._bell.ring()
+
+    def counts(self) -> Counts:
+        """Return how far it has come."""
+        dispatcher = self.dispatcher
+        done, waiting = dispatcher.counts()
+        in_flight = self.scheduler.in_flight
+        return Counts(done, dispatcher.failures, dispatcher.retried, in_flight, max(0, waiting), self._batch.expected)
 
     def left(self) -> int:
         """Return how many entries have not started, as far as that is known."""

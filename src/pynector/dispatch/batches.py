@@ -96,7 +96,9 @@ class Batches:
         results = ListResults(0 if batch.total is None else batch.total, into)
         batch = replace(batch, failed=self._host.failed)
         run_all = self._run_as_read if batch.total is None else self._run_list
-        failure = await run_all(batch, requests, results)
+        async with _kept(batch, results) as kept:
+            failure = await run_all(batch, requests, kept)
+        failure = _problem(batch) or failure
         if failure is not None:
             try:
                 raise failure
@@ -105,15 +107,15 @@ class Batches:
                 del failure, results, into
         return results.results
 
-    async def _run_list(self, batch: Batch, entries: Sequence[Request], results: ListResults) -> BaseException | None:
+    async def _run_list(self, batch: Batch, entries: Sequence[Request], results: Results) -> BaseException | None:
         run, workers = self._prepared(batch, iter(entries), results, self._window_for(batch))
-        reason = await self._until_over(run, workers, batch)
+        reason = await self._told_until_over(run, workers, batch)
         if reason is not None:
             for index in range(run.scheduler.started, len(entries)):
                 self._give_up(batch, results, index, entries[index], reason)
         return _failure(batch, run, reason)
 
-    async def _run_as_read(self, batch: Batch, entries: Any, results: ListResults) -> BaseException | None:
+    async def _run_as_read(self, batch: Batch, entries: Any, results: Results) -> BaseException | None:
         """Run a batch whose entries are read while it runs.
 
         If it ends before they do, an error stands in the place of the first that was not read.
@@ -126,7 +128,7 @@ class Batches:
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(source.read)
-                    reason = await self._until_over(run, workers, batch)
+                    reason = await self._told_until_over(run, workers, batch)
                     tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True, deadline=self._host.clock() + SOURCE_PATIENCE):
@@ -149,11 +151,11 @@ class Batches:
         batch = replace(batch, failed=self._host.failed)
         window = self._window_for(batch)
         stream = BatchStream(entries, _ahead(batch, window), ordered, self._host.clock)
-        run, workers = self._prepared(batch, stream.source, stream.results, window)
         failure: BaseException | None = None
         try:
             with ungrouped():
-                async with anyio.create_task_group() as tasks:
+                async with _kept(batch, stream.results) as results, anyio.create_task_group() as tasks:
+                    run, workers = self._prepared(batch, stream.source, results, window)
                     tasks.start_soon(self._run_stream, run, workers, batch, stream.begin(run))
                     tasks.start_soon(stream.source.read)
                     try:
@@ -173,9 +175,11 @@ class Batches:
             raise failure
 
     async def _run_stream(self, run: BatchRun, workers: Any, batch: Batch, stream: BatchStream) -> None:
-        reason = await self._until_over(run, workers, batch)
+        reason = await self._told_until_over(run, workers, batch)
+        if batch.rules is not None and batch.rules.keeping is not None:
+            await batch.rules.keeping.flush()
         if reason is not None:
-            stream.source.error = reason(None)
+            stream.source.error = _problem(batch) or reason(None)
         # Not where this was cancelled: whoever takes the results is, too, and must not take that for their end.
         stream.end()
 
@@ -200,6 +204,15 @@ class Batches:
             submit = workers.submit
         run = BatchRun(batch, source, results, window, submit, host.observable, host.clock)
         return run, workers or nullcontext()
+
+    async def _told_until_over(self, run: BatchRun, workers: Any, batch: Batch) -> Reason | None:
+        if batch.progress is None:
+            return await self._until_over(run, workers, batch)
+        # Only for whoever wants it: it has much to import.
+        from .reporting import reported
+
+        async with reported(batch.progress, run.counts, self._host.clock):
+            return await self._until_over(run, workers, batch)
 
     async def _until_over(self, run: BatchRun, workers: Any, batch: Batch) -> Reason | None:
         """Run a batch; return None if it came to its end, else what makes the errors of those that did not."""
@@ -227,6 +240,26 @@ class Batches:
         reason = closed if self._host.is_closed else batch_late if late_now else escaped
         run.dispatcher.abandon(reason)
         return reason
+
+
+@asynccontextmanager
+async def _kept(batch: Batch, results: Results) -> AsyncIterator[Results]:
+    """Give results on when they are durable, where the batch has a file for that."""
+    if batch.checkpoint is None or batch.rules is None:
+        yield results
+        return
+    # Only for whoever wants it: not every Python has SQLite.
+    from .keeping import kept
+
+    async with kept(results, *batch.checkpoint) as keeping:
+        batch.rules.keeping = keeping
+        yield keeping
+
+
+def _problem(batch: Batch) -> PynectorError | None:
+    """Return why a batch's results cannot be kept, or None."""
+    keeping = None if batch.rules is None else batch.rules.keeping
+    return None if keeping is None else keeping.problem
 
 
 def _ahead(batch: Batch, window: int) -> int:

@@ -35,8 +35,8 @@ class RetryPolicy:
         errors: Classes of errors that may pass; None: TransportErrors with `transient` True. A status is judged by
             `statuses` alone, and a TimeoutError, which only `attempt_timeout` can make pass, by that.
         methods: Methods of HTTP requests that may have been executed and may be sent again all the same; None: all.
-            Over a transport that has no methods, None means any request, else only what was never sent is sent again. What
-            was never sent, or has an idempotency key, is sent again whatever its method.
+            Over a transport that has no methods, None means any request, else only what was never sent is sent again.
+            What was never sent, or has an idempotency key, is sent again whatever its method.
         respect_retry_after: Whether the peer's Retry-After (RFC 9110 section 10.2.3) is waited for where it is longer,
             up to `max_backoff`.
         attempt_timeout: Seconds that one attempt may take, more than 0; what takes longer is sent again. None: only the

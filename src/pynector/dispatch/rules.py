@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._speedups.adaptive import AdaptiveWindow
 from .._speedups.breaker import OPEN
-from .._speedups.budget import Budget
 from .._speedups.call import Call
 from .._speedups.frozen import NotPlain, frozen
-from .._speedups.limits import Bucket, Limits, Origin
+from .._speedups.limits import Bucket, Origin
 from .._speedups.quantile import Quantile
 from .._speedups.scheduler import Scheduler
 from ..errors import (
+    CheckpointError,
     CircuitOpen,
     ConfigurationError,
     ConnectError,
@@ -29,10 +28,16 @@ from ..errors import (
     as_pynector_error,
 )
 from ..transport.contract import RequestTraits, Snapshot
+from ..transport.essence import essence_of
 from ..transport.http.methods import IDEMPOTENT
 from ..unraisable import unraisable
 from .limits import Declared, checked_cost, hedge_after, retry_policy
 from .retry import RetryPolicy
+from .shared import Shared, limits_of
+
+if TYPE_CHECKING:
+    from .._speedups.ruled import RuledDispatcher
+    from .keeping import Keeping
 
 # What entries may have of their own.
 OF_ENTRIES = frozenset({"retry", "hedge_after", "idempotency_key"})
@@ -53,41 +58,6 @@ NOT_AGAIN = -1.0
 
 # What says of a server, not of a request, that it does not work.
 _FAULTS = (ConnectError, ConnectionLost, ProtocolError, TimeoutError)
-
-
-class Shared:
-    """What the calls of a client share.
-
-    Args:
-        own: What is declared for the client.
-
-    Attributes:
-        own: See above.
-        limits: Its limits, or None.
-        counts: How often something has happened, by name.
-    """
-
-    def __init__(self, own: Declared) -> None:
-        self.own = own
-        self.limits = limits_of(own)
-        self.counts: Counter[str] = Counter()
-        self._budgets: dict[float, Budget] = {}
-
-    def budget(self, share: float | None) -> Budget | None:
-        """Return what bounds extra requests to a share; None for no bound."""
-        if share is None:
-            return None
-        if share not in self._budgets:
-            self._budgets[share] = Budget(share)
-        return self._budgets[share]
-
-
-def limits_of(own: Declared) -> Limits | None:
-    """Return what keeps the limits that were declared, or None for none."""
-    if not own.has_limits:
-        return None
-    make = None if own.breaker is None else own.breaker.make
-    return Limits([rate.bucket() for rate in own.rates], own.per_origin or 0, make, own.learn)
 
 
 class Surroundings(NamedTuple):
@@ -121,6 +91,7 @@ class Rules:
     Attributes:
         is_adaptive, ends_at: See above.
         scheduler: Has its window.
+        keeping: Has the results of earlier runs, or None.
         window: What changes that, or None.
         limits: What holds, the call's own before the client's.
         options: The options that all requests are sent with.
@@ -149,6 +120,7 @@ class Rules:
         self.is_adaptive = is_adaptive
         self.is_single, self.ends_at = ends_at is not None, NEVER if ends_at is None else ends_at
         self.scheduler: Scheduler | None = None
+        self.keeping: Keeping | None = None
         self.window: AdaptiveWindow | None = None
         self.limits = [limits for limits in (limits_of(own), shared.limits) if limits is not None]
         self._by_origin = any(limits.by_origin for limits in self.limits)
@@ -181,12 +153,14 @@ class Rules:
 
     # Before the first attempt
 
-    def prepare(self, call: Call) -> None:
-        """Fix what a call sends each time, and say how often that may be.
+    def prepare(self, call: Call, dispatcher: RuledDispatcher) -> bool:
+        """Fix what a call sends each time, and return whether it is to be sent at all.
 
         Raises:
             PynectorError: If it cannot be sent.
         """
+        if self.keeping is not None and self._is_kept(self.keeping, call, dispatcher):
+            return False
         call.policy, hedge, key = self._retry, self._hedge, self._has_key
         own, traits = call.entry[1], self._traits
         if own and not OF_ENTRIES.isdisjoint(own):
@@ -213,6 +187,18 @@ class Rules:
             call.costs = self._costs if self._are_constant else self._costs_of(call)
         if hedge is not None and self._may_repeat(call, IDEMPOTENT):
             call.hedge = hedge
+        return True
+
+    def _is_kept(self, keeping: Keeping, call: Call, dispatcher: RuledDispatcher) -> bool:
+        """Say whether an earlier run of the job has the call's result, or the job has to end."""
+        traits = self._traits
+        try:
+            data, options = call.data, call.options
+            essence = essence_of([data, None]) if traits is None else traits.essence(data, options)
+            return keeping.problem is not None or keeping.has(call, essence, dispatcher.found)
+        except CheckpointError as error:
+            keeping.fail(error)
+            return True
 
     def _own_hedge(self, value: Any) -> float | str:
         hedge = hedge_after(value, "hedge_after")
@@ -248,7 +234,7 @@ class Rules:
         call.has_key = True
 
     def _new_key(self, call: Call) -> str:
-        return str(uuid.uuid4())
+        return str(uuid.uuid4()) if self.keeping is None else self.keeping.idempotency_key(call)
 
     def _costs_of(self, call: Call) -> list[list[float]]:
         data, options = call.entry
@@ -399,11 +385,17 @@ class Rules:
         self._shared.counts["hedges_won"] += 1
 
     def gives_up(self, call: Call, error: PynectorError) -> None:
-        """Take note of what a call ends with from outside."""
+        """Take note of what a call ends with that waits."""
         if call.attempts == 0 and isinstance(error, (TransportError, TimeoutError)):
             error.sent = "none"
         self._sum_up(call, error)
         call.error = error
+
+    def abandons(self, call: Call, error: PynectorError) -> None:
+        """Take note of what a call ends with from outside."""
+        if self.keeping is not None:
+            self.keeping.forget(call)
+        self.gives_up(call, error)
 
     def _may_repeat(self, call: Call, methods: Any) -> bool:
         """Say whether a call may be sent although it may have been executed, or was never sent."""

@@ -108,6 +108,9 @@ class RequestTraits(Protocol):
     def is_made_anew(self, data: Any, options: Mapping[str, Any], /) -> bool:
         """Say whether what is sent may be another each time, although data and options are the same."""
 
+    def essence(self, data: Any, options: Mapping[str, Any], /) -> bytes:
+        """Return what a request says, the same in each run of a program, to be held against what it said before."""
+
     def with_idempotency_key(self, data: Any, options: Mapping[str, Any], key: str, /) -> Mapping[str, Any]:
         """Return the options that send a key along by which the server knows one request's attempts."""
 

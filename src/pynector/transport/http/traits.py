@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...errors import HTTPStatusError, PynectorError
+from .essence import request_essence
 from .headers import header_pairs
 from .options import HTTPOptions
 from .ratelimit import pause_asked_for
@@ -98,6 +99,10 @@ class HTTPTraits:
         if _said("files", data, options) is not None:
             return True
         return self._options.dumps_for(options) is not None and not isinstance(data, PreparedRequest)
+
+    def essence(self, data: Any, options: Mapping[str, Any]) -> bytes:
+        """See RequestTraits."""
+        return request_essence(data, options, self._options.base)
 
     def with_idempotency_key(self, data: Any, options: Mapping[str, Any], key: str) -> Mapping[str, Any]:
         """See RequestTraits."""

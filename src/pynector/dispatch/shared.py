@@ -1,0 +1,44 @@
+"""What the calls of a client share: its limits, and how many extra requests they may send."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from .._speedups.budget import Budget
+from .._speedups.limits import Limits
+from .limits import Declared
+
+
+class Shared:
+    """What the calls of a client share.
+
+    Args:
+        own: What is declared for the client.
+
+    Attributes:
+        own: See above.
+        limits: Its limits, or None.
+        counts: How often something has happened, by name.
+    """
+
+    def __init__(self, own: Declared) -> None:
+        self.own = own
+        self.limits = limits_of(own)
+        self.counts: Counter[str] = Counter()
+        self._budgets: dict[float, Budget] = {}
+
+    def budget(self, share: float | None) -> Budget | None:
+        """Return what bounds extra requests to a share; None for no bound."""
+        if share is None:
+            return None
+        if share not in self._budgets:
+            self._budgets[share] = Budget(share)
+        return self._budgets[share]
+
+
+def limits_of(own: Declared) -> Limits | None:
+    """Return what keeps the limits that were declared, or None for none."""
+    if not own.has_limits:
+        return None
+    make = None if own.breaker is None else own.breaker.make
+    return Limits([rate.bucket() for rate in own.rates], own.per_origin or 0, make, own.learn)
