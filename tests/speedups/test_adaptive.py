@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pynector._speedups.adaptive import AdaptiveWindow
 
 LATENCY = 0.05
+BEFORE = -1.0
 
 
 def jitter(chance: random.Random) -> float:
@@ -35,6 +36,7 @@ class Server:
 
     Attributes:
         spread: Draws by what a request's time differs from `latency`.
+        others: How many requests of other clients there are at a time.
     """
 
     def __init__(self, window: AdaptiveWindow, latency: float = LATENCY, source: int = 10**6, seed: int = 17) -> None:
@@ -49,8 +51,11 @@ class Server:
         self.history: list[tuple[float, int]] = [(0.0, window.limit)]
         self._chance = random.Random(seed)
         self.spread: Callable[[random.Random], float] = jitter
+        self.others = 0
+        # When those began that wait; those of others are BEFORE.
         self._queue: deque[float] = deque()
         self._served = 0
+        self._others = 0
         self._events: list[tuple[float, int, float, bool]] = []
         self._number = 0
 
@@ -61,6 +66,10 @@ class Server:
         while self.now < end:
             self._fill()
             self.now, _, began, refused = heapq.heappop(self._events)
+            if began == BEFORE:
+                self._served -= 1
+                self._others -= 1
+                continue
             before = self.window.limit
             changed = self.window.ended(self.now - began, self.in_flight, refused, self.now)
             assert changed is (self.window.limit != before)
@@ -78,6 +87,9 @@ class Server:
                 self._later(self.latency / 50, self.now, True)
             else:
                 self._queue.append(self.now)
+        while self._others < self.others:
+            self._others += 1
+            self._queue.append(BEFORE)
         while self._queue and self._served < self.knee:
             self._served += 1
             self._later(self.latency * self.spread(self._chance), self._queue.popleft(), False)
@@ -88,16 +100,17 @@ class Server:
 
     def mean(self, seconds: float) -> float:
         """Return the mean window over the last seconds."""
-        parts = self._parts(seconds)
+        parts = self.parts(seconds)
         return sum(length * limit for length, limit in parts) / sum(length for length, _ in parts)
 
     def share_near(self, knee: int, seconds: float) -> float:
         """Return for what share of the last seconds the window was within 20% of a knee."""
-        parts = self._parts(seconds)
+        parts = self.parts(seconds)
         near = [length for length, limit in parts if abs(limit - knee) <= 0.2 * knee]
         return sum(near) / sum(length for length, _ in parts)
 
-    def _parts(self, seconds: float) -> list[tuple[float, int]]:
+    def parts(self, seconds: float) -> list[tuple[float, int]]:
+        """Return how long the window was what in the last seconds."""
         start = self.now - seconds * self.latency / LATENCY
         ends = [*(time for time, _ in self.history[1:]), self.now]
         windows = zip(self.history, ends, strict=True)
@@ -112,10 +125,12 @@ def assert_at(server: Server, knee: int, seconds: float) -> None:
 
 @pytest.mark.parametrize("latency", [0.001, 0.05, 1.0])
 @pytest.mark.parametrize("knee", [5, 50])
-def test_within_ten_seconds_it_is_at_the_knee_and_stays_there(latency: float, knee: int) -> None:
-    server = Server(AdaptiveWindow(), latency)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_within_ten_seconds_it_is_at_the_knee_and_stays_there(latency: float, knee: int, seed: int) -> None:
+    server = Server(AdaptiveWindow(), latency, seed=seed)
     server.run(20, knee)
     assert_at(server, knee, 10)
+    assert min(limit for _, limit in server.parts(10)) >= 0.75 * knee
 
 
 def test_a_server_that_takes_very_many_is_made_use_of_as_soon() -> None:
@@ -124,11 +139,36 @@ def test_a_server_that_takes_very_many_is_made_use_of_as_soon() -> None:
     assert_at(server, 500, 2)
 
 
-def test_it_follows_a_knee_down_and_up() -> None:
-    server = Server(AdaptiveWindow())
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_it_follows_a_knee_down_and_up(seed: int) -> None:
+    server = Server(AdaptiveWindow(), seed=seed)
     for knee in (50, 20, 50):
         server.run(10, knee)
         assert_at(server, knee, 5)
+
+
+def test_a_server_that_grows_tenfold_is_made_use_of_soon() -> None:
+    server = Server(AdaptiveWindow())
+    server.run(5)
+    server.run(4, knee=500)
+    assert_at(server, 500, 1)
+
+
+def test_answers_that_take_a_little_longer_are_no_queue() -> None:
+    server = Server(AdaptiveWindow())
+    server.run(2, knee=500)
+    server.spread = lambda chance: 1.03 * jitter(chance)
+    server.run(2, knee=500)
+    assert min(limit for _, limit in server.parts(2)) > 400
+
+
+def test_when_answers_take_a_tenth_of_what_they_did_no_queue_comes_of_it() -> None:
+    server = Server(AdaptiveWindow())
+    server.spread = lambda chance: 10 * jitter(chance)
+    server.run(40)
+    server.spread = jitter
+    server.run(5)
+    assert max(limit for _, limit in server.parts(5)) < 80
 
 
 def test_where_answers_take_longer_for_another_reason_it_does_not_become_less_for_long() -> None:
@@ -138,35 +178,55 @@ def test_where_answers_take_longer_for_another_reason_it_does_not_become_less_fo
     server.run(20)
     assert_at(server, 50, 5)
     server.spread = jitter
-    server.run(10)
-    assert server.mean(3) == pytest.approx(50, rel=0.25)
+    server.run(5)
+    assert_at(server, 50, 3)
 
 
-@pytest.mark.parametrize(
-    "spread",
-    [lambda chance: chance.expovariate(1.0), lambda chance: chance.choice([0.2, 1.8]) * jitter(chance)],
-    ids=["exponential", "quick ones and slow ones"],
-)
-def test_answers_that_differ_much_are_told_from_a_queue(spread: Callable[[random.Random], float]) -> None:
-    server = Server(AdaptiveWindow())
+def exponential(chance: random.Random) -> float:
+    return chance.expovariate(1.0)
+
+
+def quick_or_slow(chance: random.Random) -> float:
+    return chance.choice([0.2, 1.8]) * jitter(chance)
+
+
+@pytest.mark.parametrize(("spread", "seed"), [(exponential, 4), (quick_or_slow, 3), (quick_or_slow, 4)])
+def test_answers_that_differ_much_are_told_from_a_queue(spread: Callable[[random.Random], float], seed: int) -> None:
+    server = Server(AdaptiveWindow(), seed=seed)
     server.spread = spread
-    server.run(10)
-    before = server.answers
     server.run(20)
-    assert server.mean(20) == pytest.approx(50, rel=0.25)
+    assert server.mean(10) == pytest.approx(50, rel=0.25)
     # Of the 1,000 a second that it can give.
-    assert server.answers - before > 0.9 * 20_000
+    assert server.answers > 0.9 * 20_000
 
 
-def test_a_dead_server_gets_the_least_and_when_it_is_back_it_is_made_use_of_again() -> None:
-    server = Server(AdaptiveWindow(least=2))
+@pytest.mark.parametrize(("spread", "seed"), [(exponential, 2), (quick_or_slow, 0)])
+def test_a_knee_is_followed_also_where_answers_differ_much(spread: Callable[[random.Random], float], seed: int) -> None:
+    server = Server(AdaptiveWindow(), seed=seed)
+    server.spread = spread
+    for knee in (50, 20, 50):
+        server.run(15, knee)
+        assert server.mean(5) == pytest.approx(knee, rel=0.25)
+
+
+def test_when_other_clients_leave_their_queue_does_not_become_its_own() -> None:
+    server = Server(AdaptiveWindow())
+    for server.others in range(100, -1, -4):
+        server.run(0.5)
+    server.run(5)
+    assert_at(server, 50, 3)
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_dead_server_gets_the_least_and_when_it_is_back_it_is_made_use_of_again(seed: int) -> None:
+    server = Server(AdaptiveWindow(), seed=seed)
     server.run(5)
     server.run(0.2, refuses=1.0)
-    assert server.window.limit == 2
+    assert server.window.limit == 1
     server.run(1, refuses=1.0)
-    assert server.window.limit == 2
-    server.run(15)
-    assert_at(server, 50, 5)
+    assert server.window.limit == 1
+    server.run(8)
+    assert_at(server, 50, 3)
 
 
 def test_a_server_that_was_dead_at_first_is_made_use_of_once_it_answers() -> None:

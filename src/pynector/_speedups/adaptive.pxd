@@ -10,8 +10,8 @@ cdef double USED
 cdef double GROWTH
 cdef Py_ssize_t ROUNDS
 cdef double DRAIN
-cdef double GONE
-cdef double NEVER_WAS
+cdef double SAME
+cdef double NO_QUEUE
 cdef double BACKOFF
 cdef double FORGIVEN
 cdef double CREDIT
@@ -33,7 +33,7 @@ cdef class Samples:
     cpdef int add(self, double elapsed) except -1
 
     @cython.locals(count=Py_ssize_t, mean=double, spread=double)
-    cpdef bint enough(self, Py_ssize_t limit, bint fresh) except -1
+    cpdef bint enough(self, Py_ssize_t limit) except -1
 
 
 cdef class AdaptiveWindow:
@@ -49,7 +49,6 @@ cdef class AdaptiveWindow:
     cdef double _growth
     cdef double _hold
     cdef double _last
-    cdef double _last_noise
     cdef Py_ssize_t _least
     cdef Py_ssize_t _most
     cdef Py_ssize_t _peak
@@ -63,7 +62,7 @@ cdef class AdaptiveWindow:
     @cython.locals(began=double, samples=Samples)
     cpdef bint ended(self, double elapsed, Py_ssize_t in_flight, bint dropped, double now) except -1
 
-    @cython.locals(used=bint, tolerance=double, share=double)
+    @cython.locals(used=bint, chance=double, tolerance=double, share=double)
     cdef bint _conclude(self, double mean, double noise, double now) except -1
 
     @cython.locals(grown=double)
@@ -72,8 +71,8 @@ cdef class AdaptiveWindow:
     cdef bint _shrink(self, double share, double tolerance, double now) except -1
     cdef bint _drain(self, double window, double now) except -1
 
-    @cython.locals(chance=double, less=double, quicker=double, slower=bint, as_base=bint, over=bint, flat=bint)
-    cdef bint _drained(self, double mean, double noise, double now) except -1
+    @cython.locals(over=bint, flat=bint)
+    cdef bint _drained(self, double mean, double noise, double chance, double now) except -1
 
     cdef bint _drop(self, Py_ssize_t in_flight, double now) except -1
     cdef int _begin_round(self) except -1

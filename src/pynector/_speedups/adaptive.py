@@ -1,8 +1,8 @@
 """A window that finds out by itself how many requests in flight a server takes.
 
 The algorithm is FAST TCP's (Wei, Jin, Low, Hegde: IEEE/ACM Transactions on Networking 14(6), 2006), which wants what
-TCP Vegas does (Brakmo, Peterson: IEEE Journal on Selected Areas in Communications 13(8), 1995) and is there sooner: with
-`base` the time of an answer where no queue is, and `mean` that of the answers now, the window becomes
+TCP Vegas does (Brakmo, Peterson: IEEE Journal on Selected Areas in Communications 13(8), 1995) and is there sooner.
+With `base`, the time of an answer where no queue is, and `mean`, that of the answers now, the window becomes
 
     window * base / mean + queue
 
@@ -27,15 +27,14 @@ QUEUE = 0.2
 # The share of the window above which it is made use of.
 USED = 0.8
 # The share by which the window grows in a round, at the most, once it has been too large.
-GROWTH = 0.25
+GROWTH = 0.5
 
-# How many rounds the base holds before it is measured, with the window times this.
-ROUNDS = 100
+# How many rounds the base holds before it is measured, with the window times this. It is the same up to such a share;
+# else there is no queue if answers become quicker by less than this share of what is less in flight.
+ROUNDS = 20
 DRAIN = 0.8
-# While there is a queue, answers become quicker by as much as there is less in flight. By less than the first share of
-# that, the queue is gone; by less than the second, there was none.
-GONE = 0.6
-NEVER_WAS = 0.3
+SAME = 0.12
+NO_QUEUE = 0.3
 
 # What the window is multiplied by on a drop, as by CUBIC (RFC 9438 section 4.6).
 BACKOFF = 0.7
@@ -80,23 +79,15 @@ class Samples:
         self._sum += elapsed
         self._squares += elapsed * elapsed
 
-    def enough(self, limit: int, fresh: bool) -> bool:
-        """Return whether the round is over, with its figures set.
-
-        Args:
-            limit: The window.
-            fresh: Whether they all began after a change. Of those the quick ones come first, and so the mean is short,
-                by the spread for each window of answers: the ages of what is under way in a renewal process.
-        """
+    def enough(self, limit: int) -> bool:
+        """Return whether the round of a window is over, with its figures set."""
         count = self._count
         if count < FEWEST or count < limit or self._sum <= 0.0:
             return False
         mean = self._sum / count
         spread = max(self._squares / count / (mean * mean) - 1.0, 0.0)
-        if count < WINDOWS * limit and count < max(spread / (ERROR * ERROR), 4.0 * spread * limit):
+        if count < WINDOWS * limit and count < spread / (ERROR * ERROR):
             return False
-        if fresh:
-            mean *= count / max(count - spread * limit, count / 2.0)
         self.mean = mean
         self.noise = 2.0 * sqrt(spread / count)
         self.spread = spread
@@ -132,7 +123,6 @@ class AdaptiveWindow:
         "_growth",
         "_hold",
         "_last",
-        "_last_noise",
         "_least",
         "_most",
         "_peak",
@@ -163,7 +153,7 @@ class AdaptiveWindow:
         # The time of an answer without a queue, how many rounds ago it was measured, and the time in the last round.
         self._base = self._base_noise = 0.0
         self._rounds = 0
-        self._last = self._last_noise = 0.0
+        self._last = 0.0
         # The last window that was found to have no queue.
         self._confirmed = 0.0
         # The share by which it grows next.
@@ -200,7 +190,7 @@ class AdaptiveWindow:
             self._peak = in_flight
         if self._fresh and now - self._changed < self._hold:
             return False
-        if not samples.enough(self.limit, self._fresh):
+        if not samples.enough(self.limit):
             return False
         self._hold = samples.mean * (1.0 + 2.0 * sqrt(samples.spread))
         return self._conclude(samples.mean, samples.noise, now)
@@ -210,23 +200,21 @@ class AdaptiveWindow:
         used = self._peak >= USED * self.limit
         self._begin_round()
         self._rounds += 1
+        chance = sqrt(noise * noise + self._base_noise * self._base_noise)
         if self._phase == DRAINED:
-            return self._drained(mean, noise, now)
-        tolerance = max(TOLERANCE, sqrt(noise * noise + self._base_noise * self._base_noise))
-        # With the least in flight there is no less to compare it with.
-        if self._base == 0.0 or self.limit <= self._least:
+            return self._drained(mean, noise, chance, now)
+        tolerance = max(TOLERANCE, chance)
+        if self._base == 0.0 or mean * (1.0 + tolerance) < self._base:
             self._base = mean
             self._base_noise = noise
-        elif mean * (1.0 + tolerance) < self._base:
-            # By a little it may be chance.
-            self._base = mean if mean * (1.0 + 2.0 * tolerance) < self._base else (self._base + mean) / 2.0
-            self._base_noise = noise
         self._last = mean
-        self._last_noise = noise
         if not used:
             return False
         if self._phase == FOLLOWING and self._rounds >= ROUNDS:
             return self._drain(self._window, now)
+        if self._phase == DOUBLING:
+            # To end this too soon costs more than a round too much.
+            tolerance *= 1.5
         share = self._base / mean
         if share * (1.0 + tolerance) >= 1.0:
             return self._grow(now)
@@ -247,9 +235,8 @@ class AdaptiveWindow:
         self._growth = 0.0
         if self._phase == DOUBLING:
             return self._drain(self._window * share, now)
-        # The base has to be known as well as the mean; and where all answers take longer than they did, the window
-        # would shrink to nothing.
-        if self._base_noise > 1.5 * self._last_noise or self._window <= 0.75 * self._confirmed:
+        # Where all answers take longer than they did, for another reason, the window would shrink to nothing.
+        if self._window <= 0.75 * self._confirmed:
             return self._drain(self._window, now)
         return self._set(self._window * share * (1.0 + tolerance) + QUEUE * sqrt(self._window), now)
 
@@ -259,25 +246,18 @@ class AdaptiveWindow:
             self._phase = DRAINED
             self._flat = False
         self._before = self.limit
-        if not self._flat:
-            self._resumed = window
+        self._resumed = window
         return self._set(min(window * DRAIN, self.limit - 1), now)
 
-    def _drained(self, mean: float, noise: float, now: float) -> bool:
+    def _drained(self, mean: float, noise: float, chance: float, now: float) -> bool:
         """Go on after a round with less in flight: with still less if there was a queue, else as before."""
-        chance = sqrt(noise * noise + self._last_noise * self._last_noise)
-        less = self._before / self.limit - 1.0
-        quicker = self._last / mean - 1.0
-        slower = mean / self._last - 1.0 > max(chance, GONE * less)
-        as_base = abs(mean - self._base) <= self._base * max(chance, NEVER_WAS * less)
-        self._last = mean
-        self._last_noise = noise
-        over = as_base and not slower and quicker < max(chance, GONE * less)
+        over = abs(mean - self._base) <= self._base * max(chance, SAME)
         if not over:
-            # Where all take longer than ever, a queue may just be growing: nothing may come of it twice.
-            flat = not slower and quicker < max(chance, NEVER_WAS * less)
+            # It is not what it was. A queue may just be growing, or shrinking: less in flight may change nothing twice.
+            flat = self._last / mean - 1.0 < max(chance, NO_QUEUE * (self._before / self.limit - 1.0))
             over = flat and self._flat
             self._flat = flat
+        self._last = mean
         if not over and self.limit > self._least:
             return self._drain(self._window, now)
         self._base = mean
