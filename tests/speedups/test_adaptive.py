@@ -182,6 +182,17 @@ def test_where_answers_take_longer_for_another_reason_it_does_not_become_less_fo
     assert_at(server, 50, 3)
 
 
+def test_after_a_stall_it_does_not_wait_for_as_long_as_that_was() -> None:
+    server = Server(AdaptiveWindow())
+    server.run(5)
+    server.spread = lambda chance: 400 * jitter(chance)
+    server.run(30)
+    server.spread = jitter
+    # What the server has begun takes 10 s yet.
+    server.run(15)
+    assert_at(server, 50, 3)
+
+
 def exponential(chance: random.Random) -> float:
     return chance.expovariate(1.0)
 

@@ -33,7 +33,7 @@ cdef class Samples:
     cpdef int add(self, double elapsed) except -1
 
     @cython.locals(count=Py_ssize_t, mean=double, spread=double)
-    cpdef bint enough(self, Py_ssize_t limit) except -1
+    cpdef bint enough(self, Py_ssize_t limit, bint hold) except -1
 
 
 cdef class AdaptiveWindow:
@@ -59,7 +59,7 @@ cdef class AdaptiveWindow:
     cdef double _window
     cdef readonly Py_ssize_t limit
 
-    @cython.locals(began=double, samples=Samples)
+    @cython.locals(began=double, samples=Samples, hold=bint)
     cpdef bint ended(self, double elapsed, Py_ssize_t in_flight, bint dropped, double now) except -1
 
     @cython.locals(used=bint, chance=double, tolerance=double, share=double)
@@ -68,6 +68,7 @@ cdef class AdaptiveWindow:
     @cython.locals(grown=double)
     cdef bint _grow(self, double now) except -1
 
+    @cython.locals(wanted=double)
     cdef bint _shrink(self, double share, double tolerance, double now) except -1
     cdef bint _drain(self, double window, double now) except -1
 

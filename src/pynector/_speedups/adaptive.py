@@ -79,14 +79,14 @@ class Samples:
         self._sum += elapsed
         self._squares += elapsed * elapsed
 
-    def enough(self, limit: int) -> bool:
-        """Return whether the round of a window is over, with its figures set."""
+    def enough(self, limit: int, hold: bool) -> bool:
+        """Return whether the round of a window is over, with its figures set; if `hold`, only where it is long."""
         count = self._count
         if count < FEWEST or count < limit or self._sum <= 0.0:
             return False
         mean = self._sum / count
         spread = max(self._squares / count / (mean * mean) - 1.0, 0.0)
-        if count < WINDOWS * limit and count < spread / (ERROR * ERROR):
+        if count < WINDOWS * limit and (hold or count < spread / (ERROR * ERROR)):
             return False
         self.mean = mean
         self.noise = 2.0 * sqrt(spread / count)
@@ -148,7 +148,7 @@ class AdaptiveWindow:
         self._fresh = False
         self._changed = FOREVER_AGO
         self._backed_off = FOREVER_AGO
-        # A fresh round is not over before slow answers can have come.
+        # A fresh round is not over before slow answers can have come, if answers are as slow as in the last one.
         self._hold = 0.0
         # The time of an answer without a queue, how many rounds ago it was measured, and the time in the last round.
         self._base = self._base_noise = 0.0
@@ -188,9 +188,8 @@ class AdaptiveWindow:
         samples.add(elapsed)
         if in_flight > self._peak:
             self._peak = in_flight
-        if self._fresh and now - self._changed < self._hold:
-            return False
-        if not samples.enough(self.limit):
+        hold = self._fresh and now - self._changed < self._hold
+        if not samples.enough(self.limit, hold):
             return False
         self._hold = samples.mean * (1.0 + 2.0 * sqrt(samples.spread))
         return self._conclude(samples.mean, samples.noise, now)
@@ -238,7 +237,9 @@ class AdaptiveWindow:
         # Where all answers take longer than they did, for another reason, the window would shrink to nothing.
         if self._window <= 0.75 * self._confirmed:
             return self._drain(self._window, now)
-        return self._set(self._window * share * (1.0 + tolerance) + QUEUE * sqrt(self._window), now)
+        # One round may have met a server that stood still for a moment.
+        wanted = self._window * max(share * (1.0 + tolerance), 0.5)
+        return self._set(wanted + QUEUE * sqrt(self._window), now)
 
     def _drain(self, window: float, now: float) -> bool:
         """See how long answers take with less in flight than `window`, which is taken if they are no quicker."""
