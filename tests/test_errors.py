@@ -14,7 +14,8 @@ import pytest
 
 import pynector
 from pynector import errors
-from pynector.errors import HTTPStatusError, PynectorError, TimeoutError, TransportError, as_pynector_error, text_of
+from pynector.causes import text_of
+from pynector.errors import HTTPStatusError, PynectorError, TimeoutError, TransportError, as_pynector_error
 
 PUBLIC = [
     getattr(errors, name)
@@ -124,6 +125,37 @@ def test_tells_how_far_the_exchange_came() -> None:
 )
 def test_says_whether_it_may_pass(kind: type[TransportError], transient: bool) -> None:
     assert kind("it failed").transient is transient
+
+
+class Alert(ssl.SSLError):
+    """An error of TLS with OpenSSL's name of an alert."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(1, reason)
+        self.reason = reason
+
+
+@pytest.mark.parametrize(
+    ("cause", "passes"),
+    [
+        (None, True),
+        (OSError("unreachable"), True),
+        (ValueError("of somebody's code"), True),
+        (ssl.SSLError("handshake"), True),
+        (ssl.SSLCertVerificationError("expired"), False),
+        (Alert("TLSV1_ALERT_UNKNOWN_CA"), False),
+        (Alert("TLSV1_ALERT_INTERNAL_ERROR"), True),
+        (TransportError("it may"), True),
+        (errors.TooManyRedirects("it may not"), False),
+        (403, False),
+        (429, True),
+        (500, True),
+        ("address", False),
+        ("closed", False),
+    ],
+)
+def test_what_it_came_of_says_whether_it_may_pass(cause: Any, passes: bool) -> None:
+    assert errors.ConnectError("no connection", came_of=cause).transient is passes
 
 
 @pytest.mark.parametrize("status", range(400, 600))

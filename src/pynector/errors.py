@@ -23,10 +23,11 @@ from __future__ import annotations
 import asyncio
 import builtins
 import copy
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
+
+from .causes import LASTING_CODES, RETRYABLE_STATUS, Lasting, may_pass, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,13 +72,6 @@ _WHILE: dict[Phase, str] = {
 _BY_AMOUNT: tuple[Sent | None, ...] = ("none", None, "partial", "full")
 
 _BROKEN = (OSError, EOFError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
-
-RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-def passes(status: int) -> bool:
-    """Say whether what a proxy or a handshake was answered with may pass: 429, or 500 and above."""
-    return status == 429 or status >= 500
 
 
 class PynectorError(Exception):
@@ -183,11 +177,27 @@ class TimeoutError(_Progress, builtins.TimeoutError):
 class TransportError(_Progress):
     """The exchange with the peer failed.
 
+    Args:
+        came_of: What it came of, where that says whether it may pass; see `may_pass`.
+
     Attributes:
         transient: Whether the same request may succeed if it is sent again.
     """
 
     transient = True
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        request: str | None = None,
+        phase: Phase | None = None,
+        sent: Sent | None = None,
+        came_of: BaseException | int | Lasting | None = None,
+    ) -> None:
+        super().__init__(message, request=request, phase=phase, sent=sent)
+        if came_of is not None:
+            self.transient = may_pass(came_of)
 
 
 class ConnectError(TransportError, ConnectionError):
@@ -241,7 +251,7 @@ class WebSocketClosed(ConnectionLost):
     @property
     def transient(self) -> bool:  # type: ignore[override]
         """Whether the code is one that may pass; not 1002, 1003, or 1007 to 1010, which are about what was sent."""
-        return self.code not in (1002, 1003, 1007, 1008, 1009, 1010)
+        return self.code not in LASTING_CODES
 
 
 class RemoteError(TransportError):
@@ -323,39 +333,23 @@ def most_sent(first: Sent | None, second: Sent | None) -> Sent | None:
     return max(first, second, key=_BY_AMOUNT.index)
 
 
+def client_closed(phase: Phase | None, sent: Sent | None, request: str | None = None) -> TransportError:
+    """Return the error of a request that the end of its client has ended."""
+    said = "the client was closed before the answer came"
+    return TransportError(said, request=request, phase=phase, sent=sent, came_of="closed")
+
+
+def cancelled_itself(phase: Phase | None = None, sent: Sent | None = None) -> TransportError:
+    """Return the error of a request that a cancellation ended which nobody had asked for, as out of an auth flow."""
+    return TransportError("the transport cancelled the request by itself", phase=phase, sent=sent)
+
+
 def for_another(error: PynectorError, request: str | None) -> PynectorError:
     """Return an error like `error` that belongs to another request: no two requests share one."""
     other = copy.copy(error)
     other.request = request
     other.__cause__ = error.__cause__
     return other
-
-
-def text_of(error: BaseException) -> str:
-    """Return what an error says; some, as that of a connection that ended, have nothing but their name."""
-    try:
-        return str(error) or type(error).__name__
-    except Exception:
-        # Whatever somebody's error does when it is asked, a request must end with it.
-        return type(error).__name__
-
-
-def chain_of(error: BaseException) -> Iterator[BaseException]:
-    """Return an exception, and those it came of, members of groups among them."""
-    links, seen = [error], set[int]()
-    while links:
-        link = links.pop()
-        if id(link) not in seen:
-            seen.add(id(link))
-            yield link
-            links += filter(None, (link.__context__, link.__cause__, *getattr(link, "exceptions", ())))
-
-
-def with_system_error(said: str, error: BaseException) -> str:
-    """Return what is said of a failed connection, with what the operating system says where that is left out."""
-    # AnyIO and trio say of their own that all attempts have failed.
-    found = next((link for link in chain_of(error) if isinstance(link, OSError) and link.errno is not None), None)
-    return said if found is None or str(found.strerror) in said else f"{said}: {text_of(found)}"
 
 
 def as_pynector_error(error: BaseException, request: str | None = None) -> PynectorError:

@@ -312,7 +312,8 @@ async def test_closing_the_client_ends_what_is_in_flight(play: Play, engine: str
         tasks.start_soon(hanging)
         assert await eventually(lambda: server.requests)
         await client.aclose()
-    assert [type(error) for error in errors] == [TransportError]
+    assert [(type(error), error.transient) for error in errors] == [(TransportError, False)]
+    assert "the client was closed before the answer came" in str(errors[0])
     assert await eventually(server.connections[0].ended.is_set)
 
 

@@ -206,6 +206,7 @@ async def test_the_client_is_closed_while_an_answer_is_decoded(
             with pytest.raises(TransportError, match="closed") as caught:
                 await size_of(client, how)
             assert (caught.value.phase, caught.value.sent) == ("body", "full")
+            assert not caught.value.transient
 
         tasks.start_soon(ask)
         assert await eventually(endless.entered.is_set)

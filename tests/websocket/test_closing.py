@@ -108,10 +108,10 @@ async def test_what_is_in_flight_ends_at_once(monkeypatch: pytest.MonkeyPatch) -
         ended: list[float] = []
 
         async def ask() -> None:
-            try:
+            with pytest.raises(TransportError, match="the client was closed before the answer came") as failed:
                 await transport.exchange("x")
-            except TransportError:
-                ended.append(anyio.current_time())
+            ended.append(anyio.current_time())
+            assert not failed.value.transient
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)

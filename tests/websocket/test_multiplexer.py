@@ -250,7 +250,7 @@ def test_nothing_is_sent_nor_taken_after_the_end() -> None:
     board.connections[0].is_open = False
     submit(board, answers, 2)
     answer(board.connections[0], b"news")
-    assert (answers.got, board.news) == ([(2, "the transport was closed before the answer came")], [])
+    assert (answers.got, board.news) == ([(2, "the client was closed before the answer came")], [])
 
 
 def test_a_matcher_that_fails_makes_it_news() -> None:

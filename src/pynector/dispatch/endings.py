@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from ..errors import Phase, PynectorError, Sent, TimeoutError, TransportError, as_pynector_error
+from ..errors import (
+    Phase,
+    PynectorError,
+    Sent,
+    TimeoutError,
+    TransportError,
+    as_pynector_error,
+    cancelled_itself,
+    client_closed,
+)
 from ..transport.contract import Handle
 
 
@@ -41,7 +50,7 @@ def late(timeout: float, cancelled: BaseException | None = None) -> TimeoutError
 
 def escaped(handle: Handle | None = None) -> TransportError:
     """Give the error of a request whose transport raised a cancellation that nobody had asked for."""
-    return TransportError("the transport cancelled the request by itself")
+    return cancelled_itself()
 
 
 def not_connected(error: Exception) -> PynectorError:
@@ -54,12 +63,7 @@ def not_connected(error: Exception) -> PynectorError:
 
 def closed(handle: Handle | None = None) -> TransportError:
     """Return the error of a request that the end of its client has ended."""
-    phase, sent = _progress(handle)
-    problem = TransportError(
-        "the client was closed before the answer came", request=_name(handle), phase=phase, sent=sent
-    )
-    problem.transient = False
-    return problem
+    return client_closed(*_progress(handle), _name(handle))
 
 
 def batch_late(handle: Handle | None = None) -> TimeoutError:

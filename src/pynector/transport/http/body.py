@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from ...errors import ConfigurationError, PynectorError, TransportError, text_of
+from ...causes import text_of
+from ...errors import ConfigurationError, PynectorError, TransportError
 from ..json_text import Dumps, json_with, to_json
 from .multipart import encode_multipart
 from .sources import Content, content_of
@@ -60,8 +61,7 @@ def encode_raw(content: Any) -> Body:
 def failed_upload(error: BaseException) -> TransportError:
     """Return the error of a request whose body could not be sent as a whole: its head, and perhaps more, has left."""
     said = str(error) if isinstance(error, PynectorError) else f"{type(error).__name__}: {text_of(error)}"
-    problem = TransportError(f"the body could not be sent: {said}", phase="write", sent="partial")
-    problem.transient = False
+    problem = TransportError(f"the body could not be sent: {said}", phase="write", sent="partial", came_of="upload")
     problem.__cause__ = error
     return problem
 

@@ -7,7 +7,8 @@ import ipaddress
 import socket
 from typing import Any
 
-from ...errors import ConnectError, text_of, with_system_error
+from ...causes import text_of, with_system_error
+from ...errors import ConnectError
 
 Address = tuple[int, Any]
 """A family, and what goes with it into a socket's `connect`."""
@@ -111,10 +112,8 @@ class Names:
 def no_connection(error: BaseException) -> ConnectError:
     """Return the error of a connection that cannot be made."""
     said = with_system_error(text_of(error), error)
-    problem = ConnectError(f"no connection: {said}", phase="connect", sent="none")
-    # Of a name or a port that cannot be one.
-    problem.transient = not isinstance(error, (ValueError, OverflowError))
-    return problem
+    is_none = isinstance(error, (ValueError, OverflowError))
+    return ConnectError(f"no connection: {said}", phase="connect", sent="none", came_of="address" if is_none else error)
 
 
 def _family(host: str) -> int | None:

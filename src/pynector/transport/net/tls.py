@@ -6,7 +6,6 @@ import asyncio
 import copy
 import logging
 import os
-import re
 import ssl
 import sys
 import time
@@ -14,8 +13,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from ...causes import text_of
 from ...config import parse_flag
-from ...errors import ConfigurationError, ConnectError, chain_of, text_of
+from ...errors import ConfigurationError, ConnectError
 from .watched_files import Look, WatchedFiles
 
 # How often files are looked at while they are in use (seconds). Three files take 0.01 ms, a system's folder 1 ms.
@@ -29,9 +29,6 @@ AGAIN = 10.0
 
 # The most contexts that are kept for the next client with the same options.
 MOST_KEPT = 64
-
-# Of OpenSSL's names of alerts, those about certificates; without one, TLS 1.2 has no more than a failure.
-_FINAL = re.compile("CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE")
 
 _logger = logging.getLogger("pynector.transport")
 
@@ -293,25 +290,4 @@ def check_transport(transport: asyncio.BaseTransport) -> None:
 
 def tls_problem(error: Exception) -> ConnectError:
     """Give the error of a handshake that failed; a certificate that is refused will be so again."""
-    problem = ConnectError(f"no TLS connection: {text_of(error)}", phase="tls", sent="none")
-    problem.transient = not is_refusal(error)
-    return problem
-
-
-def is_refusal(error: BaseException | None) -> bool:
-    """Say whether one side has refused the other's certificate, or the want of one, which it will do again.
-
-    In TLS 1.3 the server's alert comes after the client's handshake is over, instead of an answer.
-    """
-    found = None if error is None else tls_error_in(error)
-    if found is None or isinstance(found, ssl.SSLCertVerificationError):
-        return found is not None
-    # One that is not of OpenSSL's has none.
-    reason = str(getattr(found, "reason", None))
-    return "ALERT" in reason and _FINAL.search(reason) is not None
-
-
-def tls_error_in(error: BaseException) -> ssl.SSLError | None:
-    """Return the first error of TLS that an exception came of, without its frames, or None."""
-    found = next((link for link in chain_of(error) if isinstance(link, ssl.SSLError)), None)
-    return None if found is None else found.with_traceback(None)
+    return ConnectError(f"no TLS connection: {text_of(error)}", phase="tls", sent="none", came_of=error)

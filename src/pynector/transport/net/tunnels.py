@@ -8,7 +8,7 @@ import ssl
 import anyio
 from anyio.abc import ByteStream
 
-from ...errors import ConnectError, passes
+from ...errors import ConnectError
 from .proxies import Proxy
 from .streams import secured
 
@@ -96,13 +96,11 @@ def check_answer(answer: bytes) -> None:
         raise no_tunnel("it does not speak HTTP/1.1")
     status = int(words[1])
     if not 200 <= status < 300:
-        error = no_tunnel(f"it answered with status {status}")
-        error.transient = passes(status)
-        raise error
+        raise no_tunnel(f"it answered with status {status}", status)
     if not answer.endswith(b"\r\n\r\n") or answer.count(b"\r\n\r\n") > 1:
         raise no_tunnel("it sent something of its own into the tunnel")
 
 
-def no_tunnel(said: str) -> ConnectError:
-    """Give the error of a proxy that makes no tunnel."""
-    return ConnectError(f"no connection through the proxy: {said}", phase="connect", sent="none")
+def no_tunnel(said: str, status: int | None = None) -> ConnectError:
+    """Give the error of a proxy that makes no tunnel, and has perhaps answered with a status."""
+    return ConnectError(f"no connection through the proxy: {said}", phase="connect", sent="none", came_of=status)

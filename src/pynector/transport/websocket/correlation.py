@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
-from ...errors import ConfigurationError, ProtocolError, RemoteError, text_of
+from ...causes import text_of
+from ...errors import ConfigurationError, ProtocolError, RemoteError
 from ...eventloop import ENDS
 from ..json_text import Dumps, scalar_of
 from .matchers import KeyMatcher, Matcher, Reading

@@ -168,8 +168,5 @@ class _Flow:
 
 
 def _failed(what: str, error: BaseException) -> ConnectError:
-    problem = ConnectError(
-        f"no WebSocket connection: {what} failed: {type(error).__name__}", phase="connect", sent="none"
-    )
-    problem.transient = bool(getattr(error, "transient", True))
-    return problem
+    said = f"no WebSocket connection: {what} failed: {type(error).__name__}"
+    return ConnectError(said, phase="connect", sent="none", came_of=error)

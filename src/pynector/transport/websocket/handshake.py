@@ -13,10 +13,11 @@ from websockets.exceptions import InvalidHeader
 from websockets.http11 import Response as Answer
 from websockets.protocol import State
 
-from ...errors import ConnectError, passes, text_of
+from ...causes import Lasting, text_of
+from ...errors import ConnectError
 from ..http.headers import Headers
 from ..http.response import Response
-from ..net.tls import check_transport, is_refusal
+from ..net.tls import check_transport
 from .connection import Connection
 
 END_OF_HEAD = b"\r\n\r\n"
@@ -127,11 +128,7 @@ class Handshake:
     def _take_answer(self) -> None:
         answered = any(isinstance(event, Answer) for event in self._protocol.events_received())
         if self._protocol.handshake_exc is not None:
-            problem = no_handshake(self._protocol, None)
-            if answered:
-                # The server means it so.
-                problem.transient = False
-            self._refuse(problem)
+            self._refuse(no_handshake(self._protocol, None, answered))
         elif answered and not self._aborted:
             self._begun = self._begin(self._transport)
             if not self._writable:
@@ -197,14 +194,13 @@ class AnswerHead:
         if found is None or found[2] == b"101":
             return None
         status = int(found[2])
-        error = _refused(f"the server answered the handshake with status {status}")
-        error.transient = passes(status)
+        error = _refused(f"the server answered the handshake with status {status}", status)
         fields = Headers.of_head(bytes(self._seen[: -len(END_OF_HEAD)]))
         error.response = Response(status, fields, b"", url, f"HTTP/{found[1].decode()}")
         return error
 
 
-def no_handshake(protocol: ClientProtocol, error: BaseException | None) -> ConnectError:
+def no_handshake(protocol: ClientProtocol, error: BaseException | None, answered: bool = False) -> ConnectError:
     """Give the error of a handshake that went wrong, or of a connection that ended before it."""
     problem = protocol.handshake_exc
     if problem is not None and isinstance(problem.__cause__ or problem, EOFError):
@@ -212,12 +208,11 @@ def no_handshake(protocol: ClientProtocol, error: BaseException | None) -> Conne
         problem = None
     if isinstance(problem, InvalidHeader):
         # Its own text quotes the field.
-        return _refused(f"the server's answer has no fitting {problem.name}")
+        return _refused(f"the server's answer has no fitting {problem.name}", "handshake" if answered else None)
     cause = problem or error
-    refusal = _refused("the peer closed the connection" if cause is None else text_of(cause))
-    refusal.transient = not is_refusal(cause)
-    return refusal
+    said = "the peer closed the connection" if cause is None else text_of(cause)
+    return _refused(said, "handshake" if answered else cause)
 
 
-def _refused(said: str) -> ConnectError:
-    return ConnectError(f"no WebSocket connection: {said}", phase="connect", sent="none")
+def _refused(said: str, came_of: BaseException | int | Lasting | None = None) -> ConnectError:
+    return ConnectError(f"no WebSocket connection: {said}", phase="connect", sent="none", came_of=came_of)

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import Phase, Sent, TimeoutError, TransportError
+from ...errors import TimeoutError, client_closed
 from .connection import Connection
 from .pending import Pending
 from .timeouts import Timeouts
@@ -97,7 +97,7 @@ class Multiplexer:
             else:
                 self._prepare(pending, data, options)
             if self.closed:
-                raise closed_error(pending)
+                raise client_closed(*pending.progress())
             self._timeouts.add(pending)
         except Exception as error:
             pending.fail(error)
@@ -199,15 +199,6 @@ class Multiplexer:
         waiting = list(self.waiting)
         self.waiting.clear()
         return waiting
-
-
-def closed_error(pending: Any) -> TransportError:
-    """Give the error of a request that comes after the client's end, or has not ended before; None: of no request."""
-    phase: Phase = "connect"
-    sent: Sent = "none"
-    if pending is not None:
-        phase, sent = pending.progress()
-    return TransportError("the transport was closed before the answer came", phase=phase, sent=sent)
 
 
 def utf8(text: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 
-from ...errors import ConfigurationError, ConnectError, Phase, PynectorError
+from ...errors import ConfigurationError, ConnectError, Phase, PynectorError, client_closed
 from ...eventloop import ENDS, Loop, Timer, is_end, weakly
 from ...groups import ungrouped
 from ..contract import OriginCounts
@@ -25,7 +25,7 @@ from .keepalive import KeepAlive
 from .link import Link
 from .matchers import Matcher
 from .messages import Message
-from .multiplexer import MOST_OWED, Multiplexer, closed_error
+from .multiplexer import MOST_OWED, Multiplexer
 from .options import WebSocketOptions, origin_of
 from .protocol import FullProtocol, opened
 from .reconnecting import Reconnecting
@@ -145,7 +145,7 @@ class ConnectionPool:
             said = f"no WebSocket connection within open_timeout, {patience:g} s"
             raise ConnectError(said, phase=progress.phase, sent="none")
         if self.requests.closed:
-            raise closed_error(None)
+            raise client_closed("connect", "none")
         self._admit(*made)
 
     async def _made(self, fields: Fields, attempt: int, progress: Progress) -> Connection:
@@ -238,7 +238,7 @@ class ConnectionPool:
                 self._loop.complain("a connection could not be closed", error)
                 connection.abort()
         for pending in ended:
-            pending.fail(closed_error(pending))
+            pending.fail(client_closed(*pending.progress()))
         self.subscribers.end(None)
 
     async def close(self) -> None:
@@ -359,9 +359,8 @@ class ConnectionPool:
             said += "; it is not made anew: max_reconnects is 0"
         phase: Phase = "tls" if getattr(problem, "phase", None) == "tls" else "connect"
         for pending in waiting:
-            error = ConnectError(said, phase=phase, sent=pending.sent)
+            error = ConnectError(said, phase=phase, sent=pending.sent, came_of=problem)
             error.__cause__ = problem
-            error.transient = getattr(problem, "transient", True)
             pending.fail(error)
         self.subscribers.end(problem)
 

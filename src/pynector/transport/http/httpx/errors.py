@@ -5,17 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ....errors import (
-    ConnectError,
-    ConnectionLost,
-    ProtocolError,
-    TransportError,
-    chain_of,
-    passes,
-    text_of,
-    with_system_error,
-)
-from ...net.tls import is_refusal
+from ....causes import chain_of, text_of, with_system_error
+from ....errors import ConnectError, ConnectionLost, ProtocolError, TransportError
 from .module import httpcore
 
 # h11 quotes the line it cannot read, which may be a secret header.
@@ -33,27 +24,27 @@ def translated(error: Exception, progress: Any) -> TransportError:
     said = _said(error)
     problem: TransportError
     if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError)):
-        problem = ConnectError(f"no connection: {with_system_error(said, error)}", phase=phase, sent=sent)
-        problem.transient = not (is_refusal(error) or _is_final_of_proxy(error))
+        said = f"no connection: {with_system_error(said, error)}"
+        problem = ConnectError(said, phase=phase, sent=sent, came_of=_status_of_proxy(error) or error)
     elif isinstance(error, httpcore.RemoteProtocolError) and not _is_early_end(said):
         problem = ProtocolError(f"the server broke the protocol: {said}", phase=phase, sent=sent)
     elif isinstance(
         error, (httpcore.NetworkError, httpcore.RemoteProtocolError, httpcore.TimeoutException, OSError, EOFError)
     ):
-        problem = ConnectionLost(f"the connection broke: {with_system_error(said, error)}", phase=phase, sent=sent)
-        problem.transient = not is_refusal(error)
+        said = f"the connection broke: {with_system_error(said, error)}"
+        problem = ConnectionLost(said, phase=phase, sent=sent, came_of=error)
     else:
-        problem = TransportError(f"httpx failed: {type(error).__name__}: {said}", phase=phase, sent=sent)
-        problem.transient = False
+        said = f"httpx failed: {type(error).__name__}: {said}"
+        problem = TransportError(said, phase=phase, sent=sent, came_of="library")
     _strip(error)
     problem.__cause__ = error
     return problem
 
 
-def _is_final_of_proxy(error: Exception) -> bool:
-    """Say whether a proxy has answered the request for a tunnel with a status that it will answer again."""
+def _status_of_proxy(error: Exception) -> int | None:
+    """Return the status with which a proxy has answered the request for a tunnel, or None."""
     found = _STATUS.match(str(error)) if isinstance(error, httpcore.ProxyError) else None
-    return found is not None and not passes(int(found[0]))
+    return None if found is None else int(found[0])
 
 
 def _said(error: BaseException) -> str:

@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 
 import anyio
 
+from ....causes import tls_error_in
 from ....errors import ConfigurationError, PynectorError
 from ....eventloop import ClientContext, Runtime
 from ...net.detours import NO_DETOURS, Detours, Endpoint
 from ...net.hosts import server_name
 from ...net.names import no_connection
 from ...net.sockets import SocketOption, set_options_of
-from ...net.tls import tls_error_in, tls_problem
+from ...net.tls import tls_problem
 from .early import MOST_AHEAD, EarlyAnswer
 from .module import httpcore
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import anyio
 import anyio.lowlevel
 
-from ....errors import ConnectionLost, PynectorError, TimeoutError, TransportError
+from ....errors import ConnectionLost, PynectorError, TimeoutError, TransportError, client_closed
 from ....groups import single
 from ...contract import RequestObserver
 from ..body import failed_upload
@@ -127,10 +127,7 @@ class Run:
 
     def closed(self) -> TransportError:
         """Give the error of a request whose client was closed."""
-        said = "the client was closed before the answer came"
-        problem = TransportError(said, phase=self.progress.phase, sent=self.progress.sent)
-        problem.transient = False
-        return problem
+        return client_closed(self.progress.phase, self.progress.sent)
 
     def problem(self, error: Exception) -> PynectorError:
         """Give what an exception is told as."""

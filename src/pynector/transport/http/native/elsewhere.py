@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from ....errors import ConfigurationError, Phase, Sent, TimeoutError, TransportError
+from ....errors import ConfigurationError, Phase, Sent, TimeoutError, TransportError, cancelled_itself, client_closed
 from ....eventloop import cancellation_is_asked_for
 from ...contract import OriginCounts, RequestObserver
 from ...net.connect import Origin
@@ -18,7 +18,6 @@ from ..proxied import Proxied
 from ..request import PreparedRequest
 from ..streaming import RawStream
 from .exchange import Exchange
-from .failures import cancelled_itself, closed
 from .room import Room
 from .tasks import Tasks
 
@@ -134,7 +133,7 @@ def _cut_off(scope: anyio.CancelScope, phase: Phase | None, sent: Sent | None) -
     """Return the error of a request whose task was cancelled."""
     if scope.cancel_called:
         return TimeoutError(phase=phase, sent=sent)
-    return closed(phase, sent) if cancellation_is_asked_for() else cancelled_itself(phase, sent)
+    return client_closed(phase, sent) if cancellation_is_asked_for() else cancelled_itself(phase, sent)
 
 
 def _after_hops(exchange: Exchange) -> Mapping[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from ....errors import ConnectionLost, Phase, ProtocolError, PynectorError, Sent, TimeoutError, TransportError, text_of
+from ....causes import text_of
+from ....errors import ConnectionLost, Phase, ProtocolError, PynectorError, Sent, TimeoutError, TransportError
 from ...net.names import no_connection
-from ...net.tls import is_refusal
 from ..decoding import too_large
 from .exchange import Exchange
 from .http1 import TOO_LARGE
@@ -40,8 +40,7 @@ def lost_at_once(error: Exception | None) -> ConnectionLost:
 
 
 def _lost(said: str, error: Exception | None, phase: Phase, sent: Sent) -> ConnectionLost:
-    problem = ConnectionLost(said, phase=phase, sent=sent)
-    problem.transient = not is_refusal(error)
+    problem = ConnectionLost(said, phase=phase, sent=sent, came_of=error)
     problem.__cause__ = error
     return problem
 
@@ -64,16 +63,6 @@ def is_out_of_files(error: BaseException) -> bool:
 def late(exchange: Exchange, phase: Any, sent: Sent) -> TimeoutError:
     """Return the error of a request whose time is over."""
     return TimeoutError(phase=phase, sent=sent, seconds=exchange.deadline - exchange.started)
-
-
-def closed(phase: Any, sent: Sent | None) -> TransportError:
-    """Return the error of a request whose client was closed."""
-    return TransportError("the client was closed before the answer came", phase=phase, sent=sent)
-
-
-def cancelled_itself(phase: Any, sent: Sent | None) -> TransportError:
-    """Return the error of a request that a cancellation ended which nobody had asked for, as out of an auth flow."""
-    return TransportError("the transport cancelled the request by itself", phase=phase, sent=sent)
 
 
 def sent_in(phase: Any) -> Sent:

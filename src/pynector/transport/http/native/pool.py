@@ -4,10 +4,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from ....errors import client_closed
 from ...contract import OriginCounts
 from ...net.connect import Origin
 from .exchange import Exchange
-from .failures import closed, connection_lost, is_out_of_files, late, not_connected, not_written, sent_in, wrong_answer
+from .failures import connection_lost, is_out_of_files, late, not_connected, not_written, sent_in, wrong_answer
 from .http1 import Connection
 from .opening import Attempt, Opener
 from .readable import is_readable
@@ -146,14 +147,13 @@ class Pool:
     def close(self) -> None:
         """Close every connection; every exchange fails."""
         self._stop_timers()
-        ended = [(exchange, closed(*self.progress(exchange))) for exchange in self._waiting]
+        ended = [(exchange, client_closed(*self.progress(exchange))) for exchange in self._waiting]
         self._waiting.clear()
         self._end_attempts(NEVER)
         for connection in self._open:
             exchange = connection.exchange
             if exchange is not None:
-                phase = connection.phase()
-                ended.append((exchange, closed(phase, sent_in(phase))))
+                ended.append((exchange, client_closed(*exchange.progress())))
                 connection.exchange = None
                 exchange.connection = None
             connection.transport.abort()

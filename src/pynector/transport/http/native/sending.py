@@ -41,7 +41,7 @@ class Sender:
     def submit(self, exchange: Exchange, now: float) -> None:
         """Send the request that an exchange's data and options describe."""
         if self._pools.closed:
-            error = TransportError("the transport is closed", phase="connect", sent="none")
+            error = TransportError("the transport is closed", phase="connect", sent="none", came_of="closed")
             exchange.owner.failed(exchange, error)
             return
         try:

@@ -6,9 +6,10 @@ import asyncio
 from math import inf
 from typing import Any
 
+from ....errors import client_closed
 from ..steps import Steps
 from .exchange import Exchange
-from .failures import closed, late
+from .failures import late
 from .tasks import Tasks
 from .wire import request_of
 
@@ -31,7 +32,7 @@ class Unpacking:
     def close(self) -> None:
         """End all of them."""
         for unpacked in list(self._under_way):
-            unpacked.fail(closed("body", "full"))
+            unpacked.fail(client_closed("body", "full"))
 
     async def closing(self) -> None:
         """Wait for the threads, which end soon when they are to."""
