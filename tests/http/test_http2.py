@@ -14,6 +14,7 @@ from h2server import Http2Server, Play, Session
 from scripted import ScriptedServer, answer, eventually
 
 from pynector import ConnectionLost, Pynector, PynectorError, TimeoutError, TransportError
+from pynector.transport.http.httpx import streaming
 
 pytestmark = pytest.mark.anyio
 
@@ -137,19 +138,41 @@ async def test_an_early_answer_to_an_upload_is_not_read_and_part_was_sent(ca: tr
     assert (type(error), error.phase, error.sent) == (TimeoutError, "write", "partial")
 
 
-async def test_a_large_body_of_a_redirect_is_not_read(ca: trustme.CA) -> None:
+@pytest.mark.parametrize(
+    ("size", "end", "how"),
+    [(10, "whole", "request"), (10, "reset", "stream"), (30_000, "never", "request"), (80_000, "never", "stream")],
+)
+async def test_the_body_of_a_redirect_is_dropped_and_the_connection_goes_on(
+    ca: trustme.CA, monkeypatch: pytest.MonkeyPatch, size: int, end: str, how: str
+) -> None:
+    """However long it is, and whether or how it ends."""
+    # A body that is worth reading, but comes slowly, is waited for so long; one that is not, not at all.
+    monkeypatch.setattr(streaming, "PATIENCE", 0.05 if size == 30_000 else 1e6)
+    monkeypatch.setattr(streaming, "WORTH_READING", 40_000)
+
     def script(session: Session, stream: int) -> None:
-        if session.heads[stream][":path"] == "/there":
+        if session.heads[stream][":path"] != "/":
             ok(session, stream)
-        else:
-            session.h2.send_headers(stream, [(":status", "303"), ("location", "/there")])
-            for _ in range(3):
-                session.h2.send_data(stream, bytes(10_000))
-            # It never ends.
+            return
+        session.h2.send_headers(stream, [(":status", "303"), ("location", "/there")])
+        # As much as fits into the windows of HTTP/2.
+        for start in range(0, min(size, 60_000), 10_000):
+            session.h2.send_data(stream, bytes(min(10_000, size - start)))
+        if end == "whole":
+            session.h2.end_stream(stream)
+        elif end == "reset":
+            session.h2.reset_stream(stream)
 
     with serving(ca, script) as server:
         async with client(ca, server.url) as it:
-            assert await it.request({"method": "POST", "path": "/"}, timeout=20) == b"/there"
+            with anyio.fail_after(20):
+                if how == "request":
+                    assert await it.request({"method": "POST", "path": "/"}) == b"/there"
+                else:
+                    async with it.stream({"path": "/"}) as response:
+                        assert await response.read() == b"/there"
+                assert await it.request({"path": "/next"}) == b"/next"
+    assert len(server.sessions) == 1
 
 
 async def test_where_there_is_no_http2_it_is_http_1(ca: trustme.CA) -> None:
