@@ -82,8 +82,8 @@ class Answers:
         if not is_path(location) or location.startswith("//") or "/." in location:
             return False
         exchange.payload = b"%b %b%b" % (method, location.encode("ascii"), rest[rest.index(b" HTTP/1.1\r\n") :])
-        exchange.hops += 1
-        exchange.sent, exchange.repeatable = "full", True
+        exchange.hop()
+        exchange.repeatable = True
         exchange.pool.dispatch(exchange, self._now())
         return True
 
@@ -97,8 +97,7 @@ class Answers:
 
     def follow(self, exchange: Exchange, following: PreparedRequest) -> None:
         """Send the request that a redirect asks for."""
-        exchange.hops += 1
-        exchange.sent = "full"
+        exchange.hop()
         try:
             self._sender.send(exchange, following, self._now())
         except Exception as error:

@@ -84,7 +84,7 @@ class Elsewhere:
         try:
             return await other.open(request, _after_hops(exchange), timeout, observer)
         except (TransportError, TimeoutError) as error:
-            error.after("full")
+            error.after(exchange.sent)
             raise
 
     def origins(self) -> list[OriginCounts]:

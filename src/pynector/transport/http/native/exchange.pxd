@@ -39,6 +39,7 @@ cdef class Exchange:
     @cython.locals(elapsed=double)
     cpdef object answered(self, int status, bytes head, bytes body, int encoded, str version)
     cpdef object succeed(self, object answer)
+    cpdef object hop(self)
 
 
 @cython.locals(start=Py_ssize_t)

@@ -71,8 +71,8 @@ class Exchange:
         as_response: Whether its answer is a Response, which needs no closer look where its body has no coding.
         sink: Takes the response's head and body as they come, or None to have them whole.
         observer: Told of its attempts, or None.
-        added: The header fields that its observer has put at the end of the payload's head, as on the wire.
-        passing: What has put header fields of its own on the payload, and wants to hear nothing; or None.
+        added: The header fields that `observer` or `passing` has put at the end of the payload's head, as on the wire.
+        passing: What has put header fields on the payload, and wants to hear nothing; or None.
         upload: Writes the request's body after its head, or None if the payload is all.
         context: The caller's context variables, for the upload; None where there is none.
     """
@@ -188,6 +188,11 @@ class Exchange:
         if completion is not None:
             self.completion = None
             completion.succeed(self.token, answer)
+
+    def hop(self) -> None:
+        """Take note that what was sent is answered with a redirect, which is followed."""
+        self.hops += 1
+        self.sent = "full"
 
     def cancel(self) -> None:
         """Give the request up: its completion is not called any more."""

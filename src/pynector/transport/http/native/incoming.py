@@ -132,7 +132,7 @@ class Incoming:
             self._answers.follow(self.exchange, following)
         else:
             if following is not None:
-                self.exchange.hops += 1
+                self.exchange.hop()
                 self.elsewhere = following
             self.exchange.succeed(None)
 

@@ -97,10 +97,10 @@ class Sender:
         renew_upload(self._tasks, exchange, request)
         exchange.pool.send_again(exchange)
 
-    def passed_lines(self, passed: Any) -> list[bytes]:
+    def passed_fields(self, passed: Any) -> bytes:
         """Return the header fields that go along with requests to the client's own origin, as on the wire."""
         fields = passed.attempt("GET", self._options.base, self._options.header_pairs, 0)
-        return encode_fields(fields).split(b"\r\n")[:-1]
+        return encode_fields(fields)
 
     def tell(self, exchange: Exchange, payload: bytes, pool: Pool, has_own: bool) -> bytes:
         """See Sender of submitter.py."""

@@ -76,7 +76,7 @@ class Sender(Protocol):
             has_own: Whether it has header fields that not all have.
         """
 
-    def passed_lines(self, passed: PassedFields) -> list[bytes]:
+    def passed_fields(self, passed: PassedFields) -> bytes:
         """Return the header fields that go along with requests to the client's own origin, as on the wire."""
 
 
@@ -215,9 +215,9 @@ class Submitter:
             if pool is not self._own_pool:
                 return None
             passed: PassedFields = exchange.observer
-            added = passed.added_to(payload, has_own, self._sender.passed_lines)
+            added = passed.added_to(payload, has_own, self._sender.passed_fields)
             if added is not None:
-                exchange.observer, exchange.passing = None, passed
+                exchange.observer, exchange.passing, exchange.added = None, passed, passed.added
             return added
         return self._sender.tell(exchange, payload, pool, has_own)
 

@@ -93,10 +93,8 @@ def request_of(exchange: Exchange) -> PreparedRequest:
     """Return the request of an exchange: what was sent, whatever has become of the caller's objects."""
     if exchange.request is None:
         payload = exchange.payload
-        if exchange.passing is not None:
-            payload = exchange.passing.taken_from(payload)
-        elif exchange.added:
-            # What an observer adds belongs to one attempt.
+        if exchange.added:
+            # It belongs to one attempt.
             payload = payload.replace(b"\r\n%b\r\n" % exchange.added, b"\r\n\r\n", 1)
         exchange.request = decode_request(payload, exchange.pool.origin, exchange.body)
     request: PreparedRequest = exchange.request
