@@ -129,6 +129,16 @@ def points(no_providers: None) -> Any:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    """A test that leaves a provider behind is found here, not where a later test sees what it adds to requests."""
+    yield
+    trace: Any = sys.modules.get("opentelemetry.trace")
+    if trace is not None and trace._TRACER_PROVIDER is not None:
+        trace._TRACER_PROVIDER = None
+        raise AssertionError("it has set up OpenTelemetry: let it have the fixture no_providers")
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """What is logged may hold what no terminal can show, nor a process tell another one."""
     report = yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -16,6 +17,13 @@ def _no_structlog() -> Iterator[None]:
     yield
     if sys.modules.get("structlog") is not None:
         sys.modules["structlog"].reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _no_provider(request: pytest.FixtureRequest) -> None:
+    """No test leaves a provider of OpenTelemetry's: the requests of all later tests would be told of."""
+    if find_spec("opentelemetry"):
+        request.getfixturevalue("no_providers")
 
 
 @pytest.fixture

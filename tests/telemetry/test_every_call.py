@@ -19,7 +19,7 @@ from pynector import Pynector
 from pynector.testing import LoopbackServer
 from transports import ExchangeOnly
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_providers")]
+pytestmark = pytest.mark.anyio
 
 # By one of these methods what belongs to the program is known; all else that OpenTelemetry gives are values.
 FOREIGN = ("start_span", "is_recording", "create_histogram", "record", "add")

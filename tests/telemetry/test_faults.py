@@ -20,7 +20,7 @@ from pynector.testing import LoopbackServer
 from transports import KINDS, ExchangeOnly, transport_of
 from wsservers import running
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_providers")]
+pytestmark = pytest.mark.anyio
 
 ALWAYS, NOW_AND_THEN = (lambda call: True), (lambda call: call % 3 == 1)
 

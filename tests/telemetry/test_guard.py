@@ -18,8 +18,6 @@ from pynector.telemetry.guard import Guard
 from pynector.transport.contract import OriginCounts
 from transports import ExchangeOnly, ImmediateSubmit
 
-pytestmark = pytest.mark.usefixtures("no_providers")
-
 
 @pytest.fixture
 def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:

@@ -19,8 +19,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pynector import ConfigurationError, Pynector, PynectorError, configure_telemetry, get_telemetry
 from transports import ExchangeOnly
 
-pytestmark = pytest.mark.usefixtures("no_providers")
-
 
 @pytest.mark.anyio
 async def test_a_request_has_a_span(spans: InMemorySpanExporter) -> None:
