@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from ...errors import ConfigurationError, ConnectError
 from ...eventloop import is_end
+from ..http.auth import split_auth
 from ..http.headers import header_pairs
-from ..http.request import split_auth
 
 T = TypeVar("T")
 

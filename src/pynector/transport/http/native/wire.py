@@ -7,10 +7,11 @@ from functools import cached_property, partial
 from typing import overload
 
 from ...net.connect import Origin
+from ..auth import cookie_pairs, split_auth
 from ..body import encode_json
 from ..headers import Pair
 from ..options import HTTPOptions
-from ..request import PreparedRequest, cookie_pairs, split_auth
+from ..request import PreparedRequest
 from ..urls import URL
 from .encoder import WITH_BODY, RequestEncoder
 from .exchange import LONG, Exchange
