@@ -16,7 +16,8 @@ import anyio.lowlevel
 import pytest
 
 from pynector import ConfigurationError, HTTPStatusError, Pynector, PynectorError, TimeoutError, TransportError
-from pynector.eventloop import ClientContext, running_loop
+from pynector.callbacks import running_loop
+from pynector.eventloop import ClientContext
 from pynector.testing import LoopbackServer
 from transports import ImmediateSubmit
 

@@ -10,7 +10,8 @@ from typing import Any
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from pynector.eventloop import ClientContext, Loop
+from pynector.callbacks import Loop
+from pynector.eventloop import ClientContext
 from pynector.transport.websocket import Message
 from pynector.transport.websocket.connection import Connection
 from pynector.transport.websocket.credentials import Fields

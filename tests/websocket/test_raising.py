@@ -16,7 +16,7 @@ import pytest
 from inside import pool_of
 from loops import LOOPS
 from pynector import ConfigurationError, ConnectError, PynectorError, WebSocketClosed
-from pynector.eventloop import AsyncioLoop, TrioLoop
+from pynector.callbacks import AsyncioLoop, TrioLoop
 from pynector.transport.websocket import Message, WebSocketTransportFactory
 from pynector.transport.websocket.link import Link
 from wsservers import Url, client, until

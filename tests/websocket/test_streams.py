@@ -9,7 +9,8 @@ import anyio
 import pytest
 from anyio.abc import ByteStream
 
-from pynector.eventloop import ClientContext, running_loop
+from pynector.callbacks import running_loop
+from pynector.eventloop import ClientContext
 from pynector.transport.net.streams import AnyIOTransport
 
 pytestmark = pytest.mark.anyio

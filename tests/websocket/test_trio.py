@@ -10,7 +10,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from pynector.eventloop import ClientContext, TrioLoop
+from pynector.callbacks import TrioLoop
+from pynector.eventloop import ClientContext
 from wsservers import Url, client
 
 pytest.importorskip("trio")

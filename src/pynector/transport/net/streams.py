@@ -9,8 +9,8 @@ import anyio
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute, TLSStream
 
+from ...callbacks import Loop
 from ...errors import PynectorError
-from ...eventloop import Loop
 from .hosts import server_name
 from .tls import check_protocol, tls_problem
 

@@ -7,8 +7,8 @@ import asyncio
 import anyio
 from anyio.abc import ByteStream, SocketAttribute
 
+from ...callbacks import AsyncioLoop, Loop
 from ...errors import PynectorError
-from ...eventloop import AsyncioLoop, Loop
 from ..net.connect import Connector, Progress
 from ..net.names import no_connection
 from ..net.sockets import set_options_of

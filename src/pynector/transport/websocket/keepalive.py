@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...eventloop import Loop, Timer, weakly
+from ...callbacks import Loop, Timer, weakly
 from .connection import Connection
 from .progress import upload
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import anyio
 
+from ...callbacks import Loop, Timer, weakly
 from ...errors import ConfigurationError, ConnectError, Phase, PynectorError, client_closed
-from ...eventloop import ENDS, Loop, Timer, is_end, weakly
+from ...eventloop import ENDS, is_end
 from ...groups import ungrouped
 from ..contract import OriginCounts
 from ..net.connect import Progress

@@ -10,8 +10,8 @@ from typing import Any
 
 import anyio
 
+from ...callbacks import Loop, Timer, weakly
 from ...errors import ConfigurationError, ConnectError, PynectorError, WebSocketClosed, as_pynector_error
-from ...eventloop import Loop, Timer, weakly
 from ..http.retry_after import retry_after_seconds
 from .options import WebSocketOptions
 

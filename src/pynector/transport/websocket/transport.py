@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...callbacks import running_loop
 from ...errors import ConfigurationError, TransportError
-from ...eventloop import ClientContext, Forgotten, running_loop
+from ...eventloop import ClientContext, Forgotten
 from ..awaiting import answer_to
 from ..contract import Handle, OriginCounts
 from .options import OPTION_NAMES, WebSocketOptions
