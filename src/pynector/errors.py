@@ -178,7 +178,8 @@ class TransportError(_Progress):
     """The exchange with the peer failed.
 
     Args:
-        came_of: What it came of, where that says whether it may pass; see `may_pass`.
+        came_of: What it came of, where that says whether it may pass: an exception, the status that a proxy or a
+            handshake was answered with, or one of the words for what will be so again.
 
     Attributes:
         transient: Whether the same request may succeed if it is sent again.
