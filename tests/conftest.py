@@ -47,6 +47,23 @@ ABOUT = {
 collect_ignore = [file for file, packages in ABOUT.items() if not all(map(installed, packages))]
 
 
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Half of the time a test waits: for a server, for what is late. `-n auto` is two processes for each core."""
+    cores = yield
+    return 2 * cores
+
+
+def pytest_collection_finish() -> None:
+    """No search for garbage looks again at what there is before the first test: the tests themselves, most of all."""
+    # At its import, which would else be later, it looks for who holds trio's generator, and sees nobody who is frozen.
+    import hypothesis  # noqa: F401
+
+    if sys.implementation.name == "cpython":
+        gc.collect()
+        gc.freeze()
+
+
 @pytest.fixture(params=BACKENDS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Runs an async test on every event loop."""

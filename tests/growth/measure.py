@@ -63,7 +63,8 @@ class Watch:
 
     def __enter__(self) -> Watch:
         gc.collect()
-        # What was there before is neither searched nor counted any more, which also makes each look fast.
+        # What was there before is neither searched nor counted any more, which also makes each look fast. It stays so:
+        # gc.unfreeze() would undo what others have frozen, too.
         gc.freeze()
         tracemalloc.start()
         return self
@@ -75,7 +76,6 @@ class Watch:
         traceback: TracebackType | None,
     ) -> None:
         tracemalloc.stop()
-        gc.unfreeze()
         self._file.close()
 
     def take(self, requests: int) -> None:

@@ -148,18 +148,16 @@ class Sweep:
 
     def run(self, most: int | None) -> None:
         """Disturb it at each step, or at so many of them at the most."""
-        # What there is now need not be looked at when garbage is collected after each run.
+        # What there is now need not be looked at when garbage is collected after each run, nor later.
+        gc.collect()
         gc.freeze()
-        try:
-            with self._complaints.listening(), self._endings.counted(), telling(spoil_given):
-                try:
-                    self._loop.run(lambda: self._sweep(most))
-                except Exception as error:
-                    self.faults.append(f"{self._scenario.name}, the loop ended with {error!r}")
-                heard = self._how.faults_in(self._complaints.take(), was_done=False)
-                self.faults += [f"{self._scenario.name}, at last: {told}" for told in heard]
-        finally:
-            gc.unfreeze()
+        with self._complaints.listening(), self._endings.counted(), telling(spoil_given):
+            try:
+                self._loop.run(lambda: self._sweep(most))
+            except Exception as error:
+                self.faults.append(f"{self._scenario.name}, the loop ended with {error!r}")
+            heard = self._how.faults_in(self._complaints.take(), was_done=False)
+            self.faults += [f"{self._scenario.name}, at last: {told}" for told in heard]
 
     def tried(self) -> dict[str, object]:
         """Return what the table of cases says of it."""
