@@ -1,6 +1,7 @@
 """How many instructions the compiled parts take, by valgrind's callgrind: exact, however busy the machine is.
 
-python -m benchmarks.instructions PART COUNT does COUNT units of a part's work; that is what callgrind looks at.
+python -m benchmarks.instructions is what callgrind looks at: it works on each part in processes of its own, which it
+forks, so that what importing takes under callgrind is spent once.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 from .builds import compiled
 from .parts import PARTS
 
-# What importing and the interpreter cost is taken away, that of a run without units. It differs a little from one
-# environment to another, so there must be many units for it to be spread over.
+# What a process does before the first unit is taken away, that of one without units; what is done once in the first
+# unit is spread over these.
 UNITS = 100_000
 
 # What takes many instructions needs fewer units.
-FEWER_UNITS = {"inflating": 5_000}
+FEWER_UNITS = {"rich_encoder": 20_000, "inflating": 5_000, "messages": 20_000}
+
+# So many processes work at a time.
+AT_ONCE = 2
+
+CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
 
 
 def build_name() -> str:
@@ -38,36 +44,57 @@ def build_name() -> str:
 
 def count_all() -> dict[str, float]:
     """Give the instructions a unit of each part's work takes."""
-    with ThreadPoolExecutor(2) as pool:
-        idle = list(pool.map(_collected, PARTS, [0] * len(PARTS)))
-        units = [FEWER_UNITS.get(part, UNITS) for part in PARTS]
-        busy = list(pool.map(_collected, PARTS, units))
-    return {
-        part: round((most - least) / count, 1)
-        for part, count, least, most in zip(PARTS, units, idle, busy, strict=True)
-    }
-
-
-def _collected(part: str, units: int) -> int:
-    command = [
-        "valgrind",
-        "--tool=callgrind",
-        "--callgrind-out-file=/dev/null",
-        sys.executable,
-        "-m",
-        "benchmarks.instructions",
-    ]
     # Hashes of str decide how long a look into a dict takes.
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    command += [part, str(units)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=300)
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if found is None:
-        raise RuntimeError(f"callgrind said nothing of instructions: {done.stderr[-500:]}")
-    return int(found[1])
+    command = [*CALLGRIND, sys.executable, "-m", "benchmarks.instructions"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=600)
+    collected = dict(re.findall(r"==(\d+)== Collected : (\d+)", done.stderr))
+    found: dict[str, dict[int, int]] = {part: {} for part in PARTS}
+    for part, units, process in map(str.split, done.stdout.splitlines()):
+        found[part][int(units)] = int(collected[process])
+    return {part: round((busy[_units(part)] - busy[0]) / _units(part), 1) for part, busy in found.items()}
+
+
+def _units(part: str) -> int:
+    return FEWER_UNITS.get(part, UNITS)
+
+
+def _begin(part: str, units: int) -> int:
+    """Do so many units of a part's work in a new process, and give its number."""
+    process = os.fork()
+    if process == 0:
+        failed = 1
+        try:
+            PARTS[part](compiled(), units)
+            failed = 0
+        finally:
+            os._exit(failed)
+    return process
+
+
+def _end() -> None:
+    """Wait for a process.
+
+    Raises:
+        RuntimeError: If it failed.
+    """
+    process, failed = os.wait()
+    if failed:
+        raise RuntimeError(f"process {process} failed: {failed}")
+
+
+def main() -> None:
+    """Work on each part, once without units, and print for each process the part, the units and its number."""
+    # When the garbage collector comes by depends on what else was imported, and on where.
+    gc.disable()
+    for number, (part, busy) in enumerate(product(PARTS, (False, True))):
+        if number >= AT_ONCE:
+            _end()
+        units = _units(part) if busy else 0
+        print(part, units, _begin(part, units), flush=True)
+    for _ in range(AT_ONCE):
+        _end()
 
 
 if __name__ == "__main__":
-    # When the garbage collector comes by depends on what else was imported, and on where.
-    gc.disable()
-    PARTS[sys.argv[1]](compiled(), int(sys.argv[2]))
+    main()
