@@ -16,6 +16,7 @@ from scripted import ScriptedServer, answer
 
 from pynector import ConfigurationError, HTTPRequest, Pynector
 from pynector.testing import LoopbackServer
+from pynector.transport.http.native.encoder import RequestEncoder
 from pynector.transport.http.native.wire import encode_request, encoder_for
 from pynector.transport.http.options import HTTPOptions
 from pynector.transport.http.request import prepare
@@ -145,6 +146,35 @@ def test_the_usual_forms_are_not_left_to_the_long_way(client: dict[str, Any], re
     assert encoder is not None
     data, given_options = request_
     assert encoder.encode(data, given_options) == long_way(data, given_options, options)
+
+
+def test_what_encodes_json_may_ask_for_another_request_meanwhile() -> None:
+    between = []
+
+    def dumps(value: Any) -> bytes:
+        between.append(encoder.encode({"path": "/other", "headers": {"X-A": "other"}}))
+        between.append(encoder.encode({"path": "/other"}))
+        return b"1"
+
+    encoder = RequestEncoder("", [("Host", "example.com"), ("Accept", "*/*"), ("User-Agent", "pynector")], dumps)
+    described = {"path": "/a", "json": 1, "headers": {"X-A": "1"}}
+    head = b"POST /a HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\nUser-Agent: pynector\r\n"
+    for _ in range(2):
+        encoded = encoder.encode(described)
+        assert encoded == head + b"Content-Type: application/json\r\nX-A: 1\r\nContent-Length: 1\r\n\r\n1"
+    # These are left to the long way.
+    assert between == [None] * 4
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_no_number_of_names_and_no_length_is_too_much(count: int) -> None:
+    options = HTTPOptions(CLIENTS[2], "pynector")
+    encoder = encoder_for(options, options.base)
+    assert encoder is not None
+    for number in range(count):
+        headers = {f"X-{number}": str(number), "ACCEPT": "y", f"x-{number}-{number}": "a", "Cookie": None}
+        described = {"path": "/a", "headers": headers, "params": {"p": "\u00e9" * 40 * number}}
+        assert encoder.encode(described) == long_way(described, {}, options)
 
 
 class Dict(dict[str, Any]):

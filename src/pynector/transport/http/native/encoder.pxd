@@ -1,19 +1,11 @@
 cimport cython
 
-from pynector.transport.http.native.fields cimport cookie_line, credentials_line, lines_of, overlaid
+from pynector.transport.http.native.fields cimport CommonFields, Fields, cookie_line, credentials_line
 from pynector.transport.http.native.form cimport Form
-from pynector.transport.http.native.target cimport encoded_path, is_path, parts_of
+from pynector.transport.http.native.target cimport encoded_path, is_path, parts_of, put_params
+from pynector.transport.http.native.writer cimport Writer
 
 cdef dict _METHODS
-
-
-cdef class CommonFields:
-    cdef dict unsigned
-    cdef dict lines
-    cdef readonly str text
-
-    @cython.locals(lines=dict)
-    cpdef dict signed(self, str credentials, str cookies)
 
 
 cdef class RequestEncoder:
@@ -25,21 +17,27 @@ cdef class RequestEncoder:
     cdef str _cookie_line
     cdef str _credentials
     cdef str _userinfo
+    cdef Fields _fields
     cdef list _common
-    cdef bytes _head
+    cdef str _head
     cdef bint _is_short
     cdef object _dumps
+    cdef Writer _writer
 
-    @cython.locals(described=dict, size=Py_ssize_t, form=Form)
+    @cython.locals(payload=bytes, form=Form)
     cpdef object encode(self, object data, object options=*, object place=*)
-    @cython.locals(method=str, target=str, fields=str, length=str, head=bytes, body=bytes)
-    cdef object _written(self, Form form)
+    @cython.locals(described=dict, size=Py_ssize_t, writer=Writer)
+    cdef bytes short(self, object data)
+    @cython.locals(writer=Writer)
+    cdef bytes written(self, Form form)
+    @cython.locals(method=str, body=bytes)
+    cdef bytes _whole(self, Writer writer, Form form)
     @cython.locals(target=str, query=str, joint=str, before=str, own=str)
-    cdef str _target(self, Form form)
+    cdef bint _put_target(self, Writer writer, Form form) except -1
     @cython.locals(parts=dict, more=dict)
     cdef str _joined(self, Form form)
-    @cython.locals(common=CommonFields, lines=dict, text=str, credentials=str, cookies=str, own=dict, more=dict)
-    cdef str _fields(self, Form form)
+    @cython.locals(common=CommonFields, credentials=str, cookies=str, fields=Fields)
+    cdef bint _put_fields(self, Writer writer, Form form) except -1
 
 
 cdef bint _is_get(object method) except -1

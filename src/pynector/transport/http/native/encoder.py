@@ -4,49 +4,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .exchange import LONG
-from .fields import cookie_line, credentials_line, lines_of, overlaid
+from .fields import CommonFields, Fields, cookie_line, credentials_line
 from .form import CONTENT_TYPES, Form
-from .target import encoded_path, is_path, parts_of
+from .target import encoded_path, is_path, parts_of, put_params
+from .writer import Writer
 
 _USUAL = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # As they may be given, and as they are sent.
 _METHODS = {**{method: method for method in _USUAL}, **{method.lower(): method for method in _USUAL}}
 # RFC 9110 section 8.6: these are expected to have a body, so an empty one is said.
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-
-
-class CommonFields:
-    """The header fields that a client's requests with one kind of body have in common.
-
-    Args:
-        lines: Those of all requests, by name in lower case, each as its line.
-        kind: The Content-Type, or None.
-        credentials: The line of the client's own credentials, or "".
-        cookies: That of its cookies, or "".
-
-    Attributes:
-        unsigned: The lines without credentials and cookies, which a request may have anew.
-        lines: All of them.
-        text: These as one.
-    """
-
-    __slots__ = ("lines", "text", "unsigned")
-
-    def __init__(self, lines: Mapping[str, str], kind: str | None, credentials: str, cookies: str) -> None:
-        self.unsigned = dict(lines)
-        if kind is not None:
-            self.unsigned["content-type"] = f"Content-Type: {kind}\r\n"
-        self.lines = self.signed(credentials, cookies)
-        self.text = "".join(self.lines.values())
-
-    def signed(self, credentials: str, cookies: str) -> dict[str, str]:
-        """Return the lines with these of credentials and cookies."""
-        lines = self.unsigned.copy()
-        if credentials:
-            lines["authorization"] = credentials
-        if cookies:
-            lines["cookie"] = cookies
-        return lines
 
 
 class RequestEncoder:
@@ -68,6 +35,7 @@ class RequestEncoder:
         "_cookies",
         "_credentials",
         "_dumps",
+        "_fields",
         "_head",
         "_is_short",
         "_parts",
@@ -75,6 +43,7 @@ class RequestEncoder:
         "_stem",
         "_userinfo",
         "_without_path",
+        "_writer",
     )
 
     def __init__(
@@ -99,14 +68,25 @@ class RequestEncoder:
         self._credentials = _authorization(credentials)
         self._userinfo = _authorization(userinfo)
         lines = _by_name(head)
-        self._common = [CommonFields(lines, kind, self._credentials, self._cookie_line) for kind in CONTENT_TYPES]
+        self._fields = Fields()
+        self._common = [
+            CommonFields(
+                self._fields,
+                lines if kind is None else {**lines, "content-type": f"Content-Type: {kind}\r\n"},
+                self._credentials,
+                self._cookie_line,
+            )
+            for kind in CONTENT_TYPES
+        ]
         # The request that is sent most often costs no more than this.
-        self._head = f" HTTP/1.1\r\n{self._common[0].text}\r\n".encode("latin-1")
+        self._head = f" HTTP/1.1\r\n{self._common[0].text}\r\n"
         self._is_short = not query and not self._parts
         self._dumps = dumps
+        # None while a request is written.
+        self._writer: Any = Writer()
 
     def encode(self, data: object, options: Any = None, place: Any = None) -> Any:
-        """Return a request's bytes, those of a long body apart; or None if it is not for this.
+        """Return a request's bytes, with those of a long body apart; or None if it is not for this.
 
         Args:
             data: What describes the request, or is its body.
@@ -116,55 +96,102 @@ class RequestEncoder:
         Raises:
             Exception: What `dumps` raises.
         """
-        if self._is_short and not options and type(data) is dict:
-            described = data
-            size = len(described)
-            if size == 1 or (size == 2 and _is_get(described.get("method"))):
-                path = described.get("path") if place is None else place
-                if type(path) is str and is_path(path):
-                    return b"".join((b"GET ", (self._stem + path).encode("ascii"), self._head))
-        form = Form(place)
-        return self._written(form) if form.read(data, options) else None
+        payload = None if options or place is not None else self.short(data)
+        if payload is not None:
+            return payload
+        form = Form()
+        if not form.read(data, options):
+            return None
+        form.place = place
+        payload = self.written(form)
+        return (payload, form.rest) if form.rest else payload
 
-    def _written(self, form: Form) -> Any:
+    def short(self, data: object) -> Any:
+        """Return the bytes of a GET of a path and no more, or None if the request is another."""
+        if not self._is_short or type(data) is not dict:
+            return None
+        described, writer = data, self._writer
+        size = len(described)
+        if writer is not None and (size == 1 or (size == 2 and _is_get(described.get("method")))):
+            path = described.get("path")
+            if type(path) is str and is_path(path):
+                writer.clear()
+                writer.put("GET ")
+                writer.put(self._stem)
+                writer.put(path)
+                writer.put(self._head)
+                return writer.taken(b"")
+        return None
+
+    def written(self, form: Form) -> Any:
+        """Return a request's bytes, or None if it is not for this; a long body is the form's `rest` then.
+
+        Raises:
+            Exception: What `dumps` raises.
+        """
+        writer = self._writer
+        if writer is None:
+            # What encodes JSON is the caller's own code, and sends another request.
+            return None
+        self._writer = None
+        writer.clear()
+        try:
+            return self._whole(writer, form)
+        finally:
+            self._writer = writer
+
+    def _whole(self, writer: Writer, form: Form) -> Any:
         """Return a request's bytes, or None."""
         method: Any = "POST" if form.kind else "GET"
         if form.method is not None:
             method = _METHODS.get(form.method) if type(form.method) is str else None
-        target = None if method is None else self._target(form)
-        fields = None if target is None else self._fields(form)
-        if fields is None:
+            if method is None:
+                return None
+        writer.put(method)
+        writer.put(" ")
+        if not self._put_target(writer, form):
             return None
-        body = b""
+        writer.put(" HTTP/1.1\r\n")
+        if not self._put_fields(writer, form):
+            return None
+        body: Any = b""
         if form.kind:
             body = form.encoded_body(self._dumps)
             if body is None:
                 return None
-        length = f"Content-Length: {len(body)}\r\n" if body or method in WITH_BODY else ""
-        head = f"{method} {target} HTTP/1.1\r\n{fields}{length}\r\n".encode("latin-1")
+        if body or method in WITH_BODY:
+            writer.put("Content-Length: ")
+            writer.put_number(len(body))
+            writer.put("\r\n")
+        writer.put("\r\n")
         if len(body) >= LONG:
-            return head, body
-        return head + body if body else head
+            form.rest, body = body, b""
+        return writer.taken(body)
 
-    def _target(self, form: Form) -> Any:
-        """Return path and query, or None."""
-        path = form.path if form.place is None else form.place
-        target = self._without_path
+    def _put_target(self, writer: Writer, form: Form) -> bool:
+        """Put path and query, and say whether it could be done."""
+        if (form.url is not None) != (form.place is not None) or (form.place is not None and form.path is not None):
+            return False
+        target, path = self._without_path, form.path if form.place is None else form.place
         if path is not None:
-            path = encoded_path(path)
-            if path is None:
-                return None
-            target = self._stem + path
+            target = encoded_path(path)
+            if target is None:
+                return False
             if self._query:
                 before, _, own = target.partition("?")
                 target = f"{before}?{self._query}&{own}" if own else f"{before}?{self._query}"
+            writer.put(self._stem)
+        writer.put(target)
         if form.params is None and not self._parts:
-            return target
-        query = self._joined(form)
-        if not query:
-            return query if query is None else target
+            return True
         joint = "" if target.endswith("?") else "&" if "?" in target else "?"
-        return f"{target}{joint}{query}"
+        if type(form.params) is dict and form.more_params is None and not self._parts:
+            return put_params(writer, joint, form.params)
+        query = self._joined(form)
+        if query:
+            writer.put(joint)
+            writer.put(query)
+        return query is not None
 
     def _joined(self, form: Form) -> Any:
         """Return the parameters as a query, those of the client first; or None."""
@@ -182,10 +209,9 @@ class RequestEncoder:
             parts.update(more)
         return "&".join(parts.values())
 
-    def _fields(self, form: Form) -> Any:
-        """Return the header fields as they go on the wire, without Content-Length; or None."""
+    def _put_fields(self, writer: Writer, form: Form) -> bool:
+        """Put the header fields without Content-Length, and say whether it could be done."""
         common = self._common[form.kind]
-        lines, text = common.lines, common.text
         if form.has_auth or form.cookies is not None:
             credentials, cookies = self._credentials, self._cookie_line
             if form.has_auth:
@@ -193,20 +219,16 @@ class RequestEncoder:
             if form.cookies is not None:
                 cookies = cookie_line(self._cookies, form.cookies)
             if credentials is None or cookies is None:
-                return None
-            lines = common.signed(credentials, cookies)
-            text = "".join(lines.values())
-        if form.headers is None:
-            return text
-        own = lines_of(form.headers)
-        if own is not None and form.more_headers is not None:
-            more = lines_of(form.more_headers)
-            if more is None:
-                return None
-            for name in more:
-                own.pop(name, None)
-            own.update(more)
-        return None if own is None else overlaid(lines, text, own)
+                return False
+            common = common.signed(credentials, cookies)
+        fields = self._fields
+        fields.begin()
+        if form.headers is not None and not fields.say(form.headers):
+            return False
+        if form.more_headers is not None and not fields.say(form.more_headers):
+            return False
+        fields.put(writer, common)
+        return True
 
 
 def _is_get(method: Any) -> bool:

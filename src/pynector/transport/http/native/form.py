@@ -6,14 +6,26 @@ from typing import Any
 from ..request import HTTPRequest
 from .target import parts_of
 
-# Options that say how an answer is taken.
-SETTINGS = frozenset({"as_response", "raise_for_status", "follow_redirects", "max_redirects", "max_response_bytes"})
-
-# Options that describe a request.
-FIELDS = frozenset({"method", "path", "url", "params", "headers", "json", "data", "content", "cookies", "auth"})
-
 # Bodies: none, bytes, JSON, text, a form.
 NOTHING, RAW, JSON, TEXT, FORM = range(5)
+
+# What a name says of a request: one of these, a body of some kind, or how the answer is taken.
+UNKNOWN, METHOD, PATH, URL, PARAMS, HEADERS, COOKIES, AUTH, BODY = range(9)
+SETTING = BODY + FORM + 1
+SETTINGS = ("as_response", "raise_for_status", "follow_redirects", "max_redirects", "max_response_bytes")
+MEANINGS = {
+    "method": METHOD,
+    "path": PATH,
+    "url": URL,
+    "params": PARAMS,
+    "headers": HEADERS,
+    "cookies": COOKIES,
+    "auth": AUTH,
+    "json": BODY + JSON,
+    "content": BODY + RAW,
+    "data": BODY + FORM,
+    **{name: SETTING + number for number, name in enumerate(SETTINGS)},
+}
 
 CONTENT_TYPES = (None, None, "application/json", "text/plain; charset=utf-8", "application/x-www-form-urlencoded")
 """Of a request with that kind of body."""
@@ -23,35 +35,43 @@ class Form:
     """What a request says. What is None is not given.
 
     Attributes:
-        place: Path and query of its absolute URL, which is elsewhere.
-        method, path, cookies: As given.
+        method, path, url, cookies: As given.
+        place: Path and query of its absolute URL.
         headers, params: Those of what describes it, or of its options where the former has none.
         more_headers, more_params: Those of its options, where both have some.
         has_auth: Whether there is the option `auth`.
         auth: The option.
         kind: What its body is.
         body: Its body, to be encoded.
+        rest: Its body, encoded, where that is too long to be written behind the head; else b"".
+        flags: What its options say of how the answer is taken: two bits each, in the order of SETTINGS.
+        numbers: Those that are numbers: which, and the number.
     """
 
     __slots__ = (
         "auth",
         "body",
         "cookies",
+        "flags",
         "has_auth",
         "headers",
         "kind",
         "method",
         "more_headers",
         "more_params",
+        "numbers",
         "params",
         "path",
         "place",
+        "rest",
+        "url",
     )
 
-    def __init__(self, place: Any) -> None:
-        self.place = place
+    def __init__(self) -> None:
         self.method: Any = None
         self.path: Any = None
+        self.url: Any = None
+        self.place: Any = None
         self.headers: Any = None
         self.more_headers: Any = None
         self.params: Any = None
@@ -61,6 +81,13 @@ class Form:
         self.auth: Any = None
         self.kind = NOTHING
         self.body: Any = None
+        self.rest = b""
+        self.flags = 0
+        self.numbers: tuple[Any, ...] = ()
+
+    def has_own_fields(self) -> bool:
+        """Say whether the request may have header fields that not all have."""
+        return self.headers is not None or self.cookies is not None or self.has_auth
 
     def read(self, data: Any, options: Any) -> bool:
         """Take what data and options say, and say whether that needs no closer look."""
@@ -81,9 +108,7 @@ class Form:
             is_body = self._take_body(kind, data) and (type(data) is not str or "://" not in data)
             if not is_body:
                 return False
-        if options and not self._take(options, True, is_body):
-            return False
-        return self.place is None or self.path is None
+        return not options or (type(options) is dict and self._take(options, True, is_body))
 
     def _take(self, fields: Any, are_options: bool, has_body: bool = False) -> bool:
         """Take what fields say, and say whether there is nothing else.
@@ -94,50 +119,57 @@ class Form:
             has_body: Whether they must not say a body.
         """
         for name, value in fields.items():
-            if type(name) is not str:
-                return False
-            kind = NOTHING
-            if name == "json":
-                kind = JSON
-            elif value is None and name in FIELDS:
-                if name == "auth":
-                    if not are_options:
-                        return False
-                    self.has_auth = True
-            elif name == "path":
-                self.path = value
-            elif name == "headers":
-                if self.headers is None:
-                    self.headers = value
-                else:
-                    self.more_headers = value
-            elif name == "params":
-                if self.params is None:
-                    self.params = value
-                else:
-                    self.more_params = value
-            elif name == "method":
-                self.method = value
-            elif name == "content":
-                kind = RAW
-            elif name == "data":
-                kind = FORM
-            elif name == "cookies":
-                self.cookies = value
-            elif name == "url":
-                if self.place is None:
+            meaning = MEANINGS.get(name, UNKNOWN) if type(name) is str else UNKNOWN
+            if meaning >= SETTING:
+                if not are_options or not self._take_setting(meaning - SETTING, value):
                     return False
-            elif not are_options:
-                return False
-            elif name == "auth":
+            elif meaning > BODY:
+                # None is JSON, too.
+                if value is not None or meaning == BODY + JSON:
+                    if has_body or not self._take_body(meaning - BODY, value):
+                        return False
+                    has_body = True
+            elif meaning == AUTH and are_options:
                 self.has_auth = True
                 self.auth = value
-            elif name not in SETTINGS:
+            elif meaning == UNKNOWN or meaning == AUTH:
                 return False
-            if kind != NOTHING:
-                if has_body or not self._take_body(kind, value):
-                    return False
-                has_body = True
+            elif value is not None:
+                self._take_field(meaning, value)
+        return True
+
+    def _take_field(self, meaning: int, value: Any) -> None:
+        """Take what is neither a body nor a setting."""
+        if meaning == PATH:
+            self.path = value
+        elif meaning == HEADERS:
+            if self.headers is None:
+                self.headers = value
+            else:
+                self.more_headers = value
+        elif meaning == PARAMS:
+            if self.params is None:
+                self.params = value
+            else:
+                self.more_params = value
+        elif meaning == METHOD:
+            self.method = value
+        elif meaning == URL:
+            self.url = value
+        else:
+            self.cookies = value
+
+    def _take_setting(self, number: int, value: Any) -> bool:
+        """Take how the answer is taken, and say whether that needs no closer look."""
+        flag = 1
+        if type(value) is bool:
+            flag = 3 if value else 2
+        elif type(value) is int:
+            self.numbers += (number, value)
+            return True
+        elif value is not None:
+            return False
+        self.flags |= flag << 2 * number
         return True
 
     def _take_body(self, kind: int, value: Any) -> bool:

@@ -2,11 +2,11 @@ cimport cython
 
 from pynector.transport.http.native.encoder cimport RequestEncoder
 from pynector.transport.http.native.exchange cimport Exchange
+from pynector.transport.http.native.form cimport Form
 from pynector.transport.http.native.passed cimport PassedFields
 from pynector.transport.http.native.pool cimport Pool
 
-cdef frozenset SETTINGS
-cdef frozenset FIELDS
+cdef tuple SETTINGS
 cdef Py_ssize_t MOST
 
 
@@ -37,16 +37,12 @@ cdef class Submitter:
     )
     @cython.locals(pool=Pool)
     cpdef bint start(self, Exchange exchange, double now) except -1
-    @cython.locals(
-        payload=bytes, terms=Terms, pool=Pool, encoder=RequestEncoder, rest=str, end=Py_ssize_t, has_own=bint
-    )
+    @cython.locals(payload=bytes, terms=Terms, pool=Pool, encoder=RequestEncoder, form=Form, has_own=bint)
     cdef Pool _encoded(self, Exchange exchange)
-    @cython.locals(own=list, key=tuple)
-    cdef Terms _terms_of(self, object options)
-    cdef object _place_of(self, str start)
+    @cython.locals(terms=Terms)
+    cdef Terms _terms_of(self, Form form, object options)
+    @cython.locals(url=str, start=str, end=Py_ssize_t)
+    cdef object _place_of(self, Form form)
     @cython.locals(passed=PassedFields)
     cdef object _observed(self, Exchange exchange, bytes payload, Pool pool, bint has_own)
 
-
-cdef object _url_of(object data, object options)
-cdef bint _has_own_fields(object said) except -1

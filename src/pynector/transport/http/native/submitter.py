@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from ..request import HTTPRequest
 from .encoder import RequestEncoder
 from .exchange import NO_LIMIT, Exchange, ExchangeOwner
-from .form import FIELDS, SETTINGS
+from .form import SETTINGS, Form
 from .passed import PassedFields
 from .pool import Pool
 
@@ -109,7 +108,7 @@ class Submitter:
         self._is_closed = False
         self._terms = sender.terms({})
         # By the settings that a request has of its own, and by the start of an absolute URL.
-        self._known: dict[tuple[Any, ...], Terms] = {}
+        self._known: dict[Any, Terms] = {}
         self._places: dict[str, Place | None] = {}
 
     def close(self) -> None:
@@ -143,33 +142,27 @@ class Submitter:
 
     def _encoded(self, exchange: Exchange) -> Any:
         """Encode a request, and return the pool that it goes to; None if it is not for the encoder."""
-        data, options = exchange.data, exchange.options
         terms: Any = self._terms
-        if options:
-            terms = self._terms_of(options) if type(options) is dict else None
-            if terms is None:
+        pool, has_own = self._own_pool, False
+        payload = None
+        if not exchange.options and self._encoder is not None:
+            payload = self._encoder.short(exchange.data)
+        if payload is None:
+            form = Form()
+            if not form.read(exchange.data, exchange.options):
                 return None
-        # Before the caller's own code encodes JSON.
-        has_own = exchange.observer is not None and (_has_own_fields(data) or _has_own_fields(options))
-        place: Any = None
-        encoder, rest = self._encoder, None
-        url = _url_of(data, options)
-        if url is not None:
-            if type(url) is not str or not url.startswith("http"):
+            terms = self._terms_of(form, exchange.options)
+            encoder = self._encoder
+            if form.url is not None:
+                place = self._place_of(form)
+                if place is None:
+                    return None
+                encoder, pool = place.encoder, place.pool_of()
+            payload = encoder.written(form) if encoder is not None else None
+            if payload is None:
                 return None
-            end = url.find("/", 8)
-            place = self._place_of(url[:end]) if end > 0 else None
-            if place is None:
-                return None
-            encoder, rest = place.encoder, url[end:]
-        encoded = encoder.encode(data, options, rest) if encoder is not None else None
-        if encoded is None:
-            return None
-        if type(encoded) is tuple:
-            payload, exchange.body = encoded
-        else:
-            payload = encoded
-        pool = self._own_pool if place is None else place.pool_of()
+            exchange.body = form.rest
+            has_own = form.has_own_fields()
         if exchange.observer is not None:
             payload = self._observed(exchange, payload, pool, has_own)
             if payload is None:
@@ -181,28 +174,27 @@ class Submitter:
         exchange.repeatable = payload[0] != 80 or payload[1] == 85
         return pool
 
-    def _terms_of(self, options: Any) -> Any:
-        """Return what holds for the answer of a request with these options, or None if it needs a closer look."""
-        own = []
-        for name, value in options.items():
-            if name in SETTINGS:
-                if not (value is None or type(value) is bool or type(value) is int):
-                    return None
-                # True is 1 as a key, and is no number of redirects.
-                own.append((name, type(value), value))
-            elif name not in FIELDS:
-                return None
-        if not own:
+    def _terms_of(self, form: Form, options: Any) -> Any:
+        """Return what holds for the answer of a request with these options."""
+        if form.flags == 0 and not form.numbers:
             return self._terms
-        key = tuple(own)
+        key: Any = (form.flags, *form.numbers) if form.numbers else form.flags
         terms = self._known.get(key)
         if terms is None:
-            terms = self._sender.terms({name: value for name, _, value in own})
+            terms = self._sender.terms({name: options[name] for name in SETTINGS if name in options})
             _remember(self._known, key, terms)
         return terms
 
-    def _place_of(self, start: str) -> Any:
-        """Return where absolute URLs with this start lead, or None if they need a closer look."""
+    def _place_of(self, form: Form) -> Any:
+        """Return where a request's absolute URL leads, and give the form the rest of it; None for a closer look."""
+        url = form.url
+        if type(url) is not str or not url.startswith("http"):
+            return None
+        end = url.find("/", 8)
+        if end < 0:
+            return None
+        start = url[:end]
+        form.place = url[end:]
         place = self._places.get(start, self)
         if place is self:
             place = self._sender.place(start)
@@ -220,24 +212,6 @@ class Submitter:
                 exchange.observer, exchange.passing, exchange.added = None, passed, passed.added
             return added
         return self._sender.tell(exchange, payload, pool, has_own)
-
-
-def _url_of(data: Any, options: Any) -> Any:
-    """Return the absolute URL of a request, or None if it has none."""
-    if options:
-        url = options.get("url")
-        if url is not None:
-            return url
-    if type(data) is dict:
-        return data.get("url")
-    return data.url if type(data) is HTTPRequest else None
-
-
-def _has_own_fields(said: Any) -> bool:
-    """Say whether a request may have header fields that not all have, by what describes it or by its options."""
-    if type(said) is dict:
-        return "headers" in said or "auth" in said or "cookies" in said
-    return type(said) is HTTPRequest
 
 
 def _remember(known: Any, key: Any, value: Any) -> None:

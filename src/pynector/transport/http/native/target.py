@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+from .writer import LONGEST, Writer, escaped
+
 COMPILED = not __file__.endswith(".py")
 
 # RFC 3986: what may stand in a path and query as it is, without percent-encoded parts.
@@ -16,25 +18,11 @@ _PATTERN = re.compile("/[" + re.escape(PLAIN.decode()) + "]*")
 # Percent signs begin an encoded part, and there are no control characters.
 _ENCODABLE = re.compile(r"/(?:[^%\x00-\x1f\x7f\ud800-\udfff]|%[0-9A-Fa-f]{2})*")
 
-# RFC 3986 section 2.3; what else is in a query's names and values is percent-encoded.
-UNRESERVED = b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
-_UNRESERVED = re.compile("[" + re.escape(UNRESERVED.decode()) + "]*")
-ESCAPED = [chr(code) if code in UNRESERVED else f"%{code:02X}" for code in range(256)]
-SAFE_TABLE = bytes(1 if code in UNRESERVED else 0 for code in range(128))
-
-# Longer integers take a closer look: past some length Python does not say them in digits.
-MOST = 1 << 63
-
 
 def is_path(path: str) -> bool:
     """Say whether a text is a path that may go on the wire as it is."""
     if COMPILED:
-        if not path or path[0] != "/":
-            return False
-        for character in path:
-            if ord(character) >= 128 or TABLE[ord(character)] == 0:
-                return False
-        return True
+        return len(path) > 0 and path[0] == "/" and is_of(path, TABLE)  # type: ignore[name-defined] # noqa: F821
     return _PATTERN.fullmatch(path) is not None
 
 
@@ -56,7 +44,7 @@ def text_of(value: Any) -> Any:
         return value
     if type(value) is bool:
         return "true" if value else "false"
-    if (type(value) is int and -MOST < value < MOST) or type(value) is float:
+    if (type(value) is int and -LONGEST < value < LONGEST) or type(value) is float:
         return str(value)
     if value is None:
         return ""
@@ -65,23 +53,6 @@ def text_of(value: Any) -> Any:
     if type(value) is datetime or type(value) is date or type(value) is time:
         return value.isoformat()
     return None
-
-
-def escaped(text: str) -> str:
-    """Percent-encode a name or value of a query.
-
-    Raises:
-        UnicodeEncodeError: If it is not valid Unicode.
-    """
-    if COMPILED:
-        for character in text:
-            if ord(character) >= 128 or SAFE_TABLE[ord(character)] == 0:
-                break
-        else:
-            return text
-    elif _UNRESERVED.fullmatch(text) is not None:
-        return text
-    return "".join([ESCAPED[code] for code in text.encode()])
 
 
 def parts_of(params: Any) -> Any:
@@ -123,4 +94,44 @@ def _add_one(parts: dict[str, str], name: str, value: Any) -> bool:
     if name in parts:
         part = f"{parts[name]}&{part}"
     parts[name] = part
+    return True
+
+
+def put_params(writer: Writer, joint: str, params: Any) -> bool:
+    """Put a dict's parameters behind a target, and say whether it could be done; see `parts_of`.
+
+    Args:
+        writer: Where to.
+        joint: What stands before the first one.
+        params: The dict.
+    """
+    try:
+        for name, value in params.items():
+            if type(name) is not str:
+                return False
+            if type(value) is list or type(value) is tuple:
+                for one in value:
+                    if not _put(writer, joint, name, one):
+                        return False
+                    joint = "&"
+            elif _put(writer, joint, name, value):
+                joint = "&"
+            else:
+                return False
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _put(writer: Writer, joint: str, name: str, value: Any) -> bool:
+    """Put one parameter, and say whether it could be done."""
+    writer.put(joint)
+    writer.put_escaped(name)
+    writer.put("=")
+    if type(value) is int:
+        return writer.put_number(value)
+    text = text_of(value)
+    if text is None:
+        return False
+    writer.put_escaped(text)
     return True

@@ -1,0 +1,114 @@
+# Text of one byte a character: looked through by a table, and written into memory, without another object.
+
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.string cimport memcpy
+
+
+cdef extern from *:
+    """
+    #include <limits.h>
+    #include <string.h>
+
+    /* Whether a text is ASCII, and the table has a 1 for each character. */
+    static inline int pynector_is_of(PyObject *text, const unsigned char *table) {
+        const unsigned char *from;
+        Py_ssize_t size, at;
+        unsigned char all = 1;
+        if (!PyUnicode_IS_COMPACT_ASCII(text))
+            return 0;
+        from = PyUnicode_1BYTE_DATA(text);
+        size = PyUnicode_GET_LENGTH(text);
+        for (at = 0; at < size; at++)
+            all &= table[from[at]];
+        return all;
+    }
+
+    /* Copies a text of Latin-1; returns whether it is one. */
+    static inline int pynector_put(unsigned char *to, PyObject *text) {
+        if (PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND)
+            return 0;
+        memcpy(to, PyUnicode_1BYTE_DATA(text), (size_t) PyUnicode_GET_LENGTH(text));
+        return 1;
+    }
+
+    /* Writes a text with what is not in the table percent-encoded; returns how much, or -1 if it is not ASCII. */
+    static inline Py_ssize_t pynector_escape(unsigned char *to, PyObject *text, const unsigned char *table) {
+        static const char digits[] = "0123456789ABCDEF";
+        const unsigned char *from;
+        Py_ssize_t size, at;
+        unsigned char *start = to;
+        if (!PyUnicode_IS_COMPACT_ASCII(text))
+            return -1;
+        from = PyUnicode_1BYTE_DATA(text);
+        size = PyUnicode_GET_LENGTH(text);
+        for (at = 0; at < size; at++) {
+            unsigned char code = from[at];
+            if (table[code])
+                *to++ = code;
+            else {
+                *to++ = '%';
+                *to++ = (unsigned char) digits[code >> 4];
+                *to++ = (unsigned char) digits[code & 15];
+            }
+        }
+        return to - start;
+    }
+
+    /* Writes a number in up to 20 characters; returns how many, or 0 if it has more than 64 bits. */
+    static inline Py_ssize_t pynector_decimal(unsigned char *to, PyObject *number) {
+        unsigned char reversed[20];
+        Py_ssize_t size = 0, sign = 0, at;
+        int overflow;
+        long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
+        if (overflow || value == LLONG_MIN)
+            return 0;
+        if (value < 0) {
+            to[sign++] = '-';
+            value = -value;
+        }
+        do {
+            reversed[size++] = (unsigned char) ('0' + value % 10);
+            value /= 10;
+        } while (value);
+        for (at = 0; at < size; at++)
+            to[sign + at] = reversed[size - 1 - at];
+        return sign + size;
+    }
+    """
+    bint pynector_is_of(str text, const unsigned char *table) noexcept
+    bint pynector_put(unsigned char *to, str text) noexcept
+    Py_ssize_t pynector_escape(unsigned char *to, str text, const unsigned char *table) noexcept
+    Py_ssize_t pynector_decimal(unsigned char *to, object number) noexcept
+
+
+# Whether a text is ASCII, and made of the characters alone for which a table of 128 bytes has a 1.
+cdef inline bint is_of(str text, bytes table) except -1:
+    if text is None:
+        raise TypeError("a text is needed")
+    return pynector_is_of(text, table)
+
+
+# These write at a place of a buffer where there is room, and return how much.
+cdef inline Py_ssize_t put_text(bytearray buffer, Py_ssize_t at, str text) except -1:
+    if not pynector_put(<unsigned char *> PyByteArray_AS_STRING(buffer) + at, text):
+        raise ValueError("only Latin-1 can be written")
+    return len(text)
+
+
+# -1 if the text is not ASCII.
+cdef inline Py_ssize_t put_escaped(bytearray buffer, Py_ssize_t at, str text, bytes table) noexcept:
+    return pynector_escape(<unsigned char *> PyByteArray_AS_STRING(buffer) + at, text, table)
+
+
+# 0 if an int has more than 64 bits.
+cdef inline Py_ssize_t put_decimal(bytearray buffer, Py_ssize_t at, object number) noexcept:
+    return pynector_decimal(<unsigned char *> PyByteArray_AS_STRING(buffer) + at, number)
+
+
+# The first bytes of a buffer, with others after them.
+cdef inline bytes followed(bytearray buffer, Py_ssize_t size, bytes rest):
+    cdef bytes whole = PyBytes_FromStringAndSize(NULL, size + len(rest))
+    memcpy(PyBytes_AS_STRING(whole), PyByteArray_AS_STRING(buffer), size)
+    memcpy(PyBytes_AS_STRING(whole) + size, PyBytes_AS_STRING(rest), len(rest))
+    return whole
