@@ -22,10 +22,11 @@ import anyio
 import pytest
 
 from pynector import CheckpointError, ConfigurationError, PynectorError
+from pynector.callbacks import running_loop
 from pynector.dispatch import resultfile
 from pynector.dispatch.checkpoint import Checkpoint
 from pynector.dispatch.identities import Identities, digest_of
-from pynector.eventloop import ClientContext, running_loop
+from pynector.eventloop import ClientContext
 
 posix = pytest.mark.skipif(os.name == "nt", reason="modes and links are others there")
 

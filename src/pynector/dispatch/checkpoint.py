@@ -10,7 +10,8 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any, TypeAlias
 
-from ..errors import CheckpointError, ConfigurationError, text_of
+from ..causes import text_of
+from ..errors import CheckpointError, ConfigurationError
 from .identities import Identities, Key, name_of
 from .records import ERROR, recorded, restored
 from .resultfile import ResultFile, Row

@@ -11,8 +11,9 @@ import anyio.to_thread
 
 from .._speedups.call import Call
 from .._speedups.results import Results
+from ..callbacks import running_loop
 from ..errors import CheckpointError, ConfigurationError
-from ..eventloop import ClientContext, running_loop
+from ..eventloop import ClientContext
 from .bell import Bell
 from .checkpoint import Checkpoint
 from .identities import digest_of

@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from ..causes import RETRYABLE_STATUS
 from ..config import at_least, flag, optional, positive_seconds, seconds
-from ..errors import RETRYABLE_STATUS, ConfigurationError, HTTPStatusError, PynectorError, TimeoutError, TransportError
+from ..errors import ConfigurationError, HTTPStatusError, PynectorError, TimeoutError, TransportError
 from ..transport.http.methods import IDEMPOTENT
 from ..transport.http.retry_after import retry_after_seconds
 
