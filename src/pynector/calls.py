@@ -11,11 +11,12 @@ from typing import Any
 from ._speedups.dispatcher import has_rules
 from .dispatch.batch import Batch
 from .dispatch.entries import Common
-from .dispatch.limits import Declared
+from .dispatch.limits import NOTHING, Declared
 from .dispatch.progress import total_of
 from .dispatch.rules import Rules, Surroundings
 from .dispatch.shared import Shared
 from .dispatch.stream import BatchStream
+from .dispatch.turn import Turn
 from .errors import ConfigurationError, PynectorError, for_another
 from .lifecycle import Lifecycle
 from .plan import Plan
@@ -168,6 +169,18 @@ class Calls:
         transport = session.transport
         traits, snapshot = getattr(transport, "traits", None), getattr(transport, "snapshot", None)
         return Surroundings(session.runtime.clock, options, traits, snapshot, tell)
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether the client has any."""
+        return self._own.has_limits
+
+    def turn(self, session: Session, data: Any, options: dict[str, Any], limit: float) -> Turn:
+        """Return the turn of a stream, which has to wait for it."""
+        clock = session.runtime.clock
+        around = self._around(session, options)
+        rules = Rules(self.shared(), NOTHING, around, is_elsewhere=True, ends_at=clock() + limit)
+        return Turn(rules, data, clock, limit)
 
     async def request_by_rules(self, data: Any, options: dict[str, Any], limit: float, own: Declared) -> Any:
         """Send one request, which may have to wait, and may be sent again."""

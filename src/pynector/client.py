@@ -165,7 +165,8 @@ class Pynector:
             ConfigurationError: If the request is not valid, or the transport cannot do this.
         """
         limit = self._timeout if timeout is None else self._limit(timeout)
-        return StreamCall(self._lifecycle, self._telemetry, data, options, limit)
+        turn = self._calls.turn if self._calls.has_limits else None
+        return StreamCall(self._lifecycle, self._telemetry, data, options, limit, turn)
 
     def subscribe(self, **options: Any) -> AbstractAsyncContextManager[Any]:
         """Receive the messages that answer nobody, for as long as the context lasts.

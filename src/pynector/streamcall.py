@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any
 
 import anyio
 
-from .dispatch.endings import escaped
+from .dispatch.endings import closed, escaped
+from .dispatch.turn import Turn
 from .errors import ConfigurationError, PynectorError
 from .eventloop import cancellation_is_asked_for
 from .lifecycle import Lifecycle
@@ -26,6 +27,7 @@ class StreamCall(ToEnter):
         telemetry: Is told, or None.
         data, options: See `Pynector.stream`.
         limit: Seconds that it may take; math.inf for no end.
+        turn: Makes what it has to wait for before it begins, of a session, data, options and seconds; None: of nothing.
     """
 
     call = "client.stream"
@@ -35,15 +37,23 @@ class StreamCall(ToEnter):
     _observed: ObservedRequest | None = None
     _session: Session | None = None
     _manager: AbstractAsyncContextManager[Any] | None = None
+    _turn: Turn | None = None
 
     def __init__(
-        self, lifecycle: Lifecycle, telemetry: Telemetry | None, data: Any, options: dict[str, Any], limit: float
+        self,
+        lifecycle: Lifecycle,
+        telemetry: Telemetry | None,
+        data: Any,
+        options: dict[str, Any],
+        limit: float,
+        turn: Callable[[Session, Any, dict[str, Any], float], Turn] | None = None,
     ) -> None:
         self._lifecycle = lifecycle
         self._telemetry = telemetry
         self._data = data
         self._options = options
         self._limit = limit
+        self._make_turn = turn
 
     def __aenter__(self) -> Coroutine[Any, Any, Any]:
         if self._is_entered:
@@ -70,6 +80,8 @@ class StreamCall(ToEnter):
                 raise ConfigurationError(f"{type(session.transport).__name__} has no stream(): use request()")
             session.singles += 1
             try:
+                if self._make_turn is not None:
+                    left = await self._its_turn(session, self._make_turn, left)
                 if self._observed is None or not session.observable:
                     manager = session.open_stream(self._data, self._options, left)
                 else:
@@ -78,6 +90,8 @@ class StreamCall(ToEnter):
                 return await manager.__aenter__()
             except BaseException as error:
                 session.singles -= 1
+                if self._turn is not None:
+                    self._turn.end(error)
                 if isinstance(error, Exception):
                     raise session.failure(error, self._data, self._options, self._limit) from cause_of(error)
                 if not isinstance(error, anyio.get_cancelled_exc_class()) or cancellation_is_asked_for():
@@ -86,6 +100,18 @@ class StreamCall(ToEnter):
         except BaseException as error:
             self._tell(error)
             raise
+
+    async def _its_turn(
+        self, session: Session, make: Callable[[Session, Any, dict[str, Any], float], Turn], left: float
+    ) -> float:
+        """Wait for the turn of this, and return what is left of its time."""
+        started = session.runtime.clock()
+        self._turn = make(session, self._data, self._options, left)
+        with session.guard():
+            await self._turn.wait()
+        if session.is_closed:
+            raise closed()
+        return left - (session.runtime.clock() - started)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -108,6 +134,8 @@ class StreamCall(ToEnter):
     def _ended(self, session: Session, error: BaseException | None) -> None:
         """Count what came of it, and tell."""
         session.singles -= 1
+        if self._turn is not None:
+            self._turn.end(error)
         if error is None:
             session.counters.requests += 1
         elif isinstance(error, PynectorError):

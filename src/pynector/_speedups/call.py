@@ -96,4 +96,4 @@ class Call:
 
     def waits_for(self, origin: Origin) -> bool:
         """Return whether it waits for a place at an origin."""
-        return self.where is origin
+        return not self.is_over and self.where is origin

@@ -86,6 +86,7 @@ class Rules:
         own: What is declared for the call.
         around: What else has to be known.
         is_adaptive: Whether its window follows what the server can bear.
+        is_elsewhere: Whether its one request is sent by somebody else.
         ends_at: When its one request must have ended, waiting included; None: it has several, each with its own time.
 
     Attributes:
@@ -107,15 +108,17 @@ class Rules:
         own: Declared,
         around: Surroundings,
         is_adaptive: bool = False,
+        is_elsewhere: bool = False,
         ends_at: float | None = None,
     ) -> None:
         self._shared = shared
         self._around = around
         self._traits = around.traits
         of_client = shared.own
-        self._retry = own.retry or of_client.retry
-        self._hedge = own.hedge_after or of_client.hedge_after
-        self._has_key = own.idempotency_key or of_client.idempotency_key
+        # What is sent by somebody else is sent once, and nothing is known of its answer.
+        self._retry = None if is_elsewhere else own.retry or of_client.retry
+        self._hedge = None if is_elsewhere else own.hedge_after or of_client.hedge_after
+        self._has_key = not is_elsewhere and (own.idempotency_key or of_client.idempotency_key)
         self._learns = own.learn or of_client.learn
         self.is_adaptive = is_adaptive
         self.is_single, self.ends_at = ends_at is not None, NEVER if ends_at is None else ends_at
@@ -125,7 +128,9 @@ class Rules:
         self.limits = [limits for limits in (limits_of(own), shared.limits) if limits is not None]
         self._by_origin = any(limits.by_origin for limits in self.limits)
         self._quantile = Quantile(int(self._hedge[1:]) / 100) if isinstance(self._hedge, str) else None
-        self._settles = any(bucket.settle is not None for limits in self.limits for bucket in limits.buckets)
+        self._settles = not is_elsewhere and any(
+            bucket.settle is not None for limits in self.limits for bucket in limits.buckets
+        )
         self._costs = [[_constant(bucket) for bucket in limits.buckets] for limits in self.limits]
         self._are_constant = all(cost is not None for costs in self._costs for cost in costs)
         self._whole = (self._learns or self._settles) and self._traits is not None
