@@ -66,7 +66,7 @@ BELOW = {
     "session": {"_speedups", "dispatch", "errors", "eventloop", "stats", "transport"},
     "lifecycle": {"config", "errors", "eventloop", "session", "stats", "telemetry", "transport"},
     "plan": {"config", "dispatch"},
-    "calls": {"_speedups", "dispatch", "errors", "lifecycle", "plan", "session", "telemetry"},
+    "calls": {"_speedups", "dispatch", "errors", "lifecycle", "plan", "session", "stats", "telemetry"},
     "streamcall": {"dispatch", "errors", "eventloop", "lifecycle", "opening", "session", "telemetry"},
     "client": {
         "calls",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from pynector import ConfigurationError, Pynector, get_transport_factory_registry
+from pynector import ConfigurationError, Pynector, client, get_transport_factory_registry
+from pynector.transport import RESERVED
 from pynector.transport.http import HTTPTransportFactory
 from pynector.transport.registry import ENTRY_POINT_GROUP, TransportFactoryRegistry, option_names
 from transports import ExchangeOnly, Factory, MemoryTransport
@@ -135,6 +137,26 @@ def test_a_factory_must_make_transports(factory: Any) -> None:
         installed().register("line", factory)
 
 
+class Clashing:
+    def create_transport(self, port: int, retry: int = 3) -> Any:
+        return ExchangeOnly()
+
+
+@pytest.mark.parametrize("factory", [Clashing(), Factory(MemoryTransport, ["port", "retry"])])
+def test_an_option_must_not_have_a_name_of_the_clients_own(factory: Any) -> None:
+    with pytest.raises(ConfigurationError, match="transport 'line' has an option 'retry', which is the client's own"):
+        installed().register("line", factory)
+
+
+def test_what_the_client_and_its_batches_take_is_reserved() -> None:
+    own = {"self", "data", "options", "requests"}
+    calls = (Pynector.__init__, Pynector.request, Pynector.batch_request, Pynector.batch_stream)
+    taken = {name for call in calls for name in inspect.signature(call).parameters} - own - {"transport_options"}
+    taken |= set(inspect.signature(Pynector.request_with_retry).parameters) - own
+    settings = {setting.name for setting in client._SETTINGS}
+    assert taken | settings | client.OF_REQUEST | {"key", "attempt_timeout"} == RESERVED
+
+
 def test_the_registry_is_one() -> None:
     assert get_transport_factory_registry() is get_transport_factory_registry()
     assert "http" in get_transport_factory_registry().get_registered_names()
@@ -174,7 +196,7 @@ def test_an_unknown_transport_type_is_refused_at_construction() -> None:
 
 @pytest.mark.parametrize(
     ("option", "hint"),
-    [("hots", "did you mean 'host'"), ("time_out", "did you mean 'timeout'"), ("zzz", "known are host, max_conc")],
+    [("hots", "did you mean 'host'"), ("time_out", "did you mean 'timeout'"), ("zzz", "known are breaker, hedge_after, host")],
 )
 def test_an_unknown_option_gets_the_nearest_name(option: str, hint: str, names: dict[str, Any]) -> None:
     names["plain"] = Plain()

@@ -23,7 +23,9 @@ async def test_a_client_counts_what_has_ended() -> None:
         with pytest.raises(PynectorError):
             await client.request_with_retry(OSError("d"), 3, 0)
         counted = client.stats()
-    assert counted == Stats(requests=7, errors={"TransportError": 4, "PynectorError": 1}, retries=2)
+    assert counted == Stats(
+        requests=7, errors={"TransportError": 4, "PynectorError": 1}, retries=2, limits={"retries_TransportError": 2}
+    )
     assert client.stats() == counted
 
 

@@ -21,6 +21,7 @@ from .errors import ConfigurationError, PynectorError, for_another
 from .lifecycle import Lifecycle
 from .plan import Plan
 from .session import Session
+from .stats import Stats
 from .telemetry import ObservedRequest, Telemetry
 
 
@@ -148,6 +149,11 @@ class Calls:
                     observed.counted(*stream.counts())
 
     # What limits and retries hold for
+
+    def stats(self) -> Stats:
+        """Give the numbers of the client."""
+        stats, shared = self._lifecycle.stats(), self._shared
+        return stats if shared is None else replace(stats, limits=shared.numbers(), circuits=shared.circuits())
 
     def shared(self) -> Shared:
         """Return what the client's calls share."""

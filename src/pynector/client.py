@@ -386,7 +386,7 @@ class Pynector:
 
     def stats(self) -> Stats:
         """Give what this client has done and is doing, in numbers. It needs no telemetry, and costs nothing before."""
-        return self._lifecycle.stats()
+        return self._calls.stats()
 
     # Life
 

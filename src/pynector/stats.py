@@ -19,6 +19,11 @@ class Stats:
         connections: Connections by state, "active" and "idle"; empty where the transport cannot tell.
         transport: What the transport itself counts, by name; for WebSocket "late" (answers that nobody waited for any
             more), "unclaimed" (messages of the peer's own that nobody took) and "reconnects".
+        limits: What limits and retries have done, by name: "rate_waits" (how often requests had to wait for the
+            client's rate), "pauses" (of an origin, as an answer asked for it), "retries_503" and the like (by status or
+            class of error), "hedges", "hedges_won" (whose answer came first), "budget_refused" (retries and hedges that
+            were beyond the budget), "circuit_open" (requests that were refused).
+        circuits: Origins whose circuit is not closed, each with "open" or "half-open".
     """
 
     requests: int = 0
@@ -28,6 +33,8 @@ class Stats:
     queued: int = 0
     connections: dict[str, int] = field(default_factory=dict)
     transport: dict[str, int] = field(default_factory=dict)
+    limits: dict[str, int] = field(default_factory=dict)
+    circuits: dict[str, str] = field(default_factory=dict)
 
 
 class Counters:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from .._speedups.breaker import CLOSED, OPEN
 from .._speedups.budget import Budget
 from .._speedups.limits import Limits
 from .limits import Declared
@@ -26,6 +27,17 @@ class Shared:
         self.limits = limits_of(own)
         self.counts: Counter[str] = Counter()
         self._budgets: dict[float, Budget] = {}
+
+    def numbers(self) -> dict[str, int]:
+        """Return how often something has happened, by name."""
+        waits = 0 if self.limits is None else self.limits.waits
+        return {**({"rate_waits": waits} if waits else {}), **self.counts}
+
+    def circuits(self) -> dict[str, str]:
+        """Return the client's origins whose circuit is not closed, and what it is."""
+        known = {} if self.limits is None else self.limits.origins()
+        states = {key: place.breaker.state for key, place in known.items() if place.breaker is not None}
+        return {key: "open" if state == OPEN else "half-open" for key, state in states.items() if state != CLOSED}
 
     def budget(self, share: float | None) -> Budget | None:
         """Return what bounds extra requests to a share; None for no bound."""

@@ -1,11 +1,13 @@
 """Transports: the contract, the registry, and those that come with Pynector."""
 
 from .contract import (
+    RESERVED,
     Completion,
     ExchangeTransport,
     Handle,
     OriginCounts,
     RequestObserver,
+    RequestTraits,
     Snapshot,
     StreamTransport,
     SubmitTransport,
@@ -15,11 +17,13 @@ from .contract import (
 from .registry import TransportFactory, TransportFactoryRegistry, get_transport_factory_registry
 
 __all__ = [
+    "RESERVED",
     "Completion",
     "ExchangeTransport",
     "Handle",
     "OriginCounts",
     "RequestObserver",
+    "RequestTraits",
     "Snapshot",
     "StreamTransport",
     "SubmitTransport",

@@ -8,6 +8,16 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ..errors import PynectorError
 
+RESERVED = frozenset(
+    {
+        *("attempt_timeout", "breaker", "checkpoint", "config", "enable_telemetry", "hedge_after", "idempotency_key"),
+        *("into", "key", "learn", "lookahead", "max_concurrency", "max_concurrency_per_origin", "max_retries"),
+        *("max_retry_delay", "on_progress", "ordered", "progress", "propagate", "raise_on_error", "rate", "retry"),
+        *("retry_delay", "retry_failed", "timeout", "transport", "transport_type"),
+    }
+)
+"""The names that the client and its batches take themselves: no option of a transport can have one."""
+
 
 def raised(error: PynectorError) -> Any:
     """Raise an error."""

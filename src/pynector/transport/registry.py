@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ConfigurationError
+from .contract import RESERVED
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -56,13 +57,19 @@ class TransportFactoryRegistry:
         """Make a factory known under a name; it replaces one of the same name.
 
         Raises:
-            ConfigurationError: If the name is not a non-empty string, or the factory has no `create_transport`.
+            ConfigurationError: If the name is not a non-empty string, or the factory has no `create_transport`, or has
+                an option whose name is reserved (`pynector.transport.RESERVED`).
         """
         if not isinstance(name, str) or not name:
             raise ConfigurationError(f"the transport's name must be a non-empty str, not {name!r}")
         if not callable(getattr(factory, "create_transport", None)):
             raise ConfigurationError(
                 f"the factory of transport {name!r} must have create_transport(**options): {factory!r}"
+            )
+        clashing = RESERVED.intersection(option_names(factory) or ())
+        if clashing:
+            raise ConfigurationError(
+                f"the factory of transport {name!r} has an option {min(clashing)!r}, which is the client's own"
             )
         self._registered[name] = factory
 
