@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from scripted import ScriptedServer, answer
 
 from pynector import ConfigurationError, HTTPRequest, Pynector
 from pynector.testing import LoopbackServer
+from pynector.transport.http.native import encoder as encoders
 from pynector.transport.http.native.encoder import RequestEncoder
 from pynector.transport.http.native.wire import encode_request, encoder_for
 from pynector.transport.http.options import HTTPOptions
@@ -146,6 +148,57 @@ def test_the_usual_forms_are_not_left_to_the_long_way(client: dict[str, Any], re
     assert encoder is not None
     data, given_options = request_
     assert encoder.encode(data, given_options) == long_way(data, given_options, options)
+
+
+STRINGS = st.text() | st.text('"\\\\/\b\t\n\v\x1f\x7f\u00e9 a', max_size=5)
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    STRINGS,
+    st.sampled_from([1 << 63, -1 << 63, (1 << 63) - 1, 1 - (1 << 63), 1e400, {1: 2}, [], {}, (), b"", object()]),
+)
+VALUES_OF_JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner) | st.dictionaries(STRINGS, inner) | st.tuples(inner, inner),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None, database=None, max_examples=500)
+@given(value=VALUES_OF_JSON)
+def test_json_is_written_as_it_is_encoded(value: Any) -> None:
+    options = HTTPOptions(CLIENTS[0], "pynector")
+    # Where nothing is compiled another encoder is faster.
+    with patch.object(encoders, "COMPILED", True, create=True):
+        encoder = encoder_for(options, options.base)
+    assert encoder is not None
+    described = {"path": "/a", "json": value}
+    try:
+        encoded = encoder.encode(described)
+    except ConfigurationError as error:
+        encoded = str(error)
+    assert encoded == long_way(described, {}, options)
+
+
+def test_json_may_be_deep_or_go_in_a_circle() -> None:
+    options = HTTPOptions(CLIENTS[0], "pynector")
+    with patch.object(encoders, "COMPILED", True, create=True):
+        encoder = encoder_for(options, options.base)
+    assert encoder is not None
+    deep: Any = "end"
+    for _ in range(100):
+        deep = {"a": [deep]}
+    described = {"path": "/a", "json": deep}
+    assert encoder.encode(described) == long_way(described, {}, options)
+    circle: list[Any] = []
+    circle.append(circle)
+    with pytest.raises(ConfigurationError, match="json cannot be encoded"):
+        encoder.encode({"path": "/a", "json": circle})
+    # What was begun is gone, and a long text is left to the usual encoder.
+    described = {"path": "/a", "json": ["x" * 100_000]}
+    assert b"".join(encoder.encode(described)) == long_way(described, {}, options)
 
 
 def test_what_encodes_json_may_ask_for_another_request_meanwhile() -> None:

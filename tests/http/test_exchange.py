@@ -32,7 +32,7 @@ class Completion:
 def test_an_exchange_whose_answer_cannot_be_made_fails_with_that() -> None:
     owner = Owner()
     exchange = Exchange(owner, None, None, 0.0, Completion(), 0, 0.0)
-    exchange.answered(404, b"HTTP/1.1 404 x", b"", False, "1.1")
+    exchange.answered(404, b"HTTP/1.1 404 x", b"", False, "1.1", 0.0)
     assert [str(failure) for failure in owner.failures] == ["not concluded"]
 
 
@@ -40,7 +40,7 @@ def test_what_fails_after_the_end_is_not_the_exchanges_failure() -> None:
     owner = Owner()
     exchange = Exchange(owner, None, None, 0.0, Completion(), 0, 0.0)
     with pytest.raises(RuntimeError, match="not taken"):
-        exchange.answered(200, b"", b"", False, "")
+        exchange.answered(200, b"", b"", False, "", 0.0)
     assert (exchange.completion, owner.failures) == (None, [])
 
 

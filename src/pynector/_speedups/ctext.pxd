@@ -8,6 +8,7 @@ from libc.string cimport memcpy
 cdef extern from *:
     """
     #include <limits.h>
+    #include <stdint.h>
     #include <string.h>
 
     /* Whether a text is ASCII, and the table has a 1 for each character. */
@@ -22,6 +23,28 @@ cdef extern from *:
         for (at = 0; at < size; at++)
             all &= table[from[at]];
         return all;
+    }
+
+    /* Whether a text is of printed ASCII, and neither begins nor ends with a space; eight characters at a time. */
+    static inline int pynector_is_printed(PyObject *text) {
+        const uint64_t ones = 0x0101010101010101u, tops = ones << 7;
+        const unsigned char *from;
+        Py_ssize_t size, at = 0;
+        uint64_t eight, odd = 0;
+        if (!PyUnicode_IS_COMPACT_ASCII(text))
+            return 0;
+        from = PyUnicode_1BYTE_DATA(text);
+        size = PyUnicode_GET_LENGTH(text);
+        if (size > 0 && (from[0] == ' ' || from[size - 1] == ' '))
+            return 0;
+        for (; at + 8 <= size; at += 8) {
+            memcpy(&eight, from + at, 8);
+            /* What is below 32 borrows into the top bit, and what is 127 carries. */
+            odd |= ((eight - 32 * ones) | (eight + ones)) & tops;
+        }
+        for (; at < size; at++)
+            odd |= from[at] < 32 || from[at] == 127;
+        return odd == 0;
     }
 
     /* Copies a text of Latin-1; returns whether it is one. */
@@ -75,11 +98,46 @@ cdef extern from *:
             to[sign + at] = reversed[size - 1 - at];
         return sign + size;
     }
+
+    /* Writes a string of JSON, at most six times as long; returns how much, or -1 if it is not ASCII. */
+    static inline Py_ssize_t pynector_quote(unsigned char *to, PyObject *text) {
+        static const char digits[] = "0123456789abcdef", shorts[] = "btn.fr";
+        const unsigned char *from;
+        Py_ssize_t size, at;
+        unsigned char *start = to;
+        if (!PyUnicode_IS_COMPACT_ASCII(text))
+            return -1;
+        from = PyUnicode_1BYTE_DATA(text);
+        size = PyUnicode_GET_LENGTH(text);
+        *to++ = '"';
+        for (at = 0; at < size; at++) {
+            unsigned char code = from[at];
+            if (code >= 32 && code != '"' && code != '\\\\')
+                *to++ = code;
+            else {
+                *to++ = '\\\\';
+                if (code >= 32)
+                    *to++ = code;
+                else if (code >= 8 && code <= 13 && code != 11)
+                    *to++ = (unsigned char) shorts[code - 8];
+                else {
+                    memcpy(to, "u00", 3);
+                    to[3] = (unsigned char) digits[code >> 4];
+                    to[4] = (unsigned char) digits[code & 15];
+                    to += 5;
+                }
+            }
+        }
+        *to++ = '"';
+        return to - start;
+    }
     """
     bint pynector_is_of(str text, const unsigned char *table) noexcept
     bint pynector_put(unsigned char *to, str text) noexcept
     Py_ssize_t pynector_escape(unsigned char *to, str text, const unsigned char *table) noexcept
     Py_ssize_t pynector_decimal(unsigned char *to, object number) noexcept
+    Py_ssize_t pynector_quote(unsigned char *to, str text) noexcept
+    bint pynector_is_printed(str text) noexcept
 
 
 # Whether a text is ASCII, and made of the characters alone for which a table of 128 bytes has a 1.
@@ -87,6 +145,13 @@ cdef inline bint is_of(str text, bytes table) except -1:
     if text is None:
         raise TypeError("a text is needed")
     return pynector_is_of(text, table)
+
+
+# Whether a text is of printed ASCII, and neither begins nor ends with a space.
+cdef inline bint is_printed(str text) except -1:
+    if text is None:
+        raise TypeError("a text is needed")
+    return pynector_is_printed(text)
 
 
 # These write at a place of a buffer where there is room, and return how much.
@@ -99,6 +164,11 @@ cdef inline Py_ssize_t put_text(bytearray buffer, Py_ssize_t at, str text) excep
 # -1 if the text is not ASCII.
 cdef inline Py_ssize_t put_escaped(bytearray buffer, Py_ssize_t at, str text, bytes table) noexcept:
     return pynector_escape(<unsigned char *> PyByteArray_AS_STRING(buffer) + at, text, table)
+
+
+# -1 if the text is not ASCII.
+cdef inline Py_ssize_t put_quoted(bytearray buffer, Py_ssize_t at, str text) noexcept:
+    return pynector_quote(<unsigned char *> PyByteArray_AS_STRING(buffer) + at, text)
 
 
 # 0 if an int has more than 64 bits.

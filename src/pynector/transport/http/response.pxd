@@ -11,6 +11,7 @@ cdef class Response:
     cdef public Py_ssize_t attempts
     cdef object _headers
     cdef object _url
+    cdef tuple _origin
 
 
 @cython.locals(response=Response)

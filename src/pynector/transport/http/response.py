@@ -45,7 +45,7 @@ class Response:
         attempts: How many times the request was sent to get this answer, 1 or more.
     """
 
-    __slots__ = ("_headers", "_url", "attempts", "content", "elapsed", "http_version", "status_code")
+    __slots__ = ("_headers", "_origin", "_url", "attempts", "content", "elapsed", "http_version", "status_code")
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Response:
         # Read, or made text, when they are asked for, which those of most answers never are.
         self._headers: Any = headers
         self._url: Any = url
+        self._origin: Any = None
         self.http_version = http_version
         self.elapsed = elapsed
         self.attempts = attempts
@@ -72,6 +73,7 @@ class Response:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         of_this, self.attempts, of_subclass = state
+        self._origin = None
         self.status_code, self._headers, self.content, self._url, self.http_version, self.elapsed = of_this
         if of_subclass:
             vars(self).update(of_subclass)
@@ -94,9 +96,10 @@ class Response:
     @property
     def url(self) -> str:
         """The URL that answered, after redirects, without the user."""
-        if type(self._url) is tuple:
-            (scheme, host, port), target = self._url
-            self._url = URL(scheme, host, port, target.decode("ascii"))
+        if self._origin is not None:
+            scheme, host, port = self._origin
+            self._url = URL(scheme, host, port, self._url.decode("ascii"))
+            self._origin = None
         return str(self._url)
 
     @property
@@ -136,7 +139,7 @@ def response_as_sent(
     response.status_code = status
     response.content = content
     response._headers = head
-    response._url = (origin, target)
+    response._url, response._origin = target, origin
     response.http_version = "HTTP/1.1" if version == "1.1" else "HTTP/" + version
     response.elapsed = elapsed
     response.attempts = 1

@@ -5,6 +5,7 @@ from pynector.transport.http.native.form cimport Form
 from pynector.transport.http.native.target cimport encoded_path, is_path, parts_of, put_params
 from pynector.transport.http.native.writer cimport Writer
 
+cdef bint COMPILED
 cdef dict _METHODS
 
 
@@ -23,6 +24,7 @@ cdef class RequestEncoder:
     cdef bint _is_short
     cdef object _dumps
     cdef Writer _writer
+    cdef Writer _json
 
     @cython.locals(payload=bytes, form=Form)
     cpdef object encode(self, object data, object options=*, object place=*)

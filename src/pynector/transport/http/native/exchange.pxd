@@ -36,14 +36,25 @@ cdef class Exchange:
     cdef public object upload
     cdef public object context
 
+    cpdef object begin(
+        self,
+        object owner,
+        object data,
+        object options,
+        double deadline,
+        object completion,
+        Py_ssize_t token,
+        double started,
+    )
     @cython.locals(elapsed=double)
-    cpdef object answered(self, int status, bytes head, bytes body, int encoded, str version)
+    cpdef object answered(self, int status, bytes head, bytes body, int encoded, str version, double now)
     cpdef object succeed(self, object answer)
     cpdef object hop(self)
 
 
-@cython.locals(start=Py_ssize_t)
+@cython.locals(data="const unsigned char*", start=Py_ssize_t, end=Py_ssize_t)
 cpdef bytes target_of(bytes payload)
 
 
+@cython.locals(data="const unsigned char*", size=Py_ssize_t)
 cdef Py_ssize_t space_after(bytes payload, Py_ssize_t start)

@@ -117,6 +117,19 @@ class Exchange:
         token: int,
         started: float,
     ) -> None:
+        self.begin(owner, data, options, deadline, completion, token, started)
+
+    def begin(
+        self,
+        owner: ExchangeOwner,
+        data: Any,
+        options: Any,
+        deadline: float,
+        completion: Any,
+        token: int,
+        started: float,
+    ) -> None:
+        """Do what the constructor does: compiled, it is a call of C's, whose arguments need not be objects."""
         self.owner = owner
         self.data = data
         self.options = options
@@ -145,7 +158,7 @@ class Exchange:
         self.upload: Any = None
         self.context: Any = None
 
-    def answered(self, status: int, head: bytes, body: bytes, encoded: int, version: str) -> None:
+    def answered(self, status: int, head: bytes, body: bytes, encoded: int, version: str, now: float) -> None:
         """Take a response: a body alone is the answer, anything else is the owner's.
 
         Args:
@@ -154,6 +167,7 @@ class Exchange:
             body: Its body as it came.
             encoded: Whether the body has a content coding; see Head.
             version: The HTTP version, "1.1" or the like; unknown where nobody wants to know more than a body.
+            now: The time, on the event loop's clock in seconds.
         """
         is_plain = 200 <= status < 300
         try:
@@ -171,8 +185,7 @@ class Exchange:
             if is_plain and self.body_only:
                 self.succeed(body)
             elif is_plain and self.as_response:
-                elapsed = self.pool.now() - self.started
-                target = target_of(self.payload)
+                target, elapsed = target_of(self.payload), now - self.started
                 self.succeed(response_as_sent(status, head, body, self.pool.origin, target, version, elapsed))
             else:
                 self.owner.conclude(self, status, head, body, version)
@@ -219,15 +232,18 @@ class Exchange:
 
 def target_of(payload: bytes) -> bytes:
     """Return the path and query of an encoded request."""
+    data = payload
     start = space_after(payload, 0) + 1
-    return payload[start : space_after(payload, start)]
+    end = space_after(payload, start)
+    return data[start:end]
 
 
 def space_after(payload: bytes, start: int) -> int:
     """Return where the next space is in an encoded request's first line."""
     if not COMPILED:
         return payload.index(b" ", start)
-    while payload[start] != 32:
+    data, size = payload, len(payload)
+    while start < size and data[start] != 32:
         start += 1
     return start
 

@@ -1,17 +1,15 @@
 cimport cython
 
-from pynector._speedups.ctext cimport is_of
+from pynector._speedups.ctext cimport is_of, is_printed
 from pynector.transport.http.native.writer cimport Writer
 
 cdef bint COMPILED
 cdef bytes TOKEN_TABLE
-cdef bytes VALUE_TABLE
 cdef frozenset _FRAMING
 cdef Py_ssize_t MOST
 
 
 cpdef bint is_name(str name) except -1
-@cython.locals(text=str, size=Py_ssize_t)
 cpdef bint is_value(object value) except -1
 
 
@@ -51,7 +49,6 @@ cdef class Fields:
 
     cpdef Said common(self, str lower)
     cdef object begin(self)
-    @cython.locals(pair=tuple)
     cdef bint say(self, object headers) except -1
     @cython.locals(replaced=list, texts=list, said=Said, at=Py_ssize_t)
     cdef object put(self, Writer writer, CommonFields common)

@@ -13,7 +13,6 @@ TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs
 TOKEN_TABLE = bytes(1 if code in TOKEN else 0 for code in range(128))
 _NAME = re.compile("[" + re.escape(TOKEN.decode()) + "]+")
 # RFC 9110 section 5.5, but only ASCII, and without the white space around it that would be taken away.
-VALUE_TABLE = bytes(1 if 32 <= code < 127 else 0 for code in range(128))
 _VALUE = re.compile("(?:[!-~](?:[ -~]*[!-~])?)?")
 # RFC 6265 section 4.1.1.
 _COOKIE = re.compile(r"[!#-+\--:<-\[\]-~]*")
@@ -37,13 +36,9 @@ def is_value(value: Any) -> bool:
     """Say whether a header field's value may go on the wire as it is."""
     if type(value) is not str:
         return False
-    text = value
     if COMPILED:
-        size = len(text)
-        if size > 0 and (text[0] == " " or text[size - 1] == " "):
-            return False
-        return is_of(text, VALUE_TABLE)  # type: ignore[name-defined,no-any-return] # noqa: F821
-    return _VALUE.fullmatch(text) is not None
+        return is_printed(value)  # type: ignore[name-defined,no-any-return] # noqa: F821
+    return _VALUE.fullmatch(value) is not None
 
 
 class Said:

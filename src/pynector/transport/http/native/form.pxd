@@ -1,6 +1,8 @@
 cimport cython
 
+from pynector.transport.http.native.jsonbody cimport put_json
 from pynector.transport.http.native.target cimport parts_of
+from pynector.transport.http.native.writer cimport Writer
 
 cdef int NOTHING
 cdef int RAW
@@ -42,6 +44,7 @@ cdef class Form:
 
     cdef bint has_own_fields(self) noexcept
     cdef bint read(self, object data, object options) except -1
+    cdef object _clear(self)
     @cython.locals(meaning=int)
     cdef bint _take(self, dict fields, bint are_options, bint has_body=*) except -1
     cdef object _take_field(self, int meaning, object value)
@@ -49,4 +52,4 @@ cdef class Form:
     cdef bint _take_setting(self, int number, object value) except -1
     cdef bint _take_body(self, int kind, object value) except -1
     @cython.locals(parts=dict)
-    cdef bytes encoded_body(self, object dumps)
+    cdef bytes encoded_body(self, object dumps, Writer writer)

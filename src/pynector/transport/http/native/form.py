@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..request import HTTPRequest
+from .jsonbody import put_json
 from .target import parts_of
 
 # Bodies: none, bytes, JSON, text, a form.
@@ -67,30 +68,13 @@ class Form:
         "url",
     )
 
-    def __init__(self) -> None:
-        self.method: Any = None
-        self.path: Any = None
-        self.url: Any = None
-        self.place: Any = None
-        self.headers: Any = None
-        self.more_headers: Any = None
-        self.params: Any = None
-        self.more_params: Any = None
-        self.cookies: Any = None
-        self.has_auth = False
-        self.auth: Any = None
-        self.kind = NOTHING
-        self.body: Any = None
-        self.rest = b""
-        self.flags = 0
-        self.numbers: tuple[Any, ...] = ()
-
     def has_own_fields(self) -> bool:
         """Say whether the request may have header fields that not all have."""
         return self.headers is not None or self.cookies is not None or self.has_auth
 
     def read(self, data: Any, options: Any) -> bool:
         """Take what data and options say, and say whether that needs no closer look."""
+        self._clear()
         is_body = False
         if type(data) is dict:
             if "path" in data or "url" in data or "method" in data:
@@ -109,6 +93,24 @@ class Form:
             if not is_body:
                 return False
         return not options or (type(options) is dict and self._take(options, True, is_body))
+
+    def _clear(self) -> None:
+        self.method: Any = None
+        self.path: Any = None
+        self.url: Any = None
+        self.place: Any = None
+        self.headers: Any = None
+        self.more_headers: Any = None
+        self.params: Any = None
+        self.more_params: Any = None
+        self.cookies: Any = None
+        self.has_auth = False
+        self.auth: Any = None
+        self.kind = NOTHING
+        self.body: Any = None
+        self.rest = b""
+        self.flags = 0
+        self.numbers: tuple[Any, ...] = ()
 
     def _take(self, fields: Any, are_options: bool, has_body: bool = False) -> bool:
         """Take what fields say, and say whether there is nothing else.
@@ -183,9 +185,18 @@ class Form:
         self.body = value
         return True
 
-    def encoded_body(self, dumps: Callable[[Any], bytes]) -> Any:
-        """Return the body, or None if it needs a closer look; `dumps` encodes JSON."""
+    def encoded_body(self, dumps: Callable[[Any], bytes], writer: Any) -> Any:
+        """Return the body, or None if it needs a closer look.
+
+        Args:
+            dumps: Encodes JSON.
+            writer: A Writer, where what is usual is written as `dumps` would, or None.
+        """
         if self.kind == JSON:
+            if writer is not None:
+                writer.clear()
+                if put_json(writer, self.body):
+                    return writer.taken(b"")
             return dumps(self.body)
         if self.kind == RAW:
             return self.body

@@ -5,6 +5,8 @@ cdef Py_ssize_t NO_LENGTH
 cdef Py_ssize_t UNREACHABLE
 cdef bytes TOKEN
 cdef bytes TEXT
+cdef bytes LENGTHS
+cdef Py_ssize_t LONGEST
 cdef bytes CONTENT_LENGTH
 cdef bytes CONTENT_ENCODING
 cdef bytes CONNECTION
@@ -31,6 +33,8 @@ cdef class Head:
     @cython.locals(
         token="const unsigned char*",
         text="const unsigned char*",
+        lengths="const unsigned char*",
+        length=Py_ssize_t,
         at=Py_ssize_t,
         start=Py_ssize_t,
         colon=Py_ssize_t,

@@ -33,6 +33,11 @@ _FOLD = re.compile(rb"\r\n[ \t]+")
 
 LEFT_TO_PARSER = (b"transfer-encoding", b"upgrade", b"proxy-connection")
 
+# Most names are told from all of these by their length alone.
+_TAKEN = (CONTENT_LENGTH, CONTENT_ENCODING, CONNECTION, KEEP_ALIVE, *LEFT_TO_PARSER)
+LONGEST = max(map(len, _TAKEN))
+LENGTHS = bytes(1 if length in set(map(len, _TAKEN)) else 0 for length in range(LONGEST + 1))
+
 
 class Head:
     """What a status line and header fields come to.
@@ -74,7 +79,7 @@ class Head:
         Returns:
             Where the body starts, or NOT_PLAIN: it is not whole, not correct, or has no Content-Length.
         """
-        token, text = TOKEN, TEXT
+        token, text, lengths = TOKEN, TEXT, LENGTHS
         self.clear()
         at = self._scan_status(data, size)
         while 0 <= at < size - 1 and data[at] != 13:
@@ -95,7 +100,8 @@ class Head:
             # c, t, k, u and p, in either case: all others are of no concern here.
             first = data[start] | 32
             if first == 99 or first == 116 or first == 107 or first == 117 or first == 112:
-                if not self._take(data, start, colon, value, at):
+                length = colon - start
+                if length <= LONGEST and lengths[length] and not self._take(data, start, colon, value, at):
                     return NOT_PLAIN
             at += 2
         if at < 0 or at >= size - 1 or data[at + 1] != 10 or self.length < 0:

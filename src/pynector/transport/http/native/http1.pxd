@@ -78,4 +78,5 @@ cdef class Connection:
     cdef object _abandon(self)
 
 
+@cython.locals(piece=bytes)
 cdef bytes copied(const unsigned char* buffer, Py_ssize_t start, Py_ssize_t end)

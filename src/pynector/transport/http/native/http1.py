@@ -445,4 +445,5 @@ TOO_LONG = "the header fields are longer than 256 KiB"
 
 def copied(buffer: Any, start: int, end: int) -> bytes:
     """Give a part of a buffer as bytes of its own."""
-    return bytes(buffer[start:end])
+    piece: bytes = buffer[start:end]
+    return piece if COMPILED else bytes(piece)

@@ -37,11 +37,11 @@ cdef class Pool:
     cpdef object dispatch(self, Exchange exchange, double now)
     cdef object _wait(self, Exchange exchange)
     cdef object _begin(self, Connection connection, Exchange exchange)
-    @cython.locals(freed=Connection, status=int, encoded=int, version=str, is_long=bint)
+    @cython.locals(now=double, freed=Connection, status=int, encoded=int, version=str, is_long=bint)
     cpdef object answered(self, object connection, Exchange exchange, bytes head, bytes body)
     cdef bint _is_usable(self, Connection connection, bint repeatable, double now) except -1
     @cython.locals(life=double, exchange=Exchange, room=Room)
-    cdef object _free(self, Connection connection, Py_ssize_t server_timeout)
+    cdef object _free(self, Connection connection, Py_ssize_t server_timeout, double now)
     cdef object _give(self, Connection connection)
     cdef object _arm(self, Connection connection, double deadline)
     @cython.locals(exchange=Exchange)

@@ -187,20 +187,21 @@ class Pool:
 
     def answered(self, connection: Any, exchange: Exchange, head: bytes, body: bytes) -> None:
         """Take an answer. The connection is free before the caller hears of it, so that his next request finds it."""
+        now = self.now()
         exchange.connection = None
         freed: Connection = connection
         # What it says of this answer, before the next request can be on it.
         status, encoded, version = freed.fields.status, freed.fields.encoded, freed.version
         is_long = len(exchange.payload) > SMALL or len(exchange.body) > 0
         if freed.reusable and not (is_long and freed.transport.get_write_buffer_size() > 0):
-            self._free(freed, freed.fields.timeout)
+            self._free(freed, freed.fields.timeout, now)
         elif freed.transport is not None:
             if freed.transport.get_write_buffer_size():
                 # The rest of its request would hold it open for as long as the server does not read.
                 freed.transport.abort()
             else:
                 freed.transport.close()
-        exchange.answered(status, head, body, encoded, version)
+        exchange.answered(status, head, body, encoded, version, now)
 
     def failed(self, exchange: Exchange, problem: Any, phase: Any) -> None:
         """Take what is wrong with an answer; its connection is closed already."""
@@ -243,13 +244,13 @@ class Pool:
             return True
         return not is_readable(connection.descriptor)
 
-    def _free(self, connection: Connection, server_timeout: int) -> None:
+    def _free(self, connection: Connection, server_timeout: int, now: float) -> None:
         """Give a connection to the exchange that has waited longest, or keep it."""
         if connection.retired:
             connection.transport.close()
             return
         room = self._room
-        if room.starved and (not self._waiting or self.now() - room.since >= YIELD):
+        if room.starved and (not self._waiting or now - room.since >= YIELD):
             connection.transport.abort()
             return
         if self._waiting:
@@ -269,7 +270,7 @@ class Pool:
         if life <= 0 or len(self._idle) >= self._most_idle:
             connection.transport.close()
             return
-        connection.idle_until = self.now() + life
+        connection.idle_until = now + life
         self._idle.append(connection)
         if self._purge_timer is None:
             self._plan_purge()
@@ -287,7 +288,7 @@ class Pool:
         elif self._waiting:
             self._give(connection)
         else:
-            self._free(connection, server_timeout)
+            self._free(connection, server_timeout, self.now())
 
     def evict(self) -> None:
         """Close the connection that has been idle longest."""
@@ -394,7 +395,7 @@ class Pool:
         if self._waiting:
             self._give(connection)
         else:
-            self._free(connection, -1)
+            self._free(connection, -1, self.now())
 
     def refused(self, attempt: Attempt, error: BaseException) -> None:
         """End the exchange that has waited longest with the error of an attempt, unless that was ended."""

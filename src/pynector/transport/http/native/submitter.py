@@ -120,7 +120,8 @@ class Submitter:
     ) -> Any:
         """See SubmitTransport; the observer is told of the request's attempts."""
         now = self._clock()
-        exchange = Exchange(self._owner, data, options, deadline, completion, token, now)
+        exchange = Exchange.__new__(Exchange)
+        exchange.begin(self._owner, data, options, deadline, completion, token, now)
         exchange.observer = observer
         if not self.start(exchange, now):
             self._sender.submit(exchange, now)
@@ -148,7 +149,7 @@ class Submitter:
         if not exchange.options and self._encoder is not None:
             payload = self._encoder.short(exchange.data)
         if payload is None:
-            form = Form()
+            form = Form.__new__(Form)
             if not form.read(exchange.data, exchange.options):
                 return None
             terms = self._terms_of(form, exchange.options)
@@ -187,8 +188,10 @@ class Submitter:
 
     def _place_of(self, form: Form) -> Any:
         """Return where a request's absolute URL leads, and give the form the rest of it; None for a closer look."""
+        if type(form.url) is not str:
+            return None
         url = form.url
-        if type(url) is not str or not url.startswith("http"):
+        if not url.startswith("http"):
             return None
         end = url.find("/", 8)
         if end < 0:

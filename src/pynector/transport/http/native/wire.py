@@ -131,4 +131,5 @@ def encoder_for(options: HTTPOptions, base: URL | None) -> RequestEncoder | None
         options.cookies,
         credentials,
         split_auth(userinfo)[0],
+        dumps is None,
     )

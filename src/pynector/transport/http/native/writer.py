@@ -1,6 +1,7 @@
 """Writes a request piece by piece, without an object for each of them where it is compiled."""
 
 import re
+from json.encoder import encode_basestring
 
 COMPILED = not __file__.endswith(".py")
 
@@ -22,24 +23,30 @@ ESCAPED = [chr(code) if code in UNRESERVED else f"%{code:02X}" for code in range
 class Writer:
     """Where a request is put together."""
 
-    __slots__ = ("_buffer", "_pieces", "_size")
+    __slots__ = ("_buffer", "_pieces", "_room", "_size")
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._buffer = bytearray(LEAST)
+        self._room = LEAST
         self._size = 0
 
     def clear(self) -> None:
         """Forget what was put."""
-        self._size = 0
-        self._pieces.clear()
-        if len(self._buffer) > MOST:
-            self._buffer = bytearray(LEAST)
+        if COMPILED:
+            self._size = 0
+            if self._room > MOST:
+                self._buffer = bytearray(LEAST)
+                self._room = LEAST
+        else:
+            self._pieces.clear()
 
     def put(self, text: str) -> None:
         """Put a text of Latin-1 as it is."""
         if COMPILED:
-            self._reserve(len(text))
+            size = len(text)
+            if self._size + size > self._room:
+                self._grow(size)
             self._size += put_text(self._buffer, self._size, text)  # type: ignore[name-defined] # noqa: F821
         else:
             self._pieces.append(text)
@@ -51,7 +58,9 @@ class Writer:
             UnicodeEncodeError: If it is not valid Unicode.
         """
         if COMPILED:
-            self._reserve(3 * len(text))
+            size = 3 * len(text)
+            if self._size + size > self._room:
+                self._grow(size)
             size = put_escaped(self._buffer, self._size, text, SAFE_TABLE)  # type: ignore[name-defined] # noqa: F821
             if size >= 0:
                 self._size += size
@@ -60,10 +69,27 @@ class Writer:
         else:
             self._pieces.append(escaped(text))
 
+    def put_quoted(self, text: str) -> bool:
+        """Put a string of JSON, and say whether that was possible: it is ASCII, and not long."""
+        if len(text) > MOST:
+            return False
+        if COMPILED:
+            size = 6 * len(text) + 2
+            if self._size + size > self._room:
+                self._grow(size)
+            size = put_quoted(self._buffer, self._size, text)  # type: ignore[name-defined] # noqa: F821
+            if size < 0:
+                return False
+            self._size += size
+            return True
+        self._pieces.append(encode_basestring(text))
+        return text.isascii()
+
     def put_number(self, number: int) -> bool:
         """Put a number in decimal digits, and say whether it was short enough."""
         if COMPILED:
-            self._reserve(DIGITS)
+            if self._size + DIGITS > self._room:
+                self._grow(DIGITS)
             size = put_decimal(self._buffer, self._size, number)  # type: ignore[name-defined] # noqa: F821
             self._size += size
             return bool(size > 0)
@@ -78,11 +104,10 @@ class Writer:
             return followed(self._buffer, self._size, body)  # type: ignore[name-defined,no-any-return] # noqa: F821
         return "".join(self._pieces).encode("latin-1") + body
 
-    def _reserve(self, size: int) -> None:
-        """Make room for so many more bytes."""
-        lacking = self._size + size - len(self._buffer)
-        if lacking > 0:
-            self._buffer += bytes(len(self._buffer) + lacking)
+    def _grow(self, size: int) -> None:
+        """Make room for so many more bytes, and some."""
+        self._room = 2 * (self._size + size)
+        self._buffer += bytes(self._room - len(self._buffer))
 
 
 def escaped(text: str) -> str:
