@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from ....errors import ConfigurationError, TimeoutError, TransportError, as_pynector_error
+from ...net.connect import Origin
 from ..answers import answer_of, next_hop
 from ..headers import Headers
 from ..options import HTTPOptions
@@ -24,6 +25,13 @@ from .wire import request_of
 
 # Whatever the status of a redirect, it is the same method that is sent again, and there is no body.
 REPEATED = (b"GET", b"HEAD")
+
+
+@lru_cache(maxsize=256)
+def start_of(origin: Origin) -> str:
+    """Return what the URLs of an origin begin with."""
+    scheme, host, port = origin
+    return f"{scheme}://{URL(scheme, host, port, '').authority}/"
 
 
 class Answers:
@@ -44,11 +52,13 @@ class Answers:
 
     def conclude(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> None:
         """Take a response that is not just a body for the caller."""
-        raw = RawResponse(status, Headers.of_head(head), body, f"HTTP/{version}")
+        headers = Headers.of_head(head)
         try:
-            if is_redirect(status) and exchange.settings["follow_redirects"]:
-                if self._sent_on(exchange, raw.headers):
-                    return
+            leads_on = is_redirect(status) and exchange.settings["follow_redirects"]
+            if leads_on and self._sent_on(exchange, headers):
+                return
+            raw = RawResponse(status, headers, body, f"HTTP/{version}")
+            if leads_on:
                 following = self.next_hop(exchange, request_of(exchange), raw)
                 if following is not None:
                     self.follow(exchange, following)
@@ -75,8 +85,7 @@ class Answers:
         location = headers.first_look("location")
         if method not in REPEATED or not location:
             return False
-        scheme, host, port = exchange.pool.origin
-        start = f"{scheme}://{URL(scheme, host, port, '').authority}/"
+        start = start_of(exchange.pool.origin)
         if location.startswith(start):
             location = location[len(start) - 1 :]
         if not is_path(location) or location.startswith("//") or "/." in location:
