@@ -63,7 +63,7 @@ BELOW = {
         "transport",
         "unraisable",
     },
-    "session": {"_speedups", "dispatch", "errors", "eventloop", "stats", "transport"},
+    "session": {"_speedups", "callbacks", "dispatch", "errors", "eventloop", "stats", "transport"},
     "lifecycle": {"config", "errors", "eventloop", "session", "stats", "telemetry", "transport"},
     "plan": {"config", "dispatch"},
     "calls": {"_speedups", "dispatch", "errors", "lifecycle", "plan", "session", "stats", "telemetry"},

@@ -55,6 +55,7 @@ def made(kind: type[PynectorError]) -> PynectorError:
 def test_there_are_all_the_errors_of_the_documentation() -> None:
     assert [kind.__name__ for kind in PUBLIC] == [
         "CheckpointError",
+        "CircuitOpen",
         "ConfigurationError",
         "ConnectError",
         "ConnectionLost",

@@ -186,7 +186,7 @@ class Calls:
         clock = session.runtime.clock
         around = self._around(session, options)
         rules = Rules(self.shared(), NOTHING, around, is_elsewhere=True, ends_at=clock() + limit)
-        return Turn(rules, data, clock, limit)
+        return Turn(rules, data, clock, session.call_at, limit)
 
     async def request_by_rules(self, data: Any, options: dict[str, Any], limit: float, own: Declared) -> Any:
         """Send one request, which may have to wait, and may be sent again."""
@@ -208,12 +208,15 @@ class Calls:
         end = session.runtime.clock() + limit
         rules = Rules(self.shared(), own, self._around(session, options, observed), ends_at=end)
         common = Common(rules.options, limit, session.describe, is_single=True)
-        await self._connected(session, rules, end, limit)
+        await self._connected(session, rules, end)
+        left = end - session.runtime.clock()
         batch = Batch(common, None, math.inf, True, 1, observed=observed, rules=rules)
+        # Not before the time to connect within: the request's timer would keep that one, and the caller's context.
+        rules.ends_at = session.runtime.clock() + left
         results = await session.batches.run(batch, [(data, {})], None)
         return results[0]
 
-    async def _connected(self, session: Session, rules: Rules, end: float, limit: float) -> None:
+    async def _connected(self, session: Session, rules: Rules, end: float) -> None:
         """Connect, again and again as the rules say."""
         attempt = 0
         while not session.connected:

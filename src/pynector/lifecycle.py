@@ -79,7 +79,7 @@ class Lifecycle:
             self.transport = self._make_transport(self._factory)
         reused = before is not None and self._factory is None and before.serves()
         self.session = session = Session(
-            self.transport, self._runtime, self.counters, self._factory is not None, reused
+            self.transport, self._runtime, self.counters, self._context, self._factory is not None, reused
         )
         if self._telemetry is not None:
             watch(session)

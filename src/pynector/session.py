@@ -13,12 +13,13 @@ import anyio
 import anyio.lowlevel
 
 from ._speedups.waiter import Answer
+from .callbacks import Loop, Timer, running_loop
 from .dispatch.batches import Batches
 from .dispatch.endings import CutOff, closed, escaped, late, not_connected
 from .dispatch.serial import SerialExchange
 from .dispatch.workers import Exchange
 from .errors import PynectorError, TimeoutError, as_pynector_error
-from .eventloop import Forgotten, Runtime, cancellation_is_asked_for
+from .eventloop import ClientContext, Forgotten, Runtime, cancellation_is_asked_for
 from .stats import Counters, Stats
 from .transport.capabilities import can_exchange, capacity_of, counts_of
 from .transport.contract import Handle, OriginCounts, RequestObserver, Snapshot
@@ -37,6 +38,7 @@ class Session:
         transport: The transport, not connected yet.
         runtime: The event loop it belongs to.
         counters: Counts what has ended.
+        context: Where timers live that may outlive a request.
         owned: Whether the transport is the client's to disconnect.
         reused: Whether an earlier session on the same loop left the transport connected.
 
@@ -54,7 +56,15 @@ class Session:
         is_closed: Whether it has been closed.
     """
 
-    def __init__(self, transport: Any, runtime: Runtime, counters: Counters, owned: bool, reused: bool = False) -> None:
+    def __init__(
+        self,
+        transport: Any,
+        runtime: Runtime,
+        counters: Counters,
+        context: ClientContext,
+        owned: bool,
+        reused: bool = False,
+    ) -> None:
         self.runtime = runtime
         # The loop's own method: it is called for each request.
         self.clock = runtime.clock
@@ -71,6 +81,8 @@ class Session:
         self.batches = Batches(self)
         self._gate: anyio.Semaphore | None = None
         self._lock = anyio.Lock()
+        self._context = context
+        self._loop: Loop | None = None
         self._owned = owned
         self._reused = reused
         self._forgotten: Forgotten | None = None
@@ -139,6 +151,12 @@ class Session:
             self.counters.failed(error)
             raise
         return limit - (self.runtime.clock() - started)
+
+    def call_at(self, when: float, call: Callable[[], Any]) -> Timer:
+        """See Host."""
+        if self._loop is None:
+            self._loop = running_loop(self._context)
+        return self._loop.call_at(when, call)
 
     async def sleep(self, duration: float) -> None:
         """Wait for some seconds.

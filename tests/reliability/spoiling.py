@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+from pynector._speedups.frozen import frozen
+from pynector.dispatch import rules
 from pynector.transport.http import HTTPTransport
 from pynector.transport.websocket import WebSocketTransport
 
@@ -38,8 +40,27 @@ def spoil_given(data: Any, options: Mapping[str, Any]) -> None:
 
 @contextmanager
 def telling(take: Take) -> Iterator[None]:
-    """Tell of the requests of every HTTP and WebSocket transport that is connected inside."""
-    with _telling(HTTPTransport, take), _telling(WebSocketTransport, take):
+    """Tell of the requests of every HTTP and WebSocket transport that is connected inside.
+
+    What may be sent again is copied before a transport has it: then it is the original that is told of.
+    """
+    copies: list[Any] = []
+
+    def copied(value: Any) -> Any:
+        copy = frozen(value)
+        copies.append(copy)
+        take(value, {})
+        return copy
+
+    def take_original(data: Any, options: Mapping[str, Any]) -> None:
+        if not any(data is copy for copy in copies):
+            take(data, options)
+
+    with (
+        patch.object(rules, "frozen", copied),
+        _telling(HTTPTransport, take_original),
+        _telling(WebSocketTransport, take_original),
+    ):
         yield
 
 

@@ -43,14 +43,18 @@ cdef class Dispatcher:
     cdef readonly Py_ssize_t retried
     cdef readonly object first_error
 
-    @cython.locals(now=double, count=Py_ssize_t, burst=Py_ssize_t, number=Py_ssize_t)
     cpdef object run(self)
+
+    @cython.locals(count=Py_ssize_t, burst=Py_ssize_t, number=Py_ssize_t)
+    cdef bint _fill(self, double now) except -1
 
     @cython.locals(slot=Slot, token=Py_ssize_t)
     cdef bint _begin(self, Py_ssize_t number, double now) except -1
 
     @cython.locals(timeout=double)
     cdef object _start(self, Slot slot, Py_ssize_t token, double now)
+    cdef double _timeout_for(self, object entry) except? -1
+    cdef object _not_sent(self, Py_ssize_t token, object error)
 
     @cython.locals(slot=Slot, index=Py_ssize_t, started=double)
     cpdef object succeed(self, Py_ssize_t token, object response)

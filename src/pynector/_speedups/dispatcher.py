@@ -142,10 +142,12 @@ class Dispatcher:
         """Start entries until the window is full, there is none, or a burst of them has started."""
         # A completion inside `submit` finds this busy and does not come back here: the loop goes on by itself, so no
         # number of immediate completions can deepen the stack.
-        if self.busy:
-            return
+        if not self.busy and (self._fill(self._clock()) or self._scheduler.in_flight == 0):
+            self._notify()
+
+    def _fill(self, now: float) -> bool:
+        """Start what may start, and return whether this is to be run again, or for the last time."""
         self.busy = True
-        now = self._clock()
         count = 0
         burst = BURST
         try:
@@ -156,8 +158,7 @@ class Dispatcher:
                 count += 1
         finally:
             self.busy = False
-        if count == burst or self._scheduler.stopped or self._scheduler.in_flight == 0:
-            self._notify()
+        return count == burst or self._scheduler.stopped
 
     def _begin(self, number: int, now: float) -> bool:
         """Start the next entry in a slot, and return whether there was one."""
@@ -184,19 +185,28 @@ class Dispatcher:
             if not options:
                 options = self._options
             else:
-                own = options.get("timeout", timeout)
-                timeout = own if type(options) is dict and is_timeout(own) else self._timeout_of(slot.entry)
+                timeout = self._timeout_for(slot.entry)
                 options = merged(self._options, options)
                 slot.timeout = timeout
             handle = self._submit(data, options, now + timeout, self, token)
         except BaseException as error:
-            # `submit` must not raise; if it does, or an object of the caller's, the batch must go on all the same.
-            self.fail(token, error)
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
+            self._not_sent(token, error)
             return
         if handle is not None and slot.token == token:
             slot.handle = handle
+
+    def _timeout_for(self, entry: Any) -> float:
+        """Return the timeout of an entry with options."""
+        options = entry[1]
+        own = options.get("timeout", self._timeout)
+        return own if type(options) is dict and is_timeout(own) else self._timeout_of(entry)
+
+    def _not_sent(self, token: int, error: BaseException) -> None:
+        """Take what was raised while a request was sent."""
+        # `submit` must not raise; if it does, or an object of the caller's, the batch must go on all the same.
+        self.fail(token, error)
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise error
 
     # The completion
 

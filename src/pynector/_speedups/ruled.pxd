@@ -2,11 +2,10 @@ cimport cython
 
 from pynector._speedups.admission cimport Admission
 from pynector._speedups.call cimport Call
-from pynector._speedups.dispatcher cimport Dispatcher, Slot, is_timeout, merged
+from pynector._speedups.dispatcher cimport Dispatcher, Slot, merged
 from pynector._speedups.limits cimport Origin
 
 
-cdef Py_ssize_t BURST
 cdef Py_ssize_t SHIFT
 cdef Py_ssize_t MASK
 cdef double NEVER
@@ -22,7 +21,7 @@ cdef class RuledDispatcher(Dispatcher):
     cdef dict _open
     cdef Py_ssize_t _attempt_number
 
-    @cython.locals(now=double, count=Py_ssize_t, burst=Py_ssize_t, number=Py_ssize_t, when=double)
+    @cython.locals(now=double, is_over=bint, when=double)
     cpdef object run(self)
     cpdef object try_again(self)
     cpdef bint is_finished(self) except -1

@@ -6,13 +6,12 @@ from typing import Any
 from . import admission, dispatcher
 from .admission import Admission
 from .call import Call
-from .dispatcher import Dispatcher, Slot, is_timeout, merged
+from .dispatcher import Dispatcher, Slot, merged
 from .limits import Origin
 from .results import Results
 from .scheduler import Scheduler
 
 # Anew, so that they are C's own here.
-BURST = dispatcher.BURST
 SHIFT = dispatcher.SLOT_BITS
 MASK = (1 << SHIFT) - 1
 
@@ -71,23 +70,13 @@ class RuledDispatcher(Dispatcher):
         """See Dispatcher."""
         if self.busy:
             return
-        self.busy = True
         now = self._clock()
-        count = 0
-        burst = BURST
-        try:
-            self._look_at_clock(now)
-            while count < burst:
-                number = self._scheduler.next(now)
-                if number < 0 or not self._begin(number, now):
-                    break
-                count += 1
-        finally:
-            self.busy = False
+        self._look_at_clock(now)
+        is_over = self._fill(now)
         when = self._scheduler.when()
         if when < NEVER:
             self._arm(when)
-        if count == burst or self._scheduler.stopped or not self._open:
+        if is_over or not self._open:
             self._notify()
 
     def try_again(self) -> None:
@@ -177,8 +166,7 @@ class RuledDispatcher(Dispatcher):
             if not options:
                 options = self._options
             else:
-                own = options.get("timeout", timeout)
-                timeout = own if type(options) is dict and is_timeout(own) else self._timeout_of(entry)
+                timeout = self._timeout_for(entry)
                 options = merged(self._options, options)
             call.timeout = call.allowed = timeout
             call.data = data
@@ -251,9 +239,7 @@ class RuledDispatcher(Dispatcher):
         try:
             handle = self._submit(call.data, call.options, deadline, self, token)
         except BaseException as error:
-            self.fail(token, error)
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
+            self._not_sent(token, error)
             return
         if handle is not None and slot.token == token:
             slot.handle = handle
@@ -390,7 +376,9 @@ class RuledDispatcher(Dispatcher):
             result = call.final(call, result)
             failed = isinstance(result, BaseException)
         if failed:
-            result = self._translate(result, call.index, call.entry, call.allowed)
+            # Not what the caller has had: he may have changed it.
+            sent = call.entry if call.options is None else (call.data, call.options)
+            result = self._translate(result, call.index, sent, call.allowed)
             self.failures += 1
             if self.first_error is None:
                 self.first_error = result

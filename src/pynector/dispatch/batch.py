@@ -16,7 +16,7 @@ from .._speedups.ruled import RuledDispatcher
 from .._speedups.scheduler import Scheduler
 from ..errors import PynectorError, TimeoutError, as_pynector_error
 from ..transport.contract import Completion, Handle
-from .bell import Bell, TimedBell
+from .bell import Bell, CallAt, TimedBell
 from .entries import Common, Request
 from .progress import Counts
 from .sources import Source
@@ -94,6 +94,7 @@ class BatchRun:
         submit: The transport's `submit`, or what stands for it.
         observable: Whether the transport reports the attempts of its requests.
         clock: The event loop's clock.
+        call_at: Calls a function at a time on that.
 
     Attributes:
         scheduler: Says what starts.
@@ -109,11 +110,12 @@ class BatchRun:
         submit: Submit,
         observable: bool,
         clock: Callable[[], float],
+        call_at: CallAt,
     ) -> None:
         self._batch = batch
         self._source = source
         # The dispatcher must not hold this: it has every answer.
-        self._bell = Bell() if batch.rules is None else TimedBell()
+        self._bell = Bell() if batch.rules is None else TimedBell(call_at)
         self.scheduler = Scheduler(window, batch.deadline, batch.raise_on_error)
         keeping = None if batch.rules is None else batch.rules.keeping
         if keeping is not None:
@@ -186,6 +188,8 @@ class BatchRun:
                 await anyio.lowlevel.checkpoint()
         finally:
             self.dispatcher.end()
+            if isinstance(self._bell, TimedBell):
+                self._bell.be_silent()
 
     def _is_over(self) -> bool:
         return self.has_failed() or self.dispatcher.is_finished()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import anyio
 
 from .._speedups.results import ListResults, Results
+from ..callbacks import Timer
 from ..errors import PynectorError, TimeoutError, TransportError
 from ..groups import ungrouped
 from ..transport.contract import Handle
@@ -54,6 +55,9 @@ class Host(Protocol):
     observable: bool
     is_closed: bool
 
+    def call_at(self, when: float, call: Callable[[], Any]) -> Timer:
+        """Call a function at a time on the event loop's clock in seconds."""
+
     def room_for(self, window: int | None) -> int | None:
         """Return how many requests the transport carries at a time, once it knows of a window; None: any number."""
 
@@ -94,11 +98,7 @@ class Batches:
             BaseException: What reading the entries raises, when what was in flight has ended.
         """
         results = ListResults(0 if batch.total is None else batch.total, into)
-        batch = replace(batch, failed=self._host.failed)
-        run_all = self._run_as_read if batch.total is None else self._run_list
-        async with _kept(batch, results) as kept:
-            failure = await run_all(batch, requests, kept)
-        failure = _problem(batch) or failure
+        failure = await self._run_kept(replace(batch, failed=self._host.failed), requests, results)
         if failure is not None:
             try:
                 raise failure
@@ -106,6 +106,12 @@ class Batches:
                 # Or it would keep this frame, and what has it here, with every answer, would keep it.
                 del failure, results, into
         return results.results
+
+    async def _run_kept(self, batch: Batch, requests: Any, results: Results) -> BaseException | None:
+        run_all = self._run_as_read if batch.total is None else self._run_list
+        async with _kept(batch, results) as kept:
+            failure = await run_all(batch, requests, kept)
+        return _problem(batch) or failure
 
     async def _run_list(self, batch: Batch, entries: Sequence[Request], results: Results) -> BaseException | None:
         run, workers = self._prepared(batch, iter(entries), results, self._window_for(batch))
@@ -202,7 +208,7 @@ class Batches:
         if submit is None:
             workers = Workers(host.exchange, host.clock)
             submit = workers.submit
-        run = BatchRun(batch, source, results, window, submit, host.observable, host.clock)
+        run = BatchRun(batch, source, results, window, submit, host.observable, host.clock, host.call_at)
         return run, workers or nullcontext()
 
     async def _told_until_over(self, run: BatchRun, workers: Any, batch: Batch) -> Reason | None:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import anyio
+
+from ..callbacks import Timer
+
+CallAt: TypeAlias = Callable[[float, Callable[[], Any]], Timer]
 
 
 class Bell:
@@ -29,22 +35,33 @@ class Bell:
 
 
 class TimedBell(Bell):
-    """One that can be told to ring at a time. One task at a time waits for it."""
+    """One that can be told to ring at a time.
 
-    def __init__(self) -> None:
+    Args:
+        call_at: Calls a function at a time on the event loop's clock in seconds.
+    """
+
+    def __init__(self, call_at: CallAt) -> None:
         super().__init__()
+        self._call_at = call_at
         self._at = math.inf
-        self._scope: anyio.CancelScope | None = None
+        self._timer: Timer | None = None
 
     def ring_at(self, when: float) -> None:
         """Ring at a time on the event loop's clock in seconds; of several the earliest counts, until it has rung."""
         if when < self._at:
+            self.be_silent()
             self._at = when
-            if self._scope is not None:
-                self._scope.deadline = when
+            self._timer = self._call_at(when, self.ring)
+
+    def be_silent(self) -> None:
+        """Ring at no time that was asked for."""
+        timer, self._timer = self._timer, None
+        self._at = math.inf
+        if timer is not None:
+            timer.cancel()
 
     async def wait(self) -> None:
         """See Bell."""
-        with anyio.CancelScope(deadline=self._at) as self._scope:
-            await super().wait()
-        self._scope, self._at = None, math.inf
+        await super().wait()
+        self.be_silent()

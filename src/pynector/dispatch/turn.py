@@ -10,7 +10,7 @@ from .._speedups.ruled import RuledDispatcher
 from .._speedups.scheduler import Scheduler
 from ..errors import PynectorError
 from ..transport.contract import Completion
-from .bell import TimedBell
+from .bell import CallAt, TimedBell
 from .rules import Rules
 
 _NONE = -1
@@ -23,11 +23,12 @@ class Turn:
         rules: What holds for it.
         data: What is sent.
         clock: The event loop's clock, in seconds.
+        call_at: Calls a function at a time on that.
         limit: Seconds it may take.
     """
 
-    def __init__(self, rules: Rules, data: Any, clock: Callable[[], float], limit: float) -> None:
-        self._bell = TimedBell()
+    def __init__(self, rules: Rules, data: Any, clock: Callable[[], float], call_at: CallAt, limit: float) -> None:
+        self._bell = TimedBell(call_at)
         self._token = _NONE
         self._results = ListResults(1)
         scheduler = rules.scheduler = Scheduler(1)
@@ -82,4 +83,5 @@ class Turn:
             dispatcher.succeed(self._token, None)
         dispatcher.abandon(None)
         dispatcher.end()
+        self._bell.be_silent()
         self._results.results.clear()
