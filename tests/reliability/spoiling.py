@@ -44,16 +44,18 @@ def telling(take: Take) -> Iterator[None]:
 
     What may be sent again is copied before a transport has it: then it is the original that is told of.
     """
-    copies: list[Any] = []
+    copies: list[tuple[Any, Any]] = []
 
     def copied(value: Any) -> Any:
         copy = frozen(value)
-        copies.append(copy)
-        take(value, {})
+        copies.append((copy, value))
         return copy
 
     def take_original(data: Any, options: Mapping[str, Any]) -> None:
-        if not any(data is copy for copy in copies):
+        originals = [original for copy, original in copies if copy is data]
+        if originals:
+            take(originals[0], {})
+        else:
             take(data, options)
 
     with (
