@@ -17,6 +17,7 @@ cdef class Scheduler:
     cdef double _held_until
     cdef object _line
     cdef list _timed
+    cdef Py_ssize_t _waiting
     cdef Py_ssize_t _number
 
     cpdef Py_ssize_t next(self, double now) except -3
@@ -24,6 +25,7 @@ cdef class Scheduler:
     cpdef int finish(self, Py_ssize_t slot, bint failed) except -1
     cpdef int ended(self, bint failed) except -1
     cpdef int release(self, Py_ssize_t slot) except -1
+    cdef int _release(self, Py_ssize_t slot) except -1
     cpdef int hold(self, object job, double until) except -1
     cpdef bint drop(self, object job) except -1
     cpdef int unhold(self) except -1

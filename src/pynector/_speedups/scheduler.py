@@ -43,6 +43,7 @@ class Scheduler:
         "_number",
         "_stop_on_error",
         "_timed",
+        "_waiting",
         "exhausted",
         "in_flight",
         "job",
@@ -71,6 +72,8 @@ class Scheduler:
         self._held: Any = None
         self._held_until = NEVER
         self._line: Any = deque()
+        # How many are held or stand in that line.
+        self._waiting = 0
         self._timed: list[Any] = []
         # Of two jobs with the same time the first one goes first; jobs themselves cannot be compared.
         self._number = 0
@@ -85,16 +88,19 @@ class Scheduler:
         if now >= self._deadline:
             self.stopped = True
             return NOTHING
-        self.job = None
-        if self._held is not None:
-            if now < self._held_until:
+        if self._waiting > 0:
+            if self._held is None:
+                self.job = self._line.popleft()
+            elif now < self._held_until:
                 return LATER
-            self.job, self._held = self._held, None
-        elif self._line:
-            self.job = self._line.popleft()
+            else:
+                self.job, self._held = self._held, None
+            self._waiting -= 1
         elif self.exhausted:
             return NOTHING
         else:
+            if self.job is not None:
+                self.job = None
             self.started += 1
         self.in_flight += 1
         if self._free_count > 0:
@@ -107,11 +113,11 @@ class Scheduler:
         """Give a slot back in which no new job was started: there is none now, or, if `exhausted`, none any more."""
         self.started -= 1
         self.exhausted = exhausted
-        self.release(slot)
+        self._release(slot)
 
     def finish(self, slot: int, failed: bool) -> None:
         """Take note that a job has ended."""
-        self.release(slot)
+        self._release(slot)
         if failed and self._stop_on_error:
             self.stopped = True
 
@@ -122,6 +128,9 @@ class Scheduler:
 
     def release(self, slot: int) -> None:
         """Take a slot back from a job that goes on without one, or has ended."""
+        self._release(slot)
+
+    def _release(self, slot: int) -> None:
         if self.in_flight < 1:
             raise ValueError("a job ended that had not started")
         self.in_flight -= 1
@@ -137,12 +146,14 @@ class Scheduler:
         """Have a job start before all others, and none before `until`."""
         self._held = job
         self._held_until = until
+        self._waiting += 1
 
     def drop(self, job: Any) -> bool:
         """Hold a job no more, and return whether it was held."""
         if self._held is not job:
             return False
         self._held = None
+        self._waiting -= 1
         return True
 
     def unhold(self) -> None:
@@ -152,6 +163,7 @@ class Scheduler:
     def line_up(self, job: Any) -> None:
         """Have a job start before new ones, when its turn comes."""
         self._line.append(job)
+        self._waiting += 1
 
     def postpone(self, job: Any, when: float) -> None:
         """Have `due` give a job back at a time."""
@@ -173,7 +185,7 @@ class Scheduler:
         """Return whether nothing is in flight, and neither what waits for its turn nor anything new will start."""
         if self.in_flight > 0:
             return False
-        return self.stopped or (self.exhausted and self._held is None and not self._line)
+        return self.stopped or (self.exhausted and self._waiting == 0)
 
 
 class Deadlines:
