@@ -37,6 +37,9 @@ class Traits:
     def is_plain(self, options: Mapping[str, Any]) -> bool:
         return True
 
+    def made_anew_by(self, options: Mapping[str, Any]) -> frozenset[str]:
+        return frozenset()
+
     def with_idempotency_key(self, data: Any, options: Mapping[str, Any], key: str) -> Mapping[str, Any]:
         return {**options, "key": key}
 

@@ -1,3 +1,4 @@
+from pynector._speedups.frozen cimport frozen
 from pynector._speedups.limits cimport Origin
 
 
@@ -15,6 +16,8 @@ cdef class Call:
     cdef readonly Py_ssize_t attempts
     cdef readonly Py_ssize_t live
     cdef public object policy
+    cdef public double attempt_timeout
+    cdef public object budget
     cdef public object sent
     cdef public object error
     cdef public object origin
@@ -33,3 +36,16 @@ cdef class Call:
     cdef list places
 
     cpdef bint waits_for(self, Origin origin) except -1
+
+
+cdef class Usual:
+    cdef object _policy
+    cdef double _attempt_timeout
+    cdef object _budget
+    cdef object _final
+    cdef object _costs
+    cdef bint _is_copied
+    cdef object _anew
+    cdef object _origin_of
+
+    cpdef bint prepare(self, Call call) except -1

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .frozen import NotPlain, frozen
 from .limits import Origin
 
 NEVER = float("inf")
@@ -20,6 +21,8 @@ class Call:
         attempts: How many there were.
         live: How many are in flight.
         policy: Says whether and when it is sent again, or None.
+        attempt_timeout: Seconds that one attempt may take.
+        budget: Bounds how often that is for all, or None.
         sent: How much of it has left in attempts that failed.
         error: What the last of these failed with, or None.
         origin: Where it goes, as it is known by `Limits`, or None.
@@ -39,8 +42,10 @@ class Call:
     __slots__ = (
         "again_at",
         "allowed",
+        "attempt_timeout",
         "attempts",
         "began",
+        "budget",
         "costs",
         "data",
         "deadline",
@@ -76,6 +81,8 @@ class Call:
         self.attempts = 0
         self.live = 0
         self.policy: Any = None
+        self.attempt_timeout = NEVER
+        self.budget: Any = None
         self.sent: Any = "none"
         self.error: Any = None
         self.origin: Any = None
@@ -97,3 +104,63 @@ class Call:
     def waits_for(self, origin: Origin) -> bool:
         """Return whether it waits for a place at an origin."""
         return not self.is_over and self.where is origin
+
+
+class Usual:
+    """What holds for entries that say nothing of their own.
+
+    Args:
+        policy, attempt_timeout, budget, final, costs: See Call.
+        is_copied: Whether what they send is to be the same each time.
+        anew: Names in what is sent that make it another each time, for all that.
+        origin_of: Returns where data and options go, or None: nobody has to know.
+    """
+
+    __slots__ = (
+        "_anew",
+        "_attempt_timeout",
+        "_budget",
+        "_costs",
+        "_final",
+        "_is_copied",
+        "_origin_of",
+        "_policy",
+    )
+
+    def __init__(
+        self,
+        policy: Any,
+        attempt_timeout: float,
+        budget: Any,
+        final: Any,
+        costs: Any,
+        is_copied: bool,
+        anew: frozenset[str],
+        origin_of: Any,
+    ) -> None:
+        self._policy = policy
+        self._attempt_timeout = attempt_timeout
+        self._budget = budget
+        self._final = final
+        self._costs = costs
+        self._is_copied = is_copied
+        self._anew = anew
+        self._origin_of = origin_of
+
+    def prepare(self, call: Call) -> bool:
+        """Fix what a call sends, and return whether that is done: it may need a closer look."""
+        if self._is_copied:
+            if type(call.data) is dict and not self._anew.isdisjoint(call.data):
+                return False
+            try:
+                call.data = frozen(call.data)
+            except NotPlain:
+                return False
+        call.policy = self._policy
+        call.attempt_timeout = self._attempt_timeout
+        call.budget = self._budget
+        call.final = self._final
+        call.costs = self._costs
+        if self._origin_of is not None:
+            call.origin = self._origin_of(call.data, call.options)
+        return True

@@ -181,9 +181,9 @@ class Limits:
 
     def take(self, starter: Any, costs: list[float], now: float) -> None:
         """Take note that a request of `starter` starts, with a cost for each rate."""
-        for bucket, cost in zip(self.buckets, costs, strict=True):
-            one: Bucket = bucket
-            one.take(cost, now)
+        for position in range(len(costs)):
+            one: Bucket = self.buckets[position]
+            one.take(costs[position], now)
         if self._line:
             self.leave_line(starter)
 

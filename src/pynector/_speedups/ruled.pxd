@@ -1,7 +1,7 @@
 cimport cython
 
 from pynector._speedups.admission cimport Admission
-from pynector._speedups.call cimport Call
+from pynector._speedups.call cimport Call, Usual
 from pynector._speedups.dispatcher cimport Dispatcher, Slot, merged
 from pynector._speedups.limits cimport Origin
 
@@ -32,7 +32,7 @@ cdef class RuledDispatcher(Dispatcher):
     cdef int _line_up(self, Call call) except -1
     @cython.locals(call=Call, state=int)
     cdef bint _begin(self, Py_ssize_t number, double now) except -1
-    @cython.locals(timeout=double)
+    @cython.locals(timeout=double, usual=Usual, is_usual=bint)
     cdef bint _prepared(self, Call call, double now) except -1
     @cython.locals(until=double)
     cdef object _paused(self, Call call)

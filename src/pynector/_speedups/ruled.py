@@ -5,7 +5,7 @@ from typing import Any
 
 from . import admission, dispatcher
 from .admission import Admission
-from .call import Call
+from .call import Call, Usual
 from .dispatcher import Dispatcher, Slot, merged
 from .limits import Origin
 from .results import Results
@@ -171,7 +171,9 @@ class RuledDispatcher(Dispatcher):
             call.timeout = call.allowed = timeout
             call.data = data
             call.options = options
-            if not self._rules.prepare(call, self):
+            usual: Usual = self._rules.usual
+            is_usual = usual is not None and options is self._options and usual.prepare(call)
+            if not is_usual and not self._rules.prepare(call, self):
                 return False
             if self._rules.is_single:
                 # Whoever waits for it has its time run from now on.
@@ -228,9 +230,9 @@ class RuledDispatcher(Dispatcher):
             call.began = now
             if call.deadline == NEVER:
                 call.deadline = now + call.timeout
-        deadline = call.deadline
-        if call.policy is not None:
-            deadline = self._rules.begins(call, now)
+            if call.budget is not None:
+                call.budget.began(now)
+        deadline = min(call.deadline, now + call.attempt_timeout)
         if call.hedge is not None and not slot.is_hedge:
             call.hedge_at = now + self._rules.hedge_delay(call)
             if call.hedge_at < NEVER:

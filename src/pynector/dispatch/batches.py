@@ -258,7 +258,7 @@ async def _kept(batch: Batch, results: Results) -> AsyncIterator[Results]:
     from .keeping import kept
 
     async with kept(results, *batch.checkpoint) as keeping:
-        batch.rules.keeping = keeping
+        batch.rules.keep(keeping)
         yield keeping
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._speedups.adaptive import AdaptiveWindow
 from .._speedups.breaker import OPEN
-from .._speedups.call import Call
+from .._speedups.call import Call, Usual
 from .._speedups.frozen import NotPlain, frozen
 from .._speedups.limits import Bucket, Origin
 from .._speedups.quantile import Quantile
@@ -140,6 +140,21 @@ class Rules:
         self._asked = {name: _fixed(value) for name, value in around.options.items()}
         self.options, self._final = self._sent_with(self._asked)
         self._is_told_broken = False
+        self.usual = self._usual()
+
+    def _usual(self) -> Usual | None:
+        """Return what holds for entries that say nothing of their own, unless each needs a closer look."""
+        traits, policy = self._traits, self._retry
+        anew = frozenset() if traits is None else traits.made_anew_by(self._asked)
+        if self._hedge is not None or self._has_key or not self._are_constant or anew is None:
+            return None
+        timeout, budget = NEVER, None
+        if policy is not None:
+            timeout, budget = _attempt_timeout(policy), self._shared.budget(policy.budget)
+        origin_of = None
+        if self._by_origin:
+            origin_of = _one_peer if traits is None else traits.origin
+        return Usual(policy, timeout, budget, self._final, self._costs, policy is not None, anew, origin_of)
 
     def _sent_with(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
         if self._traits is None:
@@ -150,6 +165,10 @@ class Rules:
     def may_hedge_any(self) -> bool:
         """Whether requests may be sent twice at a time."""
         return self._hedge is not None
+
+    def keep(self, keeping: Keeping) -> None:
+        """Look for each request in what an earlier run has kept."""
+        self.keeping, self.usual = keeping, None
 
     def adapt(self, most: int) -> int:
         """Have the window change, up to `most`, and return it as it is first."""
@@ -181,13 +200,15 @@ class Rules:
         else:
             asked = {**self._asked, **{name: own[name] for name in own if name in call.options}}
             call.options, call.final = traits.options_for_attempts(asked, self._whole)
+        if call.policy is not None:
+            call.attempt_timeout = _attempt_timeout(call.policy)
+            call.budget = self._shared.budget(call.policy.budget)
         if call.policy is not None or hedge is not None:
             self._fix(call, own)
         if key is not False:
             self._give_key(call, key)
         if self._by_origin:
-            # A transport that cannot tell has one peer.
-            call.origin = "" if traits is None else traits.origin(call.data, call.options)
+            call.origin = (_one_peer if traits is None else traits.origin)(call.data, call.options)
         if self.limits:
             call.costs = self._costs if self._are_constant else self._costs_of(call)
         if hedge is not None and self._may_repeat(call, IDEMPOTENT):
@@ -214,7 +235,8 @@ class Rules:
     def _fix(self, call: Call, own: Mapping[str, Any]) -> None:
         """Have a call send the same each time, whatever becomes of the caller's objects."""
         try:
-            if self._traits is not None and self._traits.is_made_anew(call.data, call.options):
+            anew = frozenset() if self._traits is None else self._traits.made_anew_by(call.options)
+            if anew is None or (isinstance(call.data, dict) and not anew.isdisjoint(call.data)):
                 raise NotPlain
             data = frozen(call.data)
             if own:
@@ -251,17 +273,6 @@ class Rules:
         """Return after how many seconds without an answer a call may be sent again; NEVER: that is not known yet."""
         quantile = self._quantile
         return quantile.value() if quantile is not None and isinstance(call.hedge, str) else float(call.hedge)
-
-    def begins(self, call: Call, now: float) -> float:
-        """Take note that an attempt begins under a policy, and return when it must have ended."""
-        policy: RetryPolicy = call.policy
-        if call.attempts == 1:
-            budget = self._shared.budget(policy.budget)
-            if budget is not None:
-                budget.began(now)
-        if policy.attempt_timeout is None:
-            return call.deadline
-        return min(call.deadline, now + policy.attempt_timeout)
 
     def late(self, call: Call) -> TimeoutError:
         """Return the error of a call whose time is over while it waits."""
@@ -358,8 +369,7 @@ class Rules:
         wait = policy.wait_after(call.attempts, error)
         if wait is None or now + wait >= call.deadline:
             return NOT_AGAIN
-        budget = self._shared.budget(policy.budget)
-        if budget is not None and not budget.withdraw(now):
+        if call.budget is not None and not call.budget.withdraw(now):
             self._shared.counts["budget_refused"] += 1
             return NOT_AGAIN
         self._shared.counts[f"retries_{_reason(error)}"] += 1
@@ -416,6 +426,15 @@ class Rules:
             problem.after(call.sent)
             problem.attempts = max(1, call.attempts)
             call.sent = problem.sent
+
+
+def _one_peer(data: Any, options: Mapping[str, Any]) -> str:
+    """Return where requests go over a transport that cannot tell."""
+    return ""
+
+
+def _attempt_timeout(policy: RetryPolicy) -> float:
+    return NEVER if policy.attempt_timeout is None else policy.attempt_timeout
 
 
 def _fixed(value: Any) -> Any:

@@ -115,8 +115,8 @@ class RequestTraits(Protocol):
     def is_plain(self, options: Mapping[str, Any], /) -> bool:
         """Say whether a request's own options leave alone what `options_for_attempts` sets."""
 
-    def is_made_anew(self, data: Any, options: Mapping[str, Any], /) -> bool:
-        """Say whether what is sent may be another each time, although data and options are the same."""
+    def made_anew_by(self, options: Mapping[str, Any], /) -> frozenset[str] | None:
+        """Return the names that, in a dict that is sent, make it another each time; None: these options do already."""
 
     def essence(self, data: Any, options: Mapping[str, Any], /) -> bytes:
         """Return what a request says, the same in each run of a program, to be held against what it said before."""

@@ -18,6 +18,8 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 
 _DESCRIBING = frozenset(FIELDS)
 
+_DRAWN = frozenset({"files"})
+
 # The most starts of URLs whose origins are remembered.
 _MOST = 4096
 
@@ -36,6 +38,8 @@ class HTTPTraits:
 
     def origin(self, data: Any, options: Mapping[str, Any]) -> str | None:
         """See RequestTraits."""
+        if type(data) is dict and "url" not in data and "url" not in options:
+            return self._own
         if isinstance(data, PreparedRequest):
             return _named(data.url.origin)
         url = _said("url", data, options)
@@ -94,11 +98,9 @@ class HTTPTraits:
         """See RequestTraits."""
         return "raise_for_status" not in options and "as_response" not in options
 
-    def is_made_anew(self, data: Any, options: Mapping[str, Any]) -> bool:
+    def made_anew_by(self, options: Mapping[str, Any]) -> frozenset[str] | None:
         """See RequestTraits: a form of several parts has a border that is drawn, and whoever encodes JSON may count."""
-        if _said("files", data, options) is not None:
-            return True
-        return self._options.dumps_for(options) is not None and not isinstance(data, PreparedRequest)
+        return None if options.get("files") is not None or self._options.dumps_for(options) is not None else _DRAWN
 
     def essence(self, data: Any, options: Mapping[str, Any]) -> bytes:
         """See RequestTraits."""
