@@ -1,4 +1,3 @@
-from pynector._speedups.frozen cimport frozen
 from pynector._speedups.limits cimport Origin
 
 
@@ -44,7 +43,7 @@ cdef class Usual:
     cdef object _budget
     cdef object _final
     cdef object _costs
-    cdef bint _is_copied
+    cdef object _copied
     cdef object _anew
     cdef object _origin_of
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .frozen import NotPlain, frozen
+from .frozen import NotPlain
 from .limits import Origin
 
 NEVER = float("inf")
@@ -111,7 +111,7 @@ class Usual:
 
     Args:
         policy, attempt_timeout, budget, final, costs: See Call.
-        is_copied: Whether what they send is to be the same each time.
+        copied: Copies what they send, which is to be the same each time, or raises NotPlain; None: that is sent once.
         anew: Names in what is sent that make it another each time, for all that.
         origin_of: Returns where data and options go, or None: nobody has to know.
     """
@@ -120,9 +120,9 @@ class Usual:
         "_anew",
         "_attempt_timeout",
         "_budget",
+        "_copied",
         "_costs",
         "_final",
-        "_is_copied",
         "_origin_of",
         "_policy",
     )
@@ -134,7 +134,7 @@ class Usual:
         budget: Any,
         final: Any,
         costs: Any,
-        is_copied: bool,
+        copied: Any,
         anew: frozenset[str],
         origin_of: Any,
     ) -> None:
@@ -143,17 +143,17 @@ class Usual:
         self._budget = budget
         self._final = final
         self._costs = costs
-        self._is_copied = is_copied
+        self._copied = copied
         self._anew = anew
         self._origin_of = origin_of
 
     def prepare(self, call: Call) -> bool:
         """Fix what a call sends, and return whether that is done: it may need a closer look."""
-        if self._is_copied:
+        if self._copied is not None:
             if type(call.data) is dict and not self._anew.isdisjoint(call.data):
                 return False
             try:
-                call.data = frozen(call.data)
+                call.data = self._copied(call.data)
             except NotPlain:
                 return False
         call.policy = self._policy

@@ -154,7 +154,8 @@ class Rules:
         origin_of = None
         if self._by_origin:
             origin_of = _one_peer if traits is None else traits.origin
-        return Usual(policy, timeout, budget, self._final, self._costs, policy is not None, anew, origin_of)
+        copied = None if policy is None else frozen
+        return Usual(policy, timeout, budget, self._final, self._costs, copied, anew, origin_of)
 
     def _sent_with(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
         if self._traits is None:
