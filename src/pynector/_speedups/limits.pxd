@@ -51,5 +51,6 @@ cdef class Limits:
     cpdef double ready_at(self, object starter, double now) except? -1
     @cython.locals(one=Bucket, position=Py_ssize_t)
     cpdef int take(self, object starter, list costs, double now) except -1
+    cpdef int eased(self) except -1
     cpdef int leave_line(self, object starter) except -1
     cdef int _join(self, object starter) except -1

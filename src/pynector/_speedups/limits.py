@@ -63,6 +63,7 @@ class Bucket:
     def correct(self, difference: float) -> None:
         """Take note that a request has cost so much more than was taken, or less."""
         self._due += difference * self._interval
+        self._peak += difference * self._interval / CATCH_UP
 
 
 class Origin:
@@ -186,6 +187,11 @@ class Limits:
             one.take(costs[position], now)
         if self._line:
             self.leave_line(starter)
+
+    def eased(self) -> None:
+        """Take note that a request has cost less than was taken: who waits may have to do so for less long."""
+        if self._line:
+            next(iter(self._line)).try_again()
 
     def leave_line(self, starter: Any) -> None:
         """Take note that `starter` waits for no rate any more."""

@@ -334,18 +334,27 @@ class Rules:
 
     def _settle(self, call: Call, response: Any) -> None:
         for limits, costs in zip(self.limits, call.costs, strict=True):
+            least = 0.0
             for bucket, cost in zip(limits.buckets, costs, strict=True):
-                if bucket.settle is None:
-                    continue
-                try:
-                    real = bucket.settle(response)
-                    if real is not None:
-                        bucket.correct(checked_cost(real, "what settle returns") - cost)
-                except Exception as error:
-                    # The answer stands, at the cost that was taken for it.
-                    if not self._is_told_broken:
-                        self._is_told_broken = True
-                        unraisable(error)
+                if bucket.settle is not None:
+                    difference = self._difference(bucket, cost, response)
+                    bucket.correct(difference)
+                    least = min(least, difference)
+            if least < 0:
+                limits.eased()
+
+    def _difference(self, bucket: Bucket, cost: float, response: Any) -> float:
+        """Return how much more a request has cost than was taken for it."""
+        try:
+            assert bucket.settle is not None
+            real = bucket.settle(response)
+            return 0.0 if real is None else checked_cost(real, "what settle returns") - cost
+        except Exception as error:
+            # The answer stands, at the cost that was taken for it.
+            if not self._is_told_broken:
+                self._is_told_broken = True
+                unraisable(error)
+            return 0.0
 
     def is_fault(self, error: PynectorError) -> bool:
         """Say whether an error says of a server that it does not work."""
