@@ -3,10 +3,11 @@
 from typing import Any
 
 from .call import Call
-from .limits import NEVER, Limits, Origin
+from .limits import Limits, Origin
 from .scheduler import Scheduler
 
 # What becomes of a call that asks whether it may start.
+# So may one that an open circuit refuses: it is told so at once, and costs nothing of a rate.
 MAY_START = 0
 # It holds up all others of its dispatcher, until it has its turn with a rate.
 IS_HELD = 1
@@ -52,6 +53,9 @@ class Admission:
                 self.give_back(starter, call)
                 self.leave_lines(starter)
                 return IS_PAUSED
+            if at.breaker is not None and at.breaker.refuses(now):
+                self.leave_lines(starter)
+                return MAY_START
         for every in self._limits:
             limits = every
             if limits.buckets:
@@ -71,8 +75,6 @@ class Admission:
     def _set_aside(self, starter: Any, call: Call, origin: Origin) -> None:
         call.where = origin
         origin.queue.append((starter, call))
-        if call.attempts > 0 and call.deadline < NEVER:
-            self._scheduler.postpone(call, call.deadline)
 
     def leave(self, starter: Any, places: list[Origin]) -> None:
         """Give places at origins to those who wait for them."""

@@ -18,6 +18,7 @@ cdef class Breaker:
     cdef readonly int state
 
     cpdef Py_ssize_t allows(self, double now) except -1
+    cpdef bint refuses(self, double now) except -1
     cpdef int record(self, Py_ssize_t generation, bint failed, double now) except -1
     cpdef int release(self, Py_ssize_t generation) except -1
     cpdef double opens_again(self, double now) except -1

@@ -80,6 +80,12 @@ class Breaker:
         self._probing += 1
         return self._generation
 
+    def refuses(self, now: float) -> bool:
+        """Return whether `allows` would let nothing through; nothing is to be told afterward."""
+        if self.state == OPEN:
+            return now < self._until
+        return self.state == HALF_OPEN and self._probing + self._succeeded >= self._probes
+
     def record(self, generation: int, failed: bool, now: float) -> None:
         """Take note of how a request ended that was let through."""
         if generation == self._generation:
