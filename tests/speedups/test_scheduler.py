@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 
 import pytest
 from hypothesis import given
@@ -263,3 +264,23 @@ def test_no_slots_are_never_due() -> None:
     deadlines = Deadlines()
     assert deadlines.due == NEVER
     assert deadlines.overdue(1.0) == []
+
+
+class Job:
+    is_over = False
+
+
+def test_jobs_that_end_before_their_time_are_not_kept() -> None:
+    scheduler = Scheduler(1)
+    waiting = [Job() for _ in range(100)]
+    for job in waiting:
+        scheduler.postpone(job, 1000.0)
+    ended = []
+    for _ in range(5000):
+        job = Job()
+        scheduler.postpone(job, 2000.0)
+        job.is_over = True
+        ended.append(weakref.ref(job))
+    del job
+    assert sum(reference() is not None for reference in ended) <= 2 * len(waiting) + 64
+    assert all(scheduler.due(1000.0) is job for job in waiting)

@@ -112,6 +112,9 @@ class RuledDispatcher(Dispatcher):
         if call.again_at <= now:
             call.again_at = NEVER
             self._line_up(call)
+            if call.deadline < NEVER:
+                # It may find no slot, no place or no rate in time.
+                self._scheduler.postpone(call, call.deadline)
         elif call.deadline <= now and call.live == 0:
             if self._scheduler.drop(call):
                 self._admission.leave_lines(self)
@@ -385,6 +388,8 @@ class RuledDispatcher(Dispatcher):
             if self.first_error is None:
                 self.first_error = result
         self._results.put(call.index, call.entry, call.began, call.attempts, result)
+        # What waited for a time is known a little longer than that.
+        call.entry = call.data = call.options = None
         self._scheduler.ended(failed)
 
     # Its end

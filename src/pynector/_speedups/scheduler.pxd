@@ -16,6 +16,7 @@ cdef class Scheduler:
     cdef object _held
     cdef double _held_until
     cdef object _line
+    cdef Py_ssize_t _most_timed
     cdef list _timed
     cdef Py_ssize_t _waiting
     cdef Py_ssize_t _number

@@ -11,6 +11,9 @@ NEVER = float("inf")
 # A table of deadlines is looked through at most this often, however the deadlines lie (seconds).
 RESOLUTION = 0.001
 
+# So many jobs may wait for a time that have ended.
+LEAST_TIMED = 64
+
 
 class Scheduler:
     """Which slot takes the next job, if any. What is in flight has a slot; what waits or is done has none.
@@ -40,6 +43,7 @@ class Scheduler:
         "_held",
         "_held_until",
         "_line",
+        "_most_timed",
         "_number",
         "_stop_on_error",
         "_timed",
@@ -75,6 +79,8 @@ class Scheduler:
         # How many are held or stand in that line.
         self._waiting = 0
         self._timed: list[Any] = []
+        # When it has more, those are dropped that have ended: it would grow with all that ends early.
+        self._most_timed = LEAST_TIMED
         # Of two jobs with the same time the first one goes first; jobs themselves cannot be compared.
         self._number = 0
 
@@ -166,7 +172,11 @@ class Scheduler:
         self._waiting += 1
 
     def postpone(self, job: Any, when: float) -> None:
-        """Have `due` give a job back at a time."""
+        """Have `due` give a job back at a time, unless it has ended by then."""
+        if len(self._timed) > self._most_timed:
+            self._timed = [timed for timed in self._timed if not timed[2].is_over]
+            heapq.heapify(self._timed)
+            self._most_timed = 2 * len(self._timed) + LEAST_TIMED
         self._number += 1
         heapq.heappush(self._timed, (when, self._number, job))
 
