@@ -1,0 +1,1 @@
+"""What batches at scale are to show, each with its figure. See `python -m tests.scale --help`."""
