@@ -120,7 +120,8 @@ async def test_what_is_not_idempotent_is_never_sent_twice(serve: Serve) -> None:
     }
 
 
-async def test_hedges_stay_within_the_budget(serve: Serve) -> None:
+@pytest.mark.parametrize("policy", [None, RetryPolicy(1, budget=0.2)], ids=["none", "policy"])
+async def test_hedges_stay_within_the_budget(serve: Serve, policy: RetryPolicy | None) -> None:
     gate = Gate()
 
     async def play(asked: Asked) -> Answer:
@@ -129,13 +130,35 @@ async def test_hedges_stay_within_the_budget(serve: Serve) -> None:
 
     server = serve(play)
     # Ten a second for ten seconds are always there.
-    budget = 100 + 15
-    async with Pynector(base_url=server.url, max_connections=400) as client, anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: client.batch_request(gets(150), 400, hedge_after=0.2))
-        assert await eventually(lambda: len(server.asked) >= 150 + 100)
-        await anyio.sleep(0.2)
-        assert 150 + 100 <= len(server.asked) <= 150 + budget
+    most = 100 + (30 if policy is None else 60)
+    async with Pynector(base_url=server.url, max_connections=600) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: client.batch_request(gets(300), 600, hedge_after=0.5, retry=policy))
+        assert await eventually(lambda: len(server.asked) >= 300 + most)
+        await anyio.sleep(0.1)
+        assert len(server.asked) == 300 + most
         gate.open()
+
+
+async def test_a_pause_ends_nothing_that_is_on_its_way(serve: Serve) -> None:
+    gate = Gate()
+
+    async def play(asked: Asked) -> Answer:
+        if asked.path == "/0":
+            await gate.passed()
+            return Answer()
+        return Answer(429, b"", {"Retry-After": "60"})
+
+    server = serve(play)
+    async with (
+        Pynector(base_url=server.url, learn=True, timeout=5) as client,
+        client.batch_stream(gets(2), max_concurrency=4, hedge_after=0.2) as results,
+    ):
+        assert not (await anext(results)).ok
+        with anyio.move_on_after(0.5):
+            await anext(results)
+        gate.open()
+        item = await anext(results)
+    assert (item.result, item.attempts) == (b"ok", 1)
 
 
 async def test_a_hedge_keeps_to_the_window_and_to_the_origin_s(serve: Serve) -> None:

@@ -192,6 +192,9 @@ class RuledDispatcher(Dispatcher):
     def _paused(self, call: Call) -> None:
         """Have a call wait for the end of a pause; one that has no time for that ends."""
         until, call.again_at = call.again_at, NEVER
+        if call.live > 0:
+            # It was to go beside another attempt.
+            return
         if until >= call.deadline:
             if call.error is None:
                 call.error = self._rules.paused_too_long(call, until - self._clock())

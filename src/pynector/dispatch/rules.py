@@ -203,8 +203,8 @@ class Rules:
             call.options, call.final = traits.options_for_attempts(asked, self._whole)
         if call.policy is not None:
             call.attempt_timeout = _attempt_timeout(call.policy)
-            call.budget = self._shared.budget(call.policy.budget)
         if call.policy is not None or hedge is not None:
+            call.budget = self._shared.budget(HEDGE_BUDGET if call.policy is None else call.policy.budget)
             self._fix(call, own)
         if key is not False:
             self._give_key(call, key)
@@ -398,8 +398,7 @@ class Rules:
 
     def may_hedge(self, call: Call, now: float) -> bool:
         """Say whether a call is sent a second time beside the first, and take that from the budget."""
-        budget = self._shared.budget(HEDGE_BUDGET if call.policy is None else call.policy.budget)
-        if budget is not None and not budget.withdraw(now):
+        if call.budget is not None and not call.budget.withdraw(now):
             self._shared.counts["budget_refused"] += 1
             return False
         self._shared.counts["hedges"] += 1
