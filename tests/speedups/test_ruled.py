@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pynector import CircuitBreaker, ConnectError, PynectorError, Rate, RetryPolicy, TransportError
+from pynector._speedups.admission import IS_ASIDE, IS_PAUSED, MAY_START, Admission
+from pynector._speedups.call import Call
+from pynector._speedups.limits import Limits
 from pynector._speedups.results import MISSING, ListResults
 from pynector._speedups.ruled import RuledDispatcher
 from pynector._speedups.scheduler import NEVER, Scheduler
@@ -284,6 +287,36 @@ def test_a_place_is_not_given_to_who_was_cancelled_while_it_waited() -> None:
     assert shared.limits is not None
     assert shared.limits.origins()["a"].in_flight == 0
     assert first.results.results == ["a", "a"]
+
+
+class Starter:
+    """Whoever starts calls, and notes which have been given a place."""
+
+    def __init__(self, limits: list[Limits]) -> None:
+        self.admission = Admission(Scheduler(1), limits)
+        self.placed: list[Any] = []
+
+    def ask(self, now: float) -> int:
+        call = Call(0, ("a", {}))
+        call.origin = "a"
+        return self.admission.ask(self, call, now)
+
+    def take_place(self, call: Call, place: Any) -> None:
+        self.placed.append(call)
+
+    def try_again(self) -> None:
+        pass
+
+
+def test_a_pause_of_an_origin_that_is_full_makes_no_place_there() -> None:
+    limits = Limits([], 1, None, True)
+    first, second = Starter([limits]), Starter([limits])
+    assert (first.ask(0.0), second.ask(0.0)) == (MAY_START, IS_ASIDE)
+    limits.origin("a", 0.0).pause(5.0)
+    assert first.ask(1.0) == IS_PAUSED
+    # What waits there would start, when the pause is over, beside what is still there.
+    assert not second.placed
+    assert limits.origin("a", 1.0).in_flight == 1
 
 
 def test_a_token_that_is_none_is_refused() -> None:

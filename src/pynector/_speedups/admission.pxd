@@ -11,6 +11,7 @@ cdef class Admission:
 
     @cython.locals(limits=Limits, origin=Origin, at=Origin, first=double, position=Py_ssize_t)
     cpdef int ask(self, object starter, Call call, double now) except -1
+    cdef int _paused(self, object starter, Call call, Origin origin) except -1
     cdef int _set_aside(self, object starter, Call call, Origin origin) except -1
     @cython.locals(at=Origin)
     cpdef int leave(self, object starter, list places) except -1

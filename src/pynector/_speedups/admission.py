@@ -40,7 +40,9 @@ class Admission:
             limits: Limits = self._limits[call.passed]
             if limits.by_origin and call.origin is not None:
                 origin = limits.origin(call.origin, now)
-                if origin.is_full() and origin.paused_until <= now:
+                if origin.paused_until > now:
+                    return self._paused(starter, call, origin)
+                if origin.is_full():
                     self._set_aside(starter, call, origin)
                     return IS_ASIDE
                 origin.in_flight += 1
@@ -49,10 +51,7 @@ class Admission:
         for place in call.places:
             at: Origin = place
             if at.paused_until > now:
-                call.again_at = at.paused_until
-                self.give_back(starter, call)
-                self.leave_lines(starter)
-                return IS_PAUSED
+                return self._paused(starter, call, at)
             if at.breaker is not None and at.breaker.refuses(now):
                 self.leave_lines(starter)
                 return MAY_START
@@ -71,6 +70,12 @@ class Admission:
                 limits.take(starter, call.costs[position], now)
             position += 1
         return MAY_START
+
+    def _paused(self, starter: Any, call: Call, origin: Origin) -> int:
+        call.again_at = origin.paused_until
+        self.give_back(starter, call)
+        self.leave_lines(starter)
+        return IS_PAUSED
 
     def _set_aside(self, starter: Any, call: Call, origin: Origin) -> None:
         call.where = origin
