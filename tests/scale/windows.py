@@ -98,9 +98,9 @@ def pause(seconds: float = 10.0) -> Figures:
     yield Figure("pauses of 1 s", len(pauses), 3)
     # What was on its way when the 429 was may come after it.
     yield Figure("  requests in one after its first 50 ms, at the most", max(_between(limited, pauses, 0.05)), most=0)
-    least = min(bisect_left(times, at + 1.0) - bisect_right(times, at) for at in pauses)
+    inside = statistics.median(bisect_left(times, at + 1.0) - bisect_right(times, at) for at in pauses)
     usual = len(times) / (arrivals[-1].at - arrivals[0].at)
-    yield Figure("  requests to the others in one, at the least, as a share of what is usual", least / usual, 0.8)
+    yield Figure("  requests to the others in one, at the median, as a share of what is usual", inside / usual, 0.8)
 
 
 async def _beside_a_pause(server: Recording, seconds: float) -> None:
