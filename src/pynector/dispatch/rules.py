@@ -11,7 +11,7 @@ from .._speedups.adaptive import AdaptiveWindow
 from .._speedups.breaker import OPEN
 from .._speedups.call import Call, Usual
 from .._speedups.frozen import NotPlain, frozen
-from .._speedups.limits import Bucket, Origin
+from .._speedups.limits import Origin
 from .._speedups.quantile import Quantile
 from .._speedups.scheduler import Scheduler
 from ..errors import (
@@ -30,8 +30,8 @@ from ..errors import (
 from ..transport.contract import RequestTraits, Snapshot
 from ..transport.essence import essence_of
 from ..transport.http.methods import IDEMPOTENT
-from ..unraisable import unraisable
-from .limits import Declared, checked_cost, hedge_after, retry_policy
+from .costs import Costs
+from .limits import Declared, hedge_after, retry_policy
 from .retry import RetryPolicy
 from .shared import Shared, limits_of
 
@@ -128,25 +128,21 @@ class Rules:
         self.limits = [limits for limits in (limits_of(own), shared.limits) if limits is not None]
         self._by_origin = any(limits.by_origin for limits in self.limits)
         self._quantile = Quantile(int(self._hedge[1:]) / 100) if isinstance(self._hedge, str) else None
-        self._settles = not is_elsewhere and any(
-            bucket.settle is not None for limits in self.limits for bucket in limits.buckets
-        )
-        self._costs = [[_constant(bucket) for bucket in limits.buckets] for limits in self.limits]
-        self._are_constant = all(cost is not None for costs in self._costs for cost in costs)
+        self._costs = Costs(self.limits)
+        self._settles = not is_elsewhere and self._costs.settles
         self._whole = (self._learns or self._settles) and self._traits is not None
         self.wants_answers = self._learns or self._settles or self._quantile is not None or is_adaptive
         if self._has_key and self._traits is None:
             raise ConfigurationError("idempotency_key: this transport's requests cannot have one")
         self._asked = {name: _fixed(value) for name, value in around.options.items()}
         self.options, self._final = self._sent_with(self._asked)
-        self._is_told_broken = False
         self.usual = self._usual()
 
     def _usual(self) -> Usual | None:
         """Return what holds for entries that say nothing of their own, unless each needs a closer look."""
         traits, policy = self._traits, self._retry
         anew = frozenset() if traits is None else traits.made_anew_by(self._asked)
-        if self._hedge is not None or self._has_key or not self._are_constant or anew is None:
+        if self._hedge is not None or self._has_key or self._costs.constant is None or anew is None:
             return None
         timeout, budget = NEVER, None
         if policy is not None:
@@ -155,7 +151,7 @@ class Rules:
         if self._by_origin:
             origin_of = _one_peer if traits is None else traits.origin
         copied = None if policy is None else frozen
-        return Usual(policy, timeout, budget, self._final, self._costs, copied, anew, origin_of)
+        return Usual(policy, timeout, budget, self._final, self._costs.constant, copied, anew, origin_of)
 
     def _sent_with(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
         if self._traits is None:
@@ -211,7 +207,7 @@ class Rules:
         if self._by_origin:
             call.origin = (_one_peer if traits is None else traits.origin)(call.data, call.options)
         if self.limits:
-            call.costs = self._costs if self._are_constant else self._costs_of(call)
+            call.costs = self._costs.of(call)
         if hedge is not None and self._may_repeat(call, IDEMPOTENT):
             call.hedge = hedge
         return True
@@ -264,10 +260,6 @@ class Rules:
     def _new_key(self, call: Call) -> str:
         return str(uuid.uuid4()) if self.keeping is None else self.keeping.idempotency_key(call)
 
-    def _costs_of(self, call: Call) -> list[list[float]]:
-        data, options = call.entry
-        return [[_cost(bucket, data, options) for bucket in limits.buckets] for limits in self.limits]
-
     # Around each attempt
 
     def hedge_delay(self, call: Call) -> float:
@@ -311,7 +303,7 @@ class Rules:
         if self._learns and self._traits is not None:
             self._pause(response, places, now)
         if self._settles:
-            self._settle(call, response)
+            self._costs.settle(call, response)
 
     def took_attempts(self, call: Call, response: Any) -> None:
         """Have an answer say how many attempts it took, where it can."""
@@ -331,30 +323,6 @@ class Rules:
             paused = [place.pause(until) for place in places]
             if any(paused):
                 self._shared.counts["pauses"] += 1
-
-    def _settle(self, call: Call, response: Any) -> None:
-        for limits, costs in zip(self.limits, call.costs, strict=True):
-            least = 0.0
-            for bucket, cost in zip(limits.buckets, costs, strict=True):
-                if bucket.settle is not None:
-                    difference = self._difference(bucket, cost, response)
-                    bucket.correct(difference)
-                    least = min(least, difference)
-            if least < 0:
-                limits.eased()
-
-    def _difference(self, bucket: Bucket, cost: float, response: Any) -> float:
-        """Return how much more a request has cost than was taken for it."""
-        try:
-            assert bucket.settle is not None
-            real = bucket.settle(response)
-            return 0.0 if real is None else checked_cost(real, "what settle returns") - cost
-        except Exception as error:
-            # The answer stands, at the cost that was taken for it.
-            if not self._is_told_broken:
-                self._is_told_broken = True
-                unraisable(error)
-            return 0.0
 
     def is_fault(self, error: PynectorError) -> bool:
         """Say whether an error says of a server that it does not work."""
@@ -451,14 +419,6 @@ def _fixed(value: Any) -> Any:
         return frozen(value)
     except NotPlain:
         return value
-
-
-def _constant(bucket: Bucket) -> float | None:
-    return None if callable(bucket.cost) else float(bucket.cost)
-
-
-def _cost(bucket: Bucket, data: Any, options: Mapping[str, Any]) -> float:
-    return checked_cost(bucket.cost(data, options) if callable(bucket.cost) else bucket.cost, "cost")
 
 
 def _reason(error: PynectorError) -> str:
