@@ -29,6 +29,12 @@ class BuildAllOrNothing(build_ext):  # type: ignore[misc]
     """Drops every extension when one fails: a compiled module cannot cimport a pure one."""
 
     extensions: list[Any]
+    parallel: int | bool | None
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        # As many compilers at once as there are cores.
+        self.parallel = self.parallel or True
 
     def run(self) -> None:
         try:
