@@ -21,6 +21,9 @@ else:
 BACKENDS: list[Any] = [*LOOPS, pytest.param(("trio", {}), id="trio")]
 """All."""
 
+EVERYWHERE = pytest.mark.parametrize("anyio_backend", BACKENDS)
+"""For a test among others that run on one loop."""
+
 ENGINES: list[Any] = [pytest.param(*backend.values, "httpx", id=f"{backend.id}-httpx") for backend in BACKENDS]
 if find_spec("httptools") is not None:
     ENGINES += [pytest.param(*backend.values, "native", id=f"{backend.id}-native") for backend in LOOPS]

@@ -10,6 +10,13 @@ from typing import Any
 import pytest
 
 from limits.noting import Answer, NotingServer, Play
+from loops import LOOPS
+
+
+@pytest.fixture(params=LOOPS[-1:])
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """One event loop: what a dispatcher does is the same on all. Tests of what is not are marked EVERYWHERE."""
+    return request.param
 
 
 @pytest.fixture

@@ -71,14 +71,16 @@ class NotingServer:
         asked: The requests, as they came.
         in_flight: How many are not answered.
         most: The most of them at a time.
-        connections: How many are open.
+        open: The connections that are.
+        accepted: How many there have been.
         url: Its base URL.
     """
 
     def __init__(self, play: Play = lambda asked: Answer()) -> None:
         self.play = play
         self.asked: list[Asked] = []
-        self.in_flight = self.most = self.connections = self.accepted = 0
+        self.in_flight = self.most = self.accepted = 0
+        self.open: set[Connection] = set()
         self.url = ""
         self._stop: Callable[[], object] = lambda: None
         self._ready = threading.Event()
@@ -96,6 +98,11 @@ class NotingServer:
         self._thread.join()
 
     @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self.open)
+
+    @property
     def paths(self) -> list[str]:
         """The paths of the requests, as they came."""
         return [one.path for one in self.asked]
@@ -108,6 +115,12 @@ class NotingServer:
         self._ready.set()
         await stopped.wait()
         server.close()
+        # What has been accepted has its connection by then.
+        await asyncio.sleep(0.01)
+        while self.open:
+            for connection in self.open:
+                connection.transport.abort()
+            await asyncio.sleep(0.001)
 
 
 class Connection(asyncio.Protocol):
@@ -124,10 +137,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        self._server.connections += 1
+        self._server.open.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._server.connections -= 1
+        self._server.open.discard(self)
         if self._answering is not None:
             self._answering.cancel()
 

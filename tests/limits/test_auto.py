@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from limits.noting import Answer, Asked, NotingServer
+from loops import EVERYWHERE
 from pynector import Pynector, PynectorError, RetryPolicy
 
 Serve = Callable[..., NotingServer]
@@ -47,7 +48,7 @@ async def test_the_window_grows_to_what_the_server_bears_and_no_further(serve: S
     knee.server = server = serve(knee)
     endless = (({"path": "/"}, {}) for _ in itertools.count())
     async with Pynector(base_url=server.url) as client:
-        with anyio.move_on_after(2.0):
+        with anyio.move_on_after(1.2):
             async with client.batch_stream(endless, max_concurrency="auto") as results:
                 async for item in results:
                     assert item.ok
@@ -70,6 +71,7 @@ async def test_a_server_that_drops_what_is_too_much_is_not_pressed(serve: Serve)
     assert server.most <= 100
 
 
+@EVERYWHERE
 async def test_a_dead_server_ends_each_request_with_its_error() -> None:
     with NotingServer() as gone:
         pass
@@ -79,6 +81,7 @@ async def test_a_dead_server_ends_each_request_with_its_error() -> None:
     assert len(results) == 50
 
 
+@EVERYWHERE
 async def test_a_short_batch_is_over_before_anything_is_learnt(serve: Serve) -> None:
     server = serve()
     async with Pynector(base_url=server.url, max_concurrency="auto") as client:
@@ -86,6 +89,7 @@ async def test_a_short_batch_is_over_before_anything_is_learnt(serve: Serve) -> 
         assert await client.request({"path": "/"}) == b"ok"
 
 
+@EVERYWHERE
 async def test_it_keeps_to_what_the_transport_carries(serve: Serve) -> None:
     server = serve()
     async with Pynector(base_url=server.url, max_connections=4) as client:

@@ -13,6 +13,7 @@ from scripted import eventually
 
 from leaks import open_files
 from limits.noting import Answer, Asked, Gate, NotingServer
+from loops import EVERYWHERE
 from pynector import ConfigurationError, HTTPStatusError, Pynector, RetryPolicy
 
 Serve = Callable[..., NotingServer]
@@ -35,6 +36,7 @@ def slow_at_first(gate: Gate) -> Callable[[Asked], Any]:
     return play
 
 
+@EVERYWHERE
 async def test_the_first_answer_counts_and_the_other_request_is_given_up(serve: Serve) -> None:
     server = serve(slow_at_first(Gate()))
     async with Pynector(base_url=server.url) as client:
@@ -47,6 +49,7 @@ async def test_the_first_answer_counts_and_the_other_request_is_given_up(serve: 
     assert await eventually(lambda: server.connections == 0)
 
 
+@EVERYWHERE
 async def test_the_first_request_may_win(serve: Serve) -> None:
     gates = [Gate(), Gate()]
 
@@ -132,7 +135,7 @@ async def test_hedges_stay_within_the_budget(serve: Serve, policy: RetryPolicy |
     # Ten a second for ten seconds are always there.
     most = 100 + (30 if policy is None else 60)
     async with Pynector(base_url=server.url, max_connections=600) as client, anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: client.batch_request(gets(300), 600, hedge_after=0.5, retry=policy))
+        tasks.start_soon(lambda: client.batch_request(gets(300), 600, hedge_after=0.3, retry=policy))
         assert await eventually(lambda: len(server.asked) >= 300 + most)
         await anyio.sleep(0.1)
         assert len(server.asked) == 300 + most
@@ -195,6 +198,7 @@ async def test_a_quantile_says_when(serve: Serve) -> None:
         assert results[-1] == b"1"
 
 
+@EVERYWHERE
 async def test_a_client_that_is_closed_leaves_neither_of_two(serve: Serve) -> None:
     before = open_files()
     server = serve(slow_at_first(Gate()))

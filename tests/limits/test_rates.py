@@ -12,6 +12,7 @@ import pytest
 from scripted import eventually
 
 from limits.noting import Answer, Asked, Gate, NotingServer
+from loops import EVERYWHERE
 from pynector import ConfigurationError, HTTPStatusError, Pynector, PynectorError, Rate, RetryPolicy, TimeoutError
 
 Serve = Callable[..., NotingServer]
@@ -30,6 +31,7 @@ def few(most: int, **fields: Any) -> Rate:
     return Rate(most, per=36_000.0, burst=most, **fields)
 
 
+@EVERYWHERE
 async def test_a_client_s_rate_holds_for_all_its_calls_together(serve: Serve) -> None:
     server = serve()
     async with Pynector(base_url=server.url, rate=Rate(100)) as client, anyio.create_task_group() as tasks:
@@ -62,9 +64,9 @@ async def test_all_of_several_rates_hold(serve: Serve, of: str) -> None:
 async def test_a_call_s_rate_holds_beside_the_client_s(serve: Serve) -> None:
     server = serve()
     async with Pynector(base_url=server.url, rate=few(4)) as client:
-        await client.batch_request(gets(10), timeout=0.3, rate=few(3))
+        await client.batch_request(gets(10), timeout=0.15, rate=few(3))
         assert len(server.asked) == 3
-        await client.batch_request(gets(10), timeout=0.3, rate=few(3))
+        await client.batch_request(gets(10), timeout=0.15, rate=few(3))
         assert len(server.asked) == 4
 
 
@@ -99,7 +101,7 @@ async def test_a_request_takes_what_it_costs(serve: Serve, cost: Any) -> None:
     requests: list[Any] = [({"method": "PUT", "path": f"/{n}", "content": b"four"}, {}) for n in range(6)]
     async with Pynector(base_url=server.url) as client:
         # The third begins within the burst.
-        await client.batch_request(requests, timeout=0.3, rate=few(10, cost=cost))
+        await client.batch_request(requests, timeout=0.15, rate=few(10, cost=cost))
     assert sorted(server.paths) == ["/0", "/1", "/2"]
 
 
@@ -140,12 +142,13 @@ async def test_an_answer_settles_what_its_request_has_cost(serve: Serve, settled
     server = serve()
     rate = few(10, cost=6, settle=lambda response: settled if response.content == b"ok" else 7)
     async with Pynector(base_url=server.url) as client:
-        results = await client.batch_request(gets(12), 1, timeout=3 if sent == 12 else 0.3, rate=rate)
+        results = await client.batch_request(gets(12), 1, timeout=3 if sent == 12 else 0.15, rate=rate)
     assert len(server.asked) == sent
     # What is asked for is the same as without a Rate.
     assert results[:sent] == [b"ok"] * sent
 
 
+@EVERYWHERE
 async def test_what_waits_goes_on_when_an_answer_has_cost_less(serve: Serve) -> None:
     gate = Gate()
 
@@ -178,7 +181,7 @@ async def test_an_answer_that_settles_what_cannot_be_stands_at_its_cost(
     monkeypatch.setattr(sys, "unraisablehook", lambda raised: told.append(raised.exc_type))
     server = serve()
     async with Pynector(base_url=server.url) as client:
-        results = await client.batch_request(gets(5), 1, timeout=0.3, rate=few(3, settle=settle))
+        results = await client.batch_request(gets(5), 1, timeout=0.15, rate=few(3, settle=settle))
     assert results[:3] == [b"ok"] * 3
     assert len(server.asked) == 3
     assert told == [KeyError if wrong == "raises" else ConfigurationError]
@@ -187,6 +190,7 @@ async def test_an_answer_that_settles_what_cannot_be_stands_at_its_cost(
 # What does not come to be sent
 
 
+@EVERYWHERE
 async def test_what_is_cancelled_while_it_waits_takes_nothing_of_the_rate(serve: Serve) -> None:
     server = serve()
     async with (
@@ -215,6 +219,7 @@ async def test_what_is_cancelled_while_it_waits_takes_nothing_of_the_rate(serve:
     assert server.paths == ["/first", "/last"]
 
 
+@EVERYWHERE
 async def test_a_stream_that_is_left_leaves_the_rate_to_others(serve: Serve) -> None:
     server = serve()
     async with Pynector(base_url=server.url, rate=Rate(1, per=0.3)) as client:

@@ -11,6 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from limits.noting import Answer, Asked, Gate, NotingServer
+from loops import EVERYWHERE
 from pynector import (
     ConnectError,
     ConnectionLost,
@@ -77,6 +78,7 @@ async def test_an_entry_s_own_policy_goes_before_the_call_s_and_that_before_the_
         assert [result.attempts for result in results] == [1, 4]
 
 
+@EVERYWHERE
 async def test_a_connection_that_breaks_is_repeated_where_that_is_safe(serve: Serve) -> None:
     server = serve(busy_at_first(2, Answer(0)))
     entries: list[Any] = [({"path": "/get"}, {}), ({"method": "POST", "path": "/post", "content": b"1"}, {})]
@@ -147,6 +149,7 @@ async def test_the_first_failure_is_raised_when_no_attempt_is_left(serve: Serve)
 # Time
 
 
+@EVERYWHERE
 async def test_a_deadline_is_for_all_attempts_of_a_request(serve: Serve) -> None:
     gate = Gate()
 
@@ -177,6 +180,7 @@ async def test_an_attempt_that_takes_too_long_is_repeated(serve: Serve) -> None:
     assert len(server.asked) == 6
 
 
+@EVERYWHERE
 async def test_a_retry_that_finds_no_slot_ends_in_time(serve: Serve) -> None:
     gate = Gate()
 
@@ -225,6 +229,7 @@ async def test_extra_requests_stay_within_the_budget(serve: Serve) -> None:
 # What is sent
 
 
+@EVERYWHERE
 async def test_an_idempotency_key_is_the_same_over_all_attempts_and_each_request_s_own(serve: Serve) -> None:
     server = serve(busy_at_first(2))
     named = {"method": "POST", "path": "/named", "headers": {"Idempotency-Key": "mine"}}
@@ -273,6 +278,7 @@ async def test_a_file_is_sent_whole_each_time_or_once(serve: Serve, kind: str, t
     assert (len(server.asked), type(result)) in {(3, bytes), (1, HTTPStatusError)}
 
 
+@EVERYWHERE
 async def test_what_is_sent_again_is_what_was_sent_first(serve: Serve) -> None:
     server = serve(busy_at_first(2))
 
@@ -322,6 +328,7 @@ class Failing(Connectable):
     ("error", "methods", "count"),
     [(TransportError, None, 3), (TransportError, ["GET"], 1), (ConnectError, ["GET"], 3)],
 )
+@EVERYWHERE
 async def test_over_a_transport_of_one_s_own_methods_are_nothing(error: Any, methods: Any, count: int) -> None:
     transport = Failing(error)
     policy = RetryPolicy(backoff=0.0, methods=methods)
@@ -336,6 +343,7 @@ async def test_over_a_transport_of_one_s_own_methods_are_nothing(error: Any, met
     assert all(options == {"colour": "red"} for _, options in transport.seen)
 
 
+@EVERYWHERE
 async def test_over_a_transport_that_sends_and_receives() -> None:
     class Flaky(MemoryTransport):
         async def send(self, data: Any, **options: Any) -> None:
@@ -350,6 +358,7 @@ async def test_over_a_transport_that_sends_and_receives() -> None:
     assert sorted(transport.sent) == sorted(2 * list(range(5)))
 
 
+@EVERYWHERE
 async def test_over_a_websocket() -> None:
     entries = [(f"{n}", {}) for n in range(8)]
     with running() as port:
