@@ -52,7 +52,7 @@ class TakenResults(Results):
 
     Args:
         make: Makes an item of what `put` gets.
-        ready: Called when there is an item to take.
+        ready: Called when there is an item to take, and was none.
         ordered: Whether they are taken in the order of their entries.
 
     Attributes:
@@ -76,6 +76,8 @@ class TakenResults(Results):
     def put(self, index: int, entry: Any, started: float, attempts: int, result: Any) -> None:
         """See Results."""
         item = self._make(index, entry, started, attempts, result)
+        # Whoever waits does so since there was none.
+        is_first = not self._items
         if not self._ordered:
             self._items.append(item)
         elif index != self._next:
@@ -86,7 +88,8 @@ class TakenResults(Results):
                 self._items.append(item)
                 self._next += 1
                 item = self._early.pop(self._next, None)
-        self._ready()
+        if is_first:
+            self._ready()
 
     def take(self) -> Any:
         """Return the next item, or None if there is none now."""

@@ -40,6 +40,8 @@ class Source:
         self._read = 0
         self._ahead = ahead
         self._taken = taken
+        # How many had been when it was last asked.
+        self._seen_taken = 0
         self._ready = ready
         self._is_stopped = False
         self.is_held = False
@@ -61,9 +63,12 @@ class Source:
     def __next__(self) -> Request | None:
         if self._is_stopped:
             raise StopIteration
-        self.is_held = self._read - self._taken() >= self._ahead
+        self.is_held = self._read - self._seen_taken >= self._ahead
         if self.is_held:
-            return None
+            self._seen_taken = self._taken()
+            self.is_held = self._read - self._seen_taken >= self._ahead
+            if self.is_held:
+                return None
         if self._later is None:
             entry = self._next()
             if self._is_stopped:
@@ -77,6 +82,8 @@ class Source:
             self._wanted.set()
             return None
         self._read += 1
+        if type(entry) is tuple and len(entry) == 2 and type(entry[1]) is dict and not entry[1]:
+            return entry
         data, own = checked_entry(self._read - 1, entry)
         # Its key is wanted at its end, when whoever gave it may have gone on with the dict.
         return data, copy(own) if own else own

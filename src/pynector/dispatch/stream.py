@@ -122,4 +122,4 @@ def _item(
     error = result if isinstance(result, PynectorError) else None
     answer = None if error is not None else result
     elapsed = clock() - started if attempts else 0.0
-    return BatchItem(index, own.get("key"), data, answer, error, elapsed, attempts)
+    return BatchItem(index, own.get("key") if own else None, data, answer, error, elapsed, attempts)
