@@ -241,17 +241,9 @@ class Pynector:
             raise ConfigurationError(f"raise_on_error must be True or False, not {raise_on_error!r}")
         if into is not None and (type(into) is not list or into):
             raise ConfigurationError(f"into must be an empty list, not {shape_of(into)}")
-        given = {
-            "rate": rate,
-            "max_concurrency_per_origin": max_concurrency_per_origin,
-            "retry": retry,
-            "hedge_after": hedge_after,
-            "breaker": breaker,
-            "learn": learn,
-            "idempotency_key": idempotency_key,
-        }
+        said = (rate, max_concurrency_per_origin, retry, hedge_after, breaker, learn, idempotency_key)
         window = self._max_concurrency if max_concurrency is None else max_concurrency
-        plan = plan_of(window, timeout, lookahead, given, (on_progress, progress), (checkpoint, retry_failed))
+        plan = plan_of(window, timeout, lookahead, said, (on_progress, progress), (checkpoint, retry_failed))
         plan = replace(plan, raise_on_error=raise_on_error)
         check_options(self._lifecycle.transport, options)
         if entries == []:
@@ -328,17 +320,9 @@ class Pynector:
         """
         if not isinstance(ordered, bool):
             raise ConfigurationError(f"ordered must be True or False, not {ordered!r}")
-        given = {
-            "rate": rate,
-            "max_concurrency_per_origin": max_concurrency_per_origin,
-            "retry": retry,
-            "hedge_after": hedge_after,
-            "breaker": breaker,
-            "learn": learn,
-            "idempotency_key": idempotency_key,
-        }
+        said = (rate, max_concurrency_per_origin, retry, hedge_after, breaker, learn, idempotency_key)
         window = self._max_concurrency if max_concurrency is None else max_concurrency
-        plan = plan_of(window, timeout, lookahead, given, (on_progress, progress), (checkpoint, retry_failed))
+        plan = plan_of(window, timeout, lookahead, said, (on_progress, progress), (checkpoint, retry_failed))
         check_options(self._lifecycle.transport, options)
         made = self._calls.batch_stream(checked_source(requests), plan, ordered, options)
         opening: AbstractAsyncContextManager[BatchStream] = Opening(made, "client.batch_stream")

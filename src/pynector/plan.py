@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .config import at_least, flag, positive_seconds, window
-from .dispatch.limits import NOTHING, Declared, declared
+from .dispatch.limits import CHECKS, NOTHING, Declared, declared
 from .dispatch.reporting import Wanted, checked_progress
 
 
@@ -46,7 +45,7 @@ def plan_of(
     most: Any,
     timeout: Any,
     lookahead: Any,
-    given: Mapping[str, Any],
+    said: tuple[Any, ...],
     told: tuple[Any, Any],
     file: tuple[Any, Any],
 ) -> Plan:
@@ -55,7 +54,7 @@ def plan_of(
     Args:
         most: Its `max_concurrency`, or else the client's.
         timeout, lookahead: See `Pynector.batch_stream`.
-        given: What it declares, by name.
+        said: What it declares, in the order of the names in CHECKS.
         told: Its `on_progress` and `progress`.
         file: Its `checkpoint` and `retry_failed`.
 
@@ -64,7 +63,7 @@ def plan_of(
     """
     size = None if most is None else window(most, "max_concurrency")
     limit = math.inf if timeout is None else positive_seconds(timeout, "timeout")
-    own = declared(given)
+    own = declared(dict(zip(CHECKS, said, strict=True)))
     path, is_sent_again = file[0], flag(file[1], "retry_failed")
     return Plan(
         None if isinstance(size, str) else size,

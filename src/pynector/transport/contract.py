@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from ..errors import PynectorError
-
 RESERVED = frozenset(
     {
         *("attempt_timeout", "breaker", "checkpoint", "config", "enable_telemetry", "hedge_after", "idempotency_key"),
@@ -17,15 +15,6 @@ RESERVED = frozenset(
     }
 )
 """The names that the client and its batches take themselves: no option of a transport can have one."""
-
-
-def raised(error: PynectorError) -> Any:
-    """Raise an error."""
-    try:
-        raise error
-    finally:
-        # Or the error would keep this frame, and this the error.
-        del error
 
 
 @runtime_checkable
@@ -47,8 +36,8 @@ class TransportProtocol(Protocol):
     which gives other numbers of its own by name, both from any thread; and an attribute `on_connection`, which the
     client sets to a function of an event, "open" or "close", a host and a port.
 
-    A transport may have a method `snapshot(data, options) -> Snapshot`, which fixes what a request sends, so that
-    `request_with_retry` sends the same each time, whatever becomes of the caller's objects meanwhile.
+    A transport may have a method `snapshot(data, options) -> Snapshot`, which fixes what a request sends, so that it is
+    the same each time, whatever becomes of the caller's objects meanwhile. Plain data need none: they are copied.
 
     A transport may have an attribute `traits`, a RequestTraits: limits of its servers, and retries by method, need it.
 
@@ -80,13 +69,11 @@ class Snapshot(NamedTuple):
         data: What to send; nothing that the caller can change.
         options: The options to send it with.
         is_repeatable: Whether it can be sent more than once.
-        answer_of: Returns the answer that an error of the last attempt stands for, or raises the error.
     """
 
     data: Any
     options: dict[str, Any]
     is_repeatable: bool = True
-    answer_of: Callable[[PynectorError], Any] = raised
 
 
 class RequestTraits(Protocol):

@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ConfigurationError, HTTPStatusError, PynectorError, TransportError
+from ...errors import ConfigurationError, TransportError
 from ...eventloop import ClientContext
 from ...unraisable import warn
-from ..contract import OriginCounts, RequestObserver, Snapshot, raised
+from ..contract import OriginCounts, RequestObserver, Snapshot
 from .engine import Engine
 from .options import LEAST, OPTION_NAMES, HTTPOptions
 from .proxied import Proxied
@@ -83,25 +83,13 @@ class HTTPTransport:
         self._options.for_request(options)
 
     def snapshot(self, data: Any, options: Mapping[str, Any]) -> Snapshot:
-        """Fix what a request sends. A status that is no error for the caller is one until the last attempt.
+        """Fix what a request sends.
 
         Raises:
             ConfigurationError: If the request is not valid.
         """
         request = prepare(data, options, self._options)
-        settings = self._options.for_request(options)
-        own = {**settings, "raise_for_status": True}
-        if settings["raise_for_status"]:
-            return Snapshot(request, own, not request.is_one_shot)
-
-        def answer_of(error: PynectorError) -> Any:
-            response = error.response if isinstance(error, HTTPStatusError) else None
-            if not isinstance(response, Response):
-                return raised(error)
-            response.attempts = getattr(error, "attempts", 1)
-            return response if settings["as_response"] else response.content
-
-        return Snapshot(request, own, not request.is_one_shot, answer_of)
+        return Snapshot(request, self._options.for_request(options), not request.is_one_shot)
 
     async def connect(self) -> None:
         """Make ready to send. Connections are made when requests need them."""
