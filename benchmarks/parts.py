@@ -149,6 +149,43 @@ def dispatcher(build: Build, count: int) -> None:
         runner.run()
 
 
+class _Rules:
+    """What holds for requests that say nothing of their own: a rate, a window for their origin, and a policy."""
+
+    is_single = wants_answers = False
+
+    def __init__(self, build: Build) -> None:
+        self.limits = [build.limits.Limits([build.limits.Bucket(1e-9, 1e6)], 100, None, False)]
+        self.usual = build.call.Usual(
+            "a policy", 1.0, None, None, [[1.0]], build.frozen.frozen, frozenset(), lambda data, options: "origin"
+        )
+
+
+def ruled(build: Build, count: int) -> None:
+    """Start an entry under rules that ends at once, and put its answer in its place."""
+    plan = build.scheduler.Scheduler(1)
+
+    def submit(data: Any, options: Any, deadline: float, completion: Any, token: int) -> None:
+        completion.succeed(token, data)
+
+    runner = build.ruled.RuledDispatcher(
+        plan,
+        iter([({"path": "/items/1"}, {})] * count),
+        build.results.ListResults(count),
+        submit,
+        lambda: 0.0,
+        {},
+        1.0,
+        lambda entry: 1.0,
+        lambda error, index, entry, timeout: error,
+        lambda: None,
+        _Rules(build),
+        lambda when: None,
+    )
+    while not runner.is_finished():
+        runner.run()
+
+
 class _Rest:
     """The rest of what a connection is given."""
 
@@ -195,6 +232,7 @@ PARTS: dict[str, Callable[[Build, int], None]] = {
         inflating,
         stream,
         dispatcher,
+        ruled,
         messages,
     )
 }
