@@ -18,6 +18,7 @@ from pynector import (
     HTTPStatusError,
     Pynector,
     PynectorError,
+    Rate,
     RetryPolicy,
     TimeoutError,
     TransportError,
@@ -201,6 +202,14 @@ async def test_a_retry_that_finds_no_slot_ends_in_time(serve: Serve) -> None:
             late = await anext(results)
         assert (late.index, type(late.error), late.attempts) == (0, TimeoutError, 1)
         gate.open()
+
+
+async def test_a_retry_that_no_rate_lets_through_ends_in_time(serve: Serve) -> None:
+    server = serve(lambda asked: BUSY)
+    async with Pynector(base_url=server.url, timeout=0.4) as client:
+        with anyio.fail_after(5):
+            (late,) = await client.batch_request(puts(1), rate=Rate(1, per=36_000.0), retry=RetryPolicy(backoff=0.01))
+    assert (type(late), late.attempts, late.sent, late.seconds) == (TimeoutError, 1, "full", 0.4)
 
 
 async def test_a_wait_holds_no_place_in_the_window(serve: Serve) -> None:
