@@ -105,4 +105,4 @@ async def test_batches_and_retries_are_measured(client: Pynector, points: Any) -
     (queue,) = points("pynector.scheduler.queue_time")
     assert queue.count == 8
     (retries,) = points("pynector.request.retries")
-    assert retries.value == 2
+    assert (retries.value, dict(retries.attributes)) == (2, {"error.type": "503"})

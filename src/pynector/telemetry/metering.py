@@ -43,7 +43,7 @@ class Meters:
             "pynector.batch.duration", unit="s", description="Duration of a batch."
         )
         self.retries = meter.create_counter(
-            "pynector.request.retries", unit="{retry}", description="Attempts of request_with_retry beyond the first."
+            "pynector.request.retries", unit="{retry}", description="Attempts beyond the first."
         )
         self.queue_time = meter.create_histogram(
             "pynector.scheduler.queue_time",

@@ -119,10 +119,10 @@ class Telemetry:
 
     def retry(self, error: PynectorError, attempt: int, wait: float) -> None:
         """Tell that an attempt failed and another follows after `wait` seconds."""
-        meters = meters_in_use(self._name, self._guard)
+        meters, reason = meters_in_use(self._name, self._guard), error_type(error)
         if meters is not None:
-            self._guard.call(METRICS, meters.retries.add, 1)
-        self._events.warning("retry", attempt=attempt, wait=round(wait, 6), error_type=error_type(error))
+            self._guard.call(METRICS, meters.retries.add, 1, {"error.type": reason})
+        self._events.warning("retry", attempt=attempt, wait=round(wait, 6), error_type=reason)
 
     def connection(self, event: str, host: str, port: int) -> None:
         """Tell that a connection was opened or closed."""
