@@ -30,6 +30,7 @@ class BuildAllOrNothing(build_ext):  # type: ignore[misc]
 
     extensions: list[Any]
     parallel: int | bool | None
+    inplace: int | bool
 
     def finalize_options(self) -> None:
         super().finalize_options()
@@ -37,6 +38,7 @@ class BuildAllOrNothing(build_ext):  # type: ignore[misc]
         self.parallel = self.parallel or True
 
     def run(self) -> None:
+        is_inplace = self.inplace
         try:
             super().run()
         except Exception as error:
@@ -46,6 +48,8 @@ class BuildAllOrNothing(build_ext):  # type: ignore[misc]
                     "Install a C compiler and Python's headers, or build with PYNECTOR_CYTHON=skip."
                 ) from error
             print(f"pynector: building without extensions: {error}", file=sys.stderr)
+            # It is another while extensions are built; those of an earlier build must not stay beside newer sources.
+            self.inplace = is_inplace
             for extension in self.extensions:
                 Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
                 built = Path(self.build_lib, self.get_ext_filename(extension.name))

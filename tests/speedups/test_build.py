@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,26 @@ import json.decoder
 """
     done = run(code, PYNECTOR_PURE="1")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(find_spec("Cython") is None, reason="nothing can be built")
+@pytest.mark.skipif(sys.platform == "win32", reason="its compiler is found in another way")
+def test_a_build_that_fails_leaves_no_extension_of_an_earlier_one(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parents[2] / "setup.py", tmp_path)
+    package = tmp_path / "src" / "package"
+    package.mkdir(parents=True)
+    (package / "module.py").write_text("def answer():\n    return 42\n")
+    (package / "module.pxd").write_text("cpdef object answer()\n")
+    (package / "__init__.py").touch()
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "package"\nversion = "1"\n')
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+    outcomes = []
+    for compiler in (None, "false"):
+        (package / "module.py").touch()
+        environment = {**os.environ, "PYNECTOR_CYTHON": "auto", **({} if compiler is None else {"CC": compiler})}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        outcomes.append(len(list(package.glob("*.so"))))
+    if not outcomes[0]:
+        pytest.skip("there is no compiler here")
+    assert outcomes == [1, 0]
