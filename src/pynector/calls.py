@@ -209,10 +209,7 @@ class Calls:
         rules = Rules(self.shared(), own, self._around(session, options, observed), ends_at=end)
         common = Common(rules.options, limit, session.describe, is_single=True)
         await self._connected(session, rules, end)
-        left = end - session.runtime.clock()
         batch = Batch(common, None, math.inf, True, 1, observed=observed, rules=rules)
-        # Not before the time to connect within: the request's timer would keep that one, and the caller's context.
-        rules.ends_at = session.runtime.clock() + left
         results = await session.batches.run(batch, [(data, {})], None)
         return results[0]
 

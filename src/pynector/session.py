@@ -213,7 +213,10 @@ class Session:
     @contextmanager
     def guard(self, deadline: float = math.inf) -> Iterator[anyio.CancelScope]:
         """Give a cancel scope that `close` cancels too."""
-        with anyio.CancelScope(deadline=deadline) as scope:
+        with anyio.CancelScope() as scope:
+            if deadline < math.inf:
+                # asyncio keeps a timer that was cancelled, and the context it was set in, until its time has come.
+                self._context.run(setattr, scope, "deadline", deadline)
             self._active.add(scope)
             token = _inside.set((*_inside.get(), scope))
             try:

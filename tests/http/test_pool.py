@@ -260,7 +260,9 @@ async def test_a_single_request_s_time_counts_from_the_call(server: LoopbackServ
         assert time.monotonic() - started < 2.0
     # Two at a time, of which each takes 0.4 s: two rounds are done, and what waited on has not begun.
     assert len(errors) >= 6
-    assert {(error.phase, error.sent) for error in errors} <= {("queue", "none"), ("headers", "full")}
+    # The place of one that is late may go to the next before that one is late, too.
+    phases = {(error.phase, error.sent) for error in errors}
+    assert phases <= {("queue", "none"), ("connect", "none"), ("headers", "full")}
     assert ("queue", "none") in {(error.phase, error.sent) for error in errors}
 
 
