@@ -325,3 +325,16 @@ def test_a_token_that_is_none_is_refused() -> None:
     for token in (-1, 0, 1 << 24):
         with pytest.raises(ValueError, match="not of a request in flight"):
             batch.dispatcher.succeed(token, "x")
+
+
+def test_a_hedge_that_waits_for_the_rate_when_its_answer_comes_holds_nothing_up() -> None:
+    world = Still()
+    own = Declared(rates=(Rate(1),), hedge_after=0.5)
+    batch = Batch(world, Shared(Declared()), own, ["a"], 2)
+    batch.dispatcher.run()
+    world.now = 0.75
+    batch.dispatcher.run()
+    assert batch.scheduler.when() == pytest.approx(1.0)
+    batch.complete(0, None)
+    assert batch.dispatcher.is_finished()
+    assert batch.scheduler.when() == NEVER

@@ -52,6 +52,7 @@ cdef class RuledDispatcher(Dispatcher):
     cpdef int take_place(self, Call call, Origin place) except -1
     @cython.locals(wait=double)
     cdef object _failed_attempt(self, Call call, double now)
+    cdef int _step_back(self, Call call) except -1
     cdef object _late(self, Call call)
     cdef object _stand(self, Call call)
     cdef object _conclude(self, Call call, object result, bint failed)

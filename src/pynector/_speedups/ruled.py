@@ -116,8 +116,6 @@ class RuledDispatcher(Dispatcher):
                 # It may find no slot, no place or no rate in time.
                 self._scheduler.postpone(call, call.deadline)
         elif call.deadline <= now and call.live == 0:
-            if self._scheduler.drop(call):
-                self._admission.leave_lines(self)
             self._late(call)
         elif call.hedge_at <= now:
             call.hedge_at = NEVER
@@ -353,12 +351,19 @@ class RuledDispatcher(Dispatcher):
             self._stand(call)
             return
         self.retried += 1
+        self._step_back(call)
         self._admission.give_back(self, call)
         call.hedge_at = NEVER
-        call.is_lined_up = False
         call.where = None
         call.again_at = now + wait
         self._scheduler.postpone(call, call.again_at)
+
+    def _step_back(self, call: Call) -> None:
+        """Have a call start no more that was to have its turn: what it held up goes on."""
+        if call.is_lined_up:
+            call.is_lined_up = False
+            if self._scheduler.drop(call):
+                self._admission.leave_lines(self)
 
     def _late(self, call: Call) -> None:
         """End a call whose time is over while it waits."""
@@ -376,6 +381,7 @@ class RuledDispatcher(Dispatcher):
         call.where = None
         call.error = None
         del self._open[call.index]
+        self._step_back(call)
         if call.places:
             self._admission.give_back(self, call)
         if call.live > 0:
