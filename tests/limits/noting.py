@@ -115,8 +115,9 @@ class NotingServer:
         self._ready.set()
         await stopped.wait()
         server.close()
-        # What has been accepted has its connection by then.
-        await asyncio.sleep(0.01)
+        # What has been accepted has its connection some turns of the loop later, however long those take.
+        for _ in range(50):
+            await asyncio.sleep(0)
         while self.open:
             for connection in self.open:
                 connection.transport.abort()
