@@ -115,13 +115,13 @@ class NotingServer:
         self._ready.set()
         await stopped.wait()
         server.close()
-        # What has been accepted has its connection some turns of the loop later, however long those take.
         for _ in range(50):
             await asyncio.sleep(0)
-        while self.open:
+        # What has been accepted has a task until it has its connection, and each answer has one.
+        while self.open or len(asyncio.all_tasks()) > 1:
             for connection in self.open:
                 connection.transport.abort()
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.002)
 
 
 class Connection(asyncio.Protocol):
