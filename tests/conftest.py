@@ -49,9 +49,9 @@ collect_ignore = [file for file, packages in ABOUT.items() if not all(map(instal
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """Half of the time a test waits: for a server, for what is late. `-n auto` is two processes for each core."""
+    """A test waits for a good part of its time, for a server or for what is late: `-n auto` is three for two cores."""
     cores = yield
-    return 2 * cores
+    return cores + cores // 2
 
 
 def pytest_collection_finish() -> None:
