@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import inspect
 import io
 import re
@@ -21,8 +22,9 @@ import anyio
 import pytest
 
 from documents import BLOCKS, DOCUMENTS, ROOT, SNIPPETS, Block, blocks
-from pynector import client
+from pynector import CircuitBreaker, Rate, RetryPolicy, client
 from pynector.testing import LoopbackServer
+from pynector.transport import RESERVED
 from pynector.transport.http import options
 from pynector.transport.websocket import options as websocket_options
 from wsservers import running
@@ -135,11 +137,39 @@ def test_the_table_of_websocket_options_is_whole() -> None:
         assert default == text_of_default or (default == "none" and not setting.default)
 
 
+@pytest.mark.parametrize("declared", [Rate, RetryPolicy, CircuitBreaker], ids=lambda declared: declared.__name__)
+def test_what_is_declared_of_batches_has_a_table_with_every_default(declared: type[Any]) -> None:
+    text = (ROOT / "docs" / "batches.md").read_text(encoding="utf-8")
+    table = re.search(rf"^\| field of `{declared.__name__}` .*?\n\n", text, re.MULTILINE | re.DOTALL)
+    assert table is not None
+    told = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", table[0], re.MULTILINE))
+    fields = {field.name: field.default for field in dataclasses.fields(declared)}
+    assert list(told) == list(fields)
+    for name, default in fields.items():
+        if name == "statuses":
+            assert told[name] == ", ".join(map(str, sorted(default)))
+        elif name != "methods":
+            assert told[name] == ("-" if default is dataclasses.MISSING else str(default)), name
+
+
+def test_the_reserved_names_are_told() -> None:
+    text = (ROOT / "docs" / "batches.md").read_text(encoding="utf-8")
+    paragraph = text[text.index("Reserved names") :].partition("\n\n")[0].partition("):")[2]
+    assert set(re.findall(r"`(\w+)`", paragraph)) == RESERVED
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_to_files_that_exist(document: Path) -> None:
     targets = [match["target"].partition("#")[0] for match in _LINK.finditer(document.read_text(encoding="utf-8"))]
     local = [target for target in targets if target and "://" not in target]
     assert [target for target in local if not (document.parent / target).exists()] == []
+
+
+def test_the_enrichment_job_has_no_more_lines_than_is_said() -> None:
+    text = (ROOT / "examples" / "enrich.py").read_text(encoding="utf-8")
+    job = text[text.index("# The job") : text.index("# What stands for")].splitlines()
+    code = [line for line in map(str.strip, job) if line and not line.startswith(("#", '"""'))]
+    assert 10 < len(code) <= 20
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
