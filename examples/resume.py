@@ -48,7 +48,7 @@ def main() -> None:
         seen = server.stats().requests
     print(f"killed after {len(before)} answers; then all {len(set(after))}, each once: {len(after) == REQUESTS}")
     print(f"what was answered stays: {before <= set(after)}")
-    # The window, and the look-ahead, which is as large: answers that were there and not yet in the file.
+    # What was in flight, and what was answered and not yet in the file: no more of either than the window.
     print(f"sent twice, no more than was under way: {seen - REQUESTS <= 2 * WINDOW}")
 
 

@@ -56,10 +56,12 @@ class Pynector:
             `get_transport_factory_registry().get_registered_names()`.
         enable_telemetry: Whether to log, trace and count, where anybody listens.
         config: Settings by name: `timeout` (seconds one request may take, more than 0; default 30; None or math.inf:
-            no end), `max_concurrency` (default for batches, 1 or more; None: as many as the transport carries),
-            `max_retry_delay` (longest wait between attempts in seconds, 0 or more; default 60), `propagate` (to whom
-            trace context and baggage go: "all", "none", or a list of origins; default "all"), and any option of the
-            transport.
+            no end), `max_concurrency` (default for batches, 1 or more, or "auto"; None: as many as the transport
+            carries), `max_retry_delay` (longest wait between attempts of `request_with_retry` in seconds, 0 or more;
+            default 60), `propagate` (to whom trace context and baggage go: "all", "none", or a list of origins; default
+            "all"), and any option of the transport. `rate`, `max_concurrency_per_origin`, `breaker` and `learn` hold
+            for all calls together, streams too; `retry`, `hedge_after` and `idempotency_key` for each request but
+            streams. See `batch_stream` for these.
         **transport_options: Options of the transport; they go before `config`. `timeout` is the one above.
 
     Each setting that is not given is read from the environment variable PYNECTOR_ and its name in capitals.
@@ -288,15 +290,17 @@ class Pynector:
             timeout: Seconds the whole batch may take, more than 0; None or math.inf: no end.
             ordered: Whether results come in the order of the requests, else as they are there.
             lookahead: How many requests beyond `max_concurrency` may be begun whose results have not been taken, 0 or
-                more: whoever takes them slowly slows the requests. None: as many as `max_concurrency`; with any of the
-                following arguments 1,000 at least, as some may have to wait while others can go on.
+                more: whoever takes them slowly slows the requests. None: as many as `max_concurrency`; with "auto", a
+                checkpoint, or any argument from `rate` to `idempotency_key`, also of the client, 1,000 at least, as
+                some may have to wait while others can go on.
             rate: How fast they may start, by one Rate or several that all hold, beside the client's.
             max_concurrency_per_origin: The most at an origin at a time, 1 or more, beside the client's. Others do not
                 wait for an origin that is full or paused.
             retry: When a request is sent again; None: as the client says, else never.
             hedge_after: Seconds without an answer after which an idempotent request is sent a second time, on another
                 connection: the first answer counts, and the other request is given up. "p95" and the like: the time
-                within which so many of a hundred have had theirs. Bounded by the policy's budget, else by a tenth.
+                within which so many of a hundred have had theirs. Bounded by the policy's budget, else by a tenth of
+                all requests, 10 a second beside that.
             breaker: When an origin is left alone because too much fails there: requests to it fail with CircuitOpen.
             learn: Whether answers may pause their origin: by Retry-After with 429 or 503, and by RateLimit fields that
                 say that nothing remains; for 60 s at most.
