@@ -60,6 +60,7 @@ def test_there_are_all_the_errors_of_the_documentation() -> None:
         "ConnectError",
         "ConnectionLost",
         "DecodingError",
+        "HTTP2Error",
         "HTTPStatusError",
         "JSONError",
         "ProtocolError",

@@ -13,6 +13,9 @@ RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 # Close codes that are about what was sent.
 LASTING_CODES = frozenset({1002, 1003, 1007, 1008, 1009, 1010})
 
+# Error codes of HTTP/2 (RFC 9113 section 7) that are about what is spoken: INADEQUATE_SECURITY, HTTP_1_1_REQUIRED.
+LASTING_ERRORS = frozenset({0xC, 0xD})
+
 # Of OpenSSL's names of alerts, those about certificates; without one, TLS 1.2 has no more than a failure.
 _LASTING_ALERTS = re.compile("CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE")
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
-from .causes import LASTING_CODES, RETRYABLE_STATUS, Lasting, may_pass, text_of
+from .causes import LASTING_CODES, LASTING_ERRORS, RETRYABLE_STATUS, Lasting, may_pass, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -225,6 +225,31 @@ class CircuitOpen(TransportError):
 
 class ConnectionLost(TransportError, ConnectionError):
     """The connection broke before the answer was complete."""
+
+
+class HTTP2Error(ConnectionLost):
+    """The server ended the request's stream, or its connection, with an error code of HTTP/2.
+
+    Attributes:
+        code: The error code (RFC 9113 section 7).
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: int = 0,
+        request: str | None = None,
+        phase: Phase | None = None,
+        sent: Sent | None = None,
+    ) -> None:
+        super().__init__(message, request=request, phase=phase, sent=sent)
+        self.code = code
+
+    @property
+    def transient(self) -> bool:  # type: ignore[override]
+        """Whether the code is one that may pass; not INADEQUATE_SECURITY and HTTP_1_1_REQUIRED."""
+        return self.code not in LASTING_ERRORS
 
 
 class WebSocketClosed(ConnectionLost):

@@ -199,7 +199,7 @@ CLIENT_OPTIONS: list[tuple[str, Any, str]] = [
     *(("max_keepalive", value, "max_keepalive") for value in (-1, 1.5, True)),
     *(("keepalive_expiry", value, "keepalive_expiry") for value in (0, -1, float("nan"), True, None)),
     *(("http_engine", value, "http_engine must be one of auto, native, httpx") for value in ("curl", None, [])),
-    *(("http2", value, "http2 must be True or False") for value in (1, None, "yes")),
+    *(("http2", value, "http2 must be True, False or") for value in (1, None, "yes")),
     *(("verify", value, "verify must be") for value in ("", None, 1, Path("/ca.pem"))),
     *(("cert", value, "cert must be") for value in (5, (), ("a", "b", "c", "d"), ("a", 1), ["a"])),
     *(("redirect_headers", value, "redirect_headers must be") for value in ("X-A", 5, ["a b"], [5], [b"a"], None)),

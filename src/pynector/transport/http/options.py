@@ -42,6 +42,16 @@ def _engine(value: Any, where: str) -> str:
     return str(value)
 
 
+def _http2(value: Any, where: str) -> bool | str:
+    if isinstance(value, bool) or value == "only":
+        return value if isinstance(value, bool) else "only"
+    raise ConfigurationError(f"{where} must be True, False or 'only', not {value!r}")
+
+
+def _parse_http2(text: str, where: str) -> Any:
+    return text if text == "only" else parse_flag(text, where)
+
+
 def _names(value: Any, where: str) -> tuple[str, ...]:
     names = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (None,)
     if not all(isinstance(name, str) and is_token(name) for name in names):
@@ -82,7 +92,10 @@ CLIENT_SETTINGS = (
     Setting("cookies", anything),
     Setting("auth", anything),
     Setting("http_engine", _engine, "auto", parse_text),
-    Setting("http2", flag, False, parse_flag),
+    Setting("http2", _http2, False, _parse_http2),
+    Setting("max_streams", optional(at_least(1)), None, parse_int),
+    Setting("ping_interval", optional(positive_seconds), 20.0, parse_float),
+    Setting("ping_timeout", optional(positive_seconds), 20.0, parse_float),
     Setting("verify", checked_verify, True, parse_verify),
     Setting("cert", optional(checked_cert), None, parse_text),
     Setting("max_connections", optional(at_least(1)), None, parse_int),
@@ -98,8 +111,8 @@ CLIENT_SETTINGS = (
     Setting("socket_options", checked_socket_options, ()),
     Setting("persist_cookies", flag, False, parse_flag),
 )
-"""What only the client sets. max_connections and max_keepalive count connections (None: as many as max_connections),
-keepalive_expiry is in seconds."""
+"""What only the client sets. max_connections and max_keepalive count connections (None: as many as max_connections);
+keepalive_expiry, ping_interval and ping_timeout are in seconds."""
 
 OPTION_NAMES = frozenset(setting.name for setting in (*REQUEST_SETTINGS, *CLIENT_SETTINGS))
 
@@ -151,7 +164,10 @@ class HTTPOptions:
         self.cookies: Any = dict(cookies) if isinstance(cookies, Mapping) else cookies
         self.auth: Any = values["auth"]
         self.http_engine: str = values["http_engine"]
-        self.http2: bool = values["http2"]
+        self.http2: bool | str = values["http2"]
+        self.max_streams: int | None = values["max_streams"]
+        self.ping_interval: float | None = values["ping_interval"]
+        self.ping_timeout: float | None = values["ping_timeout"]
         self.max_connections: int | None = values["max_connections"]
         self.max_connections_per_origin: int | None = values["max_connections_per_origin"]
         self.max_keepalive: int | None = values["max_keepalive"]
@@ -163,7 +179,7 @@ class HTTPOptions:
         self.socket_options: tuple[SocketOption, ...] = values["socket_options"]
         self.detours = Detours(values["resolve"] or {}, values["server_hostname"])
         self.persist_cookies: bool = values["persist_cookies"]
-        alpn = ("h2", "http/1.1") if self.http2 else ("http/1.1",)
+        alpn = ("h2",) if self.http2 == "only" else ("h2", "http/1.1") if self.http2 else ("http/1.1",)
         self.tls = ClientTLS(values["verify"], values["cert"], alpn, self.trust_env)
         where = [name for name in ("uds", "proxy", "resolve") if values[name] is not None]
         if len(where) > 1:

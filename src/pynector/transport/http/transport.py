@@ -229,9 +229,13 @@ class HTTPTransportFactory:
 
         Args:
             **options: base_url, headers, params, cookies and auth of every request; http_engine ("auto", "native" or
-                "httpx"), http2, verify and cert (TLS), max_connections (over all origins, 1 or more; None: as many as
+                "httpx"), http2 (True: where the server has it; "only": nothing else, in clear text, too), verify and
+                cert (TLS), max_connections (over all origins, 1 or more; None: as many as
                 the largest max_concurrency of a batch, 100 at least, and fewer than three quarters of the descriptors
-                that the process may have), max_connections_per_origin (1 or more; None: any number), max_keepalive
+                that the process may have), max_streams (requests at a time on a connection of HTTP/2, 1 or more; None:
+                as many as its server takes), ping_interval and ping_timeout (seconds of silence after which the server
+                of a connection of HTTP/2 is asked whether it is there, and which it may take to answer; None: it is not
+                asked, and any time), max_connections_per_origin (1 or more; None: any number), max_keepalive
                 (idle connections to an origin, 0 or more; None: any number), keepalive_expiry (seconds), proxy,
                 trust_env, uds (path of a Unix socket), resolve (a dict of "host:port" to the address to connect to),
                 server_hostname (the name that TLS asks for and verifies; None: the URL's host), socket_options (a list
@@ -253,8 +257,8 @@ def obstacle_to_native(options: HTTPOptions) -> str | None:
         return "it runs on asyncio and uvloop only"
     if find_spec("httptools") is None:
         return "httptools is not installed (pip install 'pynector[speedups]')"
-    if options.http2:
-        return "http2=True needs httpx"
+    if options.http2 and find_spec("ngh2") is None:
+        return "ngh2 is not installed, which http2 needs (pip install 'pynector[http2]')"
     if options.persist_cookies:
         return "persist_cookies=True needs httpx"
     if options.proxy is not None:

@@ -117,7 +117,8 @@ class Connector:
         try:
             made = self._loop.create_task(self._loop.create_connection(make_protocol, sock=sock, **arguments))
             transport, protocol = await asyncio.shield(made)
-            check_transport(transport)
+            if not self._tls.speaks_http2:
+                check_transport(transport)
         except BaseException:
             # The socket is the loop's now: to close it, or to cancel what makes the connection, would leave the loop
             # with a descriptor or a timer of what is no more. The end of the connection ends both.

@@ -78,6 +78,9 @@ class ClientTLS:
         cert: (certificate[, key[, password]]) of the client, paths of PEM files, or None.
         alpn: The protocols to offer, best first.
         trust_env: Whether the variable SSLKEYLOGFILE counts.
+
+    Attributes:
+        speaks_http2: Whether HTTP/2 is offered; a context of the caller's own is changed to do so, too.
     """
 
     def __init__(
@@ -95,8 +98,11 @@ class ClientTLS:
         self._context: ssl.SSLContext | None = None
         self._recipe: _Recipe | None = None
         self._misplaced = isinstance(verify, ssl.SSLContext) and cert is not None
+        self.speaks_http2 = "h2" in alpn
         if isinstance(verify, ssl.SSLContext):
             self._context = verify
+            if self.speaks_http2:
+                verify.set_alpn_protocols(list(alpn))
         else:
             trusts = trust_env and not sys.flags.ignore_environment
             self._recipe = _Recipe(verify, cert, alpn, os.environ.get("SSLKEYLOGFILE") if trusts else None)

@@ -136,9 +136,10 @@ class Routes:
 
     def __init__(self, options: HTTPOptions, network: Network) -> None:
         if options.http2 and not find_spec("h2"):
-            raise ConfigurationError("http2=True needs the package h2: pip install 'httpx[http2]'")
+            raise ConfigurationError(f"http2={options.http2!r} needs the extra http2: pip install 'pynector[http2]'")
         self._arguments: dict[str, Any] = {
-            "http2": options.http2,
+            "http1": options.http2 != "only",
+            "http2": bool(options.http2),
             "max_connections": options.max_connections or (LEAST if options.http2 else most_connections()),
             "max_keepalive_connections": options.max_keepalive,
             "keepalive_expiry": options.keepalive_expiry,

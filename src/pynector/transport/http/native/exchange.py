@@ -62,9 +62,10 @@ class Exchange:
         repeatable: Whether it may be sent again if the connection was dead before it arrived.
         limit: The most bytes its body may have, or NO_LIMIT.
         hops: How many redirects it has followed.
+        refusals: How often it was sent again because the server had not looked at it.
         sent: How much of it had left on earlier tries: before a redirect, or on a connection that was dead.
         started: When it began, on the event loop's clock in seconds.
-        connection: The connection it is on, or None.
+        connection: The connection it is on, or its stream of one that carries several; or None.
         owner: Told what it comes to.
         pool: Where it waits.
         body_only: Whether its answer is just the body.
@@ -97,6 +98,7 @@ class Exchange:
         "passing",
         "payload",
         "pool",
+        "refusals",
         "repeatable",
         "request",
         "sent",
@@ -148,6 +150,7 @@ class Exchange:
         self.repeatable = True
         self.limit = NO_LIMIT
         self.hops = 0
+        self.refusals = 0
         self.sent: Any = "none"
         self.body_only = True
         self.as_response = False
@@ -206,6 +209,10 @@ class Exchange:
         """Take note that what was sent is answered with a redirect, which is followed."""
         self.hops += 1
         self.sent = "full"
+
+    def is_whole(self) -> bool:
+        """Say whether it can be sent once more: a body that is read only once may have been read in part."""
+        return self.request is None or self.upload is None or not self.request.is_one_shot
 
     def cancel(self) -> None:
         """Give the request up: its completion is not called any more."""

@@ -6,11 +6,38 @@ import errno
 from typing import Any
 
 from ....causes import text_of
-from ....errors import ConnectionLost, Phase, ProtocolError, PynectorError, Sent, TimeoutError, TransportError
+from ....errors import (
+    ConnectionLost,
+    HTTP2Error,
+    Phase,
+    ProtocolError,
+    PynectorError,
+    Sent,
+    TimeoutError,
+    TransportError,
+)
 from ...net.names import no_connection
 from ..decoding import too_large
+from .connection import TOO_LARGE
 from .exchange import Exchange
-from .http1 import TOO_LARGE
+
+# RFC 9113 section 7, in the order of their numbers.
+ERROR_CODES = (
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+)
 
 
 def wrong_answer(exchange: Exchange, problem: Any, phase: Any) -> PynectorError:
@@ -31,6 +58,24 @@ def connection_lost(error: Exception | None, phase: Any) -> ConnectionLost:
     """Return the error of a request whose connection ended before its answer."""
     said = str(error) if error is not None else "the server closed it"
     return _lost(f"the connection broke: {said}", error, phase, sent_in(phase))
+
+
+def stream_reset(code: int, phase: Any) -> HTTP2Error:
+    """Return the error of a request whose stream the server has reset; in the phase "queue" it was not looked at."""
+    said = f"the server reset the stream: {name_of(code)}"
+    return HTTP2Error(said, code=code, phase=phase, sent=sent_in(phase))
+
+
+def ended_by_server(code: int, reason: bytes, phase: Any) -> HTTP2Error:
+    """Return the error of a request whose connection the server has ended, and said why."""
+    said = f": {reason.decode('utf-8', 'backslashreplace')}" if reason else ""
+    said = f"the server ended the connection: {name_of(code)}{said}"
+    return HTTP2Error(said, code=code, phase=phase, sent=sent_in(phase))
+
+
+def name_of(code: int) -> str:
+    """Return what RFC 9113 section 7 calls an error code."""
+    return ERROR_CODES[code] if code < len(ERROR_CODES) else f"error {code:#x}"
 
 
 def lost_at_once(error: Exception | None) -> ConnectionLost:
@@ -67,4 +112,4 @@ def late(exchange: Exchange, phase: Any, sent: Sent) -> TimeoutError:
 
 def sent_in(phase: Any) -> Sent:
     """Return how much of a request on a connection has left."""
-    return "partial" if phase == "write" else "full"
+    return "none" if phase == "queue" else "partial" if phase == "write" else "full"

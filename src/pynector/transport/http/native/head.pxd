@@ -29,6 +29,7 @@ cdef class Head:
     cdef public object problem
 
     cdef object clear(self)
+    cpdef object take(self, int status, int encoded)
 
     @cython.locals(
         token="const unsigned char*",

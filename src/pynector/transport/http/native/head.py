@@ -69,6 +69,12 @@ class Head:
         self.timeout = NO_LENGTH
         self.problem: Any = None
 
+    def take(self, status: int, encoded: int) -> None:
+        """Take what has been read elsewhere."""
+        self.clear()
+        self.status = status
+        self.encoded = encoded
+
     def scan(self, data: Any, size: int) -> int:
         """Read a head from the start of data.
 

@@ -1,5 +1,6 @@
 cimport cython
 
+from pynector.transport.http.native.connection cimport PooledConnection
 from pynector.transport.http.native.exchange cimport Exchange
 from pynector.transport.http.native.head cimport Head, final_start, is_folded, is_redirect, persists, unfolded
 from pynector.transport.http.native.reading cimport BodyReader
@@ -12,8 +13,7 @@ cdef Py_ssize_t UNWANTED
 cdef Py_ssize_t MOST_HEADERS
 
 
-cdef class Connection:
-    cdef object __weakref__
+cdef class Connection(PooledConnection):
     cdef object _make_parser
     cdef object _scratch
     cdef bytearray _buffer
@@ -32,23 +32,16 @@ cdef class Connection:
     cdef bint _is_unwanted
     cdef Py_ssize_t _length
     cdef Py_ssize_t _size
-    cdef public object transport
     cdef public Exchange exchange
-    cdef readonly Head fields
-    cdef readonly bint reusable
-    cdef public bint used
-    cdef public bint retired
-    cdef public double idle_until
-    cdef public double due
-    cdef public int descriptor
-    cdef public object timer
-    cdef public object loss
-    cdef public str version
     cdef public bint scans
 
     cdef object _reset(self)
     cdef object _leave_body(self)
     cpdef object start(self, Exchange exchange)
+    cpdef object exchanges(self)
+    cpdef object abandon(self)
+    cpdef object release(self)
+    cpdef object give_up(self)
     cpdef str phase(self)
     cpdef object on_message_begin(self)
     @cython.locals(fields=Head, data=bytes, start=Py_ssize_t, end=Py_ssize_t, status=int)
@@ -75,7 +68,7 @@ cdef class Connection:
     @cython.locals(exchange=Exchange)
     cdef object _hand_over(self, bytes head, bytes body, bint keep)
     cdef object _fail(self, object problem)
-    cdef object _abandon(self)
+    cdef object _abort(self)
 
 
 @cython.locals(piece=bytes)

@@ -6,8 +6,9 @@ It is driven by an event loop's BufferedProtocol calls, and knows neither pools 
 from collections.abc import Sequence
 from typing import Any
 
+from .connection import TOO_LARGE, TOO_LONG, PooledConnection
 from .exchange import ConnectionOwner, Exchange
-from .head import Head, final_start, is_folded, is_redirect, persists, unfolded
+from .head import final_start, is_folded, is_redirect, persists, unfolded
 from .reading import BodyReader
 
 COMPILED = not __file__.endswith(".py")
@@ -27,7 +28,7 @@ UNWANTED = 1 << 16
 MOST_HEADERS = 1 << 18
 
 
-class Connection:
+class Connection(PooledConnection):
     """The framing of one connection: at most one exchange is on it at a time.
 
     Args:
@@ -36,18 +37,7 @@ class Connection:
         owner: Told of the end of an exchange (`answered`, `failed`) and of the connection (`lost`).
 
     Attributes:
-        transport: The event loop's transport, or None before it is connected and after it is lost.
         exchange: The exchange on it, or None.
-        used: Whether an exchange has ended on it before.
-        fields: What the head of the answer comes to.
-        reusable: Whether another exchange may follow the one that has ended.
-        retired: Whether it is closed when the exchange on it has ended; the pool's business.
-        idle_until: When it is too old to be used again, on the event loop's clock in seconds.
-        due: When its timer goes off, on the same clock; the pool's business.
-        timer: That timer, or None.
-        loss: What ended it, or None; the pool's business.
-        descriptor: Its socket's file descriptor.
-        version: The HTTP version of the answer, "1.1" or the like, unless the answer is just a body.
         scans: Whether the usual responses are taken without the parser, which is faster only where it is compiled.
     """
 
@@ -70,40 +60,19 @@ class Connection:
         "_scratch",
         "_size",
         "_stale",
-        "descriptor",
-        "due",
         "exchange",
-        "fields",
-        "idle_until",
-        "loss",
-        "retired",
-        "reusable",
         "scans",
-        "timer",
-        "transport",
-        "used",
-        "version",
     )
 
     def __init__(self, make_parser: Any, scratch: memoryview, owner: ConnectionOwner) -> None:
+        super().__init__()
         self._make_parser = make_parser
         self._scratch = scratch
         self._buffer: Any = scratch.obj
         self._owner = owner
         self._parser: Any = None
         self._reader = BodyReader()
-        self.fields = Head()
-        self.transport: Any = None
         self.exchange: Any = None
-        self.used = False
-        self.reusable = False
-        self.retired = False
-        self.idle_until = 0.0
-        self.due = float("inf")
-        self.timer: Any = None
-        self.loss: Any = None
-        self.descriptor = -1
-        self.version = ""
         self.scans = COMPILED
         self._reset()
 
@@ -134,6 +103,10 @@ class Connection:
         """Write some bytes after others, in one system call and without a copy where the event loop can do so."""
         self.transport.writelines(parts)
 
+    def exchanges(self) -> Sequence[Exchange]:
+        """See PooledConnection."""
+        return () if self.exchange is None else (self.exchange,)
+
     def unsent(self) -> Any:
         """Return how many bytes of what was written have not left."""
         return self.transport.get_write_buffer_size()
@@ -152,6 +125,37 @@ class Connection:
         """Let go of the parser, which refers back to this object."""
         self._parser = None
         self._reader.stop()
+
+    def abandon(self) -> None:
+        """See PooledConnection."""
+        self.exchange = None
+        PooledConnection.abandon(self)
+
+    # What its exchange calls it for
+
+    def give_up(self) -> None:
+        """Let go of the exchange, and of the connection: the rest of its answer would be another's."""
+        self.abandon()
+
+    def pause_reading(self) -> None:
+        """Read no more of the answer until its reader has taken what there is."""
+        self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on."""
+        if self.transport is not None:
+            self.transport.resume_reading()
+
+    def is_over(self) -> bool:
+        """Say whether nothing more of a request can be written."""
+        return self.transport is None or self.transport.is_closing()
+
+    def chunk(self, piece: bytes) -> tuple[bytes, ...]:
+        """Return a piece of a body whose length is not known as it is written; an empty one is its end."""
+        return b"%x\r\n" % len(piece), piece, b"\r\n"
+
+    def end_body(self) -> None:
+        """Take note that all of the body is written."""
 
     # The event loop's calls
 
@@ -178,7 +182,7 @@ class Connection:
         """See asyncio.BufferedProtocol."""
         if self.exchange is None:
             # Nobody asked for it: it must not become somebody's answer.
-            self._abandon()
+            self._abort()
         elif self._reader.left > 0:
             self._read_on(count)
         elif not (self.scans and not self._head and self._take_whole(count)):
@@ -431,16 +435,12 @@ class Connection:
         exchange = self.exchange
         phase = self.phase()
         self.exchange = None
-        self._abandon()
+        self._abort()
         self._owner.failed(exchange, problem, phase)
 
-    def _abandon(self) -> None:
+    def _abort(self) -> None:
         if self.transport is not None:
             self.transport.abort()
-
-
-TOO_LARGE = object()
-TOO_LONG = "the header fields are longer than 256 KiB"
 
 
 def copied(buffer: Any, start: int, end: int) -> bytes:

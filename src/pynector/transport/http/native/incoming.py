@@ -111,7 +111,7 @@ class Incoming:
         self._size += len(piece) + OVERHEAD
         if self._size > HIGH_WATER and not self._is_paused:
             self._is_paused = True
-            self.exchange.connection.transport.pause_reading()
+            self.exchange.connection.pause_reading()
         self._wake()
 
     def end(self) -> None:
@@ -205,9 +205,9 @@ class Incoming:
 
     def _resume(self) -> None:
         connection = self.exchange.connection
-        if connection is not None and connection.transport is not None:
+        if connection is not None:
             self._is_paused = False
-            self._tasks.call(connection.transport.resume_reading)
+            self._tasks.call(connection.resume_reading)
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
+from ....errors import ConnectError
 from ...net.connect import Connector, Origin, Progress
+from .connection import PooledConnection
 from .failures import lost_at_once
 from .http1 import Connection
+from .protocols import Agreed, Http2
 from .readable import is_readable
 from .tasks import Tasks
 
@@ -65,13 +69,13 @@ class Waiting(Protocol):
 
     origin: Origin
 
-    def opened(self, attempt: Attempt, connection: Connection) -> None:
+    def opened(self, attempt: Attempt, connection: PooledConnection) -> None:
         """Take a connection."""
 
     def refused(self, attempt: Attempt, error: BaseException) -> None:
         """Take what an attempt failed with."""
 
-    def looked_at(self, connection: Connection, server_timeout: int) -> None:
+    def looked_at(self, connection: PooledConnection, server_timeout: int) -> None:
         """Take a connection back, of which the event loop has read what there was."""
 
 
@@ -84,6 +88,7 @@ class Opener:
         tasks: Where attempts run.
         admit: Told of each new connection over TLS.
         tell: Told of connections: "open" or "close", host and port.
+        http2: Whether and how HTTP/2 is spoken.
 
     Attributes:
         tell: See above.
@@ -95,8 +100,9 @@ class Opener:
         connector: Connector,
         make_parser: Callable[[Any], Any],
         tasks: Tasks,
-        admit: Callable[[Connection], None],
+        admit: Callable[[PooledConnection], None],
         tell: Callable[[str, str, int], None],
+        http2: Http2,
     ) -> None:
         self.tell = tell
         self.closed = False
@@ -106,6 +112,11 @@ class Opener:
         self._scratch = memoryview(bytearray(SCRATCH))
         self._tasks = tasks
         self._admit = admit
+        self._http2 = http2
+
+    def expected(self, origin: Origin) -> int:
+        """Return how many exchanges a connection to an origin will probably carry at a time."""
+        return self._http2.expected(origin)
 
     def begin(self, pool: Any, deadline: float) -> Attempt:
         """Begin to make a connection for a pool, which is told of its end."""
@@ -113,7 +124,7 @@ class Opener:
         attempt.task = self._tasks.spawn(self._open(pool, attempt))
         return attempt
 
-    def look_closer(self, pool: Waiting, connection: Connection, server_timeout: int) -> None:
+    def look_closer(self, pool: Waiting, connection: PooledConnection, server_timeout: int) -> None:
         """Have the event loop read what there is on a connection, and give it back to its pool."""
         self._tasks.spawn(self._read(pool, connection, server_timeout))
 
@@ -127,13 +138,14 @@ class Opener:
             return
         pool.opened(attempt, connection)
 
-    async def _connected(self, pool: Any, attempt: Attempt) -> Connection:
-        def make_connection() -> Connection:
-            return AsyncioConnection(self._make_parser, self._scratch, pool)
-
+    async def _connected(self, pool: Any, attempt: Attempt) -> PooledConnection:
         is_secure = pool.origin[0] == "https"
-        connection: Connection = await self._connector.connect(pool.origin, make_connection, attempt)
+        made: Any = await self._connector.connect(pool.origin, self._protocol_for(pool), attempt)
+        connection: PooledConnection = made.connection if isinstance(made, Agreed) else made
         try:
+            if self._http2.is_all and not connection.multiplexes:
+                said = "the server does not speak HTTP/2 (http2=True takes HTTP/1.1, too)"
+                raise ConnectError(said, phase="tls", sent="none", came_of="handshake")
             await _look_at_new(connection, is_secure)
             if connection.transport is None:
                 raise lost_at_once(connection.loss)
@@ -145,12 +157,26 @@ class Opener:
             raise
         return connection
 
-    async def _read(self, pool: Waiting, connection: Connection, server_timeout: int) -> None:
+    def _protocol_for(self, pool: Any) -> Callable[[], Any]:
+        """Return what makes the protocol of a new connection."""
+
+        def http1() -> PooledConnection:
+            return AsyncioConnection(self._make_parser, self._scratch, pool)
+
+        if not self._http2.may_be_spoken(pool.origin):
+            return http1
+        # ngh2 need not be installed.
+        from .http2opening import make_http2_connection
+
+        http2 = partial(make_http2_connection, self._http2, self._scratch, self._tasks, pool)
+        return partial(Agreed, http1, http2) if pool.origin[0] == "https" else http2
+
+    async def _read(self, pool: Waiting, connection: PooledConnection, server_timeout: int) -> None:
         await _let_the_loop_read()
         pool.looked_at(connection, server_timeout)
 
 
-async def _look_at_new(connection: Connection, is_secure: bool) -> None:
+async def _look_at_new(connection: PooledConnection, is_secure: bool) -> None:
     """Find out whether the server has ended a new connection: what cannot be repeated would be lost on it."""
     if is_secure:
         await _let_the_loop_read()

@@ -1,15 +1,16 @@
 cimport cython
 
+from pynector.transport.http.native.connection cimport PooledConnection
 from pynector.transport.http.native.exchange cimport Exchange
-from pynector.transport.http.native.http1 cimport Connection
+from pynector.transport.http.native.idle cimport IdleConnections
 from pynector.transport.http.native.readable cimport is_readable
 from pynector.transport.http.native.room cimport Room
+from pynector.transport.http.native.waiting cimport WaitingList
 
 cdef double NEVER
-cdef double FRESH
-cdef double MARGIN
 cdef double YIELD
 cdef Py_ssize_t SMALL
+cdef int MOST_REFUSALS
 cdef double EARLY
 cdef double RESOLUTION
 
@@ -22,29 +23,29 @@ cdef class Pool:
     cdef object _call_at
     cdef Room _room
     cdef Py_ssize_t _limit
-    cdef Py_ssize_t _most_idle
-    cdef double _expiry
     cdef object _forget
-    cdef list _idle
+    cdef IdleConnections _idle
     cdef set _open
-    cdef list _attempts
-    cdef object _waiting
-    cdef double _due
-    cdef object _watcher
-    cdef object _purge_timer
+    cdef list _shared
+    cdef set _unsettled
+    cdef WaitingList _waiting
 
-    @cython.locals(connection=Connection)
+    @cython.locals(connection=PooledConnection)
     cpdef object dispatch(self, Exchange exchange, double now)
-    cdef object _wait(self, Exchange exchange)
-    cdef object _begin(self, Connection connection, Exchange exchange)
-    @cython.locals(now=double, freed=Connection, status=int, encoded=int, version=str, is_long=bint)
+    @cython.locals(found=PooledConnection, connection=PooledConnection)
+    cdef PooledConnection _least_loaded(self)
+    cdef object _begin(self, PooledConnection connection, Exchange exchange)
+    cdef object _not_begun(self, PooledConnection connection, Exchange exchange, object error)
+    @cython.locals(now=double, freed=PooledConnection, status=int, encoded=int, version=str, is_long=bint)
     cpdef object answered(self, object connection, Exchange exchange, bytes head, bytes body)
-    cdef bint _is_usable(self, Connection connection, bint repeatable, double now) except -1
-    @cython.locals(life=double, exchange=Exchange, room=Room)
-    cdef object _free(self, Connection connection, Py_ssize_t server_timeout, double now)
-    cdef object _give(self, Connection connection)
-    cdef object _arm(self, Connection connection, double deadline)
+    cpdef object unanswered(self, Exchange exchange, object problem, bint may_repeat)
+    cpdef object freed(self, PooledConnection connection)
+    cpdef object resized(self, PooledConnection connection)
+    cpdef object unprocessed(self, Exchange exchange, object problem)
+    cdef bint _should_yield(self, double now) except -1
     @cython.locals(exchange=Exchange)
-    cpdef object _on_timer(self, Connection connection)
-    @cython.locals(attempts=Py_ssize_t)
+    cdef object _free(self, PooledConnection connection, Py_ssize_t server_timeout, double now)
+    cdef object _arm(self, PooledConnection connection, double deadline)
+    @cython.locals(exchange=Exchange, due=double, now=double)
+    cpdef object _on_timer(self, PooledConnection connection)
     cdef bint _lacks(self) except -1

@@ -13,6 +13,7 @@ from ...net.connect import Connector, Origin
 from ..options import LEAST, HTTPOptions, most_connections
 from .opening import Opener
 from .pool import Pool
+from .protocols import Http2
 from .renewal import Renewal
 from .room import Limits, Room
 from .tasks import Tasks
@@ -57,7 +58,14 @@ class Pools:
         )
         self._renewal = Renewal(loop, options.tls, self._pools.values)
         connector = Connector(loop, options.tls, options.uds, options.socket_options, options.detours)
-        self._opener = Opener(connector, make_parser, tasks, self._renewal.admit, tell)
+        http2 = Http2(
+            bool(options.http2),
+            options.http2 == "only",
+            _or_any(options.max_streams),
+            options.ping_interval,
+            math.inf if options.ping_timeout is None else options.ping_timeout,
+        )
+        self._opener = Opener(connector, make_parser, tasks, self._renewal.admit, tell, http2)
 
     @property
     def closed(self) -> bool:

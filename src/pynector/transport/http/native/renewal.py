@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...net import tls
 
 if TYPE_CHECKING:
-    from .http1 import Connection
+    from .connection import PooledConnection
     from .pool import Pool
 
 
@@ -33,7 +33,7 @@ class Renewal:
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
 
-    def admit(self, connection: Connection) -> None:
+    def admit(self, connection: PooledConnection) -> None:
         """Take note of a new connection; it is retired if its handshake began before the files were replaced."""
         if self._tls.follows_files:
             connection.retired = connection.transport.get_extra_info("sslcontext") is not self._current()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ....errors import ConfigurationError, TransportError
+from ....errors import ConfigurationError, TransportError, most_sent
 from ..answers import raw_limit
 from ..methods import IDEMPOTENT
 from ..options import HTTPOptions
@@ -89,7 +89,7 @@ class Sender:
 
     def send_again(self, exchange: Exchange, problem: TransportError) -> None:
         """Send a request again, whose connection was dead before it arrived."""
-        exchange.sent = problem.sent
+        exchange.sent = most_sent(exchange.sent, problem.sent)
         request = request_of(exchange)
         if exchange.observer is not None:
             exchange.observer.failed(problem)

@@ -32,6 +32,10 @@ class Tasks:
         """Call a function with the context variables of the client."""
         self._context.run(function)
 
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Call a function in the event loop's next turn."""
+        self._context.run(self._loop.call_soon, function)
+
     def call_at(self, when: float, function: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
         """Call a function at a time on the event loop's clock."""
         return self._context.run(self._loop.call_at, when, function, *args)

@@ -116,14 +116,15 @@ class Upload:
         if self._is_over(connection):
             return
         if self._length is None:
-            self._parts.append(b"0\r\n\r\n")
+            self._parts += connection.chunk(b"")
         elif sent != self._length:
             raise ConfigurationError(f"content has not the length that Content-Length says, {self._length} bytes")
         self._write_out(connection)
+        connection.end_body()
         self.finished = True
 
     def _is_over(self, connection: Any) -> bool:
-        return self._stopped or connection.transport is None or connection.transport.is_closing()
+        return self._stopped or connection.is_over()
 
     def _collect(self, piece: bytes, connection: Any) -> None:
         """Take a piece, to be written together with those that come before the iterator waits for something."""
@@ -132,7 +133,7 @@ class Upload:
             asyncio.get_running_loop().call_soon(self._write_soon, connection)
         self._size += len(piece)
         if self._length is None:
-            self._parts += (b"%x\r\n" % len(piece), piece, b"\r\n")
+            self._parts += connection.chunk(piece)
         else:
             self._parts.append(piece)
 

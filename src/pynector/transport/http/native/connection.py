@@ -1,0 +1,96 @@
+"""What a pool knows of a connection, whatever is spoken on it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .exchange import Exchange
+from .head import Head
+
+# What may be wrong with an answer, whatever is spoken.
+TOO_LARGE = object()
+TOO_LONG = "the header fields are longer than 256 KiB"
+
+
+class ExhaustedError(Exception):
+    """A connection takes no more exchanges, although it is open."""
+
+
+class PooledConnection:
+    """A connection to an origin, which carries one exchange after another, or several at a time.
+
+    Attributes:
+        transport: The event loop's transport, or None before it is connected and after it is lost.
+        multiplexes: Whether it carries several exchanges at a time.
+        load: How many are on it, where it does.
+        limit: How many there may be.
+        settled: Whether the peer has said how many.
+        used: Whether an exchange has ended on it before.
+        fields: What the head of the answer comes to that has just ended.
+        version: The HTTP version of that answer, "1.1" or the like, unless the answer is just a body.
+        reusable: Whether another exchange may follow the one that has ended.
+        retired: Whether it is closed when what is on it has ended.
+        idle_until: When it is too old to be used again, on the event loop's clock in seconds; the pool's business.
+        due: When its timer goes off, on the same clock; the pool's business.
+        timer: That timer, or None.
+        loss: What ended it, or None; the pool's business.
+        descriptor: Its socket's file descriptor.
+    """
+
+    __slots__ = (
+        "descriptor",
+        "due",
+        "fields",
+        "idle_until",
+        "limit",
+        "load",
+        "loss",
+        "multiplexes",
+        "retired",
+        "reusable",
+        "settled",
+        "timer",
+        "transport",
+        "used",
+        "version",
+    )
+
+    def __init__(self) -> None:
+        self.transport: Any = None
+        self.load = 0
+        self.limit = 1
+        self.settled = True
+        self.multiplexes = False
+        self.used = False
+        self.fields = Head()
+        self.version = ""
+        self.reusable = False
+        self.retired = False
+        self.idle_until = 0.0
+        self.due = float("inf")
+        self.timer: Any = None
+        self.loss: Any = None
+        self.descriptor = -1
+
+    def start(self, exchange: Exchange) -> None:
+        """Send a request; its answer goes to the pool.
+
+        Raises:
+            ExhaustedError: If it must go on another connection, as always where nothing is spoken.
+        """
+        raise ExhaustedError
+
+    def exchanges(self) -> Sequence[Exchange]:
+        """Return what is on it."""
+        return ()
+
+    def abandon(self) -> None:
+        """Let go of what is on it, and end it at once."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def close(self) -> None:
+        """End it when what was written has left."""
+        self.transport.close()
+
+    def release(self) -> None:
+        """Let go of what refers back to it, when it is lost."""

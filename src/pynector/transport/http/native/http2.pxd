@@ -1,0 +1,77 @@
+cimport cython
+
+from pynector.transport.http.native.connection cimport PooledConnection
+from pynector.transport.http.native.exchange cimport Exchange
+from pynector.transport.http.native.http2fields cimport RequestFields, ResponseFields
+from pynector.transport.http.native.http2stream cimport Stream
+
+cdef object RESPONSE
+cdef object DATA
+cdef object CLOSED
+cdef object RESET
+cdef object TRAILERS
+cdef object INTERIM
+cdef object SETTINGS
+cdef object GOAWAY
+cdef object ENDED
+cdef object PUSHED
+cdef Py_ssize_t PIECE
+
+
+cdef class Http2Connection(PooledConnection):
+    cdef object _scratch
+    cdef object _owner
+    cdef object _call_soon
+    cdef Py_ssize_t _most
+    cdef object _protocol
+    cdef RequestFields _fields
+    cdef dict _streams
+    cdef dict _fed
+    cdef Py_ssize_t _last
+    cdef Py_ssize_t _left
+    cdef bint _is_busy
+    cdef bint _is_planned
+    cdef bint _is_full
+    cdef object _goaway
+    cdef public bint is_silent
+    cdef public object keepalive
+
+    @cython.locals(payload=bytes, body=bytes, end=Py_ssize_t, sends=bint, stream=Stream)
+    cpdef object start(self, Exchange exchange)
+    @cython.locals(stream=Stream)
+    cpdef object exchanges(self)
+    cpdef object abandon(self)
+    cpdef object close(self)
+    cpdef object release(self)
+    cpdef str phase_of(self, Stream stream)
+    cdef bint _is_sending(self, Stream stream) except -1
+    cpdef object reset(self, Stream stream, int code)
+    cpdef object set_window(self, Stream stream, Py_ssize_t size)
+    cpdef object send(self, Stream stream, bytes data, bint is_last)
+    @cython.locals(exchange=Exchange, fields=ResponseFields, is_sending=bint)
+    cpdef object completed(self, Stream stream, bytes head, bytes body)
+    cpdef object refuse(self, Stream stream, object problem, int code)
+    cpdef object buffer_updated(self, Py_ssize_t count)
+    cdef object _plan(self)
+    cpdef object _on_turn(self)
+    cdef object _flush(self)
+    @cython.locals(data=bytes, events=list)
+    cdef bint _write_some(self) except -1
+    @cython.locals(stream=Stream, has_fed=bint)
+    cdef bint _feed(self) except -1
+    cdef object _pace(self, Stream stream)
+    cdef object _say_reset(self, Stream stream, int code)
+    @cython.locals(stream=Stream)
+    cdef object _take(self, list events)
+    @cython.locals(stream=Stream)
+    cdef object _take_rare(self, object event, object kind)
+    cdef Stream _stream(self, object event)
+    @cython.locals(stream=Stream)
+    cdef object _on_closed(self, object event)
+    cdef object _on_settings(self, object event)
+    cdef object _on_ended(self, object event)
+    @cython.locals(stream=Stream)
+    cdef object _break(self, str problem)
+    cdef bint _drop(self, Stream stream) except -1
+    @cython.locals(stream=Stream)
+    cdef object _let_go(self)

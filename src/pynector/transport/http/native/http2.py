@@ -1,0 +1,448 @@
+"""HTTP/2 over one connection: many exchanges at a time, each on a stream of its own (RFC 9113).
+
+It is driven by an event loop's BufferedProtocol calls, and knows no clock. What goes on in one of these calls, or in
+one turn of the loop, is written at once. Frames, header compression and flow control are the library's (ngh2).
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import ngh2
+
+from .connection import ExhaustedError, PooledConnection
+from .exchange import Exchange
+from .failures import connection_lost, ended_by_server, name_of, stream_reset
+from .http2fields import RequestFields
+from .http2settings import CONFIGURATION, CONNECTION_WINDOW, OWN_SETTINGS
+from .http2stream import CANCEL, Stream
+
+RESPONSE = ngh2.ResponseReceived
+DATA = ngh2.DataReceived
+CLOSED = ngh2.StreamClosed
+RESET = ngh2.StreamReset
+TRAILERS = ngh2.TrailersReceived
+INTERIM = ngh2.InformationalResponseReceived
+SETTINGS = ngh2.SettingsReceived
+GOAWAY = ngh2.GoAwayReceived
+ENDED = ngh2.ConnectionClosed
+PUSHED = ngh2.PushedStreamReceived
+
+# RFC 9113 section 7.
+NO_ERROR = 0x0
+REFUSED_STREAM = 0x7
+
+MAX_CONCURRENT_STREAMS = 0x3
+
+# How many streams there may be before the server has said how many it takes: one that may be refused.
+AT_FIRST = 1
+
+# A body is given to the library by pieces of this size, and an upload waits while more than that is there (bytes).
+PIECE = 1 << 18
+
+
+class Http2Connection(PooledConnection):
+    """One connection, and what is on it.
+
+    Args:
+        scheme: "http" or "https".
+        scratch: A memoryview of a bytearray that all connections of an event loop read into.
+        owner: Told of the end of exchanges, and of the connection; see Pool.
+        call_soon: Has a function called in the next turn of the event loop.
+        most: The most streams at a time.
+
+    Attributes:
+        is_silent: Whether nothing has come since somebody has set this.
+        keepalive: Watches over it, and is ended with it; or None.
+    """
+
+    __slots__ = (
+        "_call_soon",
+        "_fed",
+        "_fields",
+        "_goaway",
+        "_is_busy",
+        "_is_full",
+        "_is_planned",
+        "_last",
+        "_left",
+        "_most",
+        "_owner",
+        "_protocol",
+        "_scratch",
+        "_streams",
+        "is_silent",
+        "keepalive",
+    )
+
+    def __init__(self, scheme: str, scratch: memoryview, owner: Any, call_soon: Any, most: int) -> None:
+        super().__init__()
+        self.multiplexes = True
+        self.settled = False
+        self.limit = AT_FIRST
+        self.version = "2"
+        self.is_silent = False
+        self.keepalive: Any = None
+        self._scratch = scratch
+        self._owner = owner
+        self._call_soon = call_soon
+        self._most = most
+        self._protocol = ngh2.Connection(ngh2.Role.CLIENT, CONFIGURATION)
+        self._fields = RequestFields(scheme)
+        self._streams: dict[int, Stream] = {}
+        # Those with a body that is sent piece by piece.
+        self._fed: dict[int, Stream] = {}
+        # The last stream, and the last one that has left.
+        self._last = self._left = 0
+        # Whether what is to be written waits for the end of a call, or for the next turn, or for the peer to read.
+        self._is_busy = self._is_planned = self._is_full = False
+        # What the server has ended the connection with, or None.
+        self._goaway: Any = None
+
+    # The pool's calls
+
+    def start(self, exchange: Exchange) -> None:
+        """See PooledConnection."""
+        payload = exchange.payload
+        end = payload.find(b"\r\n\r\n")
+        body = exchange.body if exchange.body else payload[end + 4 :]
+        sends = len(body) > 0 or exchange.upload is not None
+        try:
+            number: int = self._protocol.send_request(self._fields.of(payload, end), end_stream=not sends)
+        except ngh2.NGH2Error:
+            self.retired = True
+            raise ExhaustedError from None
+        stream = Stream(self, exchange, number)
+        self._streams[number] = stream
+        self._last = number
+        self.load += 1
+        exchange.connection = stream
+        if sends:
+            stream.sends = True
+            if exchange.upload is not None:
+                self._fed[number] = stream
+                exchange.upload.begin(stream)
+            elif len(body) <= PIECE:
+                self._protocol.send_data(number, body, end_stream=True)
+            else:
+                stream.rest = memoryview(body)
+                self._fed[number] = stream
+        self._plan()
+
+    def exchanges(self) -> Sequence[Exchange]:
+        """See PooledConnection."""
+        return [stream.exchange for stream in self._streams.values()]
+
+    def abandon(self) -> None:
+        """See PooledConnection."""
+        self._let_go()
+        PooledConnection.abandon(self)
+
+    def close(self) -> None:
+        """See PooledConnection; the peer is told."""
+        self.retired = True
+        # It may have ended already.
+        with suppress(ngh2.NGH2Error):
+            self._protocol.terminate_connection(NO_ERROR)
+            self.transport.write(self._protocol.data_to_send())
+        self.transport.close()
+
+    def release(self) -> None:
+        """See PooledConnection."""
+        self._let_go()
+        if self.keepalive is not None:
+            self.keepalive.end()
+            self.keepalive = None
+
+    def ping(self) -> None:
+        """Ask the peer whether it is there."""
+        with suppress(ngh2.NGH2Error):
+            self._protocol.ping()
+            self._plan()
+
+    # The streams' calls
+
+    def phase_of(self, stream: Stream) -> str:
+        """Say what is under way on a stream without an answer."""
+        if stream.number > self._left:
+            return "queue"
+        return "write" if stream.sends and self._is_sending(stream) else "headers"
+
+    def _is_sending(self, stream: Stream) -> bool:
+        """Say whether a part of a stream's body has not left."""
+        upload = stream.exchange.upload
+        if stream.rest is not None or (upload is not None and not upload.finished):
+            return True
+        return self._protocol.queued_body_size(stream.number) > 0
+
+    def reset(self, stream: Stream, code: int) -> None:
+        """End a stream that is of no use any more."""
+        if self._drop(stream):
+            self._say_reset(stream, code)
+            self._owner.freed(self)
+
+    def set_window(self, stream: Stream, size: int) -> None:
+        """Say how much a server may send on a stream."""
+        if not stream.is_ended:
+            with suppress(ngh2.NGH2Error):
+                self._protocol.set_local_window_size(size, stream_id=stream.number)
+                self._plan()
+
+    def send(self, stream: Stream, data: bytes, is_last: bool) -> None:
+        """Send a piece of a stream's body."""
+        if not stream.is_ended:
+            self._protocol.send_data(stream.number, data, end_stream=is_last)
+            self._plan()
+            self._pace(stream)
+
+    def completed(self, stream: Stream, head: bytes, body: bytes) -> None:
+        """Take the answer that has come on a stream."""
+        exchange, fields = stream.exchange, stream.fields
+        is_sending = stream.sends and self._is_sending(stream)
+        self._drop(stream)
+        if exchange.sink is not None:
+            exchange.sink.end()
+        if exchange.upload is not None:
+            exchange.upload.stop()
+            exchange.upload = None
+        if is_sending or stream.is_unwanted:
+            # The rest of the request, or of an answer that leads elsewhere, is of no use.
+            self._say_reset(stream, CANCEL)
+        self.used = True
+        self.fields.take(fields.status, fields.encoded)
+        self._owner.answered(self, exchange, head, body)
+
+    def refuse(self, stream: Stream, problem: Any, code: int) -> None:
+        """End a stream whose answer is not taken."""
+        phase = stream.phase()
+        self.reset(stream, code)
+        self._owner.failed(stream.exchange, problem, phase)
+
+    # The event loop's calls
+
+    def connection_made(self, transport: Any) -> None:
+        """See asyncio.BaseProtocol."""
+        self.transport = transport
+        self.descriptor = transport.get_extra_info("socket").fileno()
+        self._protocol.initiate_connection(OWN_SETTINGS)
+        self._protocol.set_local_window_size(CONNECTION_WINDOW)
+        self._flush()
+
+    def pause_writing(self) -> None:
+        """See asyncio.BaseProtocol."""
+        self._is_full = True
+        for stream in self._fed.values():
+            self._pace(stream)
+
+    def resume_writing(self) -> None:
+        """See asyncio.BaseProtocol."""
+        self._is_full = False
+        self._flush()
+
+    def get_buffer(self, sizehint: int) -> Any:
+        """See asyncio.BufferedProtocol."""
+        return self._scratch
+
+    def buffer_updated(self, count: int) -> None:
+        """See asyncio.BufferedProtocol."""
+        self.is_silent = False
+        self._is_busy = True
+        try:
+            self._protocol.receive_data(self._scratch[:count])
+            self._take(self._protocol.events())
+        except ngh2.NGH2Error as error:
+            self._break(str(error))
+        finally:
+            self._is_busy = False
+        self._flush()
+
+    def connection_lost(self, error: Any) -> None:
+        """See asyncio.BaseProtocol."""
+        ended = [(stream, stream.phase()) for stream in self._streams.values()]
+        self._let_go()
+        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
+        self.transport.close()
+        self.transport = None
+        owner, used, said, error = self._owner, self.used, self._goaway, error or self.loss
+        owner.lost(self, None, error, "headers", True)
+        for stream, phase in ended:
+            problem = connection_lost(error, phase) if said is None else ended_by_server(said[0], said[1], phase)
+            if phase == "queue":
+                owner.unprocessed(stream.exchange, problem)
+            else:
+                owner.unanswered(stream.exchange, problem, used and not stream.is_final)
+
+    # Inside: what goes out
+
+    def _plan(self) -> None:
+        """Have what is to be written be written with what else is, in this call or this turn of the loop."""
+        if not (self._is_busy or self._is_planned):
+            self._is_planned = True
+            self._call_soon(self._on_turn)
+
+    def _on_turn(self) -> None:
+        self._is_planned = False
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what is to be written, as far as the peer reads."""
+        if self._is_busy:
+            return
+        self._is_busy = True
+        try:
+            while self.transport is not None and not self._is_full and self._write_some():
+                pass
+        except ngh2.NGH2Error as error:
+            self._break(str(error))
+        finally:
+            self._is_busy = False
+
+    def _write_some(self) -> bool:
+        """Write what there is, and say whether there may be more."""
+        protocol = self._protocol
+        data = protocol.data_to_send()
+        self._left = self._last
+        if data:
+            self.transport.write(data)
+        events = protocol.events()
+        if events:
+            self._take(events)
+        return (len(self._fed) > 0 and self._feed()) or len(events) > 0
+
+    def _feed(self) -> bool:
+        """Give the library more of the bodies that go piece by piece, and say whether there was any."""
+        has_fed = False
+        for stream in list(self._fed.values()):
+            if stream.rest is None:
+                self._pace(stream)
+            elif not self._is_full and self._protocol.queued_body_size(stream.number) == 0:
+                piece, rest = stream.rest[:PIECE], stream.rest[PIECE:]
+                if len(rest) > 0:
+                    stream.rest = rest
+                else:
+                    stream.rest = None
+                    self._fed.pop(stream.number, None)
+                self._protocol.send_data(stream.number, piece, end_stream=stream.rest is None)
+                has_fed = True
+        return has_fed
+
+    def _pace(self, stream: Stream) -> None:
+        """Have an upload wait while enough of it is on its way, or go on."""
+        upload = stream.exchange.upload
+        if upload is not None:
+            if self._is_full or self._protocol.queued_body_size(stream.number) > PIECE:
+                upload.pause()
+            else:
+                upload.resume()
+
+    def _say_reset(self, stream: Stream, code: int) -> None:
+        with suppress(ngh2.NGH2Error):
+            self._protocol.reset_stream(stream.number, code)
+            self._plan()
+
+    # Inside: what comes in
+
+    def _take(self, events: Any) -> None:
+        """Take what has come, in its order."""
+        for event in events:
+            kind = type(event)
+            if kind is DATA:
+                stream = self._stream(event)
+                if stream is not None:
+                    stream.take(event.data, event.end_stream)
+            elif kind is RESPONSE:
+                stream = self._stream(event)
+                if stream is not None:
+                    stream.take_head(event.headers, event.end_stream)
+            elif kind is CLOSED:
+                self._on_closed(event)
+            else:
+                self._take_rare(event, kind)
+
+    def _take_rare(self, event: Any, kind: Any) -> None:
+        """Take what does not come with each answer."""
+        if kind is SETTINGS:
+            self._on_settings(event)
+        elif kind is GOAWAY:
+            self._goaway = event.error_code, event.debug_data
+            self.retired = True
+            self._owner.freed(self)
+        elif kind is ENDED:
+            self._on_ended(event)
+        elif kind is PUSHED:
+            self._protocol.reset_stream(event.promised_stream_id, REFUSED_STREAM)
+        elif kind is RESET or kind is TRAILERS or kind is INTERIM:
+            stream = self._stream(event)
+            if stream is None:
+                return
+            if kind is RESET:
+                stream.reset_code = event.error_code
+            elif kind is TRAILERS:
+                stream.complete()
+            else:
+                stream.take_interim(event.headers)
+
+    def _stream(self, event: Any) -> Any:
+        """Return the stream that something has come on, or None if it has ended."""
+        return self._streams.get(event.stream_id)
+
+    def _on_closed(self, event: Any) -> None:
+        """Take the end of a stream that has no answer."""
+        stream = self._stream(event)
+        if stream is None:
+            return
+        phase, code = stream.phase(), event.error_code
+        self._drop(stream)
+        self._owner.freed(self)
+        if code == REFUSED_STREAM:
+            self._owner.unprocessed(stream.exchange, stream_reset(code, "queue"))
+        elif event.local_error is not None:
+            self._owner.failed(stream.exchange, str(event.local_error), phase)
+        elif stream.reset_code >= 0:
+            self._owner.unanswered(stream.exchange, stream_reset(code, phase), False)
+        else:
+            self._owner.failed(stream.exchange, f"the answer is not valid in HTTP/2 ({name_of(code)})", phase)
+
+    def _on_settings(self, event: Any) -> None:
+        """Take note of how many streams the server takes."""
+        allowed = event.settings.get(MAX_CONCURRENT_STREAMS)
+        if allowed is not None or not self.settled:
+            self.settled = True
+            self.limit = self._most if allowed is None or allowed > self._most else allowed
+            self._owner.resized(self)
+
+    def _on_ended(self, event: Any) -> None:
+        """Close a connection on which nothing can come any more."""
+        if self._goaway is None:
+            said = event.debug_data.decode("latin-1")
+            self._break(f"{name_of(event.error_code)}: {said}" if said else name_of(event.error_code))
+        elif self.transport is not None:
+            self.transport.close()
+
+    def _break(self, problem: str) -> None:
+        """End a connection whose server breaks the protocol."""
+        self.retired = True
+        ended = [(stream.exchange, stream.phase()) for stream in self._streams.values()]
+        self._let_go()
+        if self.transport is not None:
+            self.transport.close()
+        for exchange, phase in ended:
+            self._owner.failed(exchange, problem, phase)
+
+    def _drop(self, stream: Stream) -> bool:
+        """Let go of a stream, and say whether it was there."""
+        if stream.is_ended:
+            return False
+        del self._streams[stream.number]
+        self._fed.pop(stream.number, None)
+        stream.is_ended = True
+        self.load -= 1
+        return True
+
+    def _let_go(self) -> None:
+        """Let go of all streams."""
+        for stream in self._streams.values():
+            stream.is_ended = True
+        self._streams = {}
+        self._fed = {}
+        self.load = 0

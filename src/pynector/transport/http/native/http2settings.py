@@ -1,0 +1,24 @@
+"""What a server is told, and the library, of what may come on a connection of HTTP/2."""
+
+import ngh2
+
+from .http2fields import MOST_HEADERS, OVERHEAD
+from .http2stream import WINDOW
+
+# What a server may send of all answers together (bytes): as much as can be said. What each may have is for its stream
+# to say, so that none that is not read stops the others.
+CONNECTION_WINDOW = (1 << 31) - 1
+
+OWN_SETTINGS = {
+    ngh2.Setting.ENABLE_PUSH: 0,
+    ngh2.Setting.INITIAL_WINDOW_SIZE: WINDOW,
+    ngh2.Setting.MAX_HEADER_LIST_SIZE: MOST_HEADERS,
+    ngh2.Setting.NO_RFC7540_PRIORITIES: 1,
+}
+
+# The library ends the connection where a header list is longer than it may be; here only its stream ends.
+CONFIGURATION = ngh2.Configuration(
+    max_send_header_block_length=1 << 20,
+    max_inbound_header_list_size=4 * MOST_HEADERS,
+    max_inbound_header_count=4 * MOST_HEADERS // OVERHEAD,
+)

@@ -1,0 +1,61 @@
+"""Whether the peer of an HTTP/2 connection is still there: it is asked when it has been silent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .http2 import Http2Connection
+from .tasks import Tasks
+
+# How long an answer that is late may still take: where this program was busy, it may be there, not yet read (seconds).
+GRACE = 0.1
+
+
+class KeepAlive:
+    """Watches over one connection.
+
+    Args:
+        tasks: Sets timers.
+        connection: Which.
+        interval: After how many seconds of silence the peer is asked, while something is on the connection.
+        patience: How many seconds it may take to answer.
+    """
+
+    def __init__(self, tasks: Tasks, connection: Http2Connection, interval: float, patience: float) -> None:
+        self._tasks = tasks
+        self._connection: Http2Connection | None = connection
+        self._interval = interval
+        self._patience = patience
+        self._timer: Any = None
+        self._rest()
+
+    def end(self) -> None:
+        """Watch no more, and know the connection no more."""
+        self._connection = None
+        self._timer.cancel()
+
+    def _rest(self) -> None:
+        if self._connection is not None:
+            self._connection.is_silent = True
+            self._wait(self._interval, self._check)
+
+    def _wait(self, delay: float, call: Any, *args: Any) -> None:
+        self._timer = self._tasks.call_at(self._tasks.now() + delay, call, *args)
+
+    def _check(self) -> None:
+        connection = self._connection
+        if connection is None or not connection.is_silent or connection.load == 0:
+            self._rest()
+        else:
+            connection.ping()
+            self._wait(self._patience, self._listen, False)
+
+    def _listen(self, again: bool) -> None:
+        connection = self._connection
+        if connection is None or not connection.is_silent:
+            self._rest()
+        elif not again:
+            self._wait(GRACE, self._listen, True)
+        else:
+            connection.loss = ConnectionError(f"no answer to a PING within {self._patience:g} s")
+            connection.transport.abort()
