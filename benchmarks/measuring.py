@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import resource
 import ssl
 import statistics
 import time
@@ -18,7 +19,7 @@ from typing import Any
 from pynector.cli.meter import percentile
 
 from .open_loop import latencies
-from .peers import Client, FloorClient, Form, PynectorClient
+from .peers import FLOORS, Client, Form, PynectorClient
 from .rows import Workload
 from .servers import Server
 from .streams import can_stream, counted, kept, streamed
@@ -43,7 +44,8 @@ def kinds_for(workload: Workload, peers: Sequence[type[Client]]) -> list[type[Cl
         *(
             peer
             for peer in peers
-            if (peer is not FloorClient or "floor" in workload.bars)
+            if (2 if workload.http2 else 1) in peer.versions
+            and (peer not in FLOORS or "floor" in workload.bars)
             and (workload.kind != "streams" or can_stream(peer))
             and (workload.kind != "open" or peer.share == 1)
         ),
@@ -58,7 +60,7 @@ async def clients_of(
     started: list[Client] = []
     try:
         for kind in kinds:
-            client = kind(server.url, workload.in_flight, context)
+            client = kind(server.url, workload.in_flight, context, workload.http2)
             await client.start()
             started.append(client)
         yield started
@@ -115,7 +117,7 @@ async def measure_once(
     client: Client, workload: Workload, path: str, form: Form, body: bytes, figures: Figures
 ) -> None:
     """Run a workload once, and check every answer."""
-    started, cpu = time.perf_counter(), time.process_time()
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     count = workload.count
     if workload.kind == "open":
         await _at_a_rate(client, workload, path, figures)
@@ -127,9 +129,11 @@ async def measure_once(
         wrong = sum(answer != expected for answer in bodies)
         if wrong or len(bodies) != count:
             raise AssertionError(f"{client.name}: {wrong} of {count} answers are wrong")
-    elapsed, used = time.perf_counter() - started, time.process_time() - cpu
+    elapsed, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF)
+    user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
     figures.values["requests/s"].append(count / elapsed)
-    figures.values["cpu us"].append(used / count * 1e6)
+    figures.values["cpu us"].append((user + system) / count * 1e6)
+    figures.values["user us"].append(user / count * 1e6)
 
 
 async def measure(
@@ -138,7 +142,7 @@ async def measure(
     """Measure Pynector and its peers at a workload, in turn."""
     path: str = getattr(server, workload.body)
     form = replace(workload.form, origins=server.origins(workload.origins)) if workload.origins else workload.form
-    body = expected_body(workload, server.url, path, context)
+    body = expected_body(workload, server.plain, path, context)
     figures: dict[str, Figures] = {}
     async with clients_of(kinds_for(workload, peers), workload, server, context) as clients:
         for client in clients:

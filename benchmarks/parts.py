@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from struct import pack_into
 from typing import Any
 
 from pynector.transport.http.decoding import inflated
@@ -15,6 +16,10 @@ try:
     from httptools import HttpResponseParser
 except ImportError:
     HttpResponseParser = None
+try:
+    from .http2_floor import Http2FloorConnection, Work
+except ImportError:
+    Http2FloorConnection = None  # type: ignore[assignment,misc]
 
 _HEAD = (
     b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Fri, 27 Nov 2026 00:00:00 GMT\r\n"
@@ -22,6 +27,23 @@ _HEAD = (
 )
 _GZIP = gzip.compress(b"".join(b'{"id": %d, "name": "item %d"}' % (number, number) for number in range(60)), mtime=0)
 _RESPONSE = b"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/plain\r\nContent-Length: 64\r\n\r\n" + b"x" * 64
+
+
+def _frame(kind: int, flags: int, payload: bytes) -> bytes:
+    """Return a frame of HTTP/2, of no stream."""
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + bytes(4) + payload
+
+
+def _field(index: int, value: bytes) -> bytes:
+    """Return a header field with a name of HPACK's static table; it goes into no other table."""
+    return bytes((0x0F, index - 0x0F, len(value))) + value
+
+
+# What a server sends at first, the same answer as above over HTTP/2, and where the number of its stream belongs.
+_SETTINGS = _frame(4, 0, b"") + _frame(4, 1, b"")
+_HEADERS = _frame(1, 4, b"\x88" + _field(54, b"nginx") + _field(31, b"text/plain") + _field(28, b"64"))
+_ANSWER = _HEADERS + _frame(0, 1, b"x" * 64)
+_STREAMS = (5, len(_HEADERS) + 5)
 
 
 def scheduler(build: Build, count: int) -> None:
@@ -107,6 +129,20 @@ def _take(build: Build, count: int, answer: bytes) -> None:
     for _ in range(count):
         connection.start(exchange)
         connection.buffer_updated(size)
+
+
+def http2_floor(build: Build, count: int) -> None:
+    """Send a request over HTTP/2 and take its answer, as the floor does; that is no part of a build."""
+    connection = Http2FloorConnection()
+    connection.connection_made(_Wire())
+    connection.data_received(_SETTINGS)
+    head = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"example.com"), (b":path", b"/v1/items/1")]
+    connection.begin(Work([*head, (b"accept", b"*/*")], b"", 1 + count, _Nobody()), 1)
+    answer = bytearray(_ANSWER)
+    for number in range(count):
+        for place in _STREAMS:
+            pack_into(">I", answer, place, 1 + 2 * number)
+        connection.data_received(answer)
 
 
 class _Framed:
@@ -234,5 +270,7 @@ PARTS: dict[str, Callable[[Build, int], None]] = {
         dispatcher,
         ruled,
         messages,
+        http2_floor,
     )
+    if part is not http2_floor or Http2FloorConnection is not None
 }

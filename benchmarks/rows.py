@@ -31,6 +31,7 @@ class Workload:
             same, and answers are read while they come) or "open" (at a rate, whatever the answers do).
         rate: Requests a second of an "open" one.
         tls: Whether it is over TLS.
+        http2: Whether it is over HTTP/2, which is over TLS 1.3 here.
         value: What a POST sends: bytes, or JSON.
         figure: What is compared: "requests/s"; or "cpu us" or "p99 ms" a request, of which less is better.
     """
@@ -43,6 +44,7 @@ class Workload:
     body: str = "small"
     kind: str = "batch"
     tls: bool = False
+    http2: bool = False
     form: Form = PLAIN
     origins: int = 0
     value: Any = field(default_factory=lambda: VALUE)
@@ -57,6 +59,11 @@ def _bars(floor: float, pyreqwest: float, aiohttp: float, httpx2: float, wreq: f
 
 def _of(wreq: float, pyreqwest: float, aiohttp: float, floor: float | None = None) -> dict[str, float]:
     bars = {"wreq": wreq, "pyreqwest": pyreqwest, "aiohttp": aiohttp}
+    return bars if floor is None else {"floor": floor, **bars}
+
+
+def _http2(wreq: float, pyreqwest: float, httpx2: float, floor: float | None = None) -> dict[str, float]:
+    bars = {"wreq": wreq, "pyreqwest": pyreqwest, "httpx2": httpx2}
     return bars if floor is None else {"floor": floor, **bars}
 
 
@@ -115,4 +122,26 @@ WORKLOADS = [
     Workload("request() from 100 tasks", 10_000, 100, _bars(0.65, 1.2, 3, 15), kind="tasks"),
     Workload("batch, 60 GET of 16 MB, 4 in flight", 60, 4, _bars(1.5, 1.3, 1.5, 2, 2), body="large"),
     Workload("batch, 10,000 GET of 1 KiB over TLS, 100 in flight", 10_000, 100, _bars(0.80, 0.95, 3, 15, 2), tls=True),
+    Workload("batch, 20,000 GET of 1 KiB over HTTP/2, 100 in flight", 20_000, 100, _http2(2, 2.5, 40, 0.6), http2=True),
+    Workload(
+        "batch, 10,000 GET with params, headers, as_response over HTTP/2",
+        10_000,
+        100,
+        _http2(1.8, 2.2, 30),
+        http2=True,
+        form=Form(HEADERS, page=True, as_response=True),
+    ),
+    Workload(
+        "batch, 10,000 POST of a small JSON over HTTP/2, 100 in flight",
+        10_000,
+        100,
+        _http2(0.95, 1.1, 15, 0.7),
+        "POST",
+        "answer",
+        http2=True,
+    ),
+    Workload(
+        "stream() of 1 KiB over HTTP/2 from 100 tasks", 10_000, 100, _http2(1, 1.3, 10), kind="streams", http2=True
+    ),
+    Workload("batch, 40 GET of 16 MB over HTTP/2, 4 in flight", 40, 4, _http2(0.9, 0.9, 2), body="large", http2=True),
 ]

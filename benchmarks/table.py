@@ -1,4 +1,4 @@
-"""The comparison with other clients: python -m benchmarks.table [--rounds N] [--only TEXT] [--json FILE].
+"""The comparison with other clients: python -m benchmarks.table [--rounds N] [--only TEXT] [--cpu] [--json FILE].
 
 Each figure is Pynector's requests/s divided by the peer's, or what the row's name says, medians of rounds in which all
 clients have their turn. The server is nginx with one worker where it is installed, else the bundled one; every answer
@@ -28,7 +28,7 @@ from pynector._speedups import COMPILED
 from .measuring import Figures, measure
 from .peers import MORE_PEERS, PEERS, Client, installed
 from .rows import WORKLOADS, Workload
-from .servers import serving
+from .servers import has_http2, serving
 
 
 @contextmanager
@@ -54,17 +54,20 @@ def run(workload: Workload, peers: list[type[Client]], rounds: int) -> tuple[str
         runner = uvloop.run
     except ImportError:
         pass
-    if not workload.tls:
+    if not workload.tls and not workload.http2:
         with serving() as server:
             return server.name, runner(measure(workload, peers, rounds, server, None))
-    with certificate() as (files, context), serving(files) as server:
+    with certificate() as (files, context), serving(files, workload.http2) as server:
+        if workload.http2:
+            # A context of the caller's own is used as it is.
+            context.set_alpn_protocols(["h2", "http/1.1"])
         return server.name, runner(measure(workload, peers, rounds, server, context))
 
 
 def machine() -> dict[str, Any]:
     """Say what this ran on."""
     versions = {}
-    for package in ("uvloop", "httptools", *(peer.package for peer in MORE_PEERS if peer.package)):
+    for package in ("uvloop", "httptools", "h2", *(peer.package for peer in MORE_PEERS if peer.package)):
         try:
             versions[package] = version(package)
         except ModuleNotFoundError:
@@ -113,6 +116,18 @@ def report(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def cpu_report(rows: list[dict[str, Any]]) -> str:
+    """Give the CPU time that each client's process took a request: in all, and how much of it outside the kernel."""
+    names = list(dict.fromkeys(name for row in rows for name in row["clients"]))
+    width = max(len(row["workload"]) for row in rows)
+    lines = ["CPU us a request (of them in user mode):\n", f"{'':{width}}" + "".join(f"{name:>22}" for name in names)]
+    for row in rows:
+        found = [row["clients"].get(name) for name in names]
+        cells = ["-" if own is None else f"{own['cpu us']:,.1f} ({own['user us']:,.1f})" for own in found]
+        lines.append(f"{row['workload']:{width}}" + "".join(f"{cell:>22}" for cell in cells))
+    return "\n".join(lines)
+
+
 def _cell(ratio: float | None, bar: float | None, less_is_better: bool) -> str:
     if ratio is None:
         return f"{'-':>16}"
@@ -129,6 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each workload")
     parser.add_argument("--only", default="", help="only workloads with this in their name")
     parser.add_argument("--more", action="store_true", help="httpx, niquests and aiometer too, which are slow")
+    parser.add_argument("--cpu", action="store_true", help="a table of each client's CPU time, too")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args(arguments)
     peers, missing = installed(MORE_PEERS if options.more else PEERS)
@@ -136,17 +152,23 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{name} is not installed: left out", file=sys.stderr)
     rows, server = [], ""
     for workload in WORKLOADS:
-        if options.only in workload.name:
+        if options.only not in workload.name:
+            continue
+        if workload.http2 and not has_http2():
+            print(f"nginx is not installed: left out: {workload.name}", file=sys.stderr)
+        else:
             print(f"measuring: {workload.name}", file=sys.stderr)
             server, figures = run(workload, peers, options.rounds)
             rows.append(as_row(workload, figures))
     if not rows:
-        print(f"no workload has {options.only!r} in its name", file=sys.stderr)
+        print(f"no workload was measured that has {options.only!r} in its name", file=sys.stderr)
         return 2
     about = {**machine(), "server": server}
     print(f"Pynector ({about['build']}), Python {about['python']}, {about['cpus']} CPUs, server: {server}")
     print("requests/s of Pynector divided by those of:\n")
     print(report(rows))
+    if options.cpu:
+        print(f"\n{cpu_report(rows)}")
     if options.json:
         options.json.write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n")
     return 0

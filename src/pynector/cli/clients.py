@@ -65,19 +65,28 @@ PLAIN = Form()
 class Client(ABC):
     """A client in use for one workload.
 
+    Args:
+        url: The base URL.
+        in_flight: How many requests it sends at a time.
+        context: For TLS, or None.
+        http2: Whether it is to speak HTTP/2; of `versions`.
+
     Attributes:
         name: What it is called in reports.
         share: How much of the requests it is given, where all would take too long.
+        versions: Which versions of HTTP it speaks.
     """
 
     name = ""
     package = ""
     share = 1.0
+    versions: Sequence[int] = (1, 2)
 
-    def __init__(self, url: str, in_flight: int, context: ssl.SSLContext | None) -> None:
+    def __init__(self, url: str, in_flight: int, context: ssl.SSLContext | None, http2: bool = False) -> None:
         self.url = url
         self.in_flight = in_flight
         self.context = context
+        self.http2 = http2
         self.stack = AsyncExitStack()
 
     async def start(self) -> None:  # noqa: B027 - not every client has something to make ready
@@ -109,7 +118,11 @@ class PynectorClient(Client):
         """See Client."""
         # While the others have their turn connections are idle for longer than they are kept by default.
         # And over many origins there are more connections than requests.
-        settings: dict[str, Any] = {"max_connections": 4 * self.in_flight, "keepalive_expiry": 600.0}
+        settings: dict[str, Any] = {
+            "max_connections": 4 * self.in_flight,
+            "keepalive_expiry": 600.0,
+            "http2": self.http2,
+        }
         if self.context is not None:
             settings["verify"] = self.context
         client = Pynector(base_url=self.url, **settings)
@@ -162,7 +175,7 @@ class PyreqwestClient(Client):
 
     async def start(self) -> None:
         """See Client."""
-        builder = import_module("pyreqwest.client").ClientBuilder().max_connections(self.in_flight)
+        builder = import_module("pyreqwest.client").ClientBuilder().max_connections(self.in_flight).http2(self.http2)
         if self.context is not None:
             builder = builder.danger_accept_invalid_certs(True)
         self.client = await self.stack.enter_async_context(builder.build())
@@ -198,8 +211,10 @@ class WreqClient(Client):
         wreq = import_module("wreq")
         runtime = wreq.runtime.Runtime(workers=1, work_steal=False)
         follow = wreq.redirect.Policy.limited(10)
-        verify = {} if self.context is None else {"tls_verify": False}
-        self.client = wreq.Client(http1_only=True, no_proxy=True, runtime=runtime, redirect=follow, **verify)
+        settings = {"http2_only" if self.http2 else "http1_only": True}
+        if self.context is not None:
+            settings["tls_verify"] = False
+        self.client = wreq.Client(no_proxy=True, runtime=runtime, redirect=follow, **settings)
         self.stack.callback(self.client.close)
         self.method = {name: getattr(wreq.Method, name) for name in ("GET", "HEAD", "POST")}
 
@@ -223,6 +238,7 @@ class AiohttpClient(Client):
     """aiohttp with its C parser."""
 
     name = package = "aiohttp"
+    versions = (1,)
 
     async def start(self) -> None:
         """See Client."""
@@ -261,7 +277,7 @@ class HttpxClient(Client):
             max_connections=self.in_flight, max_keepalive_connections=self.in_flight, keepalive_expiry=600
         )
         verify = True if self.context is None else self.context
-        client = module.AsyncClient(limits=limits, verify=verify, timeout=None, follow_redirects=True)
+        client = module.AsyncClient(limits=limits, verify=verify, timeout=None, follow_redirects=True, http2=self.http2)
         self.client = await self.stack.enter_async_context(client)
 
     def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
@@ -293,6 +309,7 @@ class NiquestsClient(HttpxClient):
 
     name = package = "niquests"
     share = 0.1
+    versions = (1,)
 
     async def start(self) -> None:
         """See Client."""
