@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import trustme
+from h2client import connect
 
 from pynector.testing import LoopbackServer
 from pynector.testing.server import Listener, listen
@@ -25,6 +26,8 @@ TIMEOUT = 10
 
 class Client:
     """Talks to a server by http.client and by plain sockets."""
+
+    version = 1
 
     def __init__(self, port: int, counts: Callable[[], dict[str, int]]) -> None:
         self.port = port
@@ -72,8 +75,25 @@ class Client:
             time.sleep(0.001)
 
 
+class Http2Client(Client):
+    """Asks by HTTP/2."""
+
+    version = 2
+
+    def request(self, path: str, method: str = "GET", **kwargs: Any) -> tuple[int, http.client.HTTPMessage, bytes]:
+        """Send one request on a connection of its own; return status, header fields, body."""
+        fields = {name.lower(): value.strip() for name, value in kwargs.get("headers", {}).items()}
+        with connect(self.port) as connection:
+            stream = connection.request(path, method, kwargs.get("body"), **fields)
+            status, pairs, body = connection.response(stream)
+        headers = http.client.HTTPMessage()
+        for name, value in pairs:
+            headers[name.title()] = value
+        return status, headers, body
+
+
 class ServerInThread:
-    """The server on asyncio's own loop in a thread of this process."""
+    """The server on asyncio's own loop in a thread of this process. It speaks HTTP/2, too."""
 
     def __init__(self) -> None:
         self.state = ServerState()
@@ -84,7 +104,7 @@ class ServerInThread:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        listening = await listen(Listener(), self.state)
+        listening = await listen(Listener(http2=True), self.state)
         self.port = listening.port
         self._listening.set()
         await self._stop.wait()
@@ -122,17 +142,35 @@ def thread_server() -> Iterator[ServerInThread]:
     server.stop()
 
 
-@pytest.fixture(params=["thread", "process"])
+@pytest.fixture(params=["thread", "process", "http2"])
 def client(request: pytest.FixtureRequest) -> Client:
     """A client of a server without open connections and with its counts at zero."""
-    if request.param == "thread":
+    return quiet(request)
+
+
+@pytest.fixture(params=["thread", "process"])
+def http1(request: pytest.FixtureRequest) -> Client:
+    """The same, and it speaks HTTP/1.1."""
+    return quiet(request)
+
+
+@pytest.fixture(scope="session")
+def process_server_of_http2() -> Iterator[LoopbackServer]:
+    with LoopbackServer(http2=True) as server:
+        yield server
+
+
+def quiet(request: pytest.FixtureRequest) -> Client:
+    if not request.param.startswith("process"):
         thread_server: ServerInThread = request.getfixturevalue("thread_server")
         state = thread_server.state
-        client = Client(thread_server.port, lambda: asdict(state.snapshot()))
+        kind = Http2Client if request.param == "http2" else Client
+        client = kind(thread_server.port, lambda: asdict(state.snapshot()))
         client.wait_for(open_connections=0)
         state.reset()
         return client
-    process_server: LoopbackServer = request.getfixturevalue("process_server")
+    name = "process_server_of_http2" if request.param == "process2" else "process_server"
+    process_server: LoopbackServer = request.getfixturevalue(name)
     client = Client(process_server.port, lambda: asdict(process_server.stats()))
     client.wait_for(open_connections=0)
     process_server.reset()

@@ -73,9 +73,9 @@ def test_echo_has_a_default_content_type(client: Any) -> None:
     assert (status, body, headers["Content-Type"]) == (200, b"", "application/octet-stream")
 
 
-def test_inspect_tells_what_was_received(client: Any) -> None:
+def test_inspect_tells_what_was_received(http1: Any) -> None:
     target = "/inspect/a%20b?x=1&x=%C3%A4&empty="
-    seen = client.json(target, "PUT", body=b"\xe4", headers={"X-Mixed-Case": " caf\xe9 "})
+    seen = http1.json(target, "PUT", body=b"\xe4", headers={"X-Mixed-Case": " caf\xe9 "})
     assert ["X-Mixed-Case", "caf\xe9"] in seen.pop("headers")
     assert isinstance(seen.pop("connection"), int)
     assert seen == {
@@ -88,14 +88,14 @@ def test_inspect_tells_what_was_received(client: Any) -> None:
     }
 
 
-def test_inspect_numbers_connections(client: Any) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", client.port)
+def test_inspect_numbers_connections(http1: Any) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", http1.port)
     numbers = []
     for _ in range(2):
         connection.request("GET", "/inspect")
         numbers.append(json.loads(connection.getresponse().read())["connection"])
     connection.close()
-    numbers.append(client.json("/inspect")["connection"])
+    numbers.append(http1.json("/inspect")["connection"])
     assert numbers[0] == numbers[1]
     assert numbers[2] > numbers[1]
 
@@ -193,34 +193,35 @@ def test_bytes(client: Any, size: int, query: str) -> None:
     assert (status, len(body)) == (200, size)
     assert body == (PATTERN * (size // 16 + 1))[:size]
     assert headers["Content-Length"] == (None if query else str(size))
-    assert headers["Transfer-Encoding"] == ("chunked" if query else None)
+    # HTTP/2 has no such coding, and needs none.
+    assert headers["Transfer-Encoding"] == ("chunked" if query and client.version == 1 else None)
 
 
-def test_bytes_chunked_to_a_client_of_http_1_0(client: Any) -> None:
-    answer = client.raw(b"GET /bytes/5?chunked=1 HTTP/1.0\r\n\r\n")
+def test_bytes_chunked_to_a_client_of_http_1_0(http1: Any) -> None:
+    answer = http1.raw(b"GET /bytes/5?chunked=1 HTTP/1.0\r\n\r\n")
     assert b"chunked" not in answer
     assert answer.endswith(b"\r\n\r\n01234")
 
 
-def test_bytes_waits_for_a_slow_client(client: Any) -> None:
+def test_bytes_waits_for_a_slow_client(http1: Any) -> None:
     size = 30_000_000
-    with client.connect() as sock:
+    with http1.connect() as sock:
         sock.sendall(b"GET /bytes/%d HTTP/1.1\r\nHost: a\r\n\r\n" % size)
-        client.wait_for(requests=1)
+        http1.wait_for(requests=1)
         # Far more than the buffers of both sockets hold, so it cannot have been sent.
-        assert client.counts()["in_flight"] == 1
+        assert http1.counts()["in_flight"] == 1
         received = sock.recv(1000)
         left = size - len(received.partition(b"\r\n\r\n")[2])
         while left:
             left -= len(sock.recv(1 << 20))
-        client.wait_for(in_flight=0)
+        http1.wait_for(in_flight=0)
 
 
-def test_bytes_ends_when_the_client_leaves(client: Any) -> None:
-    with client.connect() as sock:
+def test_bytes_ends_when_the_client_leaves(http1: Any) -> None:
+    with http1.connect() as sock:
         sock.sendall(b"GET /bytes/30000000 HTTP/1.1\r\nHost: a\r\n\r\n")
-        client.wait_for(in_flight=1)
-    client.wait_for(in_flight=0, open_connections=0)
+        http1.wait_for(in_flight=1)
+    http1.wait_for(in_flight=0, open_connections=0)
 
 
 def decompressed(coding: str, body: bytes) -> bytes:
@@ -279,15 +280,15 @@ def test_drip_sends_bytes_one_by_one(client: Any) -> None:
     assert time.monotonic() - start >= 0.05
 
 
-def test_drip_ends_when_the_client_leaves(client: Any) -> None:
-    with client.connect() as sock:
+def test_drip_ends_when_the_client_leaves(http1: Any) -> None:
+    with http1.connect() as sock:
         sock.sendall(b"GET /drip/1000?interval=9 HTTP/1.1\r\nHost: a\r\n\r\n")
-        client.wait_for(in_flight=1)
-    client.wait_for(in_flight=0, open_connections=0)
+        http1.wait_for(in_flight=1)
+    http1.wait_for(in_flight=0, open_connections=0)
 
 
-def test_close_delimited(client: Any) -> None:
-    answer = client.raw(b"GET /close-delimited/17 HTTP/1.1\r\nHost: a\r\n\r\n")
+def test_close_delimited(http1: Any) -> None:
+    answer = http1.raw(b"GET /close-delimited/17 HTTP/1.1\r\nHost: a\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert body == PATTERN + b"0"
     assert b"Connection: close" in head
@@ -297,33 +298,33 @@ def test_close_delimited(client: Any) -> None:
 # Misbehaviour
 
 
-def test_truncate_sends_half(client: Any) -> None:
-    answer = client.raw(b"GET /truncate/100 HTTP/1.1\r\nHost: a\r\n\r\n")
+def test_truncate_sends_half(http1: Any) -> None:
+    answer = http1.raw(b"GET /truncate/100 HTTP/1.1\r\nHost: a\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"Content-Length: 100" in head
     assert len(body) == 50
 
 
-def test_extra_has_junk_after_its_end(client: Any) -> None:
-    answer = client.raw(b"GET /extra HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+def test_extra_has_junk_after_its_end(http1: Any) -> None:
+    answer = http1.raw(b"GET /extra HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"Content-Length: 5" in head
     assert body == b"extrajunk after the end"
 
 
-def test_hang_never_answers(client: Any) -> None:
-    with client.connect() as sock:
+def test_hang_never_answers(http1: Any) -> None:
+    with http1.connect() as sock:
         sock.sendall(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
-        client.wait_for(in_flight=1)
+        http1.wait_for(in_flight=1)
         sock.settimeout(0.05)
         with pytest.raises(TimeoutError):
             sock.recv(1)
-    client.wait_for(in_flight=0)
+    http1.wait_for(in_flight=0)
 
 
-def test_close_does_not_answer(client: Any) -> None:
-    assert client.raw(b"GET /close HTTP/1.1\r\nHost: a\r\n\r\n") == b""
-    client.wait_for(in_flight=0, requests=1)
+def test_close_does_not_answer(http1: Any) -> None:
+    assert http1.raw(b"GET /close HTTP/1.1\r\nHost: a\r\n\r\n") == b""
+    http1.wait_for(in_flight=0, requests=1)
 
 
 # Counts
@@ -339,38 +340,42 @@ def test_stats_counts_requests_and_connections(client: Any) -> None:
         "max_in_flight": 1,
         "connections": 3,
         "open_connections": 0,
+        "http2_connections": 3 if client.version == 2 else 0,
+        "open_streams": 0,
+        "resets": 0,
     }
     assert client.counts() == expected
     # Asked on the main port, the question counts as a connection, but not as a request.
-    assert client.json("/stats") == expected | {"connections": 4, "open_connections": 1}
+    also = {"http2_connections": 4, "open_streams": 1} if client.version == 2 else {}
+    assert client.json("/stats") == expected | {"connections": 4, "open_connections": 1} | also
 
 
-def test_stats_counts_what_is_in_flight_at_once(client: Any) -> None:
-    with client.connect() as one, client.connect() as two:
+def test_stats_counts_what_is_in_flight_at_once(http1: Any) -> None:
+    with http1.connect() as one, http1.connect() as two:
         for sock in (one, two):
             sock.sendall(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
-        client.wait_for(in_flight=2)
-        client.request("/id/1")
-        assert client.counts()["max_in_flight"] == 3
-    client.wait_for(in_flight=0, max_in_flight=3)
+        http1.wait_for(in_flight=2)
+        http1.request("/id/1")
+        assert http1.counts()["max_in_flight"] == 3
+    http1.wait_for(in_flight=0, max_in_flight=3)
 
 
-def test_stats_forgets_a_delayed_request_whose_client_left(client: Any) -> None:
-    with client.connect() as sock:
+def test_stats_forgets_a_delayed_request_whose_client_left(http1: Any) -> None:
+    with http1.connect() as sock:
         sock.sendall(b"GET /delay/1000 HTTP/1.1\r\nHost: a\r\n\r\n")
-        client.wait_for(in_flight=1)
-    client.wait_for(in_flight=0, open_connections=0, requests=1)
+        http1.wait_for(in_flight=1)
+    http1.wait_for(in_flight=0, open_connections=0, requests=1)
 
 
-def test_reset_keeps_what_is_open(client: Any) -> None:
-    client.request("/flaky?failures=1")
-    client.wait_for(open_connections=0)
-    with client.connect() as sock:
+def test_reset_keeps_what_is_open(http1: Any) -> None:
+    http1.request("/flaky?failures=1")
+    http1.wait_for(open_connections=0)
+    with http1.connect() as sock:
         sock.sendall(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
-        client.wait_for(in_flight=1)
-        assert client.body("/reset") == b"reset"
-        client.wait_for(requests=0, connections=0, open_connections=1, max_in_flight=1)
-    assert client.request("/flaky?failures=1")[0] == 503
+        http1.wait_for(in_flight=1)
+        assert http1.body("/reset") == b"reset"
+        http1.wait_for(requests=0, connections=0, open_connections=1, max_in_flight=1)
+    assert http1.request("/flaky?failures=1")[0] == 503
 
 
 # The list of endpoints

@@ -30,7 +30,7 @@ HOST = b"Host: a\r\n"
 CLOSE = b"Connection: close\r\n"
 
 # For what no loop and no socket can make a difference to, and what is patched in this process.
-ON_ONE_LOOP = pytest.mark.parametrize("client", ["thread"], indirect=True)
+ON_ONE_LOOP = pytest.mark.parametrize("http1", ["thread"], indirect=True)
 
 
 def get(path: bytes, *fields: bytes) -> bytes:
@@ -47,17 +47,17 @@ def read_exactly(sock: Any, size: int) -> bytes:
 # Connections
 
 
-def test_fast_path_answers_as_the_slow_one(client: Any) -> None:
+def test_fast_path_answers_as_the_slow_one(http1: Any) -> None:
     # A field that bears on the connection keeps the fast path from being taken.
-    slow = client.raw(get(b"/id/42", CLOSE))
-    with client.connect() as sock:
+    slow = http1.raw(get(b"/id/42", CLOSE))
+    with http1.connect() as sock:
         sock.sendall(get(b"/id/42"))
         expected = slow.replace(CLOSE, b"")
         assert read_exactly(sock, len(expected)) == expected
 
 
-def test_connection_is_kept_until_close_is_asked_for(client: Any) -> None:
-    with client.connect() as sock:
+def test_connection_is_kept_until_close_is_asked_for(http1: Any) -> None:
+    with http1.connect() as sock:
         for path in (b"/id/1", b"/echo", b"/id/1?delay=0.01", b"/status/204", b"/unknown"):
             sock.sendall(get(path))
             assert sock.recv(65536).startswith(b"HTTP/1.1 ")
@@ -66,19 +66,19 @@ def test_connection_is_kept_until_close_is_asked_for(client: Any) -> None:
     assert b"Connection: close\r\n" in answer
 
 
-def test_http_1_0_closes(client: Any) -> None:
-    answer = client.raw(b"GET /id/1 HTTP/1.0\r\n\r\n")
+def test_http_1_0_closes(http1: Any) -> None:
+    answer = http1.raw(b"GET /id/1 HTTP/1.0\r\n\r\n")
     assert b"Connection: close\r\n" in answer
 
 
-def test_responses_carry_no_date_and_no_server(client: Any) -> None:
-    assert set(client.request("/unknown")[1]) == {"Content-Type", "Content-Length"}
+def test_responses_carry_no_date_and_no_server(http1: Any) -> None:
+    assert set(http1.request("/unknown")[1]) == {"Content-Type", "Content-Length"}
 
 
 @pytest.mark.parametrize("path", ["/id/5", "/bytes/100000", "/bytes/5?chunked=1", "/close-delimited/5", "/truncate/4"])
-def test_head_gets_the_head_that_get_gets(client: Any, path: str) -> None:
+def test_head_gets_the_head_that_get_gets(http1: Any, path: str) -> None:
     def head_of(method: bytes) -> tuple[bytes, bytes]:
-        answer = client.raw(b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, path.encode(), HOST, CLOSE))
+        answer = http1.raw(b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, path.encode(), HOST, CLOSE))
         head, _, body = answer.partition(b"\r\n\r\n")
         return head, body
 
@@ -121,7 +121,7 @@ def test_small_answers_are_not_held_back(family: str, monkeypatch: pytest.Monkey
 def test_tls_and_the_control_port_in_this_process(ca: trustme.CA, certificates: dict[str, Any]) -> None:
     context = ssl.create_default_context()
     ca.configure_trust(context)
-    ca.issue_cert("client.test").configure_cert(context)
+    ca.issue_cert("http1.test").configure_cert(context)
     state = ServerState()
 
     async def talk(port: int, tls: ssl.SSLContext | None, data: bytes) -> bytes:
@@ -153,7 +153,7 @@ def test_tls_and_the_control_port_in_this_process(ca: trustme.CA, certificates: 
 # Pipelining
 
 
-def test_pipelined_requests_are_answered_in_order(client: Any) -> None:
+def test_pipelined_requests_are_answered_in_order(http1: Any) -> None:
     paths = [
         b"/id/1",
         b"/id/2?delay=0.02",
@@ -164,7 +164,7 @@ def test_pipelined_requests_are_answered_in_order(client: Any) -> None:
         b"/id/last",
     ]
     requests = b"".join(map(get, paths[:-1])) + get(paths[-1], CLOSE)
-    answer = client.raw(requests)
+    answer = http1.raw(requests)
     marks = [b"\r\n\r\n1H", b"\r\n\r\n2H", b"\r\n\r\n3H", b"\r\n\r\n..H", b"\r\n\r\n0123456789"]
     positions = [answer.find(mark) for mark in [*marks, b"\r\n\r\n0.01H", b"\r\n\r\nlast"]]
     assert -1 not in positions
@@ -172,41 +172,41 @@ def test_pipelined_requests_are_answered_in_order(client: Any) -> None:
     assert answer.count(b"HTTP/1.1 200 OK") == len(paths)
 
 
-def test_requests_may_arrive_in_any_pieces(client: Any) -> None:
+def test_requests_may_arrive_in_any_pieces(http1: Any) -> None:
     requests = get(b"/id/1") + get(b"/echo") + get(b"/id/2", CLOSE)
-    answer = client.raw(*(requests[i : i + 1] for i in range(len(requests))))
+    answer = http1.raw(*(requests[i : i + 1] for i in range(len(requests))))
     assert answer.count(b"HTTP/1.1 200 OK") == 3
 
 
-def test_request_that_arrives_behind_a_delayed_one(client: Any) -> None:
-    with client.connect() as sock:
+def test_request_that_arrives_behind_a_delayed_one(http1: Any) -> None:
+    with http1.connect() as sock:
         sock.sendall(get(b"/id/1?delay=0.1"))
-        client.wait_for(in_flight=1)
+        http1.wait_for(in_flight=1)
         sock.sendall(get(b"/id/2"))
         sock.sendall(get(b"/id/3", CLOSE))
         answer = b"".join(iter(lambda: sock.recv(65536), b""))
     assert answer.count(b"HTTP/1.1 200 OK") == 3
 
 
-def test_many_requests_behind_a_delayed_one(client: Any) -> None:
+def test_many_requests_behind_a_delayed_one(http1: Any) -> None:
     # More than the server holds, so that it stops to read until the first one is answered.
     count = 8000
     requests = get(b"/id/first?delay=0.1") + get(b"/id/1") * count + get(b"/id/2", CLOSE)
-    assert client.raw(requests).count(b"HTTP/1.1 200 OK") == count + 2
+    assert http1.raw(requests).count(b"HTTP/1.1 200 OK") == count + 2
 
 
-def test_client_that_does_not_read_holds_up_its_requests(client: Any) -> None:
+def test_client_that_does_not_read_holds_up_its_requests(http1: Any) -> None:
     count = 300
-    with client.connect() as sock:
+    with http1.connect() as sock:
         sock.sendall(get(b"/bytes/60000") * count + get(b"/id/2", CLOSE))
-        client.wait_for(open_connections=1)
-        assert client.counts()["requests"] < count
+        http1.wait_for(open_connections=1)
+        assert http1.counts()["requests"] < count
         answer = b"".join(iter(lambda: sock.recv(1 << 20), b""))
     assert answer.count(b"HTTP/1.1 200 OK") == count + 1
 
 
-def test_empty_line_before_a_request_is_ignored(client: Any) -> None:
-    answer = client.raw(b"\r\n", b"\r\n" + get(b"/id/1") + b"\r\n" + get(b"/id/2", CLOSE))
+def test_empty_line_before_a_request_is_ignored(http1: Any) -> None:
+    answer = http1.raw(b"\r\n", b"\r\n" + get(b"/id/1") + b"\r\n" + get(b"/id/2", CLOSE))
     assert answer.count(b"HTTP/1.1 200 OK") == 2
 
 
@@ -224,29 +224,29 @@ def test_empty_line_before_a_request_is_ignored(client: Any) -> None:
         ),
     ],
 )
-def test_body_may_arrive_in_any_pieces(client: Any, fields: bytes, body: bytes, step: int) -> None:
+def test_body_may_arrive_in_any_pieces(http1: Any, fields: bytes, body: bytes, step: int) -> None:
     request = b"POST /echo HTTP/1.1\r\n" + HOST + fields + b"\r\n" + body + get(b"/id/1", CLOSE)
-    answer = client.raw(*(request[i : i + step] for i in range(0, len(request), step)))
+    answer = http1.raw(*(request[i : i + step] for i in range(0, len(request), step)))
     first, _, second = answer.partition(b"\r\n\r\n0123456789")
     assert b"Content-Length: 10" in first
     assert second.endswith(b"\r\n\r\n1")
 
 
-def test_large_body(client: Any) -> None:
+def test_large_body(http1: Any) -> None:
     body = bytes(3_000_000)
-    assert client.request("/echo", "POST", body=body)[2] == body
+    assert http1.request("/echo", "POST", body=body)[2] == body
 
 
-def test_chunked_body_from_http_client(client: Any) -> None:
-    assert client.request("/echo", "POST", body=iter([b"ab", b"c"]), encode_chunked=True)[2] == b"abc"
+def test_chunked_body_from_http_client(http1: Any) -> None:
+    assert http1.request("/echo", "POST", body=iter([b"ab", b"c"]), encode_chunked=True)[2] == b"abc"
 
 
-def test_empty_body_of_announced_length(client: Any) -> None:
-    assert client.request("/echo", "POST", body=b"")[2] == b""
+def test_empty_body_of_announced_length(http1: Any) -> None:
+    assert http1.request("/echo", "POST", body=b"")[2] == b""
 
 
-def test_expect_100_continue(client: Any) -> None:
-    with client.connect() as sock:
+def test_expect_100_continue(http1: Any) -> None:
+    with http1.connect() as sock:
         head = b"POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n"
         sock.sendall(head + HOST + CLOSE + b"\r\n")
         assert read_exactly(sock, 25) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -255,9 +255,9 @@ def test_expect_100_continue(client: Any) -> None:
     assert answer.startswith(b"HTTP/1.1 200 OK")
 
 
-def test_expect_100_continue_when_the_body_is_there(client: Any) -> None:
+def test_expect_100_continue_when_the_body_is_there(http1: Any) -> None:
     head = b"POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n"
-    assert client.raw(head + HOST + CLOSE + b"\r\nabc").startswith(b"HTTP/1.1 200 OK")
+    assert http1.raw(head + HOST + CLOSE + b"\r\nabc").startswith(b"HTTP/1.1 200 OK")
 
 
 # Targets
@@ -270,13 +270,13 @@ def test_expect_100_continue_when_the_body_is_there(client: Any) -> None:
         (b"GET /inspect?q=1 HTTP/1.1", "/inspect"),
     ],
 )
-def test_target_forms(client: Any, line: bytes, path: str) -> None:
-    seen = json.loads(client.raw(line + b"\r\n" + HOST + CLOSE + b"\r\n").partition(b"\r\n\r\n")[2])
+def test_target_forms(http1: Any, line: bytes, path: str) -> None:
+    seen = json.loads(http1.raw(line + b"\r\n" + HOST + CLOSE + b"\r\n").partition(b"\r\n\r\n")[2])
     assert (seen["path"], seen["query"]) == (path, [["q", "1"]])
 
 
-def test_asterisk_target(client: Any) -> None:
-    answer = client.raw(b"OPTIONS * HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n")
+def test_asterisk_target(http1: Any) -> None:
+    answer = http1.raw(b"OPTIONS * HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 404 ")
 
 
@@ -323,64 +323,64 @@ MALFORMED_CHUNKS = {
 
 @ON_ONE_LOOP
 @pytest.mark.parametrize("name", MALFORMED)
-def test_malformed_request_is_refused(client: Any, name: str) -> None:
-    answer = client.raw(MALFORMED[name] + get(b"/id/never"))
+def test_malformed_request_is_refused(http1: Any, name: str) -> None:
+    answer = http1.raw(MALFORMED[name] + get(b"/id/never"))
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert b"Connection: close\r\n" in answer
     assert b"never" not in answer
-    assert client.counts()["requests"] == 0
+    assert http1.counts()["requests"] == 0
 
 
 @ON_ONE_LOOP
 @pytest.mark.parametrize("name", MALFORMED_CHUNKS)
-def test_malformed_chunk_is_refused(client: Any, name: str) -> None:
+def test_malformed_chunk_is_refused(http1: Any, name: str) -> None:
     request = get(b"/echo", b"Transfer-Encoding: chunked\r\n") + MALFORMED_CHUNKS[name]
-    assert client.raw(request).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert http1.raw(request).startswith(b"HTTP/1.1 400 Bad Request\r\n")
 
 
-def test_requests_before_a_malformed_one_are_answered(client: Any) -> None:
-    answer = client.raw(get(b"/id/1") + get(b"/delay/0.01") + b"x\r\n\r\n")
+def test_requests_before_a_malformed_one_are_answered(http1: Any) -> None:
+    answer = http1.raw(get(b"/id/1") + get(b"/delay/0.01") + b"x\r\n\r\n")
     assert answer.count(b"HTTP/1.1 200 OK\r\n") == 2
     assert answer.count(b"HTTP/1.1 400 Bad Request\r\n") == 1
 
 
 @pytest.mark.parametrize("end", [b"", b"\r\n\r\n"], ids=["without end", "with end"])
-def test_head_has_a_limit(client: Any, end: bytes) -> None:
+def test_head_has_a_limit(http1: Any, end: bytes) -> None:
     request = b"GET /id/1 HTTP/1.1\r\n" + HOST + b"A: " + b"x" * 70_000 + end
-    assert client.raw(request).startswith(b"HTTP/1.1 431 ")
+    assert http1.raw(request).startswith(b"HTTP/1.1 431 ")
 
 
-def test_head_has_a_limit_when_it_comes_in_pieces(client: Any) -> None:
+def test_head_has_a_limit_when_it_comes_in_pieces(http1: Any) -> None:
     pieces = [b"GET /id/1 HTTP/1.1\r\n" + HOST, *[b"A: " + b"x" * 4000 + b"\r\n"] * 17]
-    assert client.raw(*pieces).startswith(b"HTTP/1.1 431 ")
+    assert http1.raw(*pieces).startswith(b"HTTP/1.1 431 ")
 
 
-def test_head_within_the_limit(client: Any) -> None:
+def test_head_within_the_limit(http1: Any) -> None:
     request = get(b"/id/1", b"A: " + b"x" * 65_000 + b"\r\n", CLOSE)
-    assert client.raw(request).startswith(b"HTTP/1.1 200 ")
+    assert http1.raw(request).startswith(b"HTTP/1.1 200 ")
 
 
-def test_trailer_section_has_a_limit(client: Any) -> None:
+def test_trailer_section_has_a_limit(http1: Any) -> None:
     request = get(b"/echo", b"Transfer-Encoding: chunked\r\n") + b"0\r\n"
     trailer = b"A: " + b"x" * 4000 + b"\r\n"
-    assert client.raw(request + trailer * 17).startswith(b"HTTP/1.1 431 ")
+    assert http1.raw(request + trailer * 17).startswith(b"HTTP/1.1 431 ")
 
 
-def test_data_behind_a_malformed_request_is_dropped(client: Any) -> None:
-    with client.connect() as sock:
+def test_data_behind_a_malformed_request_is_dropped(http1: Any) -> None:
+    with http1.connect() as sock:
         sock.sendall(b"x\r\n\r\n")
         assert sock.recv(65536).startswith(b"HTTP/1.1 400 ")
         sock.sendall(get(b"/id/1"))
         assert sock.recv(65536) == b""
-    client.wait_for(open_connections=0, requests=0)
+    http1.wait_for(open_connections=0, requests=0)
 
 
 @ON_ONE_LOOP
-def test_refused_client_that_stays_is_disconnected(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_client_that_stays_is_disconnected(http1: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "_LINGER", 0.05)
-    with client.connect() as sock:
+    with http1.connect() as sock:
         sock.sendall(b"x\r\n\r\n")
-        client.wait_for(connections=1, open_connections=0)
+        http1.wait_for(connections=1, open_connections=0)
 
 
 # The parts without a connection

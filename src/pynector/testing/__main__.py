@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from .endpoints import listing
+from .http2.frames import SETTINGS_IDS
 from .process import READY
 from .server import Listener, Listening, listen
 from .state import ServerState
@@ -29,11 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     exit_on_eof = options.__dict__.pop("exit_on_eof")
+    options.http2_settings = dict(options.http2_settings)
     _allow_many_connections()
     loop = _new_event_loop()
     try:
         loop.run_until_complete(_serve(Listener(**vars(options)), exit_on_eof))
-    except OSError as error:
+    except (OSError, ImportError) as error:
         print(f"Cannot listen: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pynector.testing",
-        description="An HTTP/1.1 server to test clients against. It is not for the open network.",
+        description="An HTTP server to test clients against. It is not for the open network.",
         epilog="The endpoints are:\n" + listing(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -56,8 +58,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--certfile", metavar="PATH", help="certificate chain (PEM), turns on TLS")
     parser.add_argument("--keyfile", metavar="PATH", help="private key, if not in the certfile")
     parser.add_argument("--client-ca", metavar="PATH", help="require client certificates of this CA")
+    parser.add_argument(
+        "--http2", nargs="?", const=True, default=False, type=_only, metavar="only", help="speak HTTP/2, too, or only"
+    )
+    parser.add_argument(
+        "--http2-setting",
+        dest="http2_settings",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="a setting of HTTP/2, as in max_concurrent_streams=10",
+    )
     parser.add_argument("--exit-on-eof", action="store_true", help=argparse.SUPPRESS)
     return parser
+
+
+def _only(text: str) -> str:
+    if text != "only":
+        raise argparse.ArgumentTypeError("expected nothing or only")
+    return text
+
+
+def _setting(text: str) -> tuple[str, int]:
+    name, _, value = text.partition("=")
+    if name not in SETTINGS_IDS:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(SETTINGS_IDS)}, got {name!r}")
+    return name, int(value)
 
 
 async def _serve(listener: Listener, exit_on_eof: bool) -> None:

@@ -10,13 +10,16 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import anyio
 import anyio.to_thread
 
+from .http2 import require_ngh2
+from .http2.frames import SETTINGS_IDS
 from .state import ServerStats
 
 READY = "pynector.testing: listening "
@@ -27,7 +30,7 @@ _CONTROL_TIMEOUT = 30.0
 
 
 class LoopbackServer:
-    """An HTTP/1.1 server in a process of its own, for tests and benchmarks.
+    """An HTTP server in a process of its own, for tests and benchmarks.
 
     It is used as a context manager, plain or asynchronous, or by `start` and `stop`. Its methods
     may be called from any thread, and block: in asynchronous code call them in a worker thread.
@@ -41,7 +44,16 @@ class LoopbackServer:
         keyfile: Path of the private key, None when `certfile` contains it.
         client_ca: Path of the certificates (PEM) that a client's certificate must be signed by;
             None asks for no client certificate.
+        http2: True speaks HTTP/2 besides HTTP/1.1: over TLS with those who agree on it by ALPN, in clear text with
+            those who begin with its preface. "only" speaks nothing else.
+        http2_settings: The settings that each connection of HTTP/2 begins with, such as `{"max_concurrent_streams":
+            10, "initial_window_size": 65535}`; names as in RFC 9113, section 6.5.2, in lower case. By default
+            128 streams, and windows of 1 MiB for each and of 16 MiB for all.
         startup_timeout: Seconds that the process may take to listen.
+
+    Raises:
+        ValueError: Options exclude each other, or there is no such setting.
+        ImportError: HTTP/2 is asked for, and ngh2 is not installed.
     """
 
     def __init__(
@@ -53,14 +65,25 @@ class LoopbackServer:
         certfile: str | os.PathLike[str] | None = None,
         keyfile: str | os.PathLike[str] | None = None,
         client_ca: str | os.PathLike[str] | None = None,
+        http2: bool | Literal["only"] = False,
+        http2_settings: Mapping[str, int] | None = None,
         startup_timeout: float = 30.0,
     ) -> None:
         if certfile is None and (keyfile is not None or client_ca is not None):
             raise ValueError("keyfile and client_ca need a certfile")
+        if not http2 and http2_settings:
+            raise ValueError("http2_settings need http2=True")
+        for name in http2_settings or ():
+            if name not in SETTINGS_IDS:
+                raise ValueError(f"HTTP/2 has no setting {name!r}, but {', '.join(SETTINGS_IDS)}")
+        if http2:
+            require_ngh2()
         self._host = host
         self._port = port
         self._uds = uds
         self._tls = {"--certfile": certfile, "--keyfile": keyfile, "--client-ca": client_ca}
+        self._http2 = [] if not http2 else ["--http2"] if http2 is True else ["--http2=only"]
+        self._http2 += [f"--http2-setting={name}={value}" for name, value in (http2_settings or {}).items()]
         self._startup_timeout = startup_timeout
         self._lock = threading.RLock()
         self._process: subprocess.Popen[str] | None = None
@@ -160,7 +183,7 @@ class LoopbackServer:
         options = {"--host": self._host, "--port": self._port, "--uds": self._uds, **self._tls}
         arguments = [f"{name}={value}" for name, value in options.items() if value is not None]
         return subprocess.Popen(
-            [sys.executable, "-m", "pynector.testing", "--exit-on-eof", *arguments],
+            [sys.executable, "-m", "pynector.testing", "--exit-on-eof", *arguments, *self._http2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterator
-from typing import cast
 
+from .accepted import Accepted
 from .endpoints import respond
 from .request import HEAD_LIMIT, BadRequestError, ChunkedBody, LengthBody, Request, parse_headers, parse_request
 from .response import NoAnswer, Response, Stream
@@ -20,7 +19,7 @@ _FAST_SUFFIX = b" HTTP/1.1"
 _FAST_HEADS = [Response(body=b"0" * size).encode(head_only=True) for size in range(64)]
 
 
-class LoopbackProtocol(asyncio.Protocol):
+class LoopbackProtocol(Accepted):
     """One connection, on which one request at a time is answered, in order.
 
     Args:
@@ -29,9 +28,7 @@ class LoopbackProtocol(asyncio.Protocol):
     """
 
     def __init__(self, state: ServerState, *, counted: bool = True) -> None:
-        self._state = state
-        self._counted = counted
-        self._number = 0
+        super().__init__(state, counted=counted)
         self._loop = asyncio.get_running_loop()
         self._pending = bytearray()
         self._request: Request | None = None
@@ -48,28 +45,15 @@ class LoopbackProtocol(asyncio.Protocol):
 
     # Connection...
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport of an accepted connection."""
-        self._transport = cast(asyncio.Transport, transport)
-        sock = transport.get_extra_info("socket")
-        # asyncio itself leaves it out for a socket that was made without naming the protocol.
-        if sock is not None and sock.family != getattr(socket, "AF_UNIX", None):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._counted:
-            self._number = self._state.connection_opened()
-
     def connection_lost(self, exc: Exception | None) -> None:
         """End the request in flight, and with it its timer."""
         self._cancel_timer()
-        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
-        self._transport.close()
         self._frames = None
         self._closing = self._blocked = True
         if self._in_flight:
             self._in_flight = False
             self._state.request_ended()
-        if self._counted:
-            self._state.connection_closed()
+        super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Leave further requests and pieces of a stream until the client has read."""

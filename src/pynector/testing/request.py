@@ -45,6 +45,7 @@ class Headers(NamedTuple):
         expect_continue: Whether the client waits for 100 Continue before its body.
         content_type: Value of the Content-Type field, empty when there is none.
         plain: Whether nothing here bears on a GET request by HTTP/1.1 or its answer.
+        never_indexed: Names of the fields that HTTP/2's compression must not remember.
     """
 
     fields: tuple[tuple[bytes, bytes], ...]
@@ -55,6 +56,7 @@ class Headers(NamedTuple):
     expect_continue: bool
     content_type: bytes
     plain: bool
+    never_indexed: tuple[bytes, ...] = ()
 
 
 def parse_headers(block: bytes) -> Headers:
@@ -129,9 +131,10 @@ class Request:
     Attributes:
         method: The method as received.
         target: The request target as received.
-        http_version: "HTTP/1.1" or "HTTP/1.0".
+        http_version: "HTTP/1.1", "HTTP/1.0" or "HTTP/2".
         headers: The parsed header fields.
         connection: The number of the connection, counted from 1.
+        stream: The number of HTTP/2's stream, 0 where there is none.
         body: The body without its transfer coding.
         path: The path of the target, not decoded.
         endpoint: The first segment of the path.
@@ -149,6 +152,7 @@ class Request:
         "method",
         "path",
         "query",
+        "stream",
         "target",
     )
 
@@ -158,6 +162,7 @@ class Request:
         self.http_version = http_version
         self.headers = headers
         self.connection = connection
+        self.stream = 0
         self.body = b""
         self.path, query = _split_target(target)
         self.endpoint, _, self.argument = self.path[1:].partition("/")

@@ -48,27 +48,36 @@ class Response:
     trailing: bytes = b""
     counted: bool = True
 
+    @property
+    def bodiless(self) -> bool:
+        """Whether the status is one that has no content."""
+        return self.status in _BODILESS
+
+    def fields(self) -> list[tuple[str, str]]:
+        """Return the header fields, whatever the version of the protocol."""
+        fields = list(self.headers)
+        if not self.bodiless:
+            if not any(name.lower() == "content-type" for name, _ in fields):
+                fields.insert(0, ("Content-Type", self.content_type))
+            fields.append(("Content-Length", str(len(self.body))))
+        return fields
+
     def encode(self, *, head_only: bool = False, close: bool = False) -> bytes:
-        """Return the bytes of the response.
+        """Return the bytes of the response in HTTP/1.1.
 
         Args:
             head_only: Leave out the body, as the answer to HEAD does.
             close: Announce the end of the connection.
         """
-        headers = list(self.headers)
-        bodiless = self.status in _BODILESS
-        if not bodiless:
-            if not any(name.lower() == "content-type" for name, _ in headers):
-                headers.insert(0, ("Content-Type", self.content_type))
-            headers.append(("Content-Length", str(len(self.body))))
+        fields = self.fields()
         if close:
-            headers.append(("Connection", "close"))
-        head = encode_head(self.status, headers)
-        return head if bodiless or head_only else head + self.body + self.trailing
+            fields.append(("Connection", "close"))
+        head = encode_head(self.status, fields)
+        return head if self.bodiless or head_only else head + self.body + self.trailing
 
 
 class Framing(enum.Enum):
-    """How the end of a streamed body is marked."""
+    """How the end of a streamed body is marked in HTTP/1.1; in HTTP/2 only LENGTH tells its size before."""
 
     LENGTH = enum.auto()
     CHUNKED = enum.auto()
@@ -98,16 +107,21 @@ class Stream:
         """Whether the connection ends with this response."""
         return self.truncated or self.framing is Framing.CLOSE
 
-    def encode_head(self, *, close: bool = False) -> bytes:
-        """Return the head of the response; `close` announces the end of the connection."""
-        headers = [("Content-Type", "application/octet-stream")]
+    def fields(self) -> list[tuple[str, str]]:
+        """Return the header fields, whatever the version of the protocol."""
+        fields = [("Content-Type", "application/octet-stream")]
         if self.framing is Framing.LENGTH:
-            headers.append(("Content-Length", str(self.length)))
-        elif self.framing is Framing.CHUNKED:
-            headers.append(("Transfer-Encoding", "chunked"))
+            fields.append(("Content-Length", str(self.length)))
+        return fields
+
+    def encode_head(self, *, close: bool = False) -> bytes:
+        """Return the head of the response in HTTP/1.1; `close` announces the end of the connection."""
+        fields = self.fields()
+        if self.framing is Framing.CHUNKED:
+            fields.append(("Transfer-Encoding", "chunked"))
         if close or self.framing is Framing.CLOSE:
-            headers.append(("Connection", "close"))
-        return encode_head(200, headers)
+            fields.append(("Connection", "close"))
+        return encode_head(200, fields)
 
     def frames(self) -> Iterator[bytes]:
         """Return the pieces as they are written, in chunked coding if that is the framing."""

@@ -17,6 +17,9 @@ class ServerStats:
         max_in_flight: The largest value that `in_flight` has had.
         connections: Connections accepted.
         open_connections: Connections open at present.
+        http2_connections: Those of the connections accepted that speak HTTP/2.
+        open_streams: Streams of HTTP/2 that are open at present, whatever came on them.
+        resets: Streams of HTTP/2 that clients have reset.
     """
 
     requests: int
@@ -24,6 +27,9 @@ class ServerStats:
     max_in_flight: int
     connections: int
     open_connections: int
+    http2_connections: int = 0
+    open_streams: int = 0
+    resets: int = 0
 
 
 class ServerState:
@@ -33,10 +39,13 @@ class ServerState:
         "_accepted",
         "attempts",
         "connections",
+        "http2_connections",
         "in_flight",
         "max_in_flight",
         "open_connections",
+        "open_streams",
         "requests",
+        "resets",
     )
 
     def __init__(self) -> None:
@@ -45,6 +54,9 @@ class ServerState:
         self.max_in_flight = 0
         self.connections = 0
         self.open_connections = 0
+        self.http2_connections = 0
+        self.open_streams = 0
+        self.resets = 0
         self.attempts: Counter[str] = Counter()
         self._accepted = 0
 
@@ -79,7 +91,7 @@ class ServerState:
     def reset(self) -> None:
         """Start counting anew; what is in flight or open stays counted as such."""
         self.requests = 0
-        self.connections = 0
+        self.connections = self.http2_connections = self.resets = 0
         self.max_in_flight = self.in_flight
         self.attempts.clear()
 
@@ -91,4 +103,7 @@ class ServerState:
             max_in_flight=self.max_in_flight,
             connections=self.connections,
             open_connections=self.open_connections,
+            http2_connections=self.http2_connections,
+            open_streams=self.open_streams,
+            resets=self.resets,
         )
