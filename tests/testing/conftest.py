@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import trustme
-from h2client import connect
+from h2raw import connect
 
 from pynector.testing import LoopbackServer
 from pynector.testing.server import Listener, listen

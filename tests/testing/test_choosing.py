@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import trustme
-from h2client import connect
+from h2raw import connect
 
 from pynector.testing import LoopbackServer
 from pynector.testing import __main__ as command

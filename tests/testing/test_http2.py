@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from h2client import RawClient, connect
+from h2raw import RawClient, connect
 
 from pynector.testing.http2 import frames
 
@@ -124,7 +124,7 @@ def test_close_ends_all_streams(client: Any, h2: RawClient) -> None:
 
 def test_extra_has_junk_after_its_end(client: Any, h2: RawClient) -> None:
     assert h2.get("/extra") == b"extra"
-    assert h2._read(18) == b"junk after the end"
+    assert h2.read(18) == b"junk after the end"
 
 
 # Counts

@@ -43,3 +43,7 @@ class Accepted(asyncio.Protocol):
         self._transport.close()
         if self._counted:
             self._state.connection_closed()
+
+    def abort(self) -> None:
+        """End the connection at once, and drop what has not gone out."""
+        self._transport.abort()

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from itertools import repeat
 
 from .compression import CODINGS, MAX_SIZE, compressed_body
+from .http2 import faults, rawfaults
 from .registry import Answer, BadParameterError, Endpoints, field, integer, is_integer, seconds
 from .request import Request
 from .response import BLOCK, Framing, NoAnswer, Response, Stream, blocks, reason_phrase
@@ -29,9 +30,9 @@ def respond(request: Request, state: ServerState) -> Answer:
 
 
 def is_early(request: Request) -> bool:
-    """Whether a request is to be answered when its head has come, whatever becomes of its body."""
+    """Whether a request of HTTP/2 is to be answered when its head has come, before its body."""
     endpoint = ENDPOINTS.get(request.endpoint)
-    return endpoint is not None and endpoint.early
+    return request.parameter("early", "") == "1" or (endpoint is not None and endpoint.early)
 
 
 def listing() -> str:
@@ -164,6 +165,14 @@ def _drip(request: Request, state: ServerState) -> Answer:
     return Stream(repeat(b".", size), size, interval=seconds(request.parameter("interval", "0.05")))
 
 
+@ENDPOINTS.add("/endless", "a body without an end: pieces of ?size=N bytes, one every ?interval=S seconds")
+def _endless(request: Request, state: ServerState) -> Answer:
+    size = integer(request.parameter("size", "16384"), 1, len(BLOCK))
+    known = request.http_version != "HTTP/1.0"
+    interval = seconds(request.parameter("interval", "0"))
+    return Stream(repeat(BLOCK[:size]), 0, Framing.CHUNKED if known else Framing.CLOSE, interval)
+
+
 @ENDPOINTS.add("/close-delimited/N", "N bytes without Content-Length, then the connection is closed")
 def _close_delimited(request: Request, state: ServerState) -> Answer:
     size = integer(request.argument)
@@ -208,3 +217,6 @@ def _stats(request: Request, state: ServerState) -> Answer:
 def _reset(request: Request, state: ServerState) -> Answer:
     state.reset()
     return Response(body=b"reset", counted=False)
+
+
+ENDPOINTS.update(faults.FAULTS | rawfaults.FAULTS)

@@ -34,7 +34,7 @@ class Endpoint:
         usage: Its path, with what has to be put in.
         summary: What it answers, in a line.
         handler: Makes the answer.
-        early: Whether it is asked when the head of a request has come, over HTTP/2.
+        early: Whether it is asked as soon as the head of a request has come, over HTTP/2.
     """
 
     usage: str

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import ngh2
 
+from .. import endpoints
 from ..accepted import Accepted
-from ..endpoints import is_early, respond
-from ..registry import Answer
+from ..registry import Answer, BadParameterError
 from ..request import BadRequestError, Request
 from ..response import NoAnswer, Response, Stream
 from ..state import ServerState
@@ -52,8 +53,7 @@ class Http2Connection(Accepted):
     Args:
         state: The counts shared with the other connections.
         settings: The settings to begin with, by names of `frames.SETTINGS_IDS`; in addition to `DEFAULT_SETTINGS`.
-        counted: Whether the connection appears in the counts.
-        respond: Answers requests.
+        respond: Answers requests, in the place of the endpoints.
         is_early: Says whether a request is answered when its head has come.
     """
 
@@ -62,14 +62,14 @@ class Http2Connection(Accepted):
         state: ServerState,
         settings: Mapping[str, int],
         *,
-        counted: bool = True,
-        respond: Callable[[Request, ServerState], Answer] = respond,
-        is_early: Callable[[Request], bool] = is_early,
+        respond: Callable[[Request, ServerState], Answer] | None = None,
+        is_early: Callable[[Request], bool] = endpoints.is_early,
     ) -> None:
-        super().__init__(state, counted=counted)
+        super().__init__(state)
         self._settings = {SETTINGS_IDS[name]: value for name, value in {**DEFAULT_SETTINGS, **settings}.items()}
-        self._respond = respond
+        self._respond = respond or endpoints.respond
         self._is_early = is_early
+        self._fast = respond is None
         self._loop = asyncio.get_running_loop()
         self._exchanges: dict[int, Exchange] = {}
         self._streaming: dict[int, Exchange] = {}
@@ -86,8 +86,7 @@ class Http2Connection(Accepted):
         self._h2.initiate_connection(self._settings)
         self._h2.set_local_window_size(WINDOW)
         self._wire.flush()
-        if self._counted:
-            self._state.http2_connections += 1
+        self._state.http2_connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the streams that are open."""
@@ -109,7 +108,6 @@ class Http2Connection(Accepted):
             return
         try:
             self._h2.receive_data(data)
-            self._take_events()
             self._flush()
         except ngh2.NGH2Error:
             # What the client did allows no answer, not even GOAWAY.
@@ -121,7 +119,9 @@ class Http2Connection(Accepted):
             for event in events:
                 take = _TAKE.get(type(event))
                 if take is not None:
-                    take(self, event)
+                    # A GOAWAY may have closed the stream of an event that comes later.
+                    with contextlib.suppress(ngh2.StreamUnavailableError):
+                        take(self, event)
 
     # Sending...
 
@@ -135,12 +135,13 @@ class Http2Connection(Accepted):
         self._flushing = False
         if self._ended:
             return
-        while self._wire.writable:
+        self._take_events()
+        more = True
+        while more and self._wire.writable:
             for exchange in list(self._streaming.values()):
                 self._fill(exchange)
-            if not self._wire.flush():
-                break
-        self._take_events()
+            more = self._wire.flush()
+            self._take_events()
         # TLS may take its time to end the connection, and nothing more is answered on it.
         if self._transport.is_closing():
             self._stop_all()
@@ -179,7 +180,7 @@ class Http2Connection(Accepted):
         stream = event.stream_id
         self._open += 1
         self._state.open_streams += 1
-        if event.end_stream and self._answered_at_once(event):
+        if self._fast and event.end_stream and self._answered_at_once(event):
             return
         try:
             request = read_request(event.headers, self._number, stream)
@@ -274,7 +275,7 @@ class Http2Connection(Accepted):
         if isinstance(answer, Stream):
             self._send_stream(answer, exchange)
         elif isinstance(answer, Act):
-            exchange.steps = answer.play(exchange)
+            exchange.steps = answer.steps(exchange)
             self._step(exchange)
         elif answer is NoAnswer.CLOSE:
             self._wire.close()
@@ -286,8 +287,10 @@ class Http2Connection(Accepted):
 
     def _send_delayed(self, exchange: Exchange, response: Response) -> None:
         exchange.timer = None
-        exchange.send(response)
-        self._flush_soon()
+        self._take_events()
+        if exchange.stream in self._exchanges:
+            exchange.send(response)
+            self._flush_soon()
 
     def _send_stream(self, stream: Stream, exchange: Exchange) -> None:
         if exchange.request.method == "HEAD":
@@ -304,6 +307,9 @@ class Http2Connection(Accepted):
             return
         try:
             pause = next(exchange.steps, _OVER)
+        except BadParameterError as error:
+            exchange.send(Response(400, str(error).encode()))
+            pause = _OVER
         except ngh2.NGH2Error:
             # The client has ended the stream meanwhile, or the connection is at its end.
             pause = _OVER

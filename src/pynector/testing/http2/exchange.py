@@ -20,11 +20,21 @@ class Act:
     """An answer that takes more than a response: what only HTTP/2 can do, or do wrong.
 
     Attributes:
-        play: Does a step of it at a time. Between two of them it waits for the seconds that were yielded, or until
+        play: Does it, at once or in steps. Between two of them it waits for the seconds that were yielded, or until
             the request has come to its end where that is None.
+        delay: Seconds to wait before.
     """
 
-    play: Callable[[Exchange], Steps]
+    play: Callable[[Exchange], Steps | None]
+    delay: float = 0.0
+
+    def steps(self, exchange: Exchange) -> Steps:
+        """Do it for a stream."""
+        if self.delay:
+            yield self.delay
+        more = self.play(exchange)
+        if more is not None:
+            yield from more
 
 
 class Exchange:

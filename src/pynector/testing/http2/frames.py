@@ -30,6 +30,24 @@ SETTINGS_IDS = {
 }
 """The settings of RFC 9113, section 6.5.2, by their names."""
 
+ERROR_CODES = {
+    "no_error": 0,
+    "protocol_error": 1,
+    "internal_error": 2,
+    "flow_control_error": 3,
+    "settings_timeout": 4,
+    "stream_closed": 5,
+    "frame_size_error": 6,
+    "refused_stream": 7,
+    "cancel": 8,
+    "compression_error": 9,
+    "connect_error": 10,
+    "enhance_your_calm": 11,
+    "inadequate_security": 12,
+    "http_1_1_required": 13,
+}
+"""The error codes of RFC 9113, section 7, by their names."""
+
 ACK = END_STREAM = 0x1
 END_HEADERS = 0x4
 PADDED = 0x8
@@ -100,6 +118,11 @@ def split(data: bytes) -> Iterator[bytes]:
         at = end
 
 
-def without_acks(data: bytes, kinds: Container[int]) -> bytes:
-    """Return whole frames without the acknowledgements of those types among them."""
-    return b"".join(piece for piece in split(data) if not (piece[3] in kinds and piece[4] & ACK))
+def without(data: bytes, kinds: Container[int]) -> bytes:
+    """Return whole frames without those of some types by which one end answers the other.
+
+    Those are acknowledgements and new windows.
+    """
+    return b"".join(
+        piece for piece in split(data) if not (piece[3] in kinds and (piece[3] == WINDOW_UPDATE or piece[4] & ACK))
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import TYPE_CHECKING
 
-from .frames import without_acks
+from .frames import without
 
 if TYPE_CHECKING:
     import ngh2
@@ -21,7 +23,7 @@ class Wire:
     Attributes:
         h2: The state of the connection.
         writable: Whether the client reads as fast as is written.
-        mute: The types of the frames whose acknowledgement is kept back.
+        mute: The types of frames whose acknowledgements are kept back, or they themselves for WINDOW_UPDATE.
         dead: Whether nothing is sent any more, as if the network had gone.
     """
 
@@ -36,7 +38,7 @@ class Wire:
         """Write what may be sent now; return whether there was something."""
         data = self.h2.data_to_send()
         if data:
-            self._write(without_acks(data, self.mute) if self.mute else data)
+            self._write(without(data, self.mute) if self.mute else data)
         return bool(data)
 
     def raw(self, data: bytes) -> None:
@@ -50,7 +52,9 @@ class Wire:
         self._transport.close()
 
     def abort(self) -> None:
-        """End the connection at once, by a reset where the operating system grants it."""
+        """End the connection at once by a reset, and drop what has not gone out."""
+        sock = self._transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
     def _write(self, data: bytes) -> None:
