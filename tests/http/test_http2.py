@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
-import h2.errors
 import pytest
 import trustme
-from h2server import Http2Server, Play, Session
-from scripted import ScriptedServer, answer, eventually
+from h2raw import RawPeer, RawServer
+from h2server import Http2Server, Play, answer
+from scripted import ScriptedServer, eventually
+from scripted import answer as answer_of_http1
 
 from pynector import ConnectionLost, Pynector, PynectorError, TimeoutError, TransportError
+from pynector.testing.http2.exchange import Exchange
+from pynector.testing.http2.frames import ERROR_CODES
 from pynector.transport.http.httpx import streaming
 
 pytestmark = pytest.mark.anyio
@@ -36,8 +39,8 @@ def client(ca: trustme.CA, url: str, **options: Any) -> Pynector:
     return Pynector(base_url=url, http2=True, verify=trusted, **options)
 
 
-def ok(session: Session, stream: int) -> None:
-    session.answer(stream, session.heads[stream][":path"].encode())
+def ok(exchange: Exchange) -> None:
+    answer(exchange, exchange.request.target.encode())
 
 
 async def once() -> AsyncIterator[bytes]:
@@ -55,16 +58,17 @@ async def test_requests_and_streams_share_a_connection(ca: trustme.CA) -> None:
             async with it.stream({"path": "/s"}) as response:
                 assert await response.read() == b"/s"
     (session,) = server.sessions
-    assert session.heads[1][":path"] == "/a/../b?x=%41"
-    assert b"once" in session.bodies.values()
+    assert session.requests[0].target == "/a/../b?x=%41"
+    assert b"once" in [request.body for request in session.requests]
 
 
 async def test_an_empty_frame_does_not_end_a_body(ca: trustme.CA) -> None:
-    def gaps(session: Session, stream: int) -> None:
-        session.h2.send_headers(stream, [(":status", "200")])
+    def gaps(exchange: Exchange) -> None:
+        exchange.send_head(200)
         for piece in (b"a", b"", b"b"):
-            session.h2.send_data(stream, piece)
-        session.h2.send_data(stream, b"", end_stream=True)
+            exchange.raw_data(piece)
+        exchange.raw_data(b"", end=True)
+        exchange.forget()
 
     with serving(ca, gaps) as server:
         async with client(ca, server.url) as it:
@@ -73,13 +77,13 @@ async def test_an_empty_frame_does_not_end_a_body(ca: trustme.CA) -> None:
                 assert await response.read() == b"ab"
 
 
-def goes_away(session: Session, stream: int) -> None:
+def goes_away(exchange: Exchange) -> None:
     """End the connection without having looked at the request."""
-    session.h2.close_connection(last_stream_id=stream - 2 if stream > 2 else 0)
+    exchange.wire.h2.send_goaway(last_stream_id=max(exchange.stream - 2, 0))
 
 
 def first_then(play: Play) -> Play:
-    return lambda session, stream: ok(session, stream) if stream == 1 else play(session, stream)
+    return lambda exchange: ok(exchange) if exchange.stream == 1 else play(exchange)
 
 
 async def failure(it: Pynector, data: Any, **options: Any) -> Any:
@@ -94,7 +98,7 @@ async def test_what_was_sent_before_a_connection_was_ended_stays_sent(ca: trustm
         async with client(ca, server.url) as it:
             assert await it.request({"path": "/1"}) == b"/1"
             # httpcore sends it again, as it may; the next server goes away at once.
-            server._scripts = (first_then(goes_away), lambda session, stream: setattr(session, "closes", True))
+            server.scripts = (first_then(goes_away), lambda exchange: exchange.wire.close())
             error = await failure(it, {"method": method, "path": "/2", "content": b"x"})
     assert isinstance(error, TransportError)
     assert error.sent == "full"
@@ -106,14 +110,15 @@ async def test_a_body_that_can_be_sent_once_is_not_sent_again_as_nothing(ca: tru
             assert await it.request({"path": "/1"}) == b"/1"
             error = await failure(it, {"method": "PUT", "path": "/2", "content": once()})
     assert (type(error), error.sent) == (ConnectionLost, "full")
-    assert [body for session in server.sessions[1:] for body in session.bodies.values()] in ([], [b""])
-    assert not any(session.heads for session in server.sessions[1:]) or "cannot be read again" in str(error)
+    later = [request for session in server.sessions[1:] for request in session.requests]
+    assert [request.body for request in later] in ([], [b""])
+    assert not later or "cannot be read again" in str(error)
 
 
 @pytest.mark.parametrize("code", ["REFUSED_STREAM", "CANCEL", "PROTOCOL_ERROR"])
 async def test_a_stream_that_is_reset_may_have_been_executed(ca: trustme.CA, code: str) -> None:
-    def reset(session: Session, stream: int) -> None:
-        session.h2.reset_stream(stream, h2.errors.ErrorCodes[code])
+    def reset(exchange: Exchange) -> None:
+        exchange.reset(ERROR_CODES[code.lower()])
 
     with serving(ca, reset) as server:
         async with client(ca, server.url) as it:
@@ -127,8 +132,9 @@ async def test_an_early_answer_to_an_upload_is_not_read_and_part_was_sent(ca: tr
         while True:
             yield bytes(10_000)
 
-    def refuse(session: Session, stream: int) -> None:
-        session.answer(stream, b"no", 413)
+    def refuse(exchange: Exchange) -> None:
+        exchange.held = True
+        answer(exchange, b"no", 413)
 
     with serving(ca, refuse, early=True) as server:
         async with client(ca, server.url) as it:
@@ -150,18 +156,15 @@ async def test_the_body_of_a_redirect_is_dropped_and_the_connection_goes_on(
     monkeypatch.setattr(streaming, "PATIENCE", 0.05 if size == 30_000 else 1e6)
     monkeypatch.setattr(streaming, "WORTH_READING", 40_000)
 
-    def script(session: Session, stream: int) -> None:
-        if session.heads[stream][":path"] != "/":
-            ok(session, stream)
+    def script(exchange: Exchange) -> None:
+        if exchange.request.path != "/":
+            ok(exchange)
             return
-        session.h2.send_headers(stream, [(":status", "303"), ("location", "/there")])
+        exchange.send_head(303, [("location", "/there")])
         # As much as fits into the windows of HTTP/2.
-        for start in range(0, min(size, 60_000), 10_000):
-            session.h2.send_data(stream, bytes(min(10_000, size - start)))
-        if end == "whole":
-            session.h2.end_stream(stream)
-        elif end == "reset":
-            session.h2.reset_stream(stream)
+        exchange.send_data(bytes(min(size, 60_000)), end=end == "whole")
+        if end == "reset":
+            exchange.reset(8)
 
     with serving(ca, script) as server:
         async with client(ca, server.url) as it:
@@ -175,10 +178,26 @@ async def test_the_body_of_a_redirect_is_dropped_and_the_connection_goes_on(
     assert len(server.sessions) == 1
 
 
+async def test_a_server_that_acknowledges_nothing_and_speaks_first_when_asked(ca: trustme.CA) -> None:
+    def play(peer: RawPeer) -> None:
+        peer.acks.clear()
+        for _ in range(2):
+            stream, fields, _ = peer.request()
+            peer.answer(stream, fields[":path"].encode())
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    context.set_alpn_protocols(["h2"])
+    with RawServer(play, tls=context) as server:
+        async with client(ca, server.url) as it:
+            assert [await it.request({"path": path}) for path in ("/1", "/2")] == [b"/1", b"/2"]
+    assert len(server.peers) == 1
+
+
 async def test_where_there_is_no_http2_it_is_http_1(ca: trustme.CA) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("127.0.0.1").configure_cert(context)
-    with ScriptedServer([answer(b"1"), answer(b"2")], tls=context) as server:
+    with ScriptedServer([answer_of_http1(b"1"), answer_of_http1(b"2")], tls=context) as server:
         async with client(ca, server.url) as it:
             response = await it.request(once(), as_response=True)
             assert (response.http_version, response.content) == ("HTTP/1.1", b"1")
@@ -191,9 +210,9 @@ async def test_where_there_is_no_http2_it_is_http_1(ca: trustme.CA) -> None:
 async def test_a_stream_is_left_before_its_end_and_the_connection_goes_on(
     ca: trustme.CA, whole: bool, reads: bool
 ) -> None:
-    def script(session: Session, stream: int) -> None:
-        session.h2.send_headers(stream, [(":status", "200")])
-        session.h2.send_data(stream, b"abc", end_stream=whole)
+    def script(exchange: Exchange) -> None:
+        exchange.send_head(200)
+        exchange.send_data(b"abc", end=whole)
 
     with serving(ca, script) as server:
         async with client(ca, server.url) as it:

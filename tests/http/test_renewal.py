@@ -14,7 +14,8 @@ from typing import Any
 import anyio
 import pytest
 import trustme
-from h2server import Http2Server, Session
+from h2server import Http2Server
+from h2server import answer as answer_of_http2
 from scripted import ScriptedServer, answer, eventually
 
 from pynector import ConfigurationError, ConnectError, Pynector
@@ -212,7 +213,7 @@ async def test_a_connection_of_http2_is_left_when_its_last_stream_ends(
     files: Files, authorities: list[trustme.CA]
 ) -> None:
     files.trust(authorities[0])
-    with Http2Server(serving(authorities[0]), Session.answer) as server:
+    with Http2Server(serving(authorities[0]), answer_of_http2) as server:
         async with Pynector(base_url=server.url, http2=True, verify=files.ca) as client:
             async with client.stream({"path": "/"}) as response:
                 await client.request({"path": "/"})
@@ -224,7 +225,7 @@ async def test_a_connection_of_http2_is_left_when_its_last_stream_ends(
                 assert await response.read() == b"ok"
             assert await eventually(lambda: server.sessions[0].ended)
             await client.request({"path": "/"})
-            assert [len(session.heads) for session in server.sessions] == [2, 3]
+            assert [len(session.requests) for session in server.sessions] == [2, 3]
 
 
 @pytest.mark.anyio
