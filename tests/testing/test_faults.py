@@ -79,7 +79,7 @@ def test_a_parameter_that_cannot_be(client: Any, h2: RawClient, path: str) -> No
     assert goes_on(h2)
 
 
-@pytest.mark.parametrize("path", ["/status/413?early=1", "/h2-length?early=1&says=5"])
+@pytest.mark.parametrize("path", ["/status/413?early=1", "/h2-length?early=1&says=5", "/stats?early=1"])
 def test_early_answers_come_before_the_body_of_the_request(client: Any, h2: RawClient, path: str) -> None:
     stream = h2.head(path, "POST")
     h2.response(stream)

@@ -17,6 +17,7 @@ def h2(client: Any) -> Iterator[RawClient]:
     """A connection to a server whose counts are at zero."""
     with connect(client.port) as connection:
         yield connection
+    client.wait_for(open_streams=0, in_flight=0, open_connections=0)
 
 
 # On asyncio in this process, and on uvloop in another one.
@@ -176,6 +177,7 @@ def test_a_head_that_is_too_large(client: Any, h2: RawClient) -> None:
 def test_a_target_that_is_none(client: Any, h2: RawClient, path: str) -> None:
     h2.send(frames.headers(1, asking(path.encode()), frames.END_STREAM))
     h2.next(frames.RST_STREAM)
+    client.wait_for(open_streams=0, requests=0)
 
 
 @pytest.mark.parametrize("data", [frames.frame(frames.DATA, 0, 1, b"x"), frames.frame(frames.PING, 0, 0, b"short")])

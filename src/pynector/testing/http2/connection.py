@@ -73,7 +73,7 @@ class Http2Connection(Accepted):
         self._loop = asyncio.get_running_loop()
         self._exchanges: dict[int, Exchange] = {}
         self._streaming: dict[int, Exchange] = {}
-        self._open = 0
+        self._open: set[int] = set()
         self._flushing = False
         self._ended = False
 
@@ -119,8 +119,8 @@ class Http2Connection(Accepted):
             for event in events:
                 take = _TAKE.get(type(event))
                 if take is not None:
-                    # A GOAWAY may have closed the stream of an event that comes later.
-                    with contextlib.suppress(ngh2.StreamUnavailableError):
+                    # A GOAWAY may have closed the stream of an event that comes later, or all of the connection.
+                    with contextlib.suppress(ngh2.StreamUnavailableError, ngh2.ConnectionStateError):
                         take(self, event)
 
     # Sending...
@@ -178,7 +178,7 @@ class Http2Connection(Accepted):
 
     def _begin_request(self, event: ngh2.RequestReceived) -> None:
         stream = event.stream_id
-        self._open += 1
+        self._open.add(stream)
         self._state.open_streams += 1
         if self._fast and event.end_stream and self._answered_at_once(event):
             return
@@ -231,15 +231,17 @@ class Http2Connection(Accepted):
         if exchange.waiting:
             exchange.waiting = False
             self._step(exchange)
-        elif not exchange.in_flight:
+        elif not exchange.answered:
             self._answer(exchange)
 
     def _count_reset(self, event: ngh2.StreamReset) -> None:
         self._state.resets += 1
 
     def _close_stream(self, event: ngh2.StreamClosed) -> None:
-        self._open -= 1
-        self._state.open_streams -= 1
+        # One that ngh2 has refused was never told of before.
+        if event.stream_id in self._open:
+            self._open.remove(event.stream_id)
+            self._state.open_streams -= 1
         exchange = self._exchanges.pop(event.stream_id, None)
         if exchange is not None:
             self._stop(exchange)
@@ -250,8 +252,8 @@ class Http2Connection(Accepted):
         for exchange in self._exchanges.values():
             self._stop(exchange)
         self._exchanges.clear()
-        self._state.open_streams -= self._open
-        self._open = 0
+        self._state.open_streams -= len(self._open)
+        self._open.clear()
 
     def _stop(self, exchange: Exchange) -> None:
         self._streaming.pop(exchange.stream, None)
@@ -266,6 +268,7 @@ class Http2Connection(Accepted):
     # Answering...
 
     def _answer(self, exchange: Exchange) -> None:
+        exchange.answered = True
         answer = self._respond(exchange.request, self._state)
         if isinstance(answer, Response) and not answer.counted:
             exchange.send(answer)

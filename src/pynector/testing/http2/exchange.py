@@ -46,6 +46,7 @@ class Exchange:
         request: What is asked for.
         body: What has come of the request's body, in pieces.
         complete: Whether the request has come to its end.
+        answered: Whether it is known what the answer is.
         held: Whether the client gets no new window for the body that it sends.
         unread: Bytes of the body for which the client has got no new window.
         in_flight: Whether it is counted as a request without an answer.
@@ -58,6 +59,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "answered",
         "body",
         "complete",
         "cut",
@@ -79,7 +81,7 @@ class Exchange:
         self.stream = stream
         self.request = request
         self.body: list[bytes] = []
-        self.complete = self.held = self.in_flight = self.cut = self.waiting = False
+        self.answered = self.complete = self.held = self.in_flight = self.cut = self.waiting = False
         self.unread = 0
         self.parts: Iterator[bytes] | None = None
         self.interval = 0.0
@@ -89,8 +91,9 @@ class Exchange:
     # Receiving...
 
     def receive(self, data: bytes) -> None:
-        """Take a piece of the body."""
-        self.body.append(data)
+        """Take a piece of the body, and keep it if anyone may ask for it."""
+        if self.steps is not None or not self.answered:
+            self.body.append(data)
         self.unread += len(data)
         if not self.held:
             self.read_on()
