@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from pynector.testing.choosing import ChoosingConnection
-from pynector.testing.http2.connection import Http2Connection
+from pynector.testing.http2.connection import Http2Connection, first_settings
 from pynector.testing.http2.exchange import Act, Exchange, Steps
 from pynector.testing.registry import Answer
 from pynector.testing.request import Request
@@ -75,7 +75,7 @@ class Http2Server:
         self.sessions: list[Session] = []
         self.scripts = scripts
         self.early = early
-        self.settings = settings or {}
+        self.settings = first_settings(settings or {})
         self.state = ServerState()
         self.port = 0
         self._context = context

@@ -70,6 +70,8 @@ def test_options_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             command.main([option])
     assert "expected one of header_table_size" in capsys.readouterr().err
+    assert command.main(["--http2", "--http2-setting=max_frame_size=1"]) == 1
+    assert capsys.readouterr().err.startswith("Cannot listen: ")
 
 
 def test_without_ngh2_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,6 +68,8 @@ def test_they_may_be_late(client: Any, h2: RawClient) -> None:
         "/h2-reset?at=no",
         "/h2-goaway?graceful=no",
         "/h2-settings?enable_push=no",
+        "/h2-settings?max_frame_size=1",
+        "/h2-goaway?last=2",
         "/h2-mute/no",
         "/h2-frame?type=256",
         "/h2-block/no",
@@ -75,7 +77,7 @@ def test_they_may_be_late(client: Any, h2: RawClient) -> None:
 )
 def test_a_parameter_that_cannot_be(client: Any, h2: RawClient, path: str) -> None:
     status, _, body = h2.response(h2.request(path))
-    assert (status, b"expected" in body) == (400, True)
+    assert (status, b"xpected" in body or b"nvalid" in body) == (400, True)
     assert goes_on(h2)
 
 

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     loop = _new_event_loop()
     try:
         loop.run_until_complete(_serve(Listener(**vars(options)), exit_on_eof))
-    except (OSError, ImportError) as error:
+    except (OSError, ImportError, ValueError) as error:
         print(f"Cannot listen: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -22,7 +22,7 @@ _FIELD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-class BadParameterError(Exception):
+class BadParameterError(ValueError):
     """A path segment or query parameter that the endpoint cannot use."""
 
 

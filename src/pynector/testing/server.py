@@ -64,6 +64,7 @@ async def listen(listener: Listener, state: ServerState) -> Listening:
     Raises:
         OSError: The address is not available, or a certificate cannot be read.
         ImportError: HTTP/2 is asked for, and ngh2 is not installed.
+        ValueError: A setting of HTTP/2 has a value that cannot be.
     """
     loop = asyncio.get_running_loop()
     protocol = _protocol(listener, state)
@@ -91,11 +92,12 @@ def _protocol(listener: Listener, state: ServerState) -> Callable[[], Accepted]:
         return lambda: LoopbackProtocol(state)
     require_ngh2()
     from .choosing import ChoosingConnection
-    from .http2.connection import Http2Connection
+    from .http2.connection import Http2Connection, first_settings
 
+    settings = first_settings(listener.http2_settings)
     return lambda: ChoosingConnection(
         state,
-        lambda: Http2Connection(state, listener.http2_settings),
+        lambda: Http2Connection(state, settings),
         None if listener.http2 == "only" else lambda: LoopbackProtocol(state),
     )
 

@@ -11,7 +11,7 @@ import ngh2
 
 from .. import endpoints
 from ..accepted import Accepted
-from ..registry import Answer, BadParameterError
+from ..registry import Answer
 from ..request import BadRequestError, Request
 from ..response import NoAnswer, Response, Stream
 from ..state import ServerState
@@ -47,12 +47,23 @@ _FAST_HEADS: list[Fields] = [
 ]
 
 
+def first_settings(settings: Mapping[str, int]) -> dict[int, int]:
+    """Return what a connection begins with: some settings by their names, and the usual ones.
+
+    Raises:
+        ValueError: A value cannot be.
+    """
+    first = {SETTINGS_IDS[name]: value for name, value in {**DEFAULT_SETTINGS, **settings}.items()}
+    ngh2.Connection(ngh2.Role.SERVER, _CONFIGURATION).initiate_connection(first)
+    return first
+
+
 class Http2Connection(Accepted):
     """One connection, on which requests are answered as they are ready.
 
     Args:
         state: The counts shared with the other connections.
-        settings: The settings to begin with, by names of `frames.SETTINGS_IDS`; in addition to `DEFAULT_SETTINGS`.
+        settings: The settings to begin with, from `first_settings`.
         respond: Answers requests, in the place of the endpoints.
         is_early: Says whether a request is answered when its head has come.
     """
@@ -60,13 +71,13 @@ class Http2Connection(Accepted):
     def __init__(
         self,
         state: ServerState,
-        settings: Mapping[str, int],
+        settings: Mapping[int, int],
         *,
         respond: Callable[[Request, ServerState], Answer] | None = None,
         is_early: Callable[[Request], bool] = endpoints.is_early,
     ) -> None:
         super().__init__(state)
-        self._settings = {SETTINGS_IDS[name]: value for name, value in {**DEFAULT_SETTINGS, **settings}.items()}
+        self._settings = settings
         self._respond = respond or endpoints.respond
         self._is_early = is_early
         self._fast = respond is None
@@ -310,7 +321,8 @@ class Http2Connection(Accepted):
             return
         try:
             pause = next(exchange.steps, _OVER)
-        except BadParameterError as error:
+        except ValueError as error:
+            # A parameter cannot be used, as the act or as ngh2 finds.
             exchange.send(Response(400, str(error).encode()))
             pause = _OVER
         except ngh2.NGH2Error:
