@@ -214,7 +214,7 @@ async def test_a_connection_of_http2_is_left_when_its_last_stream_ends(
 ) -> None:
     files.trust(authorities[0])
     with Http2Server(serving(authorities[0]), answer_of_http2) as server:
-        async with Pynector(base_url=server.url, http2=True, verify=files.ca) as client:
+        async with Pynector(base_url=server.url, http2=True, verify=files.ca, http_engine="httpx") as client:
             async with client.stream({"path": "/"}) as response:
                 await client.request({"path": "/"})
                 files.trust(authorities[0])
