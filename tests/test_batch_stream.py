@@ -15,7 +15,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from pynector import ConfigurationError, HTTPStatusError, Pynector, PynectorError, TimeoutError, TransportError
+from pynector import ConfigurationError, HTTPStatusError, Pynector, PynectorError, Rate, TimeoutError, TransportError
 from pynector.callbacks import running_loop
 from pynector.eventloop import ClientContext
 from pynector.testing import LoopbackServer
@@ -284,6 +284,32 @@ async def test_being_cancelled_is_not_its_end(transport: Any) -> None:
                             scope.cancel()
                     came_to_its_end = True
         assert not came_to_its_end
+
+
+@pytest.mark.parametrize("options", [{}, {"rate": Rate(1000)}])
+@pytest.mark.parametrize("slow", ["source", "consumer"])
+async def test_nothing_runs_while_its_source_or_who_takes_its_results_takes_time(
+    transport: Any, slow: str, options: dict[str, Any]
+) -> None:
+    proceed = anyio.Event()
+
+    async def late() -> AsyncIterator[Any]:
+        yield 0, {}
+        await proceed.wait()
+        yield 1, {}
+
+    source: Any = late() if slow == "source" else numbers(9)
+    items: list[Any] = []
+    async with (
+        Pynector(transport) as client,
+        client.batch_stream(source, max_concurrency=1, lookahead=1, **options) as results,
+    ):
+        assert (await anext(results)).index == 0
+        with anyio.fail_after(5):
+            await anyio.wait_all_tasks_blocked()
+        proceed.set()
+        await take(results, items)
+    assert items[0].index == 1
 
 
 async def test_draining_starts_nothing_new(transport: Any) -> None:

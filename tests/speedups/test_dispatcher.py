@@ -193,6 +193,16 @@ def test_starts_nothing_more_at_the_deadline() -> None:
     assert wire.notified
 
 
+def test_what_is_stopped_tells_of_its_end_and_not_before() -> None:
+    wire = Wire([(n, {}) for n in range(9)], 2)
+    wire.dispatcher.run()
+    wire.scheduler.stopped = True
+    wire.complete(0)
+    assert not wire.notified
+    wire.complete(0)
+    assert wire.notified == 1
+
+
 def test_gives_the_loop_its_turn_after_a_burst() -> None:
     wire = Wire([(n, {}) for n in range(2 * BURST + 5)], 10**6)
     for starts in (BURST, 2 * BURST):
@@ -216,6 +226,8 @@ def test_what_has_nothing_now_is_asked_again_when_it_is_run() -> None:
     wire.dispatcher.run()
     assert not wire.submitted
     assert not wire.scheduler.finished()
+    # Or whoever is told would run it at once, and go on so until there is something.
+    assert not wire.notified
     wire.dispatcher.run()
     assert [data for data, *_ in wire.submitted] == ["a"]
     wire.dispatcher.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -61,9 +61,9 @@ class Handle:
 class Batch:
     """A dispatcher over a transport whose requests are completed by hand."""
 
-    def __init__(self, world: Any, shared: Shared, own: Declared, data: list[str], window: int) -> None:
+    def __init__(self, world: Any, shared: Shared, own: Declared, data: Sequence[str | None], window: int) -> None:
         self.world = world
-        self.data = data
+        self.data = [one for one in data if one]
         self.window = window
         self.scheduler = Scheduler(window)
         self.results = ListResults(len(data))
@@ -80,7 +80,7 @@ class Batch:
         self.rules.scheduler = self.scheduler
         self.dispatcher = RuledDispatcher(
             self.scheduler,
-            iter([(one, {}) for one in data]),
+            iter([(one, {}) if one else None for one in data]),
             self.results,
             self.submit,
             lambda: world.now,
@@ -338,3 +338,15 @@ def test_a_hedge_that_waits_for_the_rate_when_its_answer_comes_holds_nothing_up(
     batch.complete(0, None)
     assert batch.dispatcher.is_finished()
     assert batch.scheduler.when() == NEVER
+
+
+def test_a_source_that_has_nothing_now_is_not_asked_again_and_again() -> None:
+    world = Still()
+    batch = Batch(world, Shared(Declared()), Declared(rates=(Rate(10),)), [None, "a", None, None], 2)
+    batch.dispatcher.run()
+    assert not batch.wakes
+    batch.dispatcher.run()
+    batch.complete(0, None)
+    assert not batch.wakes
+    batch.dispatcher.run()
+    assert batch.wakes

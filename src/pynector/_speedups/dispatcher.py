@@ -69,7 +69,7 @@ class Dispatcher:
         timeout_of: Returns the timeout of an entry whose options need a closer look, or raises what is wrong with it.
         translate: Makes a PynectorError of whatever an entry failed with, from that, its number, the entry
             and the seconds it had.
-        notify: Called when the batch may be over, or when a burst has ended and it must be run again.
+        notify: Called when the batch is over, or when a burst has ended and it must be run again.
 
     Attributes:
         current: What a request is to run in: nothing in particular.
@@ -142,11 +142,12 @@ class Dispatcher:
         """Start entries until the window is full, there is none, or a burst of them has started."""
         # A completion inside `submit` finds this busy and does not come back here: the loop goes on by itself, so no
         # number of immediate completions can deepen the stack.
-        if not self.busy and (self._fill(self._clock()) or self._scheduler.in_flight == 0):
+        # Only at the end, or whoever is told would come back at once, again and again, while the source has nothing.
+        if not self.busy and (self._fill(self._clock()) or self._scheduler.failed or self.is_finished()):
             self._notify()
 
     def _fill(self, now: float) -> bool:
-        """Start what may start, and return whether this is to be run again, or for the last time."""
+        """Start what may start, and return whether a burst has started, so that this is to be run again."""
         self.busy = True
         count = 0
         burst = BURST
@@ -158,7 +159,7 @@ class Dispatcher:
                 count += 1
         finally:
             self.busy = False
-        return count == burst or self._scheduler.stopped
+        return count == burst
 
     def _begin(self, number: int, now: float) -> bool:
         """Start the next entry in a slot, and return whether there was one."""

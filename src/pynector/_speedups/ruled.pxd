@@ -21,7 +21,7 @@ cdef class RuledDispatcher(Dispatcher):
     cdef dict _open
     cdef Py_ssize_t _attempt_number
 
-    @cython.locals(now=double, is_over=bint, when=double)
+    @cython.locals(now=double, is_burst=bint, when=double)
     cpdef object run(self)
     cpdef object try_again(self)
     cpdef bint is_finished(self) except -1

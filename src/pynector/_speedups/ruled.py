@@ -72,11 +72,11 @@ class RuledDispatcher(Dispatcher):
             return
         now = self._clock()
         self._look_at_clock(now)
-        is_over = self._fill(now)
+        is_burst = self._fill(now)
         when = self._scheduler.when()
         if when < NEVER:
             self._arm(when)
-        if is_over or not self._open:
+        if is_burst or self._scheduler.failed or self.is_finished():
             self._notify()
 
     def try_again(self) -> None:

@@ -6,6 +6,7 @@ cdef class Scheduler:
     cdef readonly Py_ssize_t in_flight
     cdef readonly Py_ssize_t slots
     cdef public bint stopped
+    cdef readonly bint failed
     cdef readonly bint exhausted
     cdef readonly object job
     cdef public Py_ssize_t window

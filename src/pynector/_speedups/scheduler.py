@@ -31,6 +31,7 @@ class Scheduler:
         in_flight: How many slots are taken.
         slots: How many slots there have been at a time, at the most.
         stopped: Whether nothing starts any more.
+        failed: Whether that is because of a failure: what is in flight is not waited for.
         exhausted: Whether no new job comes.
         job: What waited and starts in the slot that `next` said; None if that is a new job.
         window: The most jobs in flight at a time; it may be changed.
@@ -49,6 +50,7 @@ class Scheduler:
         "_timed",
         "_waiting",
         "exhausted",
+        "failed",
         "in_flight",
         "job",
         "slots",
@@ -64,6 +66,7 @@ class Scheduler:
         self.in_flight = 0
         self.slots = 0
         self.stopped = False
+        self.failed = False
         self.exhausted = False
         self.job: Any = None
         self.window = window
@@ -124,13 +127,13 @@ class Scheduler:
     def finish(self, slot: int, failed: bool) -> None:
         """Take note that a job has ended."""
         self._release(slot)
-        if failed and self._stop_on_error:
-            self.stopped = True
+        if failed:
+            self.ended(failed)
 
     def ended(self, failed: bool) -> None:
         """Take note that a job has ended whose slot was given back before."""
         if failed and self._stop_on_error:
-            self.stopped = True
+            self.stopped = self.failed = True
 
     def release(self, slot: int) -> None:
         """Take a slot back from a job that goes on without one, or has ended."""
