@@ -64,7 +64,6 @@ class Batch:
     def __init__(self, world: Any, shared: Shared, own: Declared, data: Sequence[str | None], window: int) -> None:
         self.world = world
         self.data = [one for one in data if one]
-        self.window = window
         self.scheduler = Scheduler(window)
         self.results = ListResults(len(data))
         self.ended: Counter[int] = Counter()
@@ -99,6 +98,8 @@ class Batch:
         # What is raised here is the request's failure, and nobody would see it.
         if self.is_over or data != self.data[self.dispatcher.index_of(token)]:
             self.world.faults.append(f"{data} was sent")
+        if self.scheduler.in_flight > self.scheduler.window:
+            self.world.faults.append(f"{data} is one too many")
         if not self.world.now < deadline <= self.world.now + TIMEOUT:
             self.world.faults.append(f"{data} was to end at {deadline}")
         self.in_flight.append(token)
@@ -169,6 +170,8 @@ class World(RuleBasedStateMachine):
         if not batch.is_over:
             batch.wakes = 0
             batch.dispatcher.run()
+            # It would be run again at once, and again.
+            assert batch.scheduler.when() > self.now
 
     @rule(which=st.integers(0, 1))
     def it_runs(self, which: int) -> None:
@@ -190,6 +193,11 @@ class World(RuleBasedStateMachine):
             error.transient = False  # type: ignore[attr-defined]
         batch.complete(position, error)
 
+    @rule(which=st.integers(0, 1), size=st.integers(1, 4))
+    def its_window_changes(self, which: int, size: int) -> None:
+        self.batches[which].scheduler.window = size
+        self.run(self.batches[which])
+
     @rule(which=st.integers(0, 1), is_told=st.booleans())
     def it_is_given_up(self, which: int, is_told: bool) -> None:
         batch = self.batches[which]
@@ -199,7 +207,7 @@ class World(RuleBasedStateMachine):
     @invariant()
     def no_limit_is_passed(self) -> None:
         for batch in getattr(self, "batches", []):
-            assert len(batch.in_flight) == batch.scheduler.in_flight <= batch.window
+            assert len(batch.in_flight) == batch.scheduler.in_flight
             self.check_origins([batch], batch.own.per_origin)
             check_rates(batch.attempts, batch.own)
         if hasattr(self, "batches"):
@@ -338,6 +346,61 @@ def test_a_hedge_that_waits_for_the_rate_when_its_answer_comes_holds_nothing_up(
     batch.complete(0, None)
     assert batch.dispatcher.is_finished()
     assert batch.scheduler.when() == NEVER
+
+
+def test_who_has_his_turn_with_a_rate_and_no_slot_holds_nobody_up() -> None:
+    world, shared = Still(), Shared(Declared(rates=(Rate(1),), per_origin=2))
+    first, second = (Batch(world, shared, Declared(), data, 2) for data in ("aa", "a"))
+    first.dispatcher.run()
+    second.dispatcher.run()
+    # Its window is one that follows what the server bears.
+    first.scheduler.window = 1
+    world.now = 1.0
+    first.dispatcher.run()
+    assert first.scheduler.when() == NEVER
+    second.dispatcher.run()
+    assert (first.attempts, second.attempts) == ([0.0], [1.0])
+    first.complete(0, None)
+    world.now = 2.0
+    first.dispatcher.run()
+    assert first.attempts == [0.0, 2.0]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_who_waits_for_a_rate_of_his_own_holds_nobody_up_in_anothers(stopped: bool) -> None:
+    world, shared = Still(), Shared(Declared(rates=(Rate(1),)))
+    first, second = (Batch(world, shared, own, "aa", 2) for own in (Declared(rates=(Rate(10),)), Declared()))
+    first.dispatcher.run()
+    world.now = 0.5
+    first.dispatcher.run()
+    second.dispatcher.run()
+    if stopped:
+        first.scheduler.stopped = True
+    else:
+        # Its answer has said that it has cost more.
+        first.rules.limits[0].buckets[0].correct(50.0)
+    world.now = 1.0
+    first.dispatcher.run()
+    second.dispatcher.run()
+    assert (first.attempts, second.attempts) == ([0.0], [1.0])
+    assert first.scheduler.when() == (NEVER if stopped else pytest.approx(5.1))
+
+
+def test_a_hedge_whose_time_is_over_is_not_sent_and_ends_nothing() -> None:
+    world = Still()
+    own = Declared(rates=(Rate(1, per=50),), hedge_after=0.5)
+    batch = Batch(world, Shared(Declared()), own, ["a", None, "b"], 3)
+    batch.dispatcher.run()
+    world.now = 0.5
+    batch.dispatcher.run()
+    assert batch.scheduler.when() == pytest.approx(50.0)
+    world.now = 50.5
+    batch.dispatcher.run()
+    batch.dispatcher.run()
+    # And it takes nothing of the rate.
+    assert batch.attempts == [0.0, 50.5]
+    batch.complete(0, None)
+    assert batch.results.results[0] == "a"
 
 
 def test_a_source_that_has_nothing_now_is_not_asked_again_and_again() -> None:

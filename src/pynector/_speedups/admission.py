@@ -55,14 +55,18 @@ class Admission:
             if at.breaker is not None and at.breaker.refuses(now):
                 self.leave_lines(starter)
                 return MAY_START
+        first = now
         for every in self._limits:
             limits = every
-            if limits.buckets:
+            if first > now:
+                # It may have been the first there before the cost of another was corrected here.
+                limits.leave_line(starter)
+            elif limits.buckets:
                 first = limits.ready_at(starter, now)
-                if first > now:
-                    call.is_lined_up = True
-                    self._scheduler.hold(call, first)
-                    return IS_HELD
+        if first > now:
+            call.is_lined_up = True
+            self._scheduler.hold(call, first)
+            return IS_HELD
         position = 0
         for every in self._limits:
             limits = every

@@ -21,7 +21,7 @@ cdef class RuledDispatcher(Dispatcher):
     cdef dict _open
     cdef Py_ssize_t _attempt_number
 
-    @cython.locals(now=double, is_burst=bint, when=double)
+    @cython.locals(now=double, is_burst=bint, blocked=Call, when=double)
     cpdef object run(self)
     cpdef object try_again(self)
     cpdef bint is_finished(self) except -1
@@ -30,6 +30,7 @@ cdef class RuledDispatcher(Dispatcher):
     cdef int _look_at_clock(self, double now) except -1
     cdef object _due(self, Call call, double now)
     cdef int _line_up(self, Call call) except -1
+    cdef int _stand_back(self, Call call) except -1
     @cython.locals(call=Call, state=int)
     cdef bint _begin(self, Py_ssize_t number, double now) except -1
     @cython.locals(timeout=double, usual=Usual, is_usual=bint)
@@ -53,6 +54,7 @@ cdef class RuledDispatcher(Dispatcher):
     @cython.locals(wait=double)
     cdef object _failed_attempt(self, Call call, double now)
     cdef int _step_back(self, Call call) except -1
+    cdef int _too_late(self, Call call) except -1
     cdef object _late(self, Call call)
     cdef object _stand(self, Call call)
     cdef object _conclude(self, Call call, object result, bint failed)

@@ -73,6 +73,9 @@ class RuledDispatcher(Dispatcher):
         now = self._clock()
         self._look_at_clock(now)
         is_burst = self._fill(now)
+        blocked: Any = self._scheduler.blocked()
+        if blocked is not None:
+            self._stand_back(blocked)
         when = self._scheduler.when()
         if when < NEVER:
             self._arm(when)
@@ -126,6 +129,12 @@ class RuledDispatcher(Dispatcher):
         call.is_lined_up = True
         self._scheduler.line_up(call)
 
+    def _stand_back(self, call: Call) -> None:
+        """Have a call wait for a slot, and nobody wait for it meanwhile where it had its turn with a rate."""
+        self._step_back(call)
+        self._admission.give_back(self, call)
+        self._line_up(call)
+
     def _begin(self, number: int, now: float) -> bool:
         """See Dispatcher."""
         waiting: Any = self._scheduler.job
@@ -149,6 +158,10 @@ class RuledDispatcher(Dispatcher):
                 self._admission.leave_lines(self)
                 return True
             call.is_lined_up = False
+        if call.deadline <= now:
+            self._scheduler.release(number)
+            self._too_late(call)
+            return True
         state = self._admission.ask(self, call, now)
         if state == MAY_START:
             self._attempt(call, number, now)
@@ -203,10 +216,6 @@ class RuledDispatcher(Dispatcher):
 
     def _attempt(self, call: Call, number: int, now: float) -> None:
         """Send a call in a slot."""
-        if call.deadline <= now:
-            self._scheduler.release(number)
-            self._late(call)
-            return
         generations: Any = self._let_through(call, now)
         if generations is None:
             self._scheduler.release(number)
@@ -364,6 +373,14 @@ class RuledDispatcher(Dispatcher):
             call.is_lined_up = False
             if self._scheduler.drop(call):
                 self._admission.leave_lines(self)
+
+    def _too_late(self, call: Call) -> None:
+        """Have a call not start whose time is over."""
+        self._admission.give_back(self, call)
+        self._admission.leave_lines(self)
+        # Else it was to go beside an attempt, whose end it is that its time is over.
+        if call.live == 0:
+            self._late(call)
 
     def _late(self, call: Call) -> None:
         """End a call whose time is over while it waits."""

@@ -157,6 +157,10 @@ class Scheduler:
         self._held_until = until
         self._waiting += 1
 
+    def blocked(self) -> Any:
+        """Return the job that is held although nothing can start before another has ended, or None."""
+        return self._held if self.stopped or self.in_flight >= self.window else None
+
     def drop(self, job: Any) -> bool:
         """Hold a job no more, and return whether it was held."""
         if self._held is not job:
