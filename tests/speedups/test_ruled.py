@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -55,7 +56,8 @@ class Handle:
         self.call, self.token = call, token
 
     def cancel(self) -> None:
-        self.call.in_flight.remove(self.token)
+        if not self.call.forgets:
+            self.call.in_flight.remove(self.token)
 
 
 class Batch:
@@ -74,6 +76,7 @@ class Batch:
         self.arms: list[float] = []
         self.is_over = False
         self.is_told = True
+        self.forgets = False
         around = Surroundings(lambda: world.now, {}, Traits(), None, lambda error, attempt, wait: None)
         self.rules = Rules(shared, own, around)
         self.rules.scheduler = self.scheduler
@@ -295,6 +298,33 @@ def test_a_place_is_not_given_to_who_was_cancelled_while_it_waited() -> None:
     assert shared.limits is not None
     assert shared.limits.origins()["a"].in_flight == 0
     assert first.results.results == ["a", "a"]
+
+
+def test_what_has_ended_while_it_waited_for_a_place_is_not_kept() -> None:
+    world, shared = Still(), Shared(Declared(per_origin=1))
+    first = Batch(world, shared, Declared(), "a", 1)
+    first.dispatcher.run()
+    for is_told in (False, True):
+        other = Batch(world, shared, Declared(), "aa", 1)
+        other.dispatcher.run()
+        other.abandon(is_told)
+    assert shared.limits is not None
+    assert not shared.limits.origins()["a"].queue
+
+
+def test_to_give_up_many_costs_no_more_for_each() -> None:
+    def cost(count: int) -> float:
+        batch = Batch(Still(), Shared(Declared()), Declared(per_origin=count), "a" * count, count)
+        while len(batch.in_flight) < count:
+            batch.dispatcher.run()
+        # The transport of this test looks for what it cancels.
+        batch.in_flight.clear()
+        batch.forgets = True
+        started = time.process_time()
+        batch.abandon(True)
+        return time.process_time() - started
+
+    assert cost(16 * 500) < 80 * max(cost(500), 0.001)
 
 
 class Starter:

@@ -15,6 +15,7 @@ cdef class Admission:
     cdef int _set_aside(self, object starter, Call call, Origin origin) except -1
     @cython.locals(at=Origin)
     cpdef int leave(self, object starter, list places) except -1
+    cpdef int leave_queue(self, Call call) except -1
     @cython.locals(places=list)
     cpdef int give_back(self, object starter, Call call) except -1
     @cython.locals(limits=Limits)

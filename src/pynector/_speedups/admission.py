@@ -83,7 +83,7 @@ class Admission:
 
     def _set_aside(self, starter: Any, call: Call, origin: Origin) -> None:
         call.where = origin
-        origin.queue.append((starter, call))
+        origin.queue[call] = starter
 
     def leave(self, starter: Any, places: list[Origin]) -> None:
         """Give places at origins to those who wait for them."""
@@ -91,10 +91,16 @@ class Admission:
             at: Origin = place
             next_one = at.leave()
             if next_one is not None:
-                its_starter, call = next_one
+                call, its_starter = next_one
                 its_starter.take_place(call, at)
                 if its_starter is not starter:
                     its_starter.try_again()
+
+    def leave_queue(self, call: Call) -> None:
+        """Have a call wait for a place no more."""
+        if call.where is not None:
+            del call.where.queue[call]
+            call.where = None
 
     def give_back(self, starter: Any, call: Call) -> None:
         """Give back the places of a call that does not start."""

@@ -1,6 +1,3 @@
-from pynector._speedups.limits cimport Origin
-
-
 cdef double NEVER
 
 
@@ -14,6 +11,8 @@ cdef class Call:
     cdef readonly double began
     cdef readonly Py_ssize_t attempts
     cdef readonly Py_ssize_t live
+    cdef object slot
+    cdef object beside
     cdef public object policy
     cdef public double attempt_timeout
     cdef public object budget
@@ -33,8 +32,6 @@ cdef class Call:
     cdef public object final
     cdef Py_ssize_t passed
     cdef list places
-
-    cpdef bint waits_for(self, Origin origin) except -1
 
 
 cdef class Usual:

@@ -19,7 +19,9 @@ class Call:
         deadline: When it must have ended; NEVER before its first attempt.
         began: When its first attempt started.
         attempts: How many there were.
-        live: How many are in flight.
+        live: How many are in flight, two at the most.
+        slot: The slot of the one, or of the first of them; None for none.
+        beside: The slot of the other, or None.
         policy: Says whether and when it is sent again, or None.
         attempt_timeout: Seconds that one attempt may take.
         budget: Bounds how often that is for all, or None.
@@ -45,6 +47,7 @@ class Call:
         "attempt_timeout",
         "attempts",
         "began",
+        "beside",
         "budget",
         "costs",
         "data",
@@ -66,6 +69,7 @@ class Call:
         "places",
         "policy",
         "sent",
+        "slot",
         "timeout",
         "where",
     )
@@ -80,6 +84,8 @@ class Call:
         self.began = 0.0
         self.attempts = 0
         self.live = 0
+        self.slot: Any = None
+        self.beside: Any = None
         self.policy: Any = None
         self.attempt_timeout = NEVER
         self.budget: Any = None
@@ -100,10 +106,6 @@ class Call:
         # How many Limits have let the next attempt pass, and its places at origins.
         self.passed = 0
         self.places: list[Origin] = []
-
-    def waits_for(self, origin: Origin) -> bool:
-        """Return whether it waits for a place at an origin."""
-        return not self.is_over and self.where is origin
 
 
 class Usual:

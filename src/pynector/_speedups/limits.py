@@ -1,6 +1,6 @@
 """What some calls share: how fast their requests may start, and how many may be at an origin. It is told the time."""
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -77,7 +77,7 @@ class Origin:
         breaker: See above.
         in_flight: How many are there.
         paused_until: When the next may start.
-        queue: Those that wait for one to leave: (whoever starts it, the request).
+        queue: Those that wait for one to leave, the first one first, each with whoever starts it.
     """
 
     __slots__ = ("breaker", "in_flight", "most", "paused_until", "queue")
@@ -87,7 +87,7 @@ class Origin:
         self.breaker = breaker
         self.in_flight = 0
         self.paused_until = -NEVER
-        self.queue: Any = deque()
+        self.queue: Any = OrderedDict()
 
     def is_full(self) -> bool:
         """Return whether as many are there as may be."""
@@ -101,12 +101,9 @@ class Origin:
         return True
 
     def leave(self) -> Any:
-        """Take note that one has left; return (whoever starts it, a request) that has its place now, or None."""
-        while self.queue:
-            waiting: tuple[Any, Any] = self.queue.popleft()
-            # Those that have ended meanwhile are still in it.
-            if waiting[1].waits_for(self):
-                return waiting
+        """Take note that one has left; return (a request, whoever starts it) that has its place now, or None."""
+        if self.queue:
+            return self.queue.popitem(last=False)
         self.in_flight -= 1
         return None
 

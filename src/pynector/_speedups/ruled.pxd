@@ -60,7 +60,7 @@ cdef class RuledDispatcher(Dispatcher):
     cdef object _conclude(self, Call call, object result, bint failed)
     @cython.locals(slot=Slot)
     cpdef Py_ssize_t index_of(self, Py_ssize_t token) except -1
-    @cython.locals(one=Slot, call=Call)
+    @cython.locals(first=Slot, call=Call)
     cpdef object abandon(self, object reason)
-    @cython.locals(one=Slot, now=double, number=Py_ssize_t)
+    @cython.locals(one=Slot, now=double)
     cdef object _give_up(self, Call call)

@@ -235,6 +235,10 @@ class RuledDispatcher(Dispatcher):
         slot.places = call.places
         slot.generations = generations
         slot.is_hedge = call.live > 0
+        if slot.is_hedge:
+            call.beside = slot
+        else:
+            call.slot = slot
         call.places = []
         call.passed = 0
         call.live += 1
@@ -333,6 +337,9 @@ class RuledDispatcher(Dispatcher):
         """Give back what an attempt had that has ended."""
         call: Call = slot.call
         call.live -= 1
+        if call.slot is slot:
+            call.slot = call.beside
+        call.beside = None
         places, generations = slot.places, slot.generations
         self._free(slot)
         slot.call = slot.places = slot.generations = None
@@ -362,8 +369,8 @@ class RuledDispatcher(Dispatcher):
         self.retried += 1
         self._step_back(call)
         self._admission.give_back(self, call)
+        self._admission.leave_queue(call)
         call.hedge_at = NEVER
-        call.where = None
         call.again_at = now + wait
         self._scheduler.postpone(call, call.again_at)
 
@@ -395,8 +402,8 @@ class RuledDispatcher(Dispatcher):
     def _conclude(self, call: Call, result: Any, failed: bool) -> None:
         """End a call, once, with an answer or an error."""
         call.is_over = True
-        call.where = None
         call.error = None
+        self._admission.leave_queue(call)
         del self._open[call.index]
         self._step_back(call)
         if call.places:
@@ -429,33 +436,32 @@ class RuledDispatcher(Dispatcher):
         """See Dispatcher."""
         self._scheduler.stopped = True
         self._admission.leave_lines(self)
-        handles: dict[int, Any] = {}
-        for slot in self._slots:
-            one: Slot = slot
-            if one.token >= 0:
-                handles.setdefault(one.index, one.handle)
-        for call in list(self._open.values()):
-            handle = handles.get(call.index)
+        for each in list(self._open.values()):
+            call: Call = each
             if reason is None:
                 call.is_over = True
                 del self._open[call.index]
+                self._admission.leave_queue(call)
                 self._admission.give_back(self, call)
                 self._give_up(call)
             else:
-                self._rules.abandons(call, reason(handle))
+                first: Slot = call.slot
+                self._rules.abandons(call, reason(None if first is None else first.handle))
                 self._stand(call)
 
     def _give_up(self, call: Call) -> None:
         """Cancel what is in flight of a call."""
         now = self._clock()
-        for slot in self._slots:
-            one: Slot = slot
-            if one.token < 0 or one.call is not call:
+        handles = []
+        for slot in (call.slot, call.beside):
+            if slot is None:
                 continue
-            number, handle, generations = one.token & MASK, one.handle, one.generations
-            one.generations = ()
+            one: Slot = slot
+            handles.append(one.handle)
+            generations, one.generations = one.generations, ()
             for breaker, generation in generations:
                 breaker.release(generation)
-            self._vacate(one, number, now, None)
+            self._vacate(one, one.token & MASK, now, None)
+        for handle in handles:
             if handle is not None:
                 handle.cancel()
