@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pynector import CircuitBreaker, ConnectError, PynectorError, Rate, RetryPolicy, TransportError
 from pynector._speedups.admission import IS_ASIDE, IS_PAUSED, MAY_START, Admission
 from pynector._speedups.call import Call
-from pynector._speedups.limits import Limits
+from pynector._speedups.limits import LEAST_KNOWN, Limits
 from pynector._speedups.results import MISSING, ListResults
 from pynector._speedups.ruled import RuledDispatcher
 from pynector._speedups.scheduler import NEVER, Scheduler
@@ -325,6 +325,30 @@ def test_to_give_up_many_costs_no_more_for_each() -> None:
         return time.process_time() - started
 
     assert cost(16 * 500) < 80 * max(cost(500), 0.001)
+
+
+@pytest.mark.parametrize("of_client", [False, True])
+def test_what_a_call_learns_holds_back_no_other_call(of_client: bool) -> None:
+    world, learns = Still(), Declared(learn=True)
+    shared = Shared(Declared(per_origin=3, learn=of_client))
+    first, second = (Batch(world, shared, own, "a", 1) for own in (learns, Declared()))
+    first.dispatcher.run()
+    answer = TransportError("later")
+    answer.pause = 7.0  # type: ignore[attr-defined]
+    first.complete(0, answer)
+    second.dispatcher.run()
+    assert len(second.attempts) == (0 if of_client else 1)
+
+
+def test_origins_that_are_idle_are_forgotten_also_those_left_alone_and_seldom_looked_for() -> None:
+    limits = Limits([], 0, CircuitBreaker(minimum=1, cooldown=5.0).make, True)
+    for number in range(3 * LEAST_KNOWN):
+        origin = limits.origin(number, float(number))
+        breaker = origin.breaker
+        breaker.record(breaker.allows(float(number)), True, float(number))
+        assert breaker.refuses(number + 4.0)
+    assert len(limits.origins()) <= LEAST_KNOWN + 20
+    assert limits.origin(number, float(number)) is origin
 
 
 class Starter:

@@ -21,6 +21,7 @@ cdef class Bucket:
 cdef class Origin:
     cdef readonly Py_ssize_t most
     cdef readonly object breaker
+    cdef bint _learns
     cdef public Py_ssize_t in_flight
     cdef readonly double paused_until
     cdef readonly object queue
@@ -37,11 +38,12 @@ cdef Origin NOWHERE
 cdef class Limits:
     cdef readonly list buckets
     cdef readonly bint by_origin
-    cdef public Py_ssize_t pauses
     cdef public Py_ssize_t waits
     cdef Py_ssize_t _per_origin
     cdef object _breaker
+    cdef bint _learns
     cdef dict _origins
+    cdef Py_ssize_t _most_known
     cdef object _line
 
     @cython.locals(known=Origin)

@@ -14,8 +14,8 @@ LAG = 0.25
 CATCH_UP = 1.15
 GRAIN = 0.01
 
-# The most origins that are remembered although nothing is under way there.
-MOST_IDLE = 4096
+# So many origins may be remembered although nothing is under way there.
+LEAST_KNOWN = 4096
 
 
 class Bucket:
@@ -72,6 +72,7 @@ class Origin:
     Args:
         most: The most at a time; 0 for any number.
         breaker: Says whether it is to be left alone, or None.
+        learns: Whether answers may have it paused.
 
     Attributes:
         breaker: See above.
@@ -80,11 +81,12 @@ class Origin:
         queue: Those that wait for one to leave, the first one first, each with whoever starts it.
     """
 
-    __slots__ = ("breaker", "in_flight", "most", "paused_until", "queue")
+    __slots__ = ("_learns", "breaker", "in_flight", "most", "paused_until", "queue")
 
-    def __init__(self, most: int, breaker: Any) -> None:
+    def __init__(self, most: int, breaker: Any, learns: bool) -> None:
         self.most = most
         self.breaker = breaker
+        self._learns = learns
         self.in_flight = 0
         self.paused_until = -NEVER
         self.queue: Any = OrderedDict()
@@ -95,7 +97,7 @@ class Origin:
 
     def pause(self, until: float) -> bool:
         """Have none start before a time; return whether that is later than it was. A pause is never made shorter."""
-        if until <= self.paused_until:
+        if not self._learns or until <= self.paused_until:
             return False
         self.paused_until = until
         return True
@@ -109,11 +111,14 @@ class Origin:
 
     def is_idle(self, now: float) -> bool:
         """Return whether nothing of it need be remembered."""
-        return self.in_flight == 0 and self.paused_until <= now and (self.breaker is None or self.breaker.state == 0)
+        if self.in_flight > 0 or self.paused_until > now:
+            return False
+        # One that nobody asks stays open; so would all those servers that are gone.
+        return self.breaker is None or not self.breaker.opens_again(now) > 0
 
 
 # Stands for an origin that is not known yet.
-NOWHERE = Origin(0, None)
+NOWHERE = Origin(0, None, False)
 
 
 class Limits:
@@ -123,26 +128,36 @@ class Limits:
         buckets: Rates; a request starts when all of them let it.
         per_origin: The most requests at an origin at a time; 0 for any number.
         breaker: Makes what says whether an origin is to be left alone, or None.
-        by_origin: Whether an origin may be paused, too.
+        learns: Whether answers may have an origin paused.
 
     Attributes:
-        buckets, by_origin: See above; the latter is True where anything else is said of origins.
-        pauses: How often an origin was paused.
+        buckets: See above.
+        by_origin: Whether anything is said of origins.
         waits: How many requests have waited for a rate.
     """
 
-    __slots__ = ("_breaker", "_line", "_origins", "_per_origin", "buckets", "by_origin", "pauses", "waits")
+    __slots__ = (
+        "_breaker",
+        "_learns",
+        "_line",
+        "_most_known",
+        "_origins",
+        "_per_origin",
+        "buckets",
+        "by_origin",
+        "waits",
+    )
 
-    def __init__(
-        self, buckets: list[Bucket], per_origin: int, breaker: Callable[[], Any] | None, by_origin: bool
-    ) -> None:
+    def __init__(self, buckets: list[Bucket], per_origin: int, breaker: Callable[[], Any] | None, learns: bool) -> None:
         self.buckets = buckets
-        self.by_origin = by_origin or per_origin > 0 or breaker is not None
-        self.pauses = 0
+        self.by_origin = learns or per_origin > 0 or breaker is not None
         self.waits = 0
         self._per_origin = per_origin
         self._breaker = breaker
+        self._learns = learns
         self._origins: dict[Any, Origin] = {}
+        # When there are more, those are forgotten that are idle. All are looked at then, so that is seldom.
+        self._most_known = LEAST_KNOWN
         # Whoever has a request that waits for a rate: each has its turn.
         self._line: Any = OrderedDict()
 
@@ -150,9 +165,10 @@ class Limits:
         """Return what is known of an origin."""
         known: Origin = self._origins.get(key, NOWHERE)
         if known is NOWHERE:
-            if len(self._origins) >= MOST_IDLE:
+            if len(self._origins) >= self._most_known:
                 self._origins = {key: origin for key, origin in self._origins.items() if not origin.is_idle(now)}
-            known = Origin(self._per_origin, None if self._breaker is None else self._breaker())
+                self._most_known = 2 * len(self._origins) + LEAST_KNOWN
+            known = Origin(self._per_origin, None if self._breaker is None else self._breaker(), self._learns)
             self._origins[key] = known
         return known
 
