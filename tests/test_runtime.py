@@ -13,8 +13,9 @@ from typing import Any
 import anyio
 import pytest
 import trio
+from trio.testing import MockClock
 
-from pynector import Pynector, PynectorError, get_transport_factory_registry
+from pynector import CircuitBreaker, Pynector, PynectorError, Rate, get_transport_factory_registry
 from pynector.eventloop import Runtime, cancellation_is_asked_for
 from transports import ExchangeOnly, Factory, ImmediateSubmit, MemoryTransport
 
@@ -102,6 +103,21 @@ def test_a_client_goes_on_when_its_loop_is_closed(first: Run, second: Run, facto
 
     assert first(main) == second(main) == [b"a", b"b", b"c"]
     assert [transport.connects for transport in factory.made] == [1, 1]
+
+
+def test_the_rates_of_a_client_are_not_told_the_time_of_two_clocks() -> None:
+    client = Pynector(MemoryTransport(), rate=Rate(10), breaker=CircuitBreaker())
+
+    async def main() -> float:
+        started = trio.current_time()
+        for _ in range(3):
+            await client.request("a")
+        return trio.current_time() - started
+
+    trio.run(main)
+    # Its time begins at 0, and that of every other clock of trio's later.
+    assert trio.run(main, clock=MockClock(autojump_threshold=0)) < 1
+    assert client.stats().limits == {"rate_waits": 4}
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -94,7 +94,7 @@ class Calls:
         total = None if is_read else len(requests)
         rules: Rules | None = None
         if plan.has_rules or self._own.says_something or (not is_read and has_rules(requests)):
-            rules = Rules(self.shared(), plan.own, self._around(session, options), plan.is_adaptive)
+            rules = Rules(self.shared(session), plan.own, self._around(session, options), plan.is_adaptive)
             common = replace(common, options=rules.options)
         deadline = session.runtime.clock() + plan.limit
         return Batch(
@@ -155,10 +155,11 @@ class Calls:
         stats, shared = self._lifecycle.stats(), self._shared
         return stats if shared is None else replace(stats, limits=shared.numbers(), circuits=shared.circuits())
 
-    def shared(self) -> Shared:
-        """Return what the client's calls share."""
+    def shared(self, session: Session) -> Shared:
+        """Return what the client's calls share, for those of a session."""
         if self._shared is None:
             self._shared = Shared(self._own)
+        self._shared = self._shared.on(session.runtime)
         return self._shared
 
     def _around(
@@ -185,7 +186,7 @@ class Calls:
         """Return the turn of a stream, which has to wait for it."""
         clock = session.runtime.clock
         around = self._around(session, options)
-        rules = Rules(self.shared(), NOTHING, around, is_elsewhere=True, ends_at=clock() + limit)
+        rules = Rules(self.shared(session), NOTHING, around, is_elsewhere=True, ends_at=clock() + limit)
         return Turn(rules, data, clock, session.call_at, limit)
 
     async def request_by_rules(self, data: Any, options: dict[str, Any], limit: float, own: Declared) -> Any:
@@ -206,7 +207,7 @@ class Calls:
         # One session for all: a client that is closed meanwhile is not connected again for what was begun before.
         session = self._lifecycle.current()
         end = session.runtime.clock() + limit
-        rules = Rules(self.shared(), own, self._around(session, options, observed), ends_at=end)
+        rules = Rules(self.shared(session), own, self._around(session, options, observed), ends_at=end)
         common = Common(rules.options, limit, session.describe, is_single=True)
         await self._connected(session, rules, end)
         batch = Batch(common, None, math.inf, True, 1, observed=observed, rules=rules)

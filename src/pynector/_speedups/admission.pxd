@@ -11,11 +11,12 @@ cdef class Admission:
 
     @cython.locals(limits=Limits, origin=Origin, at=Origin, first=double, position=Py_ssize_t)
     cpdef int ask(self, object starter, Call call, double now) except -1
+    @cython.locals(at=Origin)
+    cpdef object let_through(self, Call call, double now, object refused)
     cdef int _paused(self, object starter, Call call, Origin origin) except -1
     cdef int _set_aside(self, object starter, Call call, Origin origin) except -1
     @cython.locals(at=Origin)
     cpdef int leave(self, object starter, list places) except -1
-    cpdef int leave_queue(self, Call call) except -1
     @cython.locals(places=list)
     cpdef int give_back(self, object starter, Call call) except -1
     @cython.locals(limits=Limits)

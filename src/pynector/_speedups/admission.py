@@ -1,5 +1,6 @@
 """The way of a dispatcher's calls through the limits that hold for them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from .call import Call
@@ -75,6 +76,25 @@ class Admission:
             position += 1
         return MAY_START
 
+    def let_through(self, call: Call, now: float, refused: Callable[..., Any]) -> Any:
+        """Return what to tell the breakers of a call's origin in the end, or None: one of them is open.
+
+        Then the call has the error that `refused` gives, of the call, the origin and the time.
+        """
+        generations: Any = ()
+        for place in call.places:
+            at: Origin = place
+            if at.breaker is None:
+                continue
+            generation = at.breaker.allows(now)
+            if not generation:
+                for breaker, earlier in generations:
+                    breaker.release(earlier)
+                call.error = refused(call, at, now)
+                return None
+            generations = (*generations, (at.breaker, generation))
+        return generations
+
     def _paused(self, starter: Any, call: Call, origin: Origin) -> int:
         call.again_at = origin.paused_until
         self.give_back(starter, call)
@@ -96,18 +116,16 @@ class Admission:
                 if its_starter is not starter:
                     its_starter.try_again()
 
-    def leave_queue(self, call: Call) -> None:
-        """Have a call wait for a place no more."""
+    def give_back(self, starter: Any, call: Call) -> None:
+        """Give back the places of a call that does not start, and wait for none."""
         if call.where is not None:
             del call.where.queue[call]
             call.where = None
-
-    def give_back(self, starter: Any, call: Call) -> None:
-        """Give back the places of a call that does not start."""
-        places = call.places
-        call.places = []
         call.passed = 0
-        self.leave(starter, places)
+        if call.places:
+            places = call.places
+            call.places = []
+            self.leave(starter, places)
 
     def leave_lines(self, starter: Any) -> None:
         """Wait for no rate any more."""

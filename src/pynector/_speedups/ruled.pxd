@@ -37,8 +37,6 @@ cdef class RuledDispatcher(Dispatcher):
     cdef bint _prepared(self, Call call, double now) except -1
     @cython.locals(until=double)
     cdef object _paused(self, Call call)
-    @cython.locals(at=Origin)
-    cdef object _let_through(self, Call call, double now)
     @cython.locals(slot=Slot, token=Py_ssize_t, deadline=double)
     cdef object _attempt(self, Call call, Py_ssize_t number, double now)
     cpdef object found(self, Call call, object result)

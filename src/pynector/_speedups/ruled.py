@@ -216,7 +216,7 @@ class RuledDispatcher(Dispatcher):
 
     def _attempt(self, call: Call, number: int, now: float) -> None:
         """Send a call in a slot."""
-        generations: Any = self._let_through(call, now)
+        generations: Any = self._admission.let_through(call, now, self._rules.circuit_open)
         if generations is None:
             self._scheduler.release(number)
             self._admission.give_back(self, call)
@@ -262,22 +262,6 @@ class RuledDispatcher(Dispatcher):
             return
         if handle is not None and slot.token == token:
             slot.handle = handle
-
-    def _let_through(self, call: Call, now: float) -> Any:
-        """Return what to tell the breakers of a call's origin in the end, or None: one of them is open."""
-        generations: Any = ()
-        for place in call.places:
-            at: Origin = place
-            if at.breaker is None:
-                continue
-            generation = at.breaker.allows(now)
-            if not generation:
-                for breaker, earlier in generations:
-                    breaker.release(earlier)
-                call.error = self._rules.circuit_open(call, at, now)
-                return None
-            generations = (*generations, (at.breaker, generation))
-        return generations
 
     # The completion
 
@@ -369,7 +353,6 @@ class RuledDispatcher(Dispatcher):
         self.retried += 1
         self._step_back(call)
         self._admission.give_back(self, call)
-        self._admission.leave_queue(call)
         call.hedge_at = NEVER
         call.again_at = now + wait
         self._scheduler.postpone(call, call.again_at)
@@ -403,11 +386,9 @@ class RuledDispatcher(Dispatcher):
         """End a call, once, with an answer or an error."""
         call.is_over = True
         call.error = None
-        self._admission.leave_queue(call)
         del self._open[call.index]
         self._step_back(call)
-        if call.places:
-            self._admission.give_back(self, call)
+        self._admission.give_back(self, call)
         if call.live > 0:
             self._give_up(call)
         if call.final is not None:
@@ -441,7 +422,6 @@ class RuledDispatcher(Dispatcher):
             if reason is None:
                 call.is_over = True
                 del self._open[call.index]
-                self._admission.leave_queue(call)
                 self._admission.give_back(self, call)
                 self._give_up(call)
             else:

@@ -7,11 +7,12 @@ from collections import Counter
 from .._speedups.breaker import CLOSED, OPEN
 from .._speedups.budget import Budget
 from .._speedups.limits import Limits
+from ..eventloop import Runtime
 from .limits import Declared
 
 
 class Shared:
-    """What the calls of a client share.
+    """What the calls of a client share, on one event loop.
 
     Args:
         own: What is declared for the client.
@@ -26,12 +27,25 @@ class Shared:
         self.own = own
         self.limits = limits_of(own)
         self.counts: Counter[str] = Counter()
+        self._runtime: Runtime | None = None
         self._budgets: dict[float, Budget] = {}
+
+    def on(self, runtime: Runtime) -> Shared:
+        """Return what they share on the event loop that runs: another one's clock is another, and nothing is left of
+        what was under way there; only what was counted is kept."""
+        if self._runtime is runtime:
+            return self
+        there = self
+        if self._runtime is not None and not self._runtime.serves():
+            there = Shared(self.own)
+            there.counts.update(self.numbers())
+        there._runtime = runtime
+        return there
 
     def numbers(self) -> dict[str, int]:
         """Return how often something has happened, by name."""
         waits = 0 if self.limits is None else self.limits.waits
-        return {**({"rate_waits": waits} if waits else {}), **self.counts}
+        return dict(self.counts + Counter(rate_waits=waits))
 
     def circuits(self) -> dict[str, str]:
         """Return the client's origins whose circuit is not closed, and what it is."""
