@@ -5,18 +5,30 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import sqlite3
 import sys
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from pynector import ConfigurationError, HTTPStatusError, Pynector, PynectorError, Rate, TimeoutError, TransportError
+from pynector import (
+    CheckpointError,
+    ConfigurationError,
+    HTTPStatusError,
+    Pynector,
+    PynectorError,
+    Rate,
+    TimeoutError,
+    TransportError,
+)
 from pynector.callbacks import running_loop
+from pynector.dispatch import resultfile
 from pynector.eventloop import ClientContext
 from pynector.testing import LoopbackServer
 from transports import ImmediateSubmit
@@ -612,3 +624,34 @@ async def test_over_http(server: LoopbackServer) -> None:
             else:
                 assert isinstance(item.error, HTTPStatusError)
     assert client.stats().requests == 200
+
+
+async def test_when_its_file_is_full_nothing_is_given_out_that_is_not_in_it_and_that_is_an_error(
+    transport: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(sqlite3.Connection):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.execute("PRAGMA max_page_count = 30")
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(resultfile.sqlite3, "connect", lambda *args, **options: connect(*args, **options, factory=Full))
+    path = tmp_path / "full.db"
+    # All are in flight when there is no room for the second one.
+    entries: list[Any] = [(b"first", {}), (bytes(300_000), {"wait": 0.1}), *[(b"late", {"wait": 0.4})] * 3]
+    items: list[Any] = []
+    async with (
+        Pynector(transport) as client,
+        client.batch_stream(entries, max_concurrency=5, checkpoint=path) as results,
+    ):
+        with pytest.raises(CheckpointError, match="the disk is full"):
+            await take(results, items)
+    assert [item.index for item in items] == [0]
+
+
+async def test_a_result_that_its_file_cannot_keep_is_a_failure(transport: Any, tmp_path: Path) -> None:
+    entries: list[Any] = [({1, 2}, {}), *[(number, {"wait": 30}) for number in range(5)]]
+    async with Pynector(transport) as client:
+        with pytest.raises(ConfigurationError, match="a checkpoint keeps"):
+            await client.batch_request(entries, max_concurrency=2, raise_on_error=True, checkpoint=tmp_path / "job.db")
+        assert client.stats().errors == {"ConfigurationError": 1}

@@ -249,11 +249,20 @@ class Dispatcher:
         slot.handle = None
 
     def _failed(self, index: int, entry: Any, started: float, timeout: float, error: BaseException) -> None:
+        self._results.put(index, entry, started, 1, self._failure(index, entry, timeout, error))
+
+    def _failure(self, index: int, entry: Any, timeout: float, error: BaseException) -> Any:
+        """Count a failure, and return what stands for it."""
         problem = self._translate(error, index, entry, timeout)
         self.failures += 1
         if self.first_error is None:
             self.first_error = problem
-        self._results.put(index, entry, started, 1, problem)
+        return problem
+
+    def refused(self, index: int, entry: Any, error: BaseException) -> Any:
+        """Take note that whoever takes the results cannot take one, and return what stands in its place."""
+        self._scheduler.ended(True)
+        return self._failure(index, entry, self._timeout, error)
 
     # Its end
 

@@ -397,10 +397,7 @@ class RuledDispatcher(Dispatcher):
         if failed:
             # Not what the caller has had: he may have changed it.
             sent = call.entry if call.options is None else (call.data, call.options)
-            result = self._translate(result, call.index, sent, call.allowed)
-            self.failures += 1
-            if self.first_error is None:
-                self.first_error = result
+            result = self._failure(call.index, sent, call.allowed, result)
         self._results.put(call.index, call.entry, call.began, call.attempts, result)
         # What waited for a time is known a little longer than that.
         call.entry = call.data = call.options = None

@@ -138,6 +138,8 @@ class BatchRun:
             self.dispatcher = RuledDispatcher(*given, batch.rules, self._bell.ring_at)
         else:
             self.dispatcher = Dispatcher(*given)
+        if keeping is not None:
+            keeping.refused = self.dispatcher.refused
         # An answer comes in the context of its connection, and what it makes room for is the caller's.
         self.go_on: Callable[[], None] = partial(copy_context().run, self.dispatcher.run)
         self.dispatcher.wake = self.go_on

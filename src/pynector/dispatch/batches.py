@@ -184,8 +184,9 @@ class Batches:
         reason = await self._told_until_over(run, workers, batch)
         if batch.rules is not None and batch.rules.keeping is not None:
             await batch.rules.keeping.flush()
-        if reason is not None:
-            stream.source.error = _problem(batch) or reason(None)
+        problem = _problem(batch)
+        if problem is not None or reason is not None:
+            stream.source.error = problem or (reason and reason(None))
         # Not where this was cancelled: whoever takes the results is, too, and must not take that for their end.
         stream.end()
 

@@ -12,7 +12,7 @@ import anyio.to_thread
 from .._speedups.call import Call
 from .._speedups.results import Results
 from ..callbacks import running_loop
-from ..errors import CheckpointError, ConfigurationError
+from ..errors import CheckpointError, ConfigurationError, PynectorError
 from ..eventloop import ClientContext
 from .bell import Bell
 from .checkpoint import Checkpoint
@@ -29,6 +29,8 @@ class Keeping(Results):
 
     Attributes:
         stop: Called when the job cannot go on.
+        refused: Called with the number, the entry and the error of a result that cannot be kept; returns what stands in
+            its place.
         problem: Why the job cannot go on, or None.
     """
 
@@ -42,6 +44,7 @@ class Keeping(Results):
         self._changed = Bell()
         self.problem: CheckpointError | None = None
         self.stop: Callable[[], object] = self._changed.ring
+        self.refused: Callable[[int, Any, PynectorError], PynectorError] = _as_it_is
         self._go_on: Callable[[], object] = self._changed.ring
         self._most = 1
         self._is_behind = False
@@ -100,14 +103,17 @@ class Keeping(Results):
 
     def put(self, index: int, entry: Any, started: float, attempts: int, result: Any) -> None:
         """See Results."""
+        if self.problem is not None:
+            # It is not durable, and so nobody gets it.
+            return
         given = self._digests.pop(index, None)
-        if given is None or self.problem is not None:
+        if given is None:
             self._results.put(index, entry, started, attempts, result)
             return
         try:
             self._checkpoint.keep(index, *given, result, self._kept, index, entry, started, attempts, result)
         except ConfigurationError as error:
-            self._results.put(index, entry, started, attempts, error)
+            self._results.put(index, entry, started, attempts, self.refused(index, entry, error))
             return
         self._under_way += 1
 
@@ -150,6 +156,11 @@ class Keeping(Results):
             await self.flush()
         # They lead to the batch, which has this.
         self.stop = self._go_on = self._changed.ring
+        self.refused = _as_it_is
+
+
+def _as_it_is(index: int, entry: Any, error: PynectorError) -> PynectorError:
+    return error
 
 
 @asynccontextmanager
