@@ -183,11 +183,12 @@ async def test_a_hedge_keeps_to_the_window_and_to_the_origin_s(serve: Serve) -> 
     assert server.most == 3
 
 
-async def test_a_quantile_says_when(serve: Serve) -> None:
+@pytest.mark.parametrize("of_client", [False, True])
+async def test_a_quantile_says_when(serve: Serve, of_client: bool) -> None:
     gate = Gate()
 
     async def play(asked: Asked) -> Answer:
-        if asked.path == "/slow" and asked.number == 0:
+        if asked.path in ("/slow", "/other") and asked.number == 0:
             await gate.passed()
         return Answer(200, str(asked.number).encode())
 
@@ -196,6 +197,13 @@ async def test_a_quantile_says_when(serve: Serve) -> None:
     async with Pynector(base_url=server.url) as client:
         results = await client.batch_request(entries, 2, hedge_after="p95")
         assert results[-1] == b"1"
+    # A client's is of all its calls, for a single request knows of no other.
+    async with Pynector(base_url=server.url, hedge_after="p95" if of_client else None) as client:
+        own = {} if of_client else {"hedge_after": "p95"}
+        for number in range(40):
+            await client.request({"path": f"/{number}"}, **own)
+        with anyio.fail_after(5):
+            assert await client.request({"path": "/other"}, **own) == b"1"
 
 
 @EVERYWHERE

@@ -33,7 +33,7 @@ from ..transport.http.methods import IDEMPOTENT
 from .costs import Costs
 from .limits import Declared, hedge_after, retry_policy
 from .retry import RetryPolicy
-from .shared import Shared, limits_of
+from .shared import Shared, limits_of, quantile_of
 
 if TYPE_CHECKING:
     from .._speedups.ruled import RuledDispatcher
@@ -127,7 +127,11 @@ class Rules:
         self.window: AdaptiveWindow | None = None
         self.limits = [limits for limits in (limits_of(own), shared.limits) if limits is not None]
         self._by_origin = any(limits.by_origin for limits in self.limits)
-        self._quantile = Quantile(int(self._hedge[1:]) / 100) if isinstance(self._hedge, str) else None
+        self._quantile: Quantile | None = None
+        if isinstance(self._hedge, str):
+            # What a client declares is of all its calls; and a single request knows of no other.
+            is_own = own.hedge_after is not None and not self.is_single
+            self._quantile = quantile_of(self._hedge) if is_own else shared.quantile(self._hedge)
         self._costs = Costs(self.limits)
         self._settles = not is_elsewhere and self._costs.settles
         self._whole = (self._learns or self._settles) and self._traits is not None

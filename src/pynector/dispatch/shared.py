@@ -1,4 +1,4 @@
-"""What the calls of a client share: its limits, and how many extra requests they may send."""
+"""What the calls of a client share: its limits, how many extra requests they may send, how long answers take."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from .._speedups.breaker import CLOSED, OPEN
 from .._speedups.budget import Budget
 from .._speedups.limits import Limits
+from .._speedups.quantile import Quantile
 from ..eventloop import Runtime
 from .limits import Declared
 
@@ -29,6 +30,7 @@ class Shared:
         self.counts: Counter[str] = Counter()
         self._runtime: Runtime | None = None
         self._budgets: dict[float, Budget] = {}
+        self._quantiles: dict[str, Quantile] = {}
 
     def on(self, runtime: Runtime) -> Shared:
         """Return what they share on the event loop that runs: another one's clock is another, and nothing is left of
@@ -60,6 +62,17 @@ class Shared:
         if share not in self._budgets:
             self._budgets[share] = Budget(share)
         return self._budgets[share]
+
+    def quantile(self, name: str) -> Quantile:
+        """Return what knows within which time so many of a hundred of the client's answers have come, as "p95"."""
+        if name not in self._quantiles:
+            self._quantiles[name] = quantile_of(name)
+        return self._quantiles[name]
+
+
+def quantile_of(name: str) -> Quantile:
+    """Return what finds out within which time so many of a hundred answers come, as "p95"."""
+    return Quantile(int(name[1:]) / 100)
 
 
 def limits_of(own: Declared) -> Limits | None:
