@@ -357,6 +357,10 @@ async def test_the_answer_says_how_many_attempts_it_took() -> None:
     async with Pynector(Failing(TransportError(), TransportError())) as client:
         assert await client.request_with_retry(response, retry_delay=0) is response
     assert response.attempts == 3
+    # What cannot be told is an answer all the same.
+    fixed = RetryPolicy(1)
+    async with Pynector(Failing(TransportError())) as client:
+        assert await client.request_with_retry(fixed, retry_delay=0) is fixed
 
 
 @pytest.mark.anyio

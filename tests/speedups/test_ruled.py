@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -63,7 +64,9 @@ class Handle:
 class Batch:
     """A dispatcher over a transport whose requests are completed by hand."""
 
-    def __init__(self, world: Any, shared: Shared, own: Declared, data: Sequence[str | None], window: int) -> None:
+    def __init__(
+        self, world: Any, shared: Shared, own: Declared, data: Sequence[str | None], window: int, traits: Any = None
+    ) -> None:
         self.world = world
         self.data = [one for one in data if one]
         self.scheduler = Scheduler(window)
@@ -77,7 +80,7 @@ class Batch:
         self.is_over = False
         self.is_told = True
         self.forgets = False
-        around = Surroundings(lambda: world.now, {}, Traits(), None, lambda error, attempt, wait: None)
+        around = Surroundings(lambda: world.now, {}, traits or Traits(), None, lambda error, attempt, wait: None)
         self.rules = Rules(shared, own, around)
         self.rules.scheduler = self.scheduler
         self.dispatcher = RuledDispatcher(
@@ -455,6 +458,39 @@ def test_a_hedge_whose_time_is_over_is_not_sent_and_ends_nothing() -> None:
     assert batch.attempts == [0.0, 50.5]
     batch.complete(0, None)
     assert batch.results.results[0] == "a"
+
+
+class Broken(Traits):
+    """Of a transport of the user's own."""
+
+    def method(self, data: Any, options: Mapping[str, Any]) -> str:
+        raise ValueError("method")
+
+    def options_for_attempts(self, options: Mapping[str, Any], whole: bool) -> Any:
+        def final(call: Any, outcome: Any) -> Any:
+            if not isinstance(outcome, BaseException):
+                raise ValueError("final")
+            return outcome
+
+        return dict(options), final
+
+    def pause_asked_for(self, outcome: Any, wall_now: float) -> float:
+        raise ValueError("pause")
+
+
+def test_whatever_raises_each_request_ends_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    own = Declared(learn=True, retry=RetryPolicy(3, 0.0))
+    batch = Batch(Still(), Shared(Declared()), own, "ab", 1, Broken())
+    batch.dispatcher.run()
+    failure = TransportError("lost", sent="full")
+    batch.complete(0, failure)
+    batch.complete(0, None)
+    assert [str(result) for result in batch.results.results] == ["method", "final"]
+    assert batch.results.results[0].__cause__ is failure
+    assert [str(one.exc_value) for one in told] == ["pause", "pause"]
+    assert batch.dispatcher.is_finished()
 
 
 def test_a_source_that_has_nothing_now_is_not_asked_again_and_again() -> None:

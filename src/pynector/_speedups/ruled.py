@@ -392,7 +392,10 @@ class RuledDispatcher(Dispatcher):
         if call.live > 0:
             self._give_up(call)
         if call.final is not None:
-            result = call.final(call, result)
+            try:
+                result = call.final(call, result)
+            except Exception as error:
+                result = error
             failed = isinstance(result, BaseException)
         if failed:
             # Not what the caller has had: he may have changed it.

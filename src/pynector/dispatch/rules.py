@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._speedups.adaptive import AdaptiveWindow
@@ -30,6 +31,7 @@ from ..errors import (
 from ..transport.contract import RequestTraits, Snapshot
 from ..transport.essence import essence_of
 from ..transport.http.methods import IDEMPOTENT
+from ..unraisable import unraisable
 from .costs import Costs
 from .limits import Declared, hedge_after, retry_policy
 from .retry import RetryPolicy
@@ -312,7 +314,9 @@ class Rules:
     def took_attempts(self, call: Call, response: Any) -> None:
         """Have an answer say how many attempts it took, where it can."""
         if hasattr(response, "attempts"):
-            response.attempts = call.attempts
+            # It may be fixed.
+            with suppress(AttributeError):
+                response.attempts = call.attempts
 
     def _adapt(self, elapsed: float, dropped: bool, now: float) -> None:
         window, scheduler = self.window, self.scheduler
@@ -321,7 +325,12 @@ class Rules:
 
     def _pause(self, outcome: Any, places: list[Origin], now: float) -> None:
         assert self._traits is not None
-        asked = self._traits.pause_asked_for(outcome, time.time())
+        try:
+            asked = self._traits.pause_asked_for(outcome, time.time())
+        except Exception as error:
+            # The outcome stands.
+            unraisable(error)
+            return
         if asked > 0:
             until = now + min(asked, LONGEST_PAUSE)
             paused = [place.pause(until) for place in places]
@@ -344,6 +353,15 @@ class Rules:
 
     def wait_after(self, call: Call, now: float) -> float:
         """Return the seconds to wait before the next attempt, or NOT_AGAIN; tell of it."""
+        try:
+            return self._wait_after(call, now)
+        except Exception as error:
+            # A policy, and traits, may be the user's: what they raise is the error of the call.
+            error.__cause__ = call.error
+            call.error = error
+            return NOT_AGAIN
+
+    def _wait_after(self, call: Call, now: float) -> float:
         policy: RetryPolicy = call.policy
         error: PynectorError = call.error
         if not self._may_repeat(call, policy.methods):
