@@ -338,6 +338,26 @@ async def test_draining_starts_nothing_new(transport: Any) -> None:
     assert 6 <= seen <= 14
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_draining_does_not_start_what_was_read_and_waits(transport: Any, ordered: bool) -> None:
+    items: list[Any] = []
+    async with (
+        Pynector(transport, max_concurrency_per_origin=2) as client,
+        client.batch_stream(
+            ((n, {"wait": 0.1}) for n in itertools.count()), max_concurrency=4, lookahead=5, ordered=ordered
+        ) as results,
+    ):
+        items.append(await anext(results))
+        results.drain()
+        await take(results, items)
+    assert transport.asked == sum(item.ok for item in items) < len(items)
+    assert sorted(item.index for item in items) == list(range(len(items)))
+    failed = [item for item in items if not item.ok]
+    assert {(item.error.args[0], item.attempts, item.error.sent) for item in failed} == {
+        ("not sent: the stream was drained", 0, "none")
+    }
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_its_source_may_drain_it(transport: Any, asynchronous: bool) -> None:
     streams: list[Any] = []

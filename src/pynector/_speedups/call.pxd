@@ -33,6 +33,10 @@ cdef class Call:
     cdef Py_ssize_t passed
     cdef list places
 
+    cpdef double begin(self, object slot, double now) except? -1
+    cpdef int leave(self, object slot) except -1
+    cpdef bint is_new(self) except -1
+
 
 cdef class Usual:
     cdef object _policy

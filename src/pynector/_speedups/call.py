@@ -107,6 +107,35 @@ class Call:
         self.passed = 0
         self.places: list[Origin] = []
 
+    def begin(self, slot: Any, now: float) -> float:
+        """Take note that an attempt starts in a slot, and return when it must have ended."""
+        if self.live > 0:
+            self.beside = slot
+        else:
+            self.slot = slot
+        self.places = []
+        self.passed = 0
+        self.live += 1
+        self.attempts += 1
+        if self.attempts == 1:
+            self.began = now
+            if self.deadline == NEVER:
+                self.deadline = now + self.timeout
+            if self.budget is not None:
+                self.budget.began(now)
+        return min(self.deadline, now + self.attempt_timeout)
+
+    def leave(self, slot: Any) -> None:
+        """Take note that the attempt in a slot has ended."""
+        self.live -= 1
+        if self.slot is slot:
+            self.slot = self.beside
+        self.beside = None
+
+    def is_new(self) -> bool:
+        """Return whether it waits to be sent for the first time."""
+        return self.attempts == 0 and (self.is_lined_up or self.where is not None or self.again_at < NEVER)
+
 
 class Usual:
     """What holds for entries that say nothing of their own.

@@ -65,6 +65,7 @@ cdef class Dispatcher:
     @cython.locals(slot=Slot, number=Py_ssize_t)
     cdef Slot _taken(self, Py_ssize_t token)
 
+    cdef int _go_on(self) except -1
     cdef int _free(self, Slot slot) except -1
     cdef object _failed(self, Py_ssize_t index, object entry, double started, double timeout, object error)
     cdef object _failure(self, Py_ssize_t index, object entry, double timeout, object error)

@@ -220,8 +220,7 @@ class Dispatcher:
             self._free(slot)
             self._results.put(index, entry, started, 1, response)
             self._scheduler.finish(token & MASK, False)
-            if self.wake is not None and not self.busy:
-                self.wake()
+            self._go_on()
 
     def fail(self, token: int, error: BaseException) -> None:
         """Take the failure of an entry. A second completion of one entry is ignored: the first one stands."""
@@ -232,8 +231,7 @@ class Dispatcher:
             self._free(slot)
             self._failed(index, entry, started, timeout, error)
             self._scheduler.finish(token & MASK, True)
-            if self.wake is not None and not self.busy:
-                self.wake()
+            self._go_on()
 
     def _taken(self, token: int) -> Any:
         """Return the slot that a token is of, or None if its entry has ended."""
@@ -242,6 +240,10 @@ class Dispatcher:
             raise ValueError(f"token {token} is not of a request in flight")
         slot: Slot = self._slots[number]
         return slot if slot.token == token else None
+
+    def _go_on(self) -> None:
+        if self.wake is not None and not self.busy:
+            self.wake()
 
     def _free(self, slot: Slot) -> None:
         slot.token = -1

@@ -58,7 +58,9 @@ cdef class RuledDispatcher(Dispatcher):
     cdef object _conclude(self, Call call, object result, bint failed)
     @cython.locals(slot=Slot)
     cpdef Py_ssize_t index_of(self, Py_ssize_t token) except -1
-    @cython.locals(first=Slot, call=Call)
     cpdef object abandon(self, object reason)
+    cpdef object drain(self, object reason)
+    @cython.locals(first=Slot, call=Call)
+    cdef object _end_all(self, object reason, bint new_only)
     @cython.locals(one=Slot, now=double)
     cdef object _give_up(self, Call call)

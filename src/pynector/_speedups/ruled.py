@@ -235,21 +235,7 @@ class RuledDispatcher(Dispatcher):
         slot.places = call.places
         slot.generations = generations
         slot.is_hedge = call.live > 0
-        if slot.is_hedge:
-            call.beside = slot
-        else:
-            call.slot = slot
-        call.places = []
-        call.passed = 0
-        call.live += 1
-        call.attempts += 1
-        if call.attempts == 1:
-            call.began = now
-            if call.deadline == NEVER:
-                call.deadline = now + call.timeout
-            if call.budget is not None:
-                call.budget.began(now)
-        deadline = min(call.deadline, now + call.attempt_timeout)
+        deadline = call.begin(slot, now)
         if call.hedge is not None and not slot.is_hedge:
             call.hedge_at = now + self._rules.hedge_delay(call)
             if call.hedge_at < NEVER:
@@ -275,8 +261,7 @@ class RuledDispatcher(Dispatcher):
             self._stand(call)
         else:
             self._conclude(call, result, False)
-        if self.wake is not None and not self.busy:
-            self.wake()
+        self._go_on()
 
     def succeed(self, token: int, response: object) -> None:
         """See Dispatcher."""
@@ -293,8 +278,7 @@ class RuledDispatcher(Dispatcher):
         if call.attempts > 1:
             self._rules.took_attempts(call, response)
         self._conclude(call, response, False)
-        if self.wake is not None and not self.busy:
-            self.wake()
+        self._go_on()
 
     def fail(self, token: int, error: BaseException) -> None:
         """See Dispatcher."""
@@ -306,8 +290,7 @@ class RuledDispatcher(Dispatcher):
         call.error = self._rules.failed(call, error, slot.places, now - slot.started, now)
         self._vacate(slot, token & MASK, now, call.error)
         self._failed_attempt(call, now)
-        if self.wake is not None and not self.busy:
-            self.wake()
+        self._go_on()
 
     def _taken(self, token: int) -> Any:
         """See Dispatcher."""
@@ -320,10 +303,7 @@ class RuledDispatcher(Dispatcher):
     def _vacate(self, slot: Slot, number: int, now: float, error: Any) -> None:
         """Give back what an attempt had that has ended."""
         call: Call = slot.call
-        call.live -= 1
-        if call.slot is slot:
-            call.slot = call.beside
-        call.beside = None
+        call.leave(slot)
         places, generations = slot.places, slot.generations
         self._free(slot)
         slot.call = slot.places = slot.generations = None
@@ -417,8 +397,17 @@ class RuledDispatcher(Dispatcher):
         """See Dispatcher."""
         self._scheduler.stopped = True
         self._admission.leave_lines(self)
+        self._end_all(reason, False)
+
+    def drain(self, reason: Callable[[Any], BaseException]) -> None:
+        """Give what waits and was never sent the error `reason(None)`."""
+        self._end_all(reason, True)
+
+    def _end_all(self, reason: Callable[[Any], BaseException] | None, new_only: bool) -> None:
         for each in list(self._open.values()):
             call: Call = each
+            if new_only and not call.is_new():
+                continue
             if reason is None:
                 call.is_over = True
                 del self._open[call.index]

@@ -17,6 +17,7 @@ from .._speedups.scheduler import Scheduler
 from ..errors import PynectorError, TimeoutError, as_pynector_error
 from ..transport.contract import Completion, Handle
 from .bell import Bell, CallAt, TimedBell
+from .endings import drained
 from .entries import Common, Request
 from .progress import Counts
 from .sources import Source
@@ -149,6 +150,12 @@ class BatchRun:
         # While entries are being started it is the source that calls this: what starts them goes on by itself.
         if not self.dispatcher.busy:
             self.go_on()
+
+    def drain(self) -> None:
+        """Start nothing that was not sent before; the source gives nothing more."""
+        if isinstance(self.dispatcher, RuledDispatcher):
+            self.dispatcher.drain(drained)
+        self.read_on()
 
     def stop(self) -> None:
         """Start nothing more, and end when what is in flight has."""

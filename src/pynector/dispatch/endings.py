@@ -66,6 +66,11 @@ def closed(handle: Handle | None = None) -> TransportError:
     return client_closed(*_progress(handle), _name(handle))
 
 
+def drained(handle: Handle | None = None) -> TransportError:
+    """Return the error of a request that was read and is not sent, as its stream is to start nothing new."""
+    return TransportError("not sent: the stream was drained", phase="queue", sent="none")
+
+
 def batch_late(handle: Handle | None = None) -> TimeoutError:
     """Return the error of a request that the end of its batch's time has ended."""
     phase, sent = _progress(handle)

@@ -66,9 +66,13 @@ class BatchStream:
         self.source = Source(entries, ahead, lambda: results.taken, self._go_on)
 
     def drain(self) -> None:
-        """Start nothing new. What is in flight is given out, and then the stream ends."""
+        """Start nothing new. What was sent is given out, and then the stream ends.
+
+        What was read ahead and waits to be sent for the first time, as for its origin or a rate, is a TransportError.
+        """
         self.source.stop()
-        self._go_on()
+        if self._run is not None and not self._is_over:
+            self._run.drain()
 
     def __aiter__(self) -> AsyncIterator[BatchItem]:
         return self
