@@ -64,6 +64,15 @@ def test_no_bytes_are_taken_that_the_parser_refuses(tail: bytes) -> None:
     assert told([wire], True) == told([wire], False)
 
 
+@pytest.mark.parametrize("before", range(10))
+def test_no_byte_of_a_value_is_taken_that_the_parser_refuses_wherever_it_stands(before: int) -> None:
+    # Values are looked through eight bytes at a time.
+    for code in range(256):
+        value = b"x\t" * (before % 2) + b"x" * before + bytes([code]) + b"\ty" * 8
+        wire = b"HTTP/1.1 200 OK\r\nServer: " + value + b"\r\nContent-Length: 2\r\n\r\nab"
+        assert told([wire], True) == told([wire], False), code
+
+
 @pytest.mark.parametrize("scans", [True, False])
 @pytest.mark.parametrize("size", [1, 1000, 65536, 300_000])
 def test_a_body_that_comes_in_pieces_is_whole(scans: bool, size: int) -> None:

@@ -1,4 +1,4 @@
-# Text of one byte a character: looked through by a table, and written into memory, without another object.
+# Text of one byte a character: looked through, and written into memory, without another object.
 
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -45,6 +45,33 @@ cdef extern from *:
         for (; at < size; at++)
             odd |= from[at] < 32 || from[at] == 127;
         return odd == 0;
+    }
+
+    /* Where a text ends: at the first byte that is neither printed ASCII nor a tab; eight bytes at a time. */
+    static inline Py_ssize_t pynector_text_end(const unsigned char *from, Py_ssize_t at, Py_ssize_t size) {
+        const uint64_t ones = 0x0101010101010101u, tops = ones << 7;
+        uint64_t eight, odd;
+        while (at + 8 <= size) {
+            memcpy(&eight, from + at, 8);
+            /* What is below 32 borrows into the top bit, and what is above 126 has it, or carries into it. */
+            odd = ((eight - 32 * ones) | (eight + ones) | eight) & tops;
+            if (odd) {
+    #if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+                at += __builtin_ctzll(odd) >> 3;
+    #else
+                while (from[at] >= 32 && from[at] < 127)
+                    at++;
+    #endif
+                if (from[at] != 9)
+                    return at;
+                at++;
+            }
+            else
+                at += 8;
+        }
+        while (at < size && ((from[at] >= 32 && from[at] < 127) || from[at] == 9))
+            at++;
+        return at;
     }
 
     /* Copies a text of Latin-1; returns whether it is one. */
@@ -138,6 +165,7 @@ cdef extern from *:
     Py_ssize_t pynector_decimal(unsigned char *to, object number) noexcept
     Py_ssize_t pynector_quote(unsigned char *to, str text) noexcept
     bint pynector_is_printed(str text) noexcept
+    Py_ssize_t text_end_at "pynector_text_end"(const unsigned char *data, Py_ssize_t at, Py_ssize_t size) noexcept
 
 
 # Whether a text is ASCII, and made of the characters alone for which a table of 128 bytes has a 1.

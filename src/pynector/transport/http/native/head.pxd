@@ -1,5 +1,8 @@
 cimport cython
 
+from pynector._speedups.ctext cimport text_end_at
+
+cdef bint COMPILED
 cdef Py_ssize_t NOT_PLAIN
 cdef Py_ssize_t NO_LENGTH
 cdef Py_ssize_t UNREACHABLE
@@ -33,7 +36,6 @@ cdef class Head:
 
     @cython.locals(
         token="const unsigned char*",
-        text="const unsigned char*",
         lengths="const unsigned char*",
         length=Py_ssize_t,
         at=Py_ssize_t,
@@ -43,7 +45,7 @@ cdef class Head:
         first=int,
     )
     cdef Py_ssize_t scan(self, const unsigned char* data, Py_ssize_t size) except -2
-    @cython.locals(at=Py_ssize_t, text="const unsigned char*")
+    @cython.locals(at=Py_ssize_t)
     cdef Py_ssize_t _scan_status(self, const unsigned char* data, Py_ssize_t size) except -2
     @cython.locals(stop=Py_ssize_t, name=bytes)
     cdef bint _take(
@@ -69,6 +71,8 @@ cpdef bint persists(bytes head) except -1
 cdef bint matches(
     const unsigned char* data, Py_ssize_t start, Py_ssize_t end, bytes expected, bint folded
 ) except -1
+
+cdef Py_ssize_t text_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t size) except -1
 
 @cython.locals(value=Py_ssize_t, at=Py_ssize_t)
 cdef Py_ssize_t number(const unsigned char* data, Py_ssize_t start, Py_ssize_t end) except -2

@@ -7,6 +7,8 @@ here is a strict part of what the parser takes, with the same meaning.
 import re
 from typing import Any
 
+COMPILED = not __file__.endswith(".py")
+
 NOT_PLAIN = -1
 NO_LENGTH = -1
 UNREACHABLE = 1 << 60
@@ -85,7 +87,7 @@ class Head:
         Returns:
             Where the body starts, or NOT_PLAIN: it is not whole, not correct, or has no Content-Length.
         """
-        token, text, lengths = TOKEN, TEXT, LENGTHS
+        token, lengths = TOKEN, LENGTHS
         self.clear()
         at = self._scan_status(data, size)
         while 0 <= at < size - 1 and data[at] != 13:
@@ -99,8 +101,7 @@ class Head:
             while at < size and (data[at] == 32 or data[at] == 9):
                 at += 1
             value = at
-            while at < size and text[data[at]]:
-                at += 1
+            at = text_end(data, at, size)
             if at >= size - 1 or data[at] != 13 or data[at + 1] != 10:
                 return NOT_PLAIN
             # c, t, k, u and p, in either case: all others are of no concern here.
@@ -122,10 +123,7 @@ class Head:
             if not 48 <= data[at] <= 57:
                 return NOT_PLAIN
             self.status = self.status * 10 + data[at] - 48
-        text = TEXT
-        at = 13
-        while at < size and text[data[at]]:
-            at += 1
+        at = text_end(data, 13, size)
         if at >= size - 1 or data[at] != 13 or data[at + 1] != 10:
             return NOT_PLAIN
         return at + 2
@@ -277,6 +275,15 @@ def matches(data: Any, start: int, end: int, expected: bytes, folded: bool) -> b
         if data[start + at] | fold != wanted[at]:
             return False
     return True
+
+
+def text_end(data: Any, at: int, size: int) -> int:
+    """Give where a text that starts at a place of data ends: at what is neither printed ASCII nor a tab."""
+    if COMPILED:
+        return text_end_at(data, at, size)  # type: ignore[name-defined,no-any-return] # noqa: F821
+    while at < size and TEXT[data[at]]:
+        at += 1
+    return at
 
 
 def number(data: Any, start: int, end: int) -> int:
