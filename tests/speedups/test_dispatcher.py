@@ -46,6 +46,7 @@ class Wire:
         stop_on_error: bool = False,
         on_submit: Callable[[int], Any] | None = None,
         source: Iterator[Any] | None = None,
+        shared: dict[str, Any] | None = None,
     ) -> None:
         self.now = 0.0
         self.scheduler = Scheduler(window, deadline, stop_on_error)
@@ -62,7 +63,7 @@ class Wire:
             self.collected,
             self.submit,
             lambda: self.now,
-            {"shared": True},
+            {"shared": True} if shared is None else shared,
             TIMEOUT,
             self.timeout_of,
             self.translate,
@@ -137,6 +138,26 @@ def test_gives_each_entry_its_options_and_its_deadline() -> None:
     ]
     assert own[1] == {"timeout": 2, "more": 1}
     assert wire.doubtful == [{"timeout": None}, {"timeout": -1}]
+
+
+VALUE = st.sampled_from([1, 1.0, True, 2])
+OWN = st.fixed_dictionaries({}, optional={"timeout": st.sampled_from([1, 2]), "key": VALUE, "a": VALUE, "b": VALUE})
+
+
+@given(st.lists(OWN), st.sampled_from([{}, {"a": 1}]))
+def test_options_like_those_before_are_taken_for_no_others(own: list[dict[str, Any]], shared: dict[str, Any]) -> None:
+    given_before = [dict(options) for options in own]
+    wire = Wire([("x", options) for options in own], len(own) + 1, shared=shared)
+    wire.dispatcher.run()
+    for options, (_, sent, deadline, _) in zip(own, wire.submitted, strict=True):
+        wanted = {**shared, **options}
+        wanted.pop("timeout", None)
+        wanted.pop("key", None)
+        assert [(name, repr(value)) for name, value in sorted(sent.items())] == [
+            (name, repr(value)) for name, value in sorted(wanted.items())
+        ]
+        assert deadline == options.get("timeout", TIMEOUT)
+    assert own == given_before
 
 
 def test_an_entry_counts_from_its_own_start() -> None:

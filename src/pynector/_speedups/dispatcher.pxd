@@ -30,6 +30,7 @@ cdef class Dispatcher:
     cdef object _clock
     cdef object _end
     cdef object _options
+    cdef dict _rest
     cdef double _timeout
     cdef object _timeout_of
     cdef object _translate
@@ -53,7 +54,10 @@ cdef class Dispatcher:
 
     @cython.locals(timeout=double)
     cdef object _start(self, Slot slot, Py_ssize_t token, double now)
+    @cython.locals(given=dict)
     cdef double _timeout_for(self, object entry) except? -1
+    @cython.locals(given=dict, rest=dict, is_less=bint, left=Py_ssize_t)
+    cdef object _options_for(self, object own)
     cdef object _not_sent(self, Py_ssize_t token, object error)
 
     @cython.locals(slot=Slot, index=Py_ssize_t, started=double)

@@ -85,6 +85,7 @@ class Dispatcher:
         "_end",
         "_notify",
         "_options",
+        "_rest",
         "_results",
         "_scheduler",
         "_serial",
@@ -126,6 +127,8 @@ class Dispatcher:
         self._translate = translate
         self._notify = notify
         self._slots: list[Slot] = []
+        # What was made of the options of an entry: those of the next ones are often the same.
+        self._rest: dict[Any, Any] = {}
         # What stands for the source's end, which is no exception so.
         self._end = object()
         self._serial = 0
@@ -187,7 +190,7 @@ class Dispatcher:
                 options = self._options
             else:
                 timeout = self._timeout_for(slot.entry)
-                options = merged(self._options, options)
+                options = self._options_for(options)
                 slot.timeout = timeout
             handle = self._submit(data, options, now + timeout, self, token)
         except BaseException as error:
@@ -199,8 +202,33 @@ class Dispatcher:
     def _timeout_for(self, entry: Any) -> float:
         """Return the timeout of an entry with options."""
         options = entry[1]
-        own = options.get("timeout", self._timeout)
-        return own if type(options) is dict and is_timeout(own) else self._timeout_of(entry)
+        if type(options) is dict:
+            given: Any = options
+            own = given.get("timeout", self._timeout)
+            if is_timeout(own):
+                return own  # type: ignore[no-any-return]
+        return self._timeout_of(entry)
+
+    def _options_for(self, own: Any) -> Any:
+        """Return the options that an entry with some of its own is sent with."""
+        if self._options or type(own) is not dict:
+            return merged(self._options, own)
+        given, rest, is_less = own, self._rest, False
+        left = len(rest)
+        for name, value in given.items():
+            if rest.get(name, self) is value:
+                left -= 1
+            elif name == "timeout" or name == "key":
+                is_less = True
+            else:
+                break
+        else:
+            if is_less and left == 0:
+                return rest
+        both = merged(self._options, own)
+        if both is not own:
+            self._rest = both
+        return both
 
     def _not_sent(self, token: int, error: BaseException) -> None:
         """Take what was raised while a request was sent."""

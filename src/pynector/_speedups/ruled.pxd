@@ -2,7 +2,7 @@ cimport cython
 
 from pynector._speedups.admission cimport Admission
 from pynector._speedups.call cimport Call, Usual
-from pynector._speedups.dispatcher cimport Dispatcher, Slot, merged
+from pynector._speedups.dispatcher cimport Dispatcher, Slot
 from pynector._speedups.limits cimport Origin
 
 

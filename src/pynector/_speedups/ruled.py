@@ -6,7 +6,7 @@ from typing import Any
 from . import admission, dispatcher
 from .admission import Admission
 from .call import Call, Usual
-from .dispatcher import Dispatcher, Slot, merged
+from .dispatcher import Dispatcher, Slot
 from .limits import Origin
 from .results import Results
 from .scheduler import Scheduler
@@ -181,7 +181,7 @@ class RuledDispatcher(Dispatcher):
                 options = self._options
             else:
                 timeout = self._timeout_for(entry)
-                options = merged(self._options, options)
+                options = self._options_for(options)
             call.timeout = call.allowed = timeout
             call.data = data
             call.options = options
