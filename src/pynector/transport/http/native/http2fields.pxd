@@ -1,5 +1,8 @@
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
 
+cdef bint COMPILED
 cdef int GZIPPED
 cdef int ENCODED
 cdef Py_ssize_t NO_LENGTH
@@ -35,3 +38,28 @@ cdef class ResponseFields:
 
 @cython.locals(lines=list, name=bytes, value=bytes)
 cpdef bytes head_of(tuple headers)
+
+
+cdef inline char* put_bytes(char* to, bytes data):
+    memcpy(to, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    return to + PyBytes_GET_SIZE(data)
+
+
+cdef inline bytes joined_fields(tuple headers):
+    cdef bytes head, name, value
+    cdef char* to
+    cdef Py_ssize_t at, size = 7 + PyBytes_GET_SIZE(<bytes>(<tuple>headers[0])[1])
+    for at in range(1, len(headers)):
+        name, value = <tuple>headers[at]
+        size += PyBytes_GET_SIZE(name) + PyBytes_GET_SIZE(value) + 4
+    head = PyBytes_FromStringAndSize(NULL, size)
+    to = PyBytes_AS_STRING(head)
+    memcpy(to, b"HTTP/2 ", 7)
+    to = put_bytes(to + 7, <bytes>(<tuple>headers[0])[1])
+    for at in range(1, len(headers)):
+        name, value = <tuple>headers[at]
+        memcpy(to, b"\r\n", 2)
+        to = put_bytes(to + 2, name)
+        memcpy(to, b": ", 2)
+        to = put_bytes(to + 2, value)
+    return head

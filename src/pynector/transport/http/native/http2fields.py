@@ -6,6 +6,8 @@ from ngh2 import NeverIndexedHeader
 
 from . import head as heads
 
+COMPILED = not __file__.endswith(".py")
+
 # Anew, so that they are C's own numbers here.
 GZIPPED, ENCODED = heads.GZIPPED, heads.ENCODED
 NO_LENGTH = -1
@@ -100,7 +102,8 @@ def _field(line: bytes) -> Any:
 
 def _remember(known: Any, most: int, key: bytes, value: Any) -> None:
     if len(known) >= most:
-        del known[next(iter(known))]
+        # Where most are new, none is worth being looked for that is the oldest.
+        known.clear()
     known[key] = value
 
 
@@ -147,6 +150,8 @@ class ResponseFields:
 
 def head_of(headers: Any) -> bytes:
     """Return header fields as the head of a response in HTTP/1.1."""
+    if COMPILED:
+        return joined_fields(headers)  # type: ignore[name-defined,no-any-return] # noqa: F821
     lines = [b"HTTP/2 " + headers[0][1]]
-    lines += [b"%b: %b" % (name, value) for name, value in headers if name[:1] != b":"]
+    lines += [b"%b: %b" % (name, value) for name, value in headers[1:]]
     return b"\r\n".join(lines)
