@@ -23,7 +23,7 @@ from ..errors import PynectorError
 from ..testing import LoopbackServer
 from ..transport import get_transport_factory_registry
 from .clients import CLIENTS, Client, PynectorClient, installed
-from .info import build, event_loop, has_uvloop, installed_version, python
+from .info import build, event_loop, has, installed_version, python
 from .meter import Meter
 from .screen import Screen, Show
 from .turns import Turns
@@ -125,7 +125,7 @@ def run(screen: Screen, plan: Plan, plot: Path | None, as_json: Path | None) -> 
         screen.line()
         total = len(plan.limits) * ROUNDS * (len(kinds) + 1)
         with screen.progress("turns", total) as show:
-            rows = anyio.run(_measure, plan, url, kinds, show, backend_options={"use_uvloop": has_uvloop()})
+            rows = anyio.run(_measure, plan, url, kinds, show, backend_options={"use_uvloop": has("uvloop")})
     return _conclude(screen, rows, said, plot and (lambda about: draw(rows, about, plot)), as_json)
 
 

@@ -15,7 +15,7 @@ from .._version import __version__
 from ..client import Pynector
 from ..testing import LoopbackServer
 from ..transport import get_transport_factory_registry
-from .info import build, event_loop, has_uvloop, python
+from .info import build, event_loop, has, python
 from .meter import Meter, percentile
 from .screen import Screen, Show
 
@@ -122,7 +122,7 @@ def run(
             return 1
         _greet(screen)
         tallies = anyio.run(
-            _measure, screen, running.url, requests, limits, backend_options={"use_uvloop": has_uvloop()}
+            _measure, screen, running.url, requests, limits, backend_options={"use_uvloop": has("uvloop")}
         )
     return _conclude(screen, tallies)
 

@@ -18,6 +18,8 @@ PACKAGES = (
     "httptools",
     "httpx",
     "httpx2",
+    "isal",
+    "ngh2",
     "opentelemetry-api",
     "opentelemetry-sdk",
     "python-socks",
@@ -40,6 +42,7 @@ def run(screen: Screen) -> int:
         "System": f"{platform.system()} {platform.release()} {platform.machine()}",
         "Event loop": event_loop(),
         "HTTP parser": found("httptools") or "none (httptools is not installed)",
+        "HTTP/2": http2(),
         "httpx engine": f"{httpx.__name__} {httpx.__version__}",
     }
     for name, value in facts.items():
@@ -66,6 +69,15 @@ def event_loop() -> str:
     return found("uvloop") or "asyncio without uvloop"
 
 
+def http2() -> str:
+    """Say which engine speaks HTTP/2, and on what."""
+    if has("ngh2") and has("httptools"):
+        return f"native engine, {found('ngh2')} (through httpx: {found('h2') or 'not, h2 is not installed'})"
+    if has("h2"):
+        return f"httpx engine, {found('h2')} (native with ngh2 and httptools: pip install 'pynector[http2,speedups]')"
+    return "none (pip install 'pynector[http2]')"
+
+
 def found(name: str) -> str | None:
     """Give name and version of a package, or None if it is not installed."""
     number = installed_version(name)
@@ -80,6 +92,6 @@ def installed_version(name: str) -> str | None:
         return None
 
 
-def has_uvloop() -> bool:
-    """Say whether uvloop is installed."""
-    return importlib.util.find_spec("uvloop") is not None
+def has(name: str) -> bool:
+    """Say whether a module is installed."""
+    return importlib.util.find_spec(name) is not None

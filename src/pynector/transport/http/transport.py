@@ -61,9 +61,12 @@ class HTTPTransport:
 
     def make_room(self, window: int) -> None:
         """Have as many connections as a batch is to have requests in flight, unless the user has said how many."""
-        if self._engine is None or self._options.http2:
+        if self._engine is None:
             return
         self._capacity = self._engine.make_room(window)
+        if self._options.http2:
+            # A server that speaks it takes more than one request on a connection.
+            return
         if window > self._capacity and not self._was_narrow:
             self._was_narrow = True
             warn(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import anyio
@@ -30,7 +31,8 @@ class Room:
         """See Engine.make_room."""
         if self._follows and window > self._all.total_tokens:
             self._all.total_tokens = min(window, most_connections())
-        return int(self._all.total_tokens)
+        most = self._all.total_tokens
+        return sys.maxsize if most == math.inf else int(most)
 
     async def enter(self, message: Any) -> None:
         """Wait for a place for one of httpcore's requests."""
