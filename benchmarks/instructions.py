@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import traceback
 from itertools import product
 
 from .builds import compiled
@@ -67,6 +68,8 @@ def _begin(part: str, units: int) -> int:
         try:
             PARTS[part](compiled(), units)
             failed = 0
+        except Exception:
+            traceback.print_exc()
         finally:
             os._exit(failed)
     return process

@@ -145,6 +145,31 @@ def http2_floor(build: Build, count: int) -> None:
         connection.data_received(answer)
 
 
+def http2(build: Build, count: int) -> None:
+    """Send a request over HTTP/2 and take its answer, as the native engine does."""
+
+    class Nobody:
+        def answered(self, *arguments: Any) -> None:
+            pass
+
+        def resized(self, connection: Any) -> None:
+            pass
+
+    scratch = memoryview(bytearray(1 << 16))
+    connection = build.http2.Http2Connection("https", scratch, Nobody(), lambda call: call(), 1 + count)
+    connection.connection_made(_Wire())
+    scratch[: len(_SETTINGS)] = _SETTINGS
+    connection.buffer_updated(len(_SETTINGS))
+    exchange = build.exchange.Exchange(None, None, None, 0.0, None, 0, 0.0)
+    exchange.payload = b"GET /v1/items/1 HTTP/1.1\r\nHost: example.com\r\naccept: */*\r\n\r\n"
+    scratch[: len(_ANSWER)] = _ANSWER
+    for number in range(count):
+        for place in _STREAMS:
+            pack_into(">I", scratch, place, 1 + 2 * number)
+        connection.start(exchange)
+        connection.buffer_updated(len(_ANSWER))
+
+
 class _Framed:
     """What a connection knows of a body."""
 
@@ -195,6 +220,9 @@ class _Rules:
         self.usual = build.call.Usual(
             "a policy", 1.0, None, None, [[1.0]], build.frozen.frozen, frozenset(), lambda data, options: "origin"
         )
+
+    def circuit_open(self, *arguments: Any) -> None:
+        pass
 
 
 def ruled(build: Build, count: int) -> None:
@@ -270,7 +298,8 @@ PARTS: dict[str, Callable[[Build, int], None]] = {
         dispatcher,
         ruled,
         messages,
+        http2,
         http2_floor,
     )
-    if part is not http2_floor or Http2FloorConnection is not None
+    if part not in (http2, http2_floor) or Http2FloorConnection is not None
 }

@@ -18,8 +18,8 @@ from ....errors import (
 )
 from ...net.names import no_connection
 from ..decoding import too_large
-from .connection import TOO_LARGE
 from .exchange import Exchange
+from .pooled import TOO_LARGE
 
 # RFC 9113 section 7, in the order of their numbers.
 ERROR_CODES = (

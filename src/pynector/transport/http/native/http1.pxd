@@ -1,6 +1,6 @@
 cimport cython
 
-from pynector.transport.http.native.connection cimport PooledConnection
+from pynector.transport.http.native.pooled cimport PooledConnection
 from pynector.transport.http.native.exchange cimport Exchange
 from pynector.transport.http.native.head cimport Head, final_start, is_folded, is_redirect, persists, unfolded
 from pynector.transport.http.native.reading cimport BodyReader

@@ -6,9 +6,9 @@ It is driven by an event loop's BufferedProtocol calls, and knows neither pools 
 from collections.abc import Sequence
 from typing import Any
 
-from .connection import TOO_LARGE, TOO_LONG, PooledConnection
 from .exchange import ConnectionOwner, Exchange
 from .head import final_start, is_folded, is_redirect, persists, unfolded
+from .pooled import TOO_LARGE, TOO_LONG, PooledConnection
 from .reading import BodyReader
 
 COMPILED = not __file__.endswith(".py")

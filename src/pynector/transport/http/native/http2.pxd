@@ -1,6 +1,6 @@
 cimport cython
 
-from pynector.transport.http.native.connection cimport PooledConnection
+from pynector.transport.http.native.pooled cimport PooledConnection
 from pynector.transport.http.native.exchange cimport Exchange
 from pynector.transport.http.native.http2fields cimport RequestFields, ResponseFields
 from pynector.transport.http.native.http2stream cimport Stream

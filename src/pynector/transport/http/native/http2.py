@@ -10,12 +10,12 @@ from typing import Any
 
 import ngh2
 
-from .connection import ExhaustedError, PooledConnection
 from .exchange import Exchange
 from .failures import connection_lost, ended_by_server, name_of, stream_reset
 from .http2fields import RequestFields
 from .http2settings import CONFIGURATION, CONNECTION_WINDOW, OWN_SETTINGS
 from .http2stream import CANCEL, Stream
+from .pooled import ExhaustedError, PooledConnection
 
 RESPONSE = ngh2.ResponseReceived
 DATA = ngh2.DataReceived

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .connection import TOO_LARGE, TOO_LONG
 from .exchange import Exchange
 from .head import is_redirect
 from .http2fields import MOST_HEADERS, ResponseFields, head_of
+from .pooled import TOO_LARGE, TOO_LONG
 
 # RFC 9113 section 7.
 CANCEL = 0x8

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from .connection import PooledConnection
+from .pooled import PooledConnection
 from .readable import is_readable
 
 NEVER = float("inf")

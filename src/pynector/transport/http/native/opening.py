@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from ....errors import ConnectError
 from ...net.connect import Connector, Origin, Progress
-from .connection import PooledConnection
 from .failures import lost_at_once
 from .http1 import Connection
+from .pooled import PooledConnection
 from .protocols import Agreed, Http2
 from .readable import is_readable
 from .tasks import Tasks

@@ -1,6 +1,6 @@
 cimport cython
 
-from pynector.transport.http.native.connection cimport PooledConnection
+from pynector.transport.http.native.pooled cimport PooledConnection
 from pynector.transport.http.native.exchange cimport Exchange
 from pynector.transport.http.native.idle cimport IdleConnections
 from pynector.transport.http.native.readable cimport is_readable

@@ -6,11 +6,11 @@ from typing import Any
 from ....errors import client_closed
 from ...contract import OriginCounts
 from ...net.connect import Origin
-from .connection import ExhaustedError, PooledConnection
 from .exchange import Exchange
 from .failures import connection_lost, is_out_of_files, late, not_connected, not_written, sent_in, wrong_answer
 from .idle import IdleConnections
 from .opening import Attempt, Opener
+from .pooled import ExhaustedError, PooledConnection
 from .readable import is_readable
 from .room import Limits, Room
 from .tasks import Tasks

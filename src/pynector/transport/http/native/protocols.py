@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...net.connect import Origin
-from .connection import PooledConnection
+from .pooled import PooledConnection
 
 # How many exchanges a connection of HTTP/2 is expected to carry as long as its server has not said (RFC 9113 section
 # 6.5.2: not fewer than 100).

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ...net import tls
 
 if TYPE_CHECKING:
-    from .connection import PooledConnection
     from .pool import Pool
+    from .pooled import PooledConnection
 
 
 class Renewal:
