@@ -1,0 +1,147 @@
+"""Which protocol is spoken, by which engine, and over how many connections."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+import trustme
+
+from pynector import ConfigurationError, ConnectError, Pynector
+from pynector.testing import LoopbackServer
+from pynector.transport.http import transport
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> Any:
+    """One loop: which one it is does not matter here."""
+    return "asyncio", {"use_uvloop": False}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """An authority's certificate, and a server's with its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(str(folder / "ca.pem"))
+    ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    return folder / "ca.pem", folder / "server.pem"
+
+
+@pytest.fixture(scope="module")
+def secure(files: tuple[Path, Path]) -> Iterator[LoopbackServer]:
+    """A server that speaks both, over TLS."""
+    with LoopbackServer(certfile=str(files[1]), http2=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def clear() -> Iterator[LoopbackServer]:
+    """A server that speaks both, in clear text, and takes two streams on a connection."""
+    with LoopbackServer(http2=True, http2_settings={"max_concurrent_streams": 2}) as server:
+        yield server
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Have packages be not installed."""
+    for module in (transport, __import__("pynector.transport.http.httpx.routes", fromlist=["routes"])):
+        monkeypatch.setattr(module, "find_spec", lambda name: None if name in names else find_spec(name))
+
+
+async def version(**options: Any) -> str:
+    """Return the protocol that a client speaks."""
+    async with Pynector(as_response=True, **options) as client:
+        answered: str = (await client.request({"path": "/id/1"})).http_version
+        return answered
+
+
+@pytest.mark.parametrize("engine", ["auto", "native", "httpx"])
+async def test_a_server_with_both_is_asked_for_http2_where_it_is_wanted(
+    secure: LoopbackServer, files: tuple[Path, Path], engine: str
+) -> None:
+    options: dict[str, Any] = {"base_url": secure.url, "verify": str(files[0]), "http_engine": engine}
+    assert [await version(http2=http2, **options) for http2 in (False, True, "only")] == [
+        "HTTP/1.1",
+        "HTTP/2",
+        "HTTP/2",
+    ]
+
+
+@pytest.mark.parametrize("engine", ["native", "httpx"])
+async def test_in_clear_text_http2_is_spoken_only_where_nothing_else_is(clear: LoopbackServer, engine: str) -> None:
+    assert await version(base_url=clear.url, http2=True, http_engine=engine) == "HTTP/1.1"
+    assert await version(base_url=clear.url, http2="only", http_engine=engine) == "HTTP/2"
+
+
+async def test_a_server_without_http2_is_refused_where_nothing_else_is_spoken(files: tuple[Path, Path]) -> None:
+    with LoopbackServer(certfile=str(files[1])) as server:
+        assert await version(base_url=server.url, verify=str(files[0]), http2=True) == "HTTP/1.1"
+        with pytest.raises(ConnectError, match="does not speak HTTP/2") as caught:
+            await version(base_url=server.url, verify=str(files[0]), http2="only")
+    assert (caught.value.phase, caught.value.sent, caught.value.transient) == ("tls", "none", False)
+
+
+async def test_without_ngh2_it_runs_on_httpx(
+    secure: LoopbackServer, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {"base_url": secure.url, "verify": str(files[0]), "http2": True}
+    without(monkeypatch, "ngh2")
+    assert await version(**options) == "HTTP/2"
+    with pytest.raises(ConfigurationError, match=r"ngh2 is not installed.*pynector\[http2\]"):
+        await version(http_engine="native", **options)
+    without(monkeypatch, "ngh2", "h2")
+    with pytest.raises(ConfigurationError, match=r"pynector\[http2\]"):
+        await version(**options)
+
+
+async def test_a_connection_carries_as_many_as_its_server_takes(clear: LoopbackServer) -> None:
+    async with Pynector(base_url=clear.url, http2="only") as client:
+        answers = await client.batch_request([({"path": "/delay/0.05"}, {})] * 8, max_concurrency=6)
+        assert answers == [b"0.05"] * 8
+        assert client.stats().connections == {"active": 0, "idle": 3}
+
+
+@pytest.mark.parametrize(("options", "connections"), [({"max_streams": 1}, 4), ({"max_connections": 1}, 1)])
+async def test_it_carries_no_more_than_the_client_says(
+    clear: LoopbackServer, options: dict[str, Any], connections: int
+) -> None:
+    async with Pynector(base_url=clear.url, http2="only", **options) as client:
+        assert await client.batch_request([({"path": "/delay/0.01"}, {})] * 9, max_concurrency=4) == [b"0.01"] * 9
+        assert client.stats().connections["idle"] == connections
+
+
+async def test_a_busy_origin_yields_a_place_to_another(clear: LoopbackServer) -> None:
+    with LoopbackServer(http2=True) as other:
+        async with Pynector(base_url=clear.url, http2="only", max_connections=1) as client:
+            done = False
+
+            async def keep_busy() -> None:
+                while not done:
+                    await client.request({"path": "/delay/0.01"})
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(keep_busy)
+                with anyio.fail_after(10):
+                    assert await client.request({"url": f"{other.url}/id/7"}) == b"7"
+                done = True
+
+
+async def test_no_field_goes_out_that_is_not_of_http2_and_no_secret_is_compressed(clear: LoopbackServer) -> None:
+    headers = {"Connection": "close", "Keep-Alive": "5", "TE": "gzip", "X-Upper": "a", "X-API-Key": "k"}
+    async with Pynector(base_url=clear.url, http2="only", auth="token", cookies={"a": "1"}) as client:
+        seen = json.loads(await client.request({"path": "/inspect", "headers": headers}))
+        again = json.loads(await client.request({"path": "/inspect", "headers": {"TE": "trailers"}}))
+    names = [name for name, _ in seen["headers"]]
+    assert names[:4] == [":method", ":scheme", ":path", ":authority"]
+    assert not {"connection", "keep-alive", "te", "host"} & set(names)
+    assert ["x-upper", "a"] in seen["headers"]
+    assert sorted(seen["never_indexed"]) == ["authorization", "cookie", "x-api-key"]
+    assert ["te", "trailers"] in again["headers"]
