@@ -303,6 +303,34 @@ def test_a_place_is_not_given_to_who_was_cancelled_while_it_waited() -> None:
     assert first.results.results == ["a", "a"]
 
 
+def test_who_waits_for_a_place_has_his_turn_however_many_others_have_there() -> None:
+    world, shared = Still(), Shared(Declared(per_origin=1))
+    first, second = (Batch(world, shared, Declared(), "a" * count, 30) for count in (20, 2))
+    first.dispatcher.run()
+    second.dispatcher.run()
+    for _ in range(5):
+        first.complete(0, None) if first.in_flight else second.complete(0, None)
+        first.dispatcher.run()
+        second.dispatcher.run()
+    assert len(second.attempts) == 2
+
+
+def test_who_has_no_slot_keeps_no_more_than_a_place_from_others() -> None:
+    world, shared = Still(), Shared(Declared(per_origin=2))
+    before, full, other = (Batch(world, shared, Declared(), *its) for its in (("aa", 2), ("aaabb", 2), ("aaa", 3)))
+    for batch in (before, full, other):
+        batch.dispatcher.run()
+    before.complete(0, None)
+    before.complete(0, None)
+    for _ in range(3):
+        other.dispatcher.run()
+        other.complete(0, None)
+    assert [full.of[token] for token in full.in_flight] == ["b", "b"]
+    for _ in range(5):
+        full.complete(0, None)
+    assert full.dispatcher.is_finished()
+
+
 def test_what_has_ended_while_it_waited_for_a_place_is_not_kept() -> None:
     world, shared = Still(), Shared(Declared(per_origin=1))
     first = Batch(world, shared, Declared(), "a", 1)
@@ -365,6 +393,9 @@ class Starter:
         call = Call(0, ("a", {}))
         call.origin = "a"
         return self.admission.ask(self, call, now)
+
+    def has_room(self) -> bool:
+        return True
 
     def take_place(self, call: Call, place: Any) -> None:
         self.placed.append(call)

@@ -17,7 +17,7 @@ cdef class Admission:
     cdef int _set_aside(self, object starter, Call call, Origin origin) except -1
     @cython.locals(at=Origin)
     cpdef int leave(self, object starter, list places) except -1
-    @cython.locals(places=list)
+    @cython.locals(places=list, where=Origin)
     cpdef int give_back(self, object starter, Call call) except -1
     @cython.locals(limits=Limits)
     cpdef int leave_lines(self, object starter) except -1

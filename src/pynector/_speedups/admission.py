@@ -21,8 +21,8 @@ IS_PAUSED = 3
 class Admission:
     """Says whether calls may start, and gives back what they had.
 
-    Whoever starts them, the `starter`, is given a place by `take_place`, and woken by `try_again`. This does not keep
-    him, as he keeps this.
+    Whoever starts them, the `starter`, is asked by `has_room` whether he can, given a place by `take_place`, and woken
+    by `try_again`. This does not keep him, as he keeps this.
 
     Args:
         scheduler: Keeps what is held, and wakes what has no time left.
@@ -103,7 +103,7 @@ class Admission:
 
     def _set_aside(self, starter: Any, call: Call, origin: Origin) -> None:
         call.where = origin
-        origin.queue[call] = starter
+        origin.wait(starter, call)
 
     def leave(self, starter: Any, places: list[Origin]) -> None:
         """Give places at origins to those who wait for them."""
@@ -111,7 +111,7 @@ class Admission:
             at: Origin = place
             next_one = at.leave()
             if next_one is not None:
-                call, its_starter = next_one
+                its_starter, call = next_one
                 its_starter.take_place(call, at)
                 if its_starter is not starter:
                     its_starter.try_again()
@@ -119,7 +119,8 @@ class Admission:
     def give_back(self, starter: Any, call: Call) -> None:
         """Give back the places of a call that does not start, and wait for none."""
         if call.where is not None:
-            del call.where.queue[call]
+            where: Origin = call.where
+            where.forget(starter, call)
             call.where = None
         call.passed = 0
         if call.places:

@@ -28,6 +28,8 @@ cdef class Origin:
 
     cpdef bint is_full(self) except -1
     cpdef bint pause(self, double until) except -1
+    cpdef int wait(self, object starter, object request) except -1
+    cpdef int forget(self, object starter, object request) except -1
     cpdef object leave(self)
     cpdef bint is_idle(self, double now) except -1
 

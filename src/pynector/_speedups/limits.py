@@ -78,7 +78,7 @@ class Origin:
         breaker: See above.
         in_flight: How many are there.
         paused_until: When the next may start.
-        queue: Those that wait for one to leave, the first one first, each with whoever starts it.
+        queue: Those that wait for one to leave, the first one first, by whoever starts them: each has its turn.
     """
 
     __slots__ = ("_learns", "breaker", "in_flight", "most", "paused_until", "queue")
@@ -102,12 +102,37 @@ class Origin:
         self.paused_until = until
         return True
 
+    def wait(self, starter: Any, request: Any) -> None:
+        """Have a request wait for one to leave."""
+        mine = self.queue.get(starter)
+        if mine is None:
+            mine = self.queue[starter] = OrderedDict()
+        mine[request] = None
+
+    def forget(self, starter: Any, request: Any) -> None:
+        """Have a request wait no more."""
+        mine = self.queue[starter]
+        del mine[request]
+        if not mine:
+            del self.queue[starter]
+
     def leave(self) -> Any:
-        """Take note that one has left; return (a request, whoever starts it) that has its place now, or None."""
-        if self.queue:
-            return self.queue.popitem(last=False)
-        self.in_flight -= 1
-        return None
+        """Take note that one has left; return (whoever starts it, a request) that has its place now, or None."""
+        queue = self.queue
+        if not queue:
+            self.in_flight -= 1
+            return None
+        # Who cannot make use of a place lets others go first, if there are any.
+        starter = next(filter(_has_room, queue), None) if len(queue) > 1 else None
+        if starter is None:
+            starter = next(iter(queue))
+        mine = queue[starter]
+        request, _ = mine.popitem(last=False)
+        if mine:
+            queue.move_to_end(starter)
+        else:
+            del queue[starter]
+        return starter, request
 
     def is_idle(self, now: float) -> bool:
         """Return whether nothing of it need be remembered."""
@@ -115,6 +140,11 @@ class Origin:
             return False
         # One that nobody asks stays open; so would all those servers that are gone.
         return self.breaker is None or not self.breaker.opens_again(now) > 0
+
+
+def _has_room(starter: Any) -> bool:
+    room: bool = starter.has_room()
+    return room
 
 
 # Stands for an origin that is not known yet.

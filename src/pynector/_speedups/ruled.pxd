@@ -48,6 +48,7 @@ cdef class RuledDispatcher(Dispatcher):
     cdef Slot _taken(self, Py_ssize_t token)
     @cython.locals(call=Call, places=list)
     cdef int _vacate(self, Slot slot, Py_ssize_t number, double now, object error) except -1
+    cpdef bint has_room(self) except -1
     cpdef int take_place(self, Call call, Origin place) except -1
     @cython.locals(wait=double)
     cdef object _failed_attempt(self, Call call, double now)

@@ -312,6 +312,10 @@ class RuledDispatcher(Dispatcher):
         self._scheduler.release(number)
         self._admission.leave(self, places)
 
+    def has_room(self) -> bool:
+        """Say whether it can start one more call soon."""
+        return self._scheduler.has_room()
+
     def take_place(self, call: Call, place: Origin) -> None:
         """Have a call line up that has got a place at an origin."""
         call.where = None

@@ -29,6 +29,7 @@ cdef class Scheduler:
     cpdef int release(self, Py_ssize_t slot) except -1
     cdef int _release(self, Py_ssize_t slot) except -1
     cpdef int hold(self, object job, double until) except -1
+    cpdef bint has_room(self) except -1
     cpdef object blocked(self)
     cpdef bint drop(self, object job) except -1
     cpdef int unhold(self) except -1

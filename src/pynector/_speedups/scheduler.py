@@ -157,6 +157,10 @@ class Scheduler:
         self._held_until = until
         self._waiting += 1
 
+    def has_room(self) -> bool:
+        """Return whether there is a slot for one more job than wait for one, or would be for the first that waits."""
+        return not self.stopped and (self._waiting == 0 or self.in_flight + self._waiting < self.window)
+
     def blocked(self) -> Any:
         """Return the job that is held although nothing can start before another has ended, or None."""
         return self._held if self.stopped or self.in_flight >= self.window else None
