@@ -46,6 +46,11 @@ async def test_the_first_answer_counts_and_the_other_request_is_given_up(serve: 
         assert {len({one.connection for one in server.asked if one.path == f"/{n}"}) for n in range(5)} == {2}
         assert await eventually(lambda: server.in_flight == 0 and server.connections == server.accepted - 5)
         assert await client.request({"path": "/0"}) == b"2"
+        # It has a slot, however few entries there are.
+        for path, window in (("/own", 2), ("/other", None)):
+            own: list[Any] = [({"path": path}, {"hedge_after": 0.1})]
+            with anyio.fail_after(5):
+                assert await client.batch_request(own, window) == [b"1"]
     assert await eventually(lambda: server.connections == 0)
 
 

@@ -208,6 +208,7 @@ async def test_what_is_cancelled_while_it_waits_takes_nothing_of_the_rate(serve:
             with pytest.raises(TimeoutError) as error:
                 await client.request({"path": "/late"}, timeout=0.05)
             assert (error.value.phase, error.value.sent) == ("queue", "none")
+            assert "while waiting for its turn" in str(error.value)
 
         tasks.start_soon(cancelled)
         tasks.start_soon(late)

@@ -7,7 +7,7 @@ from typing import Any
 NEVER = float("inf")
 
 # Whoever waits for a rate is woken a little late, again and again; so much is made up for, to keep the rate in the long
-# run (seconds).
+# run (seconds). So much is also the most by which the share of any other window is passed.
 LAG = 0.25
 
 # How much faster than the rate that may go, and how much of it may start at once (seconds), as clocks are coarse.

@@ -196,8 +196,10 @@ class Batches:
         if rules is not None and rules.is_adaptive:
             most = self._host.room_for(MOST_ADAPTIVE)
             return rules.adapt(MOST_ADAPTIVE if most is None else min(most, MOST_ADAPTIVE))
-        if batch.total is not None and (rules is None or not rules.may_hedge_any):
-            wanted = batch.total if wanted is None else min(wanted, batch.total)
+        if batch.total is not None:
+            # Under rules each entry may be sent twice at a time.
+            most = batch.total if rules is None else 2 * batch.total
+            wanted = most if wanted is None else min(wanted, most)
         capacity = self._host.room_for(None if batch.window is None else wanted)
         if wanted is None:
             return ANY_WINDOW if capacity is None else capacity

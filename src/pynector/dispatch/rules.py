@@ -164,11 +164,6 @@ class Rules:
             return dict(options), None
         return self._traits.options_for_attempts(options, self._whole)
 
-    @property
-    def may_hedge_any(self) -> bool:
-        """Whether requests may be sent twice at a time."""
-        return self._hedge is not None
-
     def keep(self, keeping: Keeping) -> None:
         """Look for each request in what an earlier run has kept."""
         self.keeping, self.usual = keeping, None
@@ -275,7 +270,9 @@ class Rules:
 
     def late(self, call: Call) -> TimeoutError:
         """Return the error of a call whose time is over while it waits."""
-        problem = TimeoutError(phase="queue", sent="none")
+        what = "a place at its origin" if call.where is not None else "its turn"
+        said = f"no whole answer within {call.timeout:.3g} s, while waiting for {what}"
+        problem = TimeoutError(said, phase="queue", sent="none")
         problem.__cause__ = call.error
         return problem
 
