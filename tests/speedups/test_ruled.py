@@ -343,6 +343,19 @@ def test_what_has_ended_while_it_waited_for_a_place_is_not_kept() -> None:
     assert not shared.limits.origins()["a"].queue
 
 
+def test_what_is_sent_again_and_again_takes_no_more_memory_each_time() -> None:
+    own = Declared(retry=RetryPolicy(1000, 0.0, budget=None))
+    batch = Batch(Still(), Shared(Declared()), own, "a", 1)
+    batch.dispatcher.run()
+    for _ in range(100):
+        batch.complete(0, ConnectError("refused", sent="none"))
+    assert len(batch.attempts) == 101
+    waiting = 0
+    while batch.scheduler.due(NEVER) is not None:
+        waiting += 1
+    assert waiting == 1
+
+
 def test_to_give_up_many_costs_no_more_for_each() -> None:
     def cost(count: int) -> float:
         batch = Batch(Still(), Shared(Declared()), Declared(per_origin=count), "a" * count, count)

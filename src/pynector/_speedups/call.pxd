@@ -29,6 +29,7 @@ cdef class Call:
     cdef double hedge_at
     cdef bint is_lined_up
     cdef readonly bint is_over
+    cdef bint is_timed
     cdef public object final
     cdef Py_ssize_t passed
     cdef list places

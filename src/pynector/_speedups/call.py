@@ -37,6 +37,7 @@ class Call:
         hedge: Says after how long it may be sent a second time beside the first; None: never.
         hedge_at: When it may be sent a second time beside the first; NEVER for not.
         is_lined_up: Whether it is to start when its turn comes.
+        is_timed: Whether it is looked at when its time is over.
         is_over: Whether it has ended.
         final: Makes of an answer, or of an error, what the caller gets; None: nothing has to be made.
     """
@@ -62,6 +63,7 @@ class Call:
         "is_lined_up",
         "is_one_shot",
         "is_over",
+        "is_timed",
         "live",
         "options",
         "origin",
@@ -102,6 +104,7 @@ class Call:
         self.hedge_at = NEVER
         self.is_lined_up = False
         self.is_over = False
+        self.is_timed = False
         self.final: Any = None
         # How many Limits have let the next attempt pass, and its places at origins.
         self.passed = 0

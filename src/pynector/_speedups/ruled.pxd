@@ -29,6 +29,7 @@ cdef class RuledDispatcher(Dispatcher):
     cpdef object end(self)
     cdef int _look_at_clock(self, double now) except -1
     cdef object _due(self, Call call, double now)
+    cdef int _look_at_deadline(self, Call call) except -1
     cdef int _line_up(self, Call call) except -1
     cdef int _stand_back(self, Call call) except -1
     @cython.locals(call=Call, state=int)

@@ -115,15 +115,20 @@ class RuledDispatcher(Dispatcher):
         if call.again_at <= now:
             call.again_at = NEVER
             self._line_up(call)
-            if call.deadline < NEVER:
-                # It may find no slot, no place or no rate in time.
-                self._scheduler.postpone(call, call.deadline)
+            # It may find no slot, no place or no rate in time.
+            self._look_at_deadline(call)
         elif call.deadline <= now and call.live == 0:
             self._late(call)
         elif call.hedge_at <= now:
             call.hedge_at = NEVER
             if call.live == 1 and call.again_at == NEVER and self._rules.may_hedge(call, now):
                 self._line_up(call)
+
+    def _look_at_deadline(self, call: Call) -> None:
+        """Have a call be looked at when its time is over: once, however often it is sent."""
+        if call.deadline < NEVER and not call.is_timed:
+            call.is_timed = True
+            self._scheduler.postpone(call, call.deadline)
 
     def _line_up(self, call: Call) -> None:
         call.is_lined_up = True
@@ -192,8 +197,7 @@ class RuledDispatcher(Dispatcher):
             if self._rules.is_single:
                 # Whoever waits for it has its time run from now on.
                 call.deadline = self._rules.ends_at
-                if call.deadline < NEVER:
-                    self._scheduler.postpone(call, call.deadline)
+                self._look_at_deadline(call)
         except Exception as error:
             call.error = error
             self._stand(call)
