@@ -98,7 +98,7 @@ class Batch:
             self.arms.append,
         )
         self.dispatcher.wake = self.dispatcher.run
-        self.own = own
+        self.own, self.shared = own, shared
 
     def submit(self, data: str, options: Any, deadline: float, completion: Any, token: int) -> Any:
         # What is raised here is the request's failure, and nobody would see it.
@@ -498,6 +498,7 @@ def test_a_hedge_whose_time_is_over_is_not_sent_and_ends_nothing() -> None:
     world.now = 50.5
     batch.dispatcher.run()
     batch.dispatcher.run()
+    assert not batch.shared.counts
     # And it takes nothing of the rate.
     assert batch.attempts == [0.0, 50.5]
     batch.complete(0, None)

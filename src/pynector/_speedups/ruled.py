@@ -240,7 +240,9 @@ class RuledDispatcher(Dispatcher):
         slot.generations = generations
         slot.is_hedge = call.live > 0
         deadline = call.begin(slot, now)
-        if call.hedge is not None and not slot.is_hedge:
+        if slot.is_hedge:
+            self._rules.hedged()
+        elif call.hedge is not None:
             call.hedge_at = now + self._rules.hedge_delay(call)
             if call.hedge_at < NEVER:
                 self._scheduler.postpone(call, call.hedge_at)

@@ -384,12 +384,15 @@ class Rules:
         return wait
 
     def may_hedge(self, call: Call, now: float) -> bool:
-        """Say whether a call is sent a second time beside the first, and take that from the budget."""
+        """Say whether a call may be sent a second time beside the first, and take that from the budget."""
         if call.budget is not None and not call.budget.withdraw(now):
             self._shared.counts["budget_refused"] += 1
             return False
-        self._shared.counts["hedges"] += 1
         return True
+
+    def hedged(self) -> None:
+        """Take note that a call was sent a second time beside the first."""
+        self._shared.counts["hedges"] += 1
 
     def hedge_won(self) -> None:
         """Take note that the second of two had an answer first."""
