@@ -28,6 +28,7 @@ SDK = ("opentelemetry", "opentelemetry.sdk")
 ABOUT = {
     "test_bar.py": ("rich", "termios"),
     "growth/test_outcomes.py": ("httptools",),
+    "limits/test_telemetry.py": SDK,
     "telemetry/test_contexts.py": SDK,
     "telemetry/test_every_call.py": SDK,
     "telemetry/test_faults.py": (*SDK, "structlog"),

@@ -50,7 +50,7 @@ BELOW = {
         "groups",
         "unraisable",
     },
-    "telemetry": {"errors", "transport", "unraisable"},
+    "telemetry": {"_speedups", "errors", "transport", "unraisable"},
     "dispatch": {
         "_speedups",
         "callbacks",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
@@ -13,16 +14,17 @@ from .dispatch.batch import Batch
 from .dispatch.entries import Common
 from .dispatch.limits import NOTHING, Declared
 from .dispatch.progress import total_of
-from .dispatch.rules import Rules, Surroundings
-from .dispatch.shared import Shared
+from .dispatch.rules import Rules
+from .dispatch.shared import Shared, Sharing
 from .dispatch.stream import BatchStream
+from .dispatch.surroundings import Surroundings
 from .dispatch.turn import Turn
 from .errors import ConfigurationError, PynectorError, for_another
 from .lifecycle import Lifecycle
 from .plan import Plan
 from .session import Session
 from .stats import Stats
-from .telemetry import ObservedRequest, Telemetry
+from .telemetry import ObservedRequest, Telemetry, tally
 
 
 class Calls:
@@ -40,7 +42,7 @@ class Calls:
         self._telemetry = telemetry
         self._timeout = timeout
         self._own = own
-        self._shared: Shared | None = None
+        self._sharing: Sharing | None = None
 
     def tell(self, error: PynectorError) -> None:
         """Tell of a failure, where nothing else was told."""
@@ -59,7 +61,7 @@ class Calls:
         self, session: Session, data: Any, options: dict[str, Any], limit: float, observed: ObservedRequest | None
     ) -> Any:
         left = await session.ready(limit)
-        return await session.request(data, options, left, limit, observed)
+        return await session.request(data, options, left, limit, None if observed is None else observed.observer())
 
     @asynccontextmanager
     async def subscribe(self, options: dict[str, Any]) -> AsyncIterator[Any]:
@@ -152,26 +154,26 @@ class Calls:
 
     def stats(self) -> Stats:
         """Give the numbers of the client."""
-        stats, shared = self._lifecycle.stats(), self._shared
-        return stats if shared is None else replace(stats, limits=shared.numbers(), circuits=shared.circuits())
+        stats, sharing = self._lifecycle.stats(), self._sharing
+        return stats if sharing is None else replace(stats, limits=sharing.numbers(), circuits=sharing.circuits())
 
     def shared(self, session: Session) -> Shared:
         """Return what the client's calls share, for those of a session."""
-        if self._shared is None:
-            self._shared = Shared(self._own)
-        self._shared = self._shared.on(session.runtime)
-        return self._shared
+        if self._sharing is None:
+            self._sharing = Sharing(self._own)
+            if self._telemetry is not None:
+                tally(self, self._sharing)
+        return self._sharing.on(session.runtime)
 
-    def _around(
-        self, session: Session, options: dict[str, Any], observed: ObservedRequest | None = None
-    ) -> Surroundings:
-        def tell(error: PynectorError, attempt: int, wait: float) -> None:
+    def _around(self, session: Session, options: dict[str, Any]) -> Surroundings:
+        # A failure comes in the context of a connection, and what is told of it is the caller's.
+        caller = copy_context()
+
+        def tell(error: PynectorError, attempt: int, wait: float, name: Mapping[str, Any]) -> None:
             self._lifecycle.counters.retries += 1
             self._lifecycle.counters.failed(error)
             if self._telemetry is not None:
-                self._telemetry.retry(error, attempt, wait)
-            if observed is not None:
-                observed.retried(error, attempt, wait)
+                caller.run(self._telemetry.retry, error, attempt, wait, name)
 
         transport = session.transport
         traits, snapshot = getattr(transport, "traits", None), getattr(transport, "snapshot", None)
@@ -207,7 +209,9 @@ class Calls:
         # One session for all: a client that is closed meanwhile is not connected again for what was begun before.
         session = self._lifecycle.current()
         end = session.runtime.clock() + limit
-        rules = Rules(self.shared(session), own, self._around(session, options, observed), ends_at=end)
+        rules = Rules(self.shared(session), own, self._around(session, options), ends_at=end)
+        # Connecting may be repeated, too, before there is a batch.
+        rules.observed = observed
         common = Common(rules.options, limit, session.describe, is_single=True)
         await self._connected(session, rules, end)
         batch = Batch(common, None, math.inf, True, 1, observed=observed, rules=rules)

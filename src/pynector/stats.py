@@ -22,7 +22,8 @@ class Stats:
         limits: What limits and retries have done, by name: "rate_waits" (how often requests had to wait for the
             client's rate), "pauses" (of an origin, as an answer asked for it), "retries_503" and the like (by status or
             class of error), "hedges", "hedges_won" (whose answer came first), "budget_refused" (retries and hedges that
-            were beyond the budget), "circuit_open" (requests that were refused).
+            were beyond the budget), "circuit_open" (requests that were refused), "checkpoint_found" (requests that an
+            earlier run had the result of).
         circuits: Origins whose circuit is not closed, each with "open" or "half-open".
     """
 

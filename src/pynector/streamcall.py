@@ -85,7 +85,7 @@ class StreamCall(ToEnter):
                 if self._observed is None or not session.observable:
                     manager = session.open_stream(self._data, self._options, left)
                 else:
-                    manager = session.open_stream(self._data, self._options, left, observer=self._observed)
+                    manager = session.open_stream(self._data, self._options, left, observer=self._observed.observer())
                 self._manager = manager
                 return await manager.__aenter__()
             except BaseException as error:

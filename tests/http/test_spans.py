@@ -384,7 +384,8 @@ async def test_nothing_stays_of_what_was_told_of_a_batch(
     entries: list[Any] = [({"path": path}, {}) for path in ("/id/1", "/status/404", "/redirect/1")]
     gc.collect()
     gc.disable()
-    before = living("ObservedEntry")
+    kinds = ("ObservedRequest", "Sending")
+    before = {kind: living(kind) for kind in kinds}
     try:
         if call == "batch_request":
             await client.batch_request(entries)
@@ -394,6 +395,6 @@ async def test_nothing_stays_of_what_was_told_of_a_batch(
             # It knows its first error.
             del results
         await anyio.sleep(0.01)
-        assert newly(before, "ObservedEntry") == []
+        assert [newly(before[kind], kind) for kind in kinds] == [[], []]
     finally:
         gc.enable()

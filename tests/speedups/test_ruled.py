@@ -21,7 +21,8 @@ from pynector._speedups.results import MISSING, ListResults
 from pynector._speedups.ruled import RuledDispatcher
 from pynector._speedups.scheduler import NEVER, Scheduler
 from pynector.dispatch.limits import Declared
-from pynector.dispatch.rules import Rules, Shared, Surroundings
+from pynector.dispatch.rules import Rules, Shared
+from pynector.dispatch.surroundings import Surroundings
 
 TIMEOUT = 40.0
 ORIGINS = ("a", "b")
@@ -80,7 +81,7 @@ class Batch:
         self.is_over = False
         self.is_told = True
         self.forgets = False
-        around = Surroundings(lambda: world.now, {}, traits or Traits(), None, lambda error, attempt, wait: None)
+        around = Surroundings(lambda: world.now, {}, traits or Traits(), None, lambda *told: None)
         self.rules = Rules(shared, own, around)
         self.rules.scheduler = self.scheduler
         self.dispatcher = RuledDispatcher(

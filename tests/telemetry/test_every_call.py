@@ -15,7 +15,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
-from pynector import Pynector
+from pynector import Pynector, RetryPolicy
 from pynector.testing import LoopbackServer
 from transports import ExchangeOnly
 
@@ -104,10 +104,13 @@ OVER_HTTP: list[Ask] = [
     streamed,
 ]
 
+AGAIN = RetryPolicy(2, backoff=0, methods=None)
+
 OVER_ANY: list[Ask] = [
     lambda client: client.request("a"),
     lambda client: client.request_with_retry(ConnectionResetError("gone"), 2, 0),
     lambda client: client.batch_request([("a", {}), ("b", {}), (ConnectionResetError("gone"), {})], 2),
+    lambda client: client.batch_request([(ConnectionResetError("gone"), {})], retry=AGAIN),
 ]
 
 

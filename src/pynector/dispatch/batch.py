@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import anyio.lowlevel
 
@@ -15,25 +15,16 @@ from .._speedups.results import Results
 from .._speedups.ruled import RuledDispatcher
 from .._speedups.scheduler import Scheduler
 from ..errors import PynectorError, TimeoutError, as_pynector_error
-from ..transport.contract import Completion, Handle
 from .bell import Bell, CallAt, TimedBell
 from .endings import drained
 from .entries import Common, Request
+from .observing import Observed, Submit
 from .progress import Counts
 from .sources import Source
 
 if TYPE_CHECKING:
     from .reporting import Wanted
     from .rules import Rules
-
-Submit = Callable[[Any, Mapping[str, Any], float, Completion, int], "Handle | None"]
-
-
-class Observed(Protocol):
-    """Whoever is told of the entries of a batch."""
-
-    def submitter(self, submit: Callable[..., Any], observable: bool) -> Submit:
-        """Return a `submit` whose requests are told of; `observable` says whether the transport reports attempts."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +112,15 @@ class BatchRun:
         keeping = None if batch.rules is None else batch.rules.keeping
         if keeping is not None:
             keeping.stop = self.stop
+        entries = source if keeping is None else keeping.paced(source, window, self.read_on)
+        if batch.observed is not None:
+            entries, results = batch.observed.entries(entries), batch.observed.results(results)
+            submit = batch.observed.submitter(submit, observable)
         given = (
             self.scheduler,
-            source if keeping is None else keeping.paced(source, window, self.read_on),
+            entries,
             results,
-            submit if batch.observed is None else batch.observed.submitter(submit, observable),
+            submit,
             clock,
             batch.common.options,
             batch.common.timeout,
@@ -135,7 +130,7 @@ class BatchRun:
         )
         self.dispatcher: Dispatcher
         if isinstance(self._bell, TimedBell) and batch.rules is not None:
-            batch.rules.scheduler = self.scheduler
+            batch.rules.scheduler, batch.rules.observed = self.scheduler, batch.observed
             self.dispatcher = RuledDispatcher(*given, batch.rules, self._bell.ring_at)
         else:
             self.dispatcher = Dispatcher(*given)

@@ -14,9 +14,10 @@ from ..callbacks import Timer
 from ..errors import PynectorError, TimeoutError, TransportError
 from ..groups import ungrouped
 from ..transport.contract import Handle
-from .batch import Batch, BatchRun, Submit
+from .batch import Batch, BatchRun
 from .endings import batch_late, closed, escaped
 from .entries import Request
+from .observing import Submit
 from .sources import Source
 from .stream import BatchStream
 from .workers import Exchange, Workers

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .._speedups.adaptive import AdaptiveWindow
 from .._speedups.breaker import OPEN
@@ -28,14 +28,15 @@ from ..errors import (
     TransportError,
     as_pynector_error,
 )
-from ..transport.contract import RequestTraits, Snapshot
 from ..transport.essence import essence_of
 from ..transport.http.methods import IDEMPOTENT
 from ..unraisable import unraisable
 from .costs import Costs
 from .limits import Declared, hedge_after, retry_policy
+from .observing import Observed
 from .retry import RetryPolicy
 from .shared import Shared, limits_of, quantile_of
+from .surroundings import Surroundings
 
 if TYPE_CHECKING:
     from .._speedups.ruled import RuledDispatcher
@@ -62,24 +63,6 @@ NOT_AGAIN = -1.0
 _FAULTS = (ConnectError, ConnectionLost, ProtocolError, TimeoutError)
 
 
-class Surroundings(NamedTuple):
-    """What the rules of a call have to know.
-
-    Attributes:
-        clock: The event loop's clock.
-        options: The options for all requests.
-        traits: The transport's, or None.
-        snapshot: Its `snapshot`, or None.
-        tell: Told of an error, the attempt it ended, and the seconds before the next one.
-    """
-
-    clock: Callable[[], float]
-    options: dict[str, Any]
-    traits: RequestTraits | None
-    snapshot: Callable[[Any, Mapping[str, Any]], Snapshot] | None
-    tell: Callable[[PynectorError, int, float], None]
-
-
 class Rules:
     """The rules of one call; see RuledDispatcher.
 
@@ -94,6 +77,7 @@ class Rules:
     Attributes:
         is_adaptive, ends_at: See above.
         scheduler: Has its window.
+        observed: Whoever is told of its requests, or None.
         keeping: Has the results of earlier runs, or None.
         window: What changes that, or None.
         limits: What holds, the call's own before the client's.
@@ -125,6 +109,7 @@ class Rules:
         self.is_adaptive = is_adaptive
         self.is_single, self.ends_at = ends_at is not None, NEVER if ends_at is None else ends_at
         self.scheduler: Scheduler | None = None
+        self.observed: Observed | None = None
         self.keeping: Keeping | None = None
         self.window: AdaptiveWindow | None = None
         self.limits = [limits for limits in (limits_of(own), shared.limits) if limits is not None]
@@ -219,7 +204,12 @@ class Rules:
         try:
             data, options = call.data, call.options
             essence = essence_of([data, None]) if traits is None else traits.essence(data, options)
-            return keeping.problem is not None or keeping.has(call, essence, dispatcher.found)
+            if keeping.problem is not None:
+                return True
+            is_kept = keeping.has(call, essence, dispatcher.found)
+            if is_kept:
+                self._shared.counts["checkpoint_found"] += 1
+            return is_kept
         except CheckpointError as error:
             keeping.fail(error)
             return True
@@ -370,7 +360,7 @@ class Rules:
             self._shared.counts["budget_refused"] += 1
             return NOT_AGAIN
         self._shared.counts[f"retries_{_reason(error)}"] += 1
-        self._around.tell(error, call.attempts, wait)
+        self._tell(call.index, error, call.attempts, wait)
         return wait
 
     def wait_for_connection(self, attempt: int, error: PynectorError, end: float) -> float | None:
@@ -380,8 +370,13 @@ class Rules:
             error.attempts = attempt
         if wait is None or self._around.clock() + wait >= end:
             return None
-        self._around.tell(error, attempt, wait)
+        self._tell(0, error, attempt, wait)
         return wait
+
+    def _tell(self, index: int, error: PynectorError, attempt: int, wait: float) -> None:
+        """Tell of another attempt that follows."""
+        name = {} if self.observed is None else self.observed.retried(index, error, attempt, wait)
+        self._around.tell(error, attempt, wait, name)
 
     def may_hedge(self, call: Call, now: float) -> bool:
         """Say whether a call may be sent a second time beside the first, and take that from the budget."""

@@ -70,6 +70,30 @@ class Shared:
         return self._quantiles[name]
 
 
+class Sharing:
+    """What the calls of a client share, on whichever event loop they run.
+
+    Args:
+        own: What is declared for the client.
+    """
+
+    def __init__(self, own: Declared) -> None:
+        self._shared = Shared(own)
+
+    def on(self, runtime: Runtime) -> Shared:
+        """Return what they share on the event loop that runs."""
+        self._shared = self._shared.on(runtime)
+        return self._shared
+
+    def numbers(self) -> dict[str, int]:
+        """Return how often something has happened, by name, on all of them."""
+        return self._shared.numbers()
+
+    def circuits(self) -> dict[str, str]:
+        """Return the client's origins whose circuit is not closed, and what it is."""
+        return self._shared.circuits()
+
+
 def quantile_of(name: str) -> Quantile:
     """Return what finds out within which time so many of a hundred answers come, as "p95"."""
     return Quantile(int(name[1:]) / 100)

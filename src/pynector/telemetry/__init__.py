@@ -1,6 +1,6 @@
 """Optional tracing, metrics and logging. Without their packages, or with nobody listening, it costs nothing."""
 
-from .batches import ObservedBatch, ObservedEntry
+from .batches import ObservedBatch
 from .events import EventLogger
 from .guard import Guard
 from .metering import watch
@@ -8,12 +8,12 @@ from .observe import Telemetry
 from .propagation import parse_propagation, propagation, valid_propagation
 from .requests import ObservedRequest
 from .setup import configure_telemetry
+from .tallies import tally
 from .tracing import LateTracer, Tracer
 
 __all__ = [
     "EventLogger",
     "ObservedBatch",
-    "ObservedEntry",
     "ObservedRequest",
     "Telemetry",
     "Tracer",
@@ -21,6 +21,7 @@ __all__ = [
     "get_telemetry",
     "parse_propagation",
     "propagation",
+    "tally",
     "valid_propagation",
     "watch",
 ]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ..transport.contract import Target
 
 
-class ObservedAttempts:
-    """Told of attempts by a transport that can be observed; see RequestObserver.
+class AttemptsSoFar:
+    """What is known of one request, over all its attempts.
 
     Args:
         listeners: Who is told.
@@ -28,29 +28,46 @@ class ObservedAttempts:
         size: The length of what is sent in bytes, or None if that is not known.
 
     Attributes:
+        listeners, context, span, size: See above.
         attempts: How many there have been.
+        status: What the last of them was answered with; 0 if it was not.
+    """
+
+    __slots__ = ("attempts", "context", "listeners", "size", "span", "status")
+
+    def __init__(self, listeners: Listeners, context: Any, span: Any, size: int | None) -> None:
+        self.listeners = listeners
+        self.context = context
+        self.span = span
+        self.size = size
+        self.attempts = 0
+        self.status = 0
+
+    def current(self) -> Any:
+        """Give a context in which its span is the current one."""
+        return attached(None if self.span is None else self.context, self.listeners.guard)
+
+
+class ObservedAttempts:
+    """Told of attempts that follow one another, by a transport that can be observed; see RequestObserver.
+
+    Args:
+        so_far: What is known of their request, which may have others beside these.
     """
 
     __slots__ = (
         "_attempt",
         "_attempt_context",
         "_attempt_started",
-        "_context",
-        "_listeners",
         "_metric",
         "_peer",
-        "_size",
-        "_span",
+        "_so_far",
         "_status",
         "_version",
-        "attempts",
     )
 
-    def __init__(self, listeners: Listeners, context: Any, span: Any, size: int | None) -> None:
-        self._listeners = listeners
-        self._context = context
-        self._span = span
-        self._size = size
+    def __init__(self, so_far: AttemptsSoFar) -> None:
+        self._so_far = so_far
         self._attempt: Any = None
         self._attempt_context: Any = None
         self._attempt_started = 0.0
@@ -58,16 +75,16 @@ class ObservedAttempts:
         self._peer: Any = None
         self._status = 0
         self._version = ""
-        self.attempts = 0
 
     def attempt(
         self, method: str, target: Target, headers: Sequence[tuple[str, str | None]], size: int | None
     ) -> list[tuple[str, str]]:
         """See RequestObserver."""
-        self.attempts += 1
-        self._size = size
+        so_far = self._so_far
+        so_far.attempts += 1
+        so_far.size, so_far.status = size, 0
         self._status, self._version, self._peer = 0, "", None
-        listeners = self._listeners
+        listeners = so_far.listeners
         if not listeners.http:
             return []
         self._attempt_started = time.perf_counter()
@@ -81,14 +98,15 @@ class ObservedAttempts:
 
     def _passing(self, method: str, target: Target) -> Passing:
         """Start the attempt's span, if the request's goes anywhere, and return what goes along with the attempt."""
-        listeners, context = self._listeners, self._context
-        if is_recording(self._span, listeners.guard):
+        so_far = self._so_far
+        listeners, context = so_far.listeners, so_far.context
+        if is_recording(so_far.span, listeners.guard):
             self._attempt, context = started(
                 listeners,
                 span_name(method, listeners.methods),
                 context,
                 kind=listeners.trace.SpanKind.CLIENT,
-                attributes=span_attributes(method, target, self.attempts - 1, listeners.methods),
+                attributes=span_attributes(method, target, so_far.attempts - 1, listeners.methods),
             )
             self._attempt_context = context
         elif listeners.passing is not None:
@@ -97,10 +115,10 @@ class ObservedAttempts:
 
     def inside(self) -> Any:
         """See RequestObserver."""
-        listeners = self._listeners
+        listeners = self._so_far.listeners
         context = None
         if listeners.http and (listeners.tracer is not None or listeners.meters is not None):
-            inner = self._attempt_context or self._context
+            inner = self._attempt_context or self._so_far.context
             context = listeners.guard.call(SPANS, without_http_instrumentation, inner)
         return attached(context, listeners.guard)
 
@@ -110,23 +128,29 @@ class ObservedAttempts:
 
     def head(self, status: int, http_version: str) -> None:
         """See RequestObserver."""
-        self._status, self._version = status, http_version
+        self._status = self._so_far.status = status
+        self._version = http_version
 
     def done(self) -> None:
         """See RequestObserver."""
-        self._end_attempt(None)
+        self.end_attempt(None)
 
     def failed(self, error: BaseException) -> None:
         """See RequestObserver."""
-        self._end_attempt(error)
+        self.end_attempt(error)
 
-    def _end_attempt(self, error: BaseException | None, cancelled: bool = False) -> None:
+    def has_attempt(self) -> bool:
+        """Return whether there is one whose end has not been told."""
+        return self._attempt is not None or self._metric is not None
+
+    def end_attempt(self, error: BaseException | None, cancelled: bool = False) -> None:
+        """Tell of the end of the last attempt, if nobody has."""
         span, self._attempt = self._attempt, None
-        context, self._attempt_context = self._attempt_context or self._context, None
+        context, self._attempt_context = self._attempt_context or self._so_far.context, None
         metric, self._metric = self._metric, None
         if span is None and metric is None:
             return
-        listeners, attributes = self._listeners, self._outcome(error)
+        listeners, attributes = self._so_far.listeners, self._outcome(error)
         if metric is not None and not cancelled and listeners.meters is not None:
             metric.update(attributes)
             seconds = time.perf_counter() - self._attempt_started

@@ -4,77 +4,45 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Phase, PynectorError, Sent
+from .._speedups.results import Results
+from ..errors import PynectorError
 from .conventions import error_type
 from .listeners import Listeners
 from .metering import record
 from .passing import Passing
 from .requests import ObservedRequest
+from .sending import Submit, told
 from .spans import attached, closed, ids_of, is_recording, started
 
 if TYPE_CHECKING:
-    from ..transport.contract import Completion, Handle
-
-Submit = Callable[[Any, Mapping[str, Any], float, "Completion", int], "Handle | None"]
+    from ..transport.contract import Completion
 
 
-class ObservedEntry(ObservedRequest):
-    """A request of a batch: it stands before the batch's completion, and before the transport's handle."""
+class ToldResults(Results):
+    """Tells of the end of a batch's requests, and gives their results on.
 
-    __slots__ = ("_caller", "_completion", "handle")
+    Args:
+        results: Takes them.
+        ended: Tells of the end of a request, of its number and its result.
+    """
 
-    def __init__(
-        self, listeners: Listeners, context: Any, level: int | None, data: Any, index: int, completion: Completion
-    ) -> None:
-        super().__init__(listeners, context, level, data, index)
-        # Its end comes in the context of a connection, and what is told of it is the caller's.
+    def __init__(self, results: Results, ended: Callable[[int, Any], None]) -> None:
+        self._results = results
+        self._ended = ended
+        # An end comes in the context of a connection, and what is told of it is the caller's.
         self._caller = copy_context()
-        # Until its end: the one holds all results, and errors hold this; the other leads back here by its options.
-        self._completion: Completion | None = completion
-        self.handle: Any = None
 
-    def succeed(self, token: int, response: Any) -> None:
-        """See Completion."""
-        self._answer = response
-        completion, _ = self._let_go()
+    def put(self, index: int, entry: Any, started: float, attempts: int, result: Any) -> None:
+        """See Results."""
         try:
-            self._caller.run(self.end, None)
+            self._caller.run(self._ended, index, result)
         finally:
-            if completion is not None:
-                completion.succeed(token, response)
-
-    def fail(self, token: int, error: BaseException) -> None:
-        """See Completion."""
-        completion, _ = self._let_go()
-        try:
-            self._caller.run(self.end, error)
-        finally:
-            if completion is not None:
-                completion.fail(token, error)
-
-    def progress(self) -> tuple[Phase | None, Sent | None]:
-        """See Handle: how far it has come is the same, whoever is told of it."""
-        progress = getattr(self.handle, "progress", None)
-        return (None, None) if progress is None else progress()
-
-    def cancel(self) -> None:
-        """See Handle."""
-        _, handle = self._let_go()
-        try:
-            self.give_up()
-        finally:
-            if handle is not None:
-                handle.cancel()
-
-    def _let_go(self) -> tuple[Completion | None, Any]:
-        completion, self._completion = self._completion, None
-        handle, self.handle = self.handle, None
-        return completion, handle
+            self._results.put(index, entry, started, attempts, result)
 
 
 class ObservedBatch:
@@ -103,6 +71,10 @@ class ObservedBatch:
         self._attributes: dict[str, Any] = {}
         self.started = time.perf_counter()
         self.failures = 0
+        # Those that have been sent and have not ended, by their numbers.
+        self._under_way: dict[int, ObservedRequest] = {}
+        # When those were read that have not been sent, where there is no list of them all.
+        self._read_at: dict[int, float] = {}
         if listeners.tracer is not None:
             told = {"request.count": count, "max_concurrency": max_concurrency}
             attributes = {name: value for name, value in told.items() if value is not None}
@@ -128,41 +100,58 @@ class ObservedBatch:
         """Give the fields of an event that tell of its span."""
         return ids_of(self._span, self._guard)
 
-    def entry(self, index: int, data: Any, completion: Completion) -> ObservedEntry:
-        """Give one of its requests, which starts now."""
-        if self._listeners.meters is not None:
-            waited = time.perf_counter() - self.started
-            record(self._listeners.meters.queue_time, waited, None, self._guard, self._context)
-        entry = ObservedEntry(self._listeners, self._context, self._level, data, index, completion)
-        entry.begin()
-        return entry
+    def entries(self, source: Iterator[Any]) -> Iterator[Any]:
+        """See Observed."""
+        return source if self.count is not None or self._listeners.meters is None else self._read(source)
+
+    def _read(self, source: Iterator[Any]) -> Iterator[Any]:
+        """Return what a source gives, and take note of when it does."""
+        count = 0
+        for entry in source:
+            if entry is not None:
+                self._read_at[count] = time.perf_counter()
+                count += 1
+            yield entry
 
     def submitter(self, submit: Callable[..., Any], observable: bool) -> Submit:
-        """Give a `submit` whose requests are told of.
+        """See Observed."""
+        if self.wants_entries:
+            return told(submit, observable, self._request)
+        return partial(submit, observer=self.passing) if observable and self.passing is not None else submit
 
-        Args:
-            submit: The transport's, or what stands for it.
-            observable: Whether it reports attempts.
-        """
-        if not self.wants_entries:
-            return partial(submit, observer=self.passing) if observable and self.passing is not None else submit
+    def _request(self, completion: Completion, token: int, data: Any) -> ObservedRequest:
+        """Return the request that is sent: it starts now, or has been sent before."""
+        index = completion.index_of(token)  # type: ignore[attr-defined]
+        request = self._under_way.get(index)
+        if request is None:
+            if self._listeners.meters is not None:
+                waited = time.perf_counter() - self._read_at.pop(index, self.started)
+                record(self._listeners.meters.queue_time, waited, None, self._guard, self._context)
+            request = ObservedRequest(self._listeners, self._context, self._level, data, index)
+            self._under_way[index] = request
+            request.begin()
+        return request
 
-        def observed(
-            data: Any, options: Mapping[str, Any], deadline: float, completion: Completion, token: int
-        ) -> Handle | None:
-            entry = self.entry(completion.index_of(token), data, completion)  # type: ignore[attr-defined]
-            try:
-                with entry.current():
-                    told = {"observer": entry} if observable else {}
-                    handle = submit(data, options, deadline, entry, token, **told)
-                if not entry.ended:
-                    entry.handle = handle
-            except Exception as error:
-                # It must not raise; if it does, the request has ended all the same.
-                entry.fail(token, error)
-            return None if entry.ended else entry
+    def results(self, results: Results) -> Results:
+        """See Observed."""
+        return ToldResults(results, self._ended) if self.wants_entries else results
 
-        return observed
+    def _ended(self, index: int, result: Any) -> None:
+        self._read_at.pop(index, None)
+        request = self._under_way.pop(index, None)
+        if request is None:
+            # It has not been sent.
+            return
+        if isinstance(result, PynectorError):
+            request.end(result)
+        else:
+            request.answered(result)
+            request.end(None)
+
+    def retried(self, index: int, error: PynectorError, attempt: int, wait: float) -> dict[str, Any]:
+        """See Observed."""
+        request = self._under_way.get(index)
+        return {"index": index} if request is None else request.retried(index, error, attempt, wait)
 
     def collected(self, results: list[Any]) -> list[Any]:
         """Give the results back."""
@@ -176,7 +165,9 @@ class ObservedBatch:
         self._attributes["request.failed"] = failures
 
     def end(self, error: PynectorError | None) -> None:
-        """Tell of its end."""
+        """Tell of its end, and of that of requests whose answers nobody wants any more."""
+        while self._under_way:
+            self._under_way.popitem()[1].give_up()
         attributes = {} if error is None else {"error.type": error_type(error)}
         if self._listeners.meters is not None:
             seconds = time.perf_counter() - self.started

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .conventions import DURATION_BUCKETS
 from .guard import METRICS, Guard
 from .opentelemetry import meter_provider
+from .tallies import create_tallies
 
 if TYPE_CHECKING:
     from ..transport.contract import OriginCounts
@@ -48,10 +49,11 @@ class Meters:
         self.queue_time = meter.create_histogram(
             "pynector.scheduler.queue_time",
             unit="s",
-            description="Time from the start of a batch to that of a request of it.",
+            description="Time from when a request of a batch could be sent to when it was.",
             explicit_bucket_boundaries_advisory=DURATION_BUCKETS,
         )
         # Counted when somebody looks, so that no request pays for them.
+        create_tallies(meter)
         meter.create_observable_up_down_counter(
             "http.client.active_requests",
             callbacks=[_active_requests],

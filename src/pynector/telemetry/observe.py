@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -117,12 +117,12 @@ class Telemetry:
         if self._events.tells(logging.ERROR):
             self._events.error("request.error", error_type=error_type(error), request=error.request)
 
-    def retry(self, error: PynectorError, attempt: int, wait: float) -> None:
-        """Tell that an attempt failed and another follows after `wait` seconds."""
+    def retry(self, error: PynectorError, attempt: int, wait: float, name: Mapping[str, Any]) -> None:
+        """Tell that an attempt failed and another follows after `wait` seconds; `name` are the request's own fields."""
         meters, reason = meters_in_use(self._name, self._guard), error_type(error)
         if meters is not None:
             self._guard.call(METRICS, meters.retries.add, 1, {"error.type": reason})
-        self._events.warning("retry", attempt=attempt, wait=round(wait, 6), error_type=reason)
+        self._events.warning("retry", attempt=attempt, wait=round(wait, 6), error_type=reason, **name)
 
     def connection(self, event: str, host: str, port: int) -> None:
         """Tell that a connection was opened or closed."""
