@@ -12,9 +12,9 @@ import anyio.lowlevel
 import pytest
 
 from leaks import living, newly
-from pynector import Pynector, PynectorError
+from pynector import Pynector, PynectorError, RetryPolicy
 from pynector.testing import LoopbackServer
-from transports import Connectable
+from transports import Connectable, ExchangeOnly
 
 pytestmark = pytest.mark.anyio
 
@@ -77,4 +77,14 @@ async def test_nothing_stays_of_a_request_over_http(server: LoopbackServer, engi
                 error = await error_of(client, call, {"path": path})
                 await anyio.sleep(0.01)
                 assert error is None or error() is None
+        assert newly(before, *kinds) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"retry": RetryPolicy()}], ids=["plain", "own rules"])
+async def test_nothing_stays_of_entries_that_were_read(options: dict[str, Any]) -> None:
+    kinds = ("BatchRun", "Source", "ListResults", "Dispatcher", "RuledDispatcher")
+    before = living(*kinds)
+    async with Pynector(ExchangeOnly()) as client:
+        assert await client.batch_request(iter([("a", {}), ("b", options)])) == ["a", "b"]
+        await anyio.lowlevel.checkpoint()
         assert newly(before, *kinds) == []

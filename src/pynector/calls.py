@@ -95,9 +95,12 @@ class Calls:
         common = Common(options, self._timeout, session.describe)
         total = None if is_read else len(requests)
         rules: Rules | None = None
+
+        def make_rules() -> Rules:
+            return Rules(self.shared(session), plan.own, self._around(session, options), plan.is_adaptive)
+
         if plan.has_rules or self._own.says_something or (not is_read and has_rules(requests)):
-            rules = Rules(self.shared(session), plan.own, self._around(session, options), plan.is_adaptive)
-            common = replace(common, options=rules.options)
+            rules = make_rules()
         deadline = session.runtime.clock() + plan.limit
         return Batch(
             common,
@@ -106,6 +109,7 @@ class Calls:
             plan.raise_on_error,
             total,
             rules=rules,
+            make_rules=make_rules,
             lookahead=plan.lookahead,
             progress=plan.progress,
             expected=None if plan.progress is None else total_of(requests),

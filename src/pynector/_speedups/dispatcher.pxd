@@ -43,6 +43,7 @@ cdef class Dispatcher:
     cdef readonly Py_ssize_t failures
     cdef readonly Py_ssize_t retried
     cdef readonly object first_error
+    cdef public object heir
 
     cpdef object run(self)
 

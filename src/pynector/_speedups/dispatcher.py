@@ -78,6 +78,7 @@ class Dispatcher:
         failures: How many entries have failed.
         retried: How many attempts were made beyond the first ones.
         first_error: The first failure in time.
+        heir: Who goes on with what this has begun, or None; see `hand_over`.
     """
 
     __slots__ = (
@@ -99,6 +100,7 @@ class Dispatcher:
         "current",
         "failures",
         "first_error",
+        "heir",
         "retried",
         "wake",
     )
@@ -138,6 +140,7 @@ class Dispatcher:
         self.failures = 0
         self.retried = 0
         self.first_error: Any = None
+        self.heir: Any = None
 
     # Starting
 
@@ -249,6 +252,8 @@ class Dispatcher:
             self._results.put(index, entry, started, 1, response)
             self._scheduler.finish(token & MASK, False)
             self._go_on()
+        elif self.heir is not None:
+            self.heir.succeed(token, response)
 
     def fail(self, token: int, error: BaseException) -> None:
         """Take the failure of an entry. A second completion of one entry is ignored: the first one stands."""
@@ -260,6 +265,8 @@ class Dispatcher:
             self._failed(index, entry, started, timeout, error)
             self._scheduler.finish(token & MASK, True)
             self._go_on()
+        elif self.heir is not None:
+            self.heir.fail(token, error)
 
     def _taken(self, token: int) -> Any:
         """Return the slot that a token is of, or None if its entry has ended."""

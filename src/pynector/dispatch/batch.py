@@ -6,25 +6,30 @@ from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio.lowlevel
 
 from .._speedups.dispatcher import Dispatcher
+from .._speedups.handover import hand_over
 from .._speedups.results import Results
 from .._speedups.ruled import RuledDispatcher
 from .._speedups.scheduler import Scheduler
 from ..errors import PynectorError, TimeoutError, as_pynector_error
-from .bell import Bell, CallAt, TimedBell
+from .bell import CallAt, TimedBell
 from .endings import drained
 from .entries import Common, Request
 from .observing import Observed, Submit
 from .progress import Counts
-from .sources import Source
+from .sources import Source, ahead_of
 
 if TYPE_CHECKING:
     from .reporting import Wanted
     from .rules import Rules
+
+
+_Given: TypeAlias = tuple[Scheduler, Iterator["Request | None"], Results, Submit, Callable[[], float]]
+_AlsoGiven: TypeAlias = tuple[float, Callable[[Request], float], Callable[..., BaseException], Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Batch:
         failed: Told of each entry that fails, or None.
         observed: Told of each entry, or None where nobody wants to hear of them.
         rules: What holds for its entries beyond its window, or None.
+        make_rules: Makes that when an entry comes that has some of its own, where entries are read one by one; or None.
         progress: Who wants to know how far it has come, or None.
         expected: How many entries it has, as far as that is told; None: nobody knows.
         checkpoint: The path of the file that has its results, and whether failures in it are sent again; None: no file.
@@ -55,6 +61,7 @@ class Batch:
     failed: Callable[[PynectorError], None] | None = None
     observed: Observed | None = None
     rules: Rules | None = None
+    make_rules: Callable[[], Rules] | None = None
     progress: Wanted | None = None
     expected: int | None = None
     checkpoint: tuple[Any, bool] | None = None
@@ -106,8 +113,9 @@ class BatchRun:
     ) -> None:
         self._batch = batch
         self._source = source
+        self._window = window
         # The dispatcher must not hold this: it has every answer.
-        self._bell = Bell() if batch.rules is None else TimedBell(call_at)
+        self._bell = TimedBell(call_at)
         self.scheduler = Scheduler(window, batch.deadline, batch.raise_on_error)
         keeping = None if batch.rules is None else batch.rules.keeping
         if keeping is not None:
@@ -116,29 +124,43 @@ class BatchRun:
         if batch.observed is not None:
             entries, results = batch.observed.entries(entries), batch.observed.results(results)
             submit = batch.observed.submitter(submit, observable)
-        given = (
-            self.scheduler,
-            entries,
-            results,
-            submit,
-            clock,
-            batch.common.options,
-            batch.common.timeout,
-            batch.common.timeout_of,
-            batch.translate,
-            self._bell.ring,
-        )
+
+        # What a dispatcher gets before its options, and after them.
+        self._given: _Given = self.scheduler, entries, results, submit, clock
+        self._also_given: _AlsoGiven = batch.common.timeout, batch.common.timeout_of, batch.translate, self._bell.ring
         self.dispatcher: Dispatcher
-        if isinstance(self._bell, TimedBell) and batch.rules is not None:
-            batch.rules.scheduler, batch.rules.observed = self.scheduler, batch.observed
-            self.dispatcher = RuledDispatcher(*given, batch.rules, self._bell.ring_at)
-        else:
-            self.dispatcher = Dispatcher(*given)
-        if keeping is not None:
-            keeping.refused = self.dispatcher.refused
+        self.go_on: Callable[[], None]
+        self._wanted: tuple[Callable[[], Rules], Source] | None = None
+        if batch.rules is not None:
+            self._go_by(self._ruled(batch.rules))
+            if keeping is not None:
+                keeping.refused = self.dispatcher.refused
+            return
+        self._go_by(Dispatcher(*self._given, batch.common.options, *self._also_given))
+        if batch.make_rules is not None and isinstance(source, Source):
+            source.ask_for_rules = partial(self._want_rules, batch.make_rules, source)
+
+    def _ruled(self, rules: Rules) -> RuledDispatcher:
+        rules.scheduler, rules.observed = self.scheduler, self._batch.observed
+        return RuledDispatcher(*self._given, rules.options, *self._also_given, rules, self._bell.ring_at)
+
+    def _go_by(self, dispatcher: Dispatcher) -> None:
+        self.dispatcher = dispatcher
         # An answer comes in the context of its connection, and what it makes room for is the caller's.
-        self.go_on: Callable[[], None] = partial(copy_context().run, self.dispatcher.run)
-        self.dispatcher.wake = self.go_on
+        self.go_on = partial(copy_context().run, dispatcher.run)
+        dispatcher.wake = self.go_on
+
+    def _want_rules(self, make: Callable[[], Rules], source: Source) -> None:
+        self._wanted = make, source
+        self._bell.ring()
+
+    def _go_by_rules(self, make: Callable[[], Rules], source: Source) -> None:
+        """Go on by rules: the next entry has some of its own. What is in flight stays so."""
+        self._wanted = source.ask_for_rules = None
+        dispatcher = self._ruled(make())
+        hand_over(self.dispatcher, dispatcher)
+        self._go_by(dispatcher)
+        source.read_further(ahead_of(self._window, self._batch.lookahead, True))
 
     def read_on(self) -> None:
         """Go on, now that the source may have an entry."""
@@ -185,6 +207,8 @@ class BatchRun:
         """Return when every entry has ended, or, with raise_on_error, after the first failure."""
         try:
             while True:
+                if self._wanted is not None:
+                    self._go_by_rules(*self._wanted)
                 self.dispatcher.run()
                 if self._is_over():
                     return
@@ -192,8 +216,7 @@ class BatchRun:
                 await anyio.lowlevel.checkpoint()
         finally:
             self.dispatcher.end()
-            if isinstance(self._bell, TimedBell):
-                self._bell.be_silent()
+            self._bell.be_silent()
 
     def _is_over(self) -> bool:
         return self.has_failed() or self.dispatcher.is_finished()

@@ -18,7 +18,7 @@ from .batch import Batch, BatchRun
 from .endings import batch_late, closed, escaped
 from .entries import Request
 from .observing import Submit
-from .sources import Source
+from .sources import Source, ahead_of
 from .stream import BatchStream
 from .workers import Exchange, Workers
 
@@ -27,9 +27,6 @@ ANY_WINDOW = 100
 
 # The most in flight with a window that follows what the server can bear.
 MOST_ADAPTIVE = 1000
-
-# How many entries are read ahead, at least, where some may have to wait for their origin or to be sent again.
-AHEAD_OF_OTHERS = 1000
 
 NOT_READ: Request = (None, {})
 
@@ -128,7 +125,7 @@ class Batches:
         If it ends before they do, an error stands in the place of the first that was not read.
         """
         window = self._window_for(batch)
-        ahead = _ahead(batch, window)
+        ahead = ahead_of(window, batch.lookahead, batch.rules is not None)
         source = Source(entries, ahead, lambda: run.dispatcher.counts()[0], lambda: run.read_on())
         run, workers = self._prepared(batch, source, results, window)
         try:
@@ -157,7 +154,8 @@ class Batches:
         """Run a batch while its results are taken; leaving gives up what is in flight, and closes the source."""
         batch = replace(batch, failed=self._host.failed)
         window = self._window_for(batch)
-        stream = BatchStream(entries, _ahead(batch, window), ordered, self._host.clock)
+        ahead = ahead_of(window, batch.lookahead, batch.rules is not None)
+        stream = BatchStream(entries, ahead, ordered, self._host.clock)
         failure: BaseException | None = None
         try:
             with ungrouped():
@@ -270,13 +268,6 @@ def _problem(batch: Batch) -> PynectorError | None:
     """Return why a batch's results cannot be kept, or None."""
     keeping = None if batch.rules is None else batch.rules.keeping
     return None if keeping is None else keeping.problem
-
-
-def _ahead(batch: Batch, window: int) -> int:
-    """Return how many entries that are read one by one may be under way, or have results that nobody has taken."""
-    if batch.lookahead is not None:
-        return window + batch.lookahead
-    return window + (window if batch.rules is None else max(window, AHEAD_OF_OTHERS))
 
 
 def _failure(batch: Batch, run: BatchRun, reason: Reason | None) -> PynectorError | None:

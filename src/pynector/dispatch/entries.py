@@ -13,6 +13,9 @@ from ..errors import ConfigurationError
 if TYPE_CHECKING:
     from ..transport.http.request import HTTPRequest
 
+# What entries may have of their own beside the transport's options, and a list of them is looked through for.
+OF_ENTRIES = frozenset({"retry", "hedge_after", "idempotency_key"})
+
 Request = tuple[Any, dict[str, Any]]
 Requests: TypeAlias = "Iterable[Request | HTTPRequest] | AsyncIterable[Request | HTTPRequest]"
 Describe = Callable[[Any, Mapping[str, Any]], "str | None"]

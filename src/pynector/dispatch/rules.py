@@ -32,6 +32,7 @@ from ..transport.essence import essence_of
 from ..transport.http.methods import IDEMPOTENT
 from ..unraisable import unraisable
 from .costs import Costs
+from .entries import OF_ENTRIES
 from .limits import Declared, hedge_after, retry_policy
 from .observing import Observed
 from .retry import RetryPolicy
@@ -41,9 +42,6 @@ from .surroundings import Surroundings
 if TYPE_CHECKING:
     from .._speedups.ruled import RuledDispatcher
     from .keeping import Keeping
-
-# What entries may have of their own.
-OF_ENTRIES = frozenset({"retry", "hedge_after", "idempotency_key"})
 
 # The longest that an answer may have its origin left alone (seconds).
 LONGEST_PAUSE = 60.0

@@ -13,7 +13,10 @@ from typing import Any
 import anyio
 
 from ..eventloop import ENDS, is_end
-from .entries import Request, checked_entry
+from .entries import OF_ENTRIES, Request, checked_entry
+
+# How many entries are read ahead, at least, where some may have to wait for their origin or to be sent again.
+AHEAD_OF_OTHERS = 1000
 
 
 class Source:
@@ -28,6 +31,8 @@ class Source:
     Attributes:
         error: What reading raised, or None.
         is_held: Whether it gave none because too many results have not been taken.
+        ask_for_rules: Called at the first entry that has rules of its own, which is given when this has been set to
+            None; None: any entry is given at once.
     """
 
     def __init__(
@@ -43,6 +48,8 @@ class Source:
         # How many had been when it was last asked.
         self._seen_taken = 0
         self._ready = ready
+        self.ask_for_rules: Callable[[], object] | None = None
+        self._put_off: Request | None = None
         self._is_stopped = False
         self.is_held = False
         self.error: BaseException | None = None
@@ -63,6 +70,8 @@ class Source:
     def __next__(self) -> Request | None:
         if self._is_stopped:
             raise StopIteration
+        if self._put_off is not None:
+            return self._what_was_put_off()
         self.is_held = self._read - self._seen_taken >= self._ahead
         if self.is_held:
             self._seen_taken = self._taken()
@@ -85,8 +94,25 @@ class Source:
         if type(entry) is tuple and len(entry) == 2 and type(entry[1]) is dict and not entry[1]:
             return entry
         data, own = checked_entry(self._read - 1, entry)
+        if not own:
+            return data, own
         # Its key is wanted at its end, when whoever gave it may have gone on with the dict.
-        return data, copy(own) if own else own
+        entry = data, copy(own)
+        if self.ask_for_rules is None or OF_ENTRIES.isdisjoint(own):
+            return entry
+        self._put_off = entry
+        self.ask_for_rules()
+        return self._what_was_put_off()
+
+    def _what_was_put_off(self) -> Request | None:
+        if self.ask_for_rules is not None:
+            return None
+        entry, self._put_off = self._put_off, None
+        return entry
+
+    def read_further(self, ahead: int) -> None:
+        """Let so many be read from now on that nobody has taken the result of."""
+        self._ahead = ahead
 
     def _next(self) -> Any:
         try:
@@ -117,6 +143,8 @@ class Source:
 
     def is_at_end(self) -> bool:
         """Say whether there is nothing more, as far as that is known without waiting; if there is, an entry is lost."""
+        if self._put_off is not None:
+            return False
         if self._later is not None:
             return self._is_over and not self._given
         try:
@@ -132,7 +160,8 @@ class Source:
     async def aclose(self) -> None:
         """Close what the entries come from, where that can be closed. This is of no more use then."""
         self.stop()
-        self._ready = _nobody
+        # They lead to the batch, which has this, and every result.
+        self._ready, self._taken, self.ask_for_rules = _nobody, _none, None
         later = getattr(self._later, "aclose", None)
         if later is not None:
             await later()
@@ -141,5 +170,22 @@ class Source:
             close()
 
 
+def ahead_of(window: int, lookahead: int | None, has_rules: bool) -> int:
+    """Return how many entries that are read one by one may be under way, or have results that nobody has taken.
+
+    Args:
+        window: How many may be in flight.
+        lookahead: How many beyond these, or None for as many as is usual.
+        has_rules: Whether some may have to wait for more than a slot.
+    """
+    if lookahead is not None:
+        return window + lookahead
+    return window + (max(window, AHEAD_OF_OTHERS) if has_rules else window)
+
+
 def _nobody() -> None:
     pass
+
+
+def _none() -> int:
+    return 0
