@@ -11,7 +11,7 @@ from typing import Any
 
 from ._speedups.dispatcher import has_rules
 from .dispatch.batch import Batch
-from .dispatch.entries import Common
+from .dispatch.entries import Common, check_own_rules
 from .dispatch.limits import NOTHING, Declared
 from .dispatch.progress import total_of
 from .dispatch.rules import Rules
@@ -99,7 +99,10 @@ class Calls:
         def make_rules() -> Rules:
             return Rules(self.shared(session), plan.own, self._around(session, options), plan.is_adaptive)
 
-        if plan.has_rules or self._own.says_something or (not is_read and has_rules(requests)):
+        own_rules = not is_read and has_rules(requests)
+        if own_rules:
+            check_own_rules(requests)
+        if plan.has_rules or self._own.says_something or own_rules:
             rules = make_rules()
         deadline = session.runtime.clock() + plan.limit
         return Batch(

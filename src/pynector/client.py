@@ -131,7 +131,7 @@ class Pynector:
         """
         limit = self._limit(timeout)
         if self._has_rules or (options and not OF_REQUEST.isdisjoint(options)):
-            own = declared({name: options.pop(name) for name in OF_REQUEST & options.keys()})
+            own = declared({name: options.pop(name) for name in OF_REQUEST & options.keys()}, of_request=True)
             return await self._calls.request_by_rules(data, options, limit, own)
         telemetry = self._telemetry
         if telemetry is not None and telemetry.listening():
@@ -282,8 +282,8 @@ class Pynector:
         Args:
             requests: Tuples (data, options), or HTTPRequests: any iterable of them, also an asynchronous or an endless
                 one. It is read no faster than needed. What is none of these is an error in its place. An entry's own
-                options, `retry`, `hedge_after` and `idempotency_key` among them where the batch has rules at all, go
-                before `options`; its option `key` stands in its result.
+                options, `retry`, `hedge_after` and `idempotency_key` among them, go before `options`; its option `key`
+                stands in its result.
             max_concurrency: The most requests in flight at a time, 1 or more; "auto": as many as the server bears,
                 which is found out; None: the client's setting, else as many as the transport carries, or 100 if that is
                 any number.
@@ -368,7 +368,9 @@ class Pynector:
             attempts, backoff, self._max_retry_delay, methods=None, attempt_timeout=attempt_timeout, budget=None
         )
         given = {name: options.pop(name) for name in OF_REQUEST & options.keys()}
-        return await self._calls.request_by_rules(data, options, limit, declared({**given, "retry": policy}))
+        return await self._calls.request_by_rules(
+            data, options, limit, declared({**given, "retry": policy}, of_request=True)
+        )
 
     # Numbers
 

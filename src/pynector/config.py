@@ -79,7 +79,18 @@ CLOSE = 0.7
 # Names that are arguments elsewhere, and where.
 _ELSEWHERE = {
     **dict.fromkeys(("max_retries", "retry_delay", "attempt_timeout"), "retries are request_with_retry's"),
-    **dict.fromkeys(("max_concurrency", "raise_on_error"), "it is an argument of batch_request"),
+    **dict.fromkeys(("into", "max_concurrency", "raise_on_error"), "it is an argument of batch_request"),
+    "ordered": "it is an argument of batch_stream",
+    **dict.fromkeys(
+        ("checkpoint", "lookahead", "on_progress", "progress", "retry_failed"),
+        "it is an argument of batch_request and batch_stream",
+    ),
+    **dict.fromkeys(
+        ("breaker", "learn", "max_concurrency_per_origin", "rate"), "it is an argument of a client and of a batch"
+    ),
+    "max_retry_delay": "it is an option of a client",
+    "key": "it is an option of a batch's entry",
+    **dict.fromkeys(("cost", "settle"), "it is an argument of Rate"),
 }
 
 # What other clients call otherwise.

@@ -235,5 +235,7 @@ async def test_when_that_cannot_be_is_refused(wrong: Any) -> None:
     async with Pynector(base_url="http://127.0.0.1:9") as client:
         with pytest.raises(ConfigurationError, match="hedge_after"):
             await client.batch_request(gets(1), hedge_after=wrong)
-        (result,) = await client.batch_request(gets(1, hedge_after=wrong))
+        with pytest.raises(ConfigurationError, match=r"requests\[0\]: hedge_after"):
+            await client.batch_request(gets(1, hedge_after=wrong))
+        (result,) = await client.batch_request(iter(gets(1, hedge_after=wrong)))
         assert isinstance(result, ConfigurationError)

@@ -163,7 +163,7 @@ def test_of_many_successes_long_ago_none_hides_that_all_fail_now() -> None:
     ],
 )
 def test_settings_that_cannot_be_name_the_argument(name: str, value: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name} must be"):
+    with pytest.raises(ConfigurationError, match=f"^CircuitBreaker: {name} must be"):
         CircuitBreaker(**{name: value})
 
 

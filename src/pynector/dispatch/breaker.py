@@ -38,7 +38,7 @@ class CircuitBreaker:
             does. The first one that fails opens it again.
 
     Raises:
-        ConfigurationError: If a value is none of these; the message names the argument.
+        ConfigurationError: If a value is not valid.
     """
 
     failure_rate: float = 0.5
@@ -49,7 +49,7 @@ class CircuitBreaker:
 
     def __post_init__(self) -> None:
         for name, check in _CHECKS.items():
-            object.__setattr__(self, name, check(getattr(self, name), name))
+            object.__setattr__(self, name, check(getattr(self, name), f"CircuitBreaker: {name}"))
 
     def make(self) -> Breaker:
         """Return a breaker for one origin."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._speedups.dispatcher import doubtful_timeouts, first_malformed
-from ..config import positive_seconds
+from ..config import Check, positive_seconds
 from ..errors import ConfigurationError
+from .limits import hedge_after, own_key, retry_policy
 
 if TYPE_CHECKING:
     from ..transport.http.request import HTTPRequest
 
-# What entries may have of their own beside the transport's options, and a list of them is looked through for.
+# What entries may have of their own beside the transport's options.
 OF_ENTRIES = frozenset({"retry", "hedge_after", "idempotency_key"})
 
 Request = tuple[Any, dict[str, Any]]
@@ -90,6 +91,22 @@ def checked_requests(requests: Any) -> Sequence[Request] | None:
         if timeout is not None:
             positive_seconds(timeout, f"requests[{index}]: timeout")
     return entries
+
+
+def check_own_rules(entries: Sequence[Request]) -> None:
+    """Check what entries have of their own beside the transport's options.
+
+    Raises:
+        ConfigurationError: If a value is not valid; the message names the index.
+    """
+    for index, (_, own) in enumerate(entries):
+        if own and not OF_ENTRIES.isdisjoint(own):
+            for name, check in _CHECKS.items():
+                if own.get(name) is not None:
+                    check(own[name], f"requests[{index}]: {name}")
+
+
+_CHECKS: dict[str, Check] = {"retry": retry_policy, "hedge_after": hedge_after, "idempotency_key": own_key}
 
 
 def checked_source(requests: Any) -> Any:

@@ -47,13 +47,16 @@ class Rate:
         _positive(self.per, "Rate: per", " of seconds")
         burst = self.burst
         if not _is_number(burst) or not 1 <= burst <= max(1, self.requests):
-            raise ConfigurationError(f"Rate: burst must be a number from 1 to requests, not {burst!r}")
+            most = max(1, self.requests)
+            said = f"a number from 1 to {most!r}, as requests is {self.requests!r}"
+            raise ConfigurationError(f"Rate: burst must be {said}, not {burst!r}")
         if not callable(self.cost):
-            checked_cost(self.cost, "Rate: cost")
+            checked_cost(self.cost, "Rate: cost", ", or a function of data and options that returns one")
         if self.settle is not None and not callable(self.settle):
-            raise ConfigurationError(f"Rate: settle must be a function of the Response, not {self.settle!r}")
+            raise ConfigurationError(f"Rate: settle must be a function of the Response, or None, not {self.settle!r}")
         if not 0 < self.per / self.requests < math.inf:
-            raise ConfigurationError(f"Rate: {self.requests!r} per {self.per!r} s is no rate that a clock can keep")
+            said = f"{self.requests!r} in {self.per!r} s is no rate that a clock can keep"
+            raise ConfigurationError(f"Rate: requests and per: {said}")
 
     def bucket(self) -> Bucket:
         """Return what keeps it."""
@@ -72,7 +75,7 @@ class Declared:
             so many of a hundred have taken; None: never.
         breaker: When an origin is left alone; None: never.
         learn: Whether answers may say that their origin is to be left alone for a while.
-        idempotency_key: Whether each has one.
+        idempotency_key: Whether each has one; of one request, that itself or whether it has one.
     """
 
     rates: tuple[Rate, ...] = ()
@@ -81,7 +84,7 @@ class Declared:
     hedge_after: float | str | None = None
     breaker: CircuitBreaker | None = None
     learn: bool = False
-    idempotency_key: bool = False
+    idempotency_key: bool | str = False
 
     @property
     def says_something(self) -> bool:
@@ -108,13 +111,18 @@ NAMES = {
 }
 
 
-def declared(given: Mapping[str, Any]) -> Declared:
+def declared(given: Mapping[str, Any], of_request: bool = False) -> Declared:
     """Return what the arguments declare; those that are None, or not there, declare nothing.
+
+    Args:
+        given: The arguments.
+        of_request: Whether they are those of one request, which may have a key of its own.
 
     Raises:
         ConfigurationError: If one is not valid.
     """
-    said = {NAMES[name]: CHECKS[name](value, name) for name, value in given.items() if value is not None}
+    checks = {**CHECKS, "idempotency_key": own_key} if of_request else CHECKS
+    said = {NAMES[name]: checks[name](value, name) for name, value in given.items() if value is not None}
     return Declared(**said) if said else NOTHING
 
 
@@ -122,32 +130,43 @@ def rates(value: Any, where: str) -> tuple[Rate, ...]:
     """Accept a Rate, or several."""
     several = (value,) if isinstance(value, Rate) else value
     if not isinstance(several, (list, tuple)) or not all(isinstance(rate, Rate) for rate in several):
-        raise ConfigurationError(f"{where} must be a Rate, or a list of them, not {value!r}")
+        raise ConfigurationError(f"{where} must be a Rate, such as Rate(10, per=1.0), or a list of them, not {value!r}")
     return tuple(several)
 
 
 def retry_policy(value: Any, where: str) -> RetryPolicy:
     """Accept a RetryPolicy."""
     if not isinstance(value, RetryPolicy):
-        raise ConfigurationError(f"{where} must be a RetryPolicy, not {value!r}")
+        raise ConfigurationError(f"{where} must be a RetryPolicy, such as RetryPolicy(attempts=3), not {value!r}")
     return value
 
 
 def breaker(value: Any, where: str) -> CircuitBreaker:
     """Accept a CircuitBreaker."""
     if not isinstance(value, CircuitBreaker):
-        raise ConfigurationError(f"{where} must be a CircuitBreaker, not {value!r}")
+        raise ConfigurationError(f"{where} must be a CircuitBreaker, such as CircuitBreaker(), not {value!r}")
     return value
 
 
 def hedge_after(value: Any, where: str) -> float | str:
     """Accept a number of seconds, or "p50" to "p99"."""
-    if isinstance(value, str):
-        if len(value) != 3 or value[0] != "p" or not value[1:].isdigit() or int(value[1:]) < 50:
-            raise ConfigurationError(f'{where} must be a number of seconds, or "p50" to "p99", not {value!r}')
+    if isinstance(value, str) and value in _QUANTILES:
         return value
-    return positive_seconds(value, where)
+    try:
+        return positive_seconds(value, where)
+    except ConfigurationError:
+        said = 'a positive number of seconds, or "p50" to "p99"'
+        raise ConfigurationError(f"{where} must be {said}, not {value!r}") from None
 
+
+def own_key(value: Any, where: str) -> bool | str:
+    """Accept what one request's idempotency key is: True for a new one, False for none, or a str."""
+    if isinstance(value, bool) or (isinstance(value, str) and value):
+        return value
+    raise ConfigurationError(f"{where} must be True or False, or the key, a non-empty str, not {value!r}")
+
+
+_QUANTILES = frozenset(f"p{percent}" for percent in range(50, 100))
 
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "rate": rates,
@@ -160,16 +179,16 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
 }
 
 
-def checked_cost(value: Any, where: str) -> float:
-    """Accept what a request may cost."""
+def checked_cost(value: Any, where: str, else_: str = "") -> float:
+    """Accept what a request may cost; `else_` says what else may stand there."""
     if not _is_number(value) or not 0 <= value <= MOST:
-        raise ConfigurationError(f"{where} must be a number, 0 or more, not {value!r}")
+        raise ConfigurationError(f"{where} must be a finite number, 0 or more{else_}, not {value!r}")
     return float(value)
 
 
 def _positive(value: Any, where: str, of: str = "") -> None:
     if not _is_number(value) or not 0 < value <= MOST:
-        raise ConfigurationError(f"{where} must be a positive number{of}, not {value!r}")
+        raise ConfigurationError(f"{where} must be a positive finite number{of}, not {value!r}")
 
 
 def _is_number(value: Any) -> bool:

@@ -33,7 +33,7 @@ from ..transport.http.methods import IDEMPOTENT
 from ..unraisable import unraisable
 from .costs import Costs
 from .entries import OF_ENTRIES
-from .limits import Declared, hedge_after, retry_policy
+from .limits import Declared, hedge_after, own_key, retry_policy
 from .observing import Observed
 from .retry import RetryPolicy
 from .shared import Shared, limits_of, quantile_of
@@ -175,7 +175,7 @@ class Rules:
             if own.get("hedge_after") is not None:
                 hedge = self._own_hedge(own["hedge_after"])
             if own.get("idempotency_key") is not None:
-                key = own["idempotency_key"]
+                key = own_key(own["idempotency_key"], "idempotency_key")
         if not own or traits is None or traits.is_plain(own):
             call.final = self._final
         else:
@@ -240,8 +240,6 @@ class Rules:
     def _give_key(self, call: Call, key: Any) -> None:
         if self._traits is None:
             raise ConfigurationError("idempotency_key: this transport's requests cannot have one")
-        if key is not True and (not isinstance(key, str) or not key):
-            raise ConfigurationError(f"idempotency_key must be True or a non-empty str, not {key!r}")
         text = self._new_key(call) if key is True else key
         call.options = self._traits.with_idempotency_key(call.data, call.options, text)
         call.has_key = True
