@@ -299,8 +299,8 @@ class Pynector:
             retry: When a request is sent again; None: as the client says, else never.
             hedge_after: Seconds without an answer after which an idempotent request is sent a second time, on another
                 connection: the first answer counts, and the other request is given up. "p95" and the like: the time
-                within which so many of a hundred have had theirs. Bounded by the policy's budget, else by a tenth of
-                all requests, 10 a second beside that.
+                within which so many of a hundred have had theirs. Bounded by the policy's budget, else to a tenth of
+                such requests in the last 10 s, and 10 more in any 10 s.
             breaker: When an origin is left alone because too much fails there: requests to it fail with CircuitOpen.
             learn: Whether answers may pause their origin: by Retry-After with 429 or 503, and by RateLimit fields that
                 say that nothing remains; for 60 s at most.

@@ -42,9 +42,9 @@ class RetryPolicy:
             up to `max_backoff`.
         attempt_timeout: Seconds that one attempt may take, more than 0; what takes longer is sent again. None: only the
             request's own timeout ends it.
-        budget: How many requests of a client may be extra ones (retries, and hedges), as a share of first attempts
-            under policies with this budget in the last 10 s, 10 a second beside that; 0 or more. Beyond it failures
-            stand. None: any number.
+        budget: How many requests of a client may be extra ones (retries, and hedges) in any 10 s, as a share of first
+            attempts in them under policies with this budget, and 100 more; 0 or more. Beyond it failures stand. None:
+            any number.
 
     Raises:
         ConfigurationError: If a value is not valid.

@@ -46,8 +46,10 @@ if TYPE_CHECKING:
 # The longest that an answer may have its origin left alone (seconds).
 LONGEST_PAUSE = 60.0
 
-# The budget of hedges without a policy.
+# The budget of hedges without a policy, and how many a second there may be beside it: few, as they come when a server
+# is slow, and whoever asks for little would double what he asks for.
 HEDGE_BUDGET = 0.1
+HEDGE_FLOOR = 1.0
 
 # An adaptive window's first size.
 START = 10
@@ -184,7 +186,8 @@ class Rules:
         if call.policy is not None:
             call.attempt_timeout = _attempt_timeout(call.policy)
         if call.policy is not None or hedge is not None:
-            call.budget = self._shared.budget(HEDGE_BUDGET if call.policy is None else call.policy.budget)
+            shared, policy = self._shared, call.policy
+            call.budget = shared.budget(HEDGE_BUDGET, HEDGE_FLOOR) if policy is None else shared.budget(policy.budget)
             self._fix(call, own)
         if key is not False:
             self._give_key(call, key)

@@ -11,6 +11,9 @@ from .._speedups.quantile import Quantile
 from ..eventloop import Runtime
 from .limits import Declared
 
+# How many extra requests a second there may be in a policy's budget, beside its share.
+FLOOR = 10.0
+
 
 class Shared:
     """What the calls of a client share, on one event loop.
@@ -29,7 +32,7 @@ class Shared:
         self.limits = limits_of(own)
         self.counts: Counter[str] = Counter()
         self._runtime: Runtime | None = None
-        self._budgets: dict[float, Budget] = {}
+        self._budgets: dict[tuple[float, float], Budget] = {}
         self._quantiles: dict[str, Quantile] = {}
 
     def on(self, runtime: Runtime) -> Shared:
@@ -55,13 +58,13 @@ class Shared:
         states = {key: place.breaker.state for key, place in known.items() if place.breaker is not None}
         return {key: "open" if state == OPEN else "half-open" for key, state in states.items() if state != CLOSED}
 
-    def budget(self, share: float | None) -> Budget | None:
-        """Return what bounds extra requests to a share; None for no bound."""
+    def budget(self, share: float | None, floor: float = FLOOR) -> Budget | None:
+        """Return what bounds extra requests to a share of the others and so many a second; None for no bound."""
         if share is None:
             return None
-        if share not in self._budgets:
-            self._budgets[share] = Budget(share)
-        return self._budgets[share]
+        if (share, floor) not in self._budgets:
+            self._budgets[share, floor] = Budget(share, floor)
+        return self._budgets[share, floor]
 
     def quantile(self, name: str) -> Quantile:
         """Return what knows within which time so many of a hundred of the client's answers have come, as "p95"."""
