@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -99,3 +100,14 @@ async def test_what_cannot_be_is_refused_before_anything_is_sent(server: Loopbac
             with pytest.raises(ConfigurationError, match=next(iter(wrong))):
                 client.batch_stream(requests(2), **wrong)
     assert server.stats().requests == 0
+
+
+async def test_what_a_checkpoint_gives_back_is_done_and_in_no_rate(server: LoopbackServer, tmp_path: Path) -> None:
+    told: list[BatchProgress] = []
+    path = tmp_path / "job.db"
+    async with Pynector(base_url=server.url) as client:
+        await client.batch_request(requests(40, "/id/{}"), checkpoint=path)
+        await client.batch_request(requests(50, "/id/{}"), checkpoint=path, on_progress=told.append)
+    last = told[-1]
+    assert last.done == 50
+    assert round(last.rate * last.elapsed) == 10

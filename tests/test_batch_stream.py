@@ -280,6 +280,7 @@ async def test_what_is_no_entry_fails_in_its_place(transport: Any) -> None:
         items = [item async for item in results]
     assert [item.result for item in items] == [1, None, None, 4]
     assert "requests[1] must be a tuple (data, options)" in str(items[1].error)
+    assert items[1].attempts == 0
     assert "timeout must be a positive number" in str(items[2].error)
     assert all(isinstance(item.error, ConfigurationError) for item in items[1:3])
     assert transport.asked == 2

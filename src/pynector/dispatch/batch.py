@@ -184,7 +184,9 @@ class BatchRun:
         dispatcher = self.dispatcher
         done, waiting = dispatcher.counts()
         in_flight = self.scheduler.in_flight
-        return Counts(done, dispatcher.failures, dispatcher.retried, in_flight, max(0, waiting), self._batch.expected)
+        rules, total = self._batch.rules, self._batch.expected
+        found = rules.keeping.found if rules is not None and rules.keeping is not None else 0
+        return Counts(done, dispatcher.failures, dispatcher.retried, in_flight, max(0, waiting), total, found)
 
     def left(self) -> int:
         """Return how many entries have not started, as far as that is known."""

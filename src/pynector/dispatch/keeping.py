@@ -32,6 +32,7 @@ class Keeping(Results):
         refused: Called with the number, the entry and the error of a result that cannot be kept; returns what stands in
             its place.
         problem: Why the job cannot go on, or None.
+        found: How many results of earlier runs have been given back.
     """
 
     def __init__(self, results: Results, path: Any, retry_failed: bool) -> None:
@@ -43,6 +44,7 @@ class Keeping(Results):
         self._under_way = 0
         self._changed = Bell()
         self.problem: CheckpointError | None = None
+        self.found = 0
         self.stop: Callable[[], object] = self._changed.ring
         self.refused: Callable[[int, Any, PynectorError], PynectorError] = _as_it_is
         self._go_on: Callable[[], object] = self._changed.ring
@@ -90,6 +92,7 @@ class Keeping(Results):
 
     def _found(self, done: Callable[[Call, Any], object], call: Call, result: Any) -> None:
         self._under_way -= 1
+        self.found += 1
         done(call, result)
         self._look()
 

@@ -25,7 +25,11 @@ FEW = 20
 
 
 class Counts(NamedTuple):
-    """What a batch counts anyway; its fields are those of BatchProgress."""
+    """What a batch counts anyway; its fields are those of BatchProgress, but for the last.
+
+    Attributes:
+        found: How many of those done an earlier run had done.
+    """
 
     done: int
     failed: int
@@ -33,6 +37,7 @@ class Counts(NamedTuple):
     in_flight: int
     waiting: int
     total: int | None
+    found: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class BatchProgress:
         done: Entries that have ended, by an answer or an error.
         failed: How many of them ended in an error.
         retried: Attempts beyond the first of an entry.
-        in_flight: Entries that have been sent and have not ended.
+        in_flight: Requests that are in flight; two of an entry that has a hedge.
         waiting: Entries that have begun and wait: for a rate, for their origin, or to be sent again.
         total: How many entries there are; None where nobody knows.
         elapsed: Seconds since the batch began.
@@ -130,9 +135,8 @@ class Reporter:
         self._listeners = list(listeners)
         self._interval = interval
         self._began = clock()
-        # What a checkpoint gives back at once says nothing about how fast the rest goes.
-        self._given = counts().done
-        self._speed = Speed(self._began, self._given)
+        self._at_first = _own(counts())
+        self._speed = Speed(self._began, self._at_first)
 
     async def run(self) -> None:
         """Tell of the batch until this is cancelled, or nobody is left to be told."""
@@ -145,8 +149,8 @@ class Reporter:
         if not self._listeners:
             return
         now, counts = self._clock(), self._counts()
-        rate = self._speed.per_second(now, counts.done)
-        progress = BatchProgress(*counts, elapsed=now - self._began, rate=rate, eta=_eta(counts, rate))
+        rate = self._speed.per_second(now, _own(counts))
+        progress = BatchProgress(*counts[:6], elapsed=now - self._began, rate=rate, eta=_eta(counts, rate))
         for listener in tuple(self._listeners):
             self._call(listener, listener.show, progress)
 
@@ -154,8 +158,8 @@ class Reporter:
         """Tell how far it came, however it ended. After that nobody is told anything more."""
         now, counts = self._clock(), self._counts()
         elapsed = now - self._began
-        rate = _per_second(counts.done - self._given, elapsed)
-        progress = BatchProgress(*counts, elapsed=elapsed, rate=rate, eta=0.0)
+        rate = _per_second(_own(counts) - self._at_first, elapsed)
+        progress = BatchProgress(*counts[:6], elapsed=elapsed, rate=rate, eta=0.0)
         while self._listeners:
             listener = self._listeners.pop(0)
             self._call(listener, listener.end, progress)
@@ -169,6 +173,11 @@ class Reporter:
             if listener in self._listeners:
                 self._listeners.remove(listener)
             unraisable(error)
+
+
+def _own(counts: Counts) -> int:
+    """Return how many this run has done: what a checkpoint gives back says nothing about how fast the rest goes."""
+    return counts.done - counts.found
 
 
 def total_of(requests: Any) -> int | None:

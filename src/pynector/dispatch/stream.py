@@ -14,7 +14,7 @@ from .._speedups.results import TakenResults
 from ..errors import PynectorError
 from .batch import BatchRun
 from .bell import Bell
-from .entries import Request
+from .entries import Malformed, Request
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -125,5 +125,7 @@ def _item(
     data, own = entry
     error = result if isinstance(result, PynectorError) else None
     answer = None if error is not None else result
+    if isinstance(own, Malformed):
+        attempts = 0
     elapsed = clock() - started if attempts else 0.0
     return BatchItem(index, own.get("key") if own else None, data, answer, error, elapsed, attempts)
