@@ -166,6 +166,27 @@ VALUES_OF_JSON = st.recursive(
 )
 
 
+FEW = st.dictionaries(
+    st.sampled_from(["X-A", "x-a", "Accept"]), st.sampled_from(["v", "w", None, "a\r\nb"]), max_size=3
+)
+
+
+@given(st.lists(st.tuples(FEW, st.integers(1, 3), st.sampled_from([{}, {"json": 1}]), st.booleans())))
+def test_header_fields_like_those_of_the_request_before_are_taken_for_no_others(requests: list[Any]) -> None:
+    def new() -> RequestEncoder:
+        return RequestEncoder("/", [("Host", "example.com"), ("Accept", "*/*")], lambda value: b"%d" % value)
+
+    encoder = new()
+    own: dict[str, Any] = {}
+    for headers, times, body, is_the_same_dict in requests:
+        if is_the_same_dict:
+            own.clear()
+            own.update(headers)
+        data = {"path": "/", "headers": own if is_the_same_dict else headers, **body}
+        for _ in range(times):
+            assert encoder.encode(data) == new().encode(data)
+
+
 @settings(deadline=None, database=None, max_examples=500)
 @given(value=VALUES_OF_JSON)
 def test_json_is_written_as_it_is_encoded(value: Any) -> None:

@@ -38,7 +38,9 @@ cdef class RequestEncoder:
     cdef bint _put_target(self, Writer writer, Form form) except -1
     @cython.locals(parts=dict, more=dict)
     cdef str _joined(self, Form form)
-    @cython.locals(common=CommonFields, credentials=str, cookies=str, fields=Fields)
+    @cython.locals(
+        common=CommonFields, credentials=str, cookies=str, fields=Fields, start=Py_ssize_t, is_repeated=bint
+    )
     cdef bint _put_fields(self, Writer writer, Form form) except -1
 
 

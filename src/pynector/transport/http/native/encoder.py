@@ -228,13 +228,19 @@ class RequestEncoder:
             if credentials is None or cookies is None:
                 return False
             common = common.signed(credentials, cookies)
-        fields = self._fields
+        is_repeated = type(form.headers) is dict and form.more_headers is None and common.repeats(form.headers)
+        if is_repeated and common.repeated:
+            writer.put(common.repeated)
+            return True
+        fields, start = self._fields, writer.size()
         fields.begin()
         if form.headers is not None and not fields.say(form.headers):
             return False
         if form.more_headers is not None and not fields.say(form.more_headers):
             return False
         fields.put(writer, common)
+        if is_repeated:
+            common.repeated = writer.since(start)
         return True
 
 

@@ -33,7 +33,11 @@ cdef class CommonFields:
     cdef list said
     cdef list texts
     cdef readonly str text
+    cdef list _last
+    cdef str repeated
 
+    @cython.locals(last=list, at=Py_ssize_t, is_same=bint)
+    cdef bint repeats(self, dict headers) except -1
     cpdef CommonFields signed(self, str credentials, str cookies)
 
 

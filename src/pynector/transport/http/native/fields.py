@@ -86,9 +86,11 @@ class CommonFields:
         said: What a request says of each.
         texts: Each as on the wire.
         text: These as one.
+        repeated: All fields of a request as on the wire, where several requests with the same of their own have been
+            one after the other; else "".
     """
 
-    __slots__ = ("_fields", "_unsigned", "said", "text", "texts")
+    __slots__ = ("_fields", "_last", "_unsigned", "repeated", "said", "text", "texts")
 
     def __init__(self, fields: Any, lines: dict[str, str], credentials: str, cookies: str) -> None:
         self._fields = fields
@@ -101,6 +103,24 @@ class CommonFields:
         self.said: list[Said] = [fields.common(lower) for lower in signed]
         self.texts = list(signed.values())
         self.text = "".join(self.texts)
+        # The names and values that the last request had of its own.
+        self._last: list[Any] = []
+        self.repeated = ""
+
+    def repeats(self, headers: dict[Any, Any]) -> bool:
+        """Say whether a request has the same of its own as the one before, and remember it."""
+        is_same, at = len(self._last) == 2 * len(headers), 0
+        if not is_same:
+            self._last = [None] * (2 * len(headers))
+        last = self._last
+        for name, value in headers.items():
+            if last[at] is not name or last[at + 1] is not value:
+                last[at], last[at + 1] = name, value
+                is_same = False
+            at += 2
+        if not is_same:
+            self.repeated = ""
+        return is_same
 
     def signed(self, credentials: str, cookies: str) -> Any:
         """Return the same with other credentials and cookies."""

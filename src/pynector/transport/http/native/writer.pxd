@@ -26,6 +26,8 @@ cdef class Writer:
     cdef bint put_quoted(self, str text) except -1
     @cython.locals(size=Py_ssize_t)
     cdef bint put_number(self, object number) except -1
+    cdef Py_ssize_t size(self) except -1
+    cdef str since(self, Py_ssize_t size)
     cdef bytes taken(self, bytes body)
     cdef int _grow(self, Py_ssize_t size) except -1
 

@@ -98,6 +98,16 @@ class Writer:
             return True
         return False
 
+    def size(self) -> int:
+        """Return how much was put: bytes or, where it is not compiled, texts."""
+        return self._size if COMPILED else len(self._pieces)
+
+    def since(self, size: int) -> str:
+        """Return what was put since it was of that size."""
+        if COMPILED:
+            return self._buffer[size : self._size].decode("latin-1")
+        return "".join(self._pieces[size:])
+
     def taken(self, body: bytes) -> bytes:
         """Return what was put, and a body after it."""
         if COMPILED:
