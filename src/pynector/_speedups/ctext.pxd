@@ -2,7 +2,7 @@
 
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcpy
 
 
 cdef extern from *:
@@ -182,6 +182,13 @@ cdef inline bint is_printed(str text) except -1:
     return pynector_is_printed(text)
 
 
+# Where the first such byte is from a place on, or the end.
+cdef inline Py_ssize_t byte_at(bytes data, int byte, Py_ssize_t start) noexcept:
+    cdef const char *first = PyBytes_AS_STRING(data)
+    cdef const void *found = memchr(first + start, byte, len(data) - start) if start < len(data) else NULL
+    return len(data) if found is NULL else <const char *> found - first
+
+
 # These write at a place of a buffer where there is room, and return how much.
 cdef inline Py_ssize_t put_text(bytearray buffer, Py_ssize_t at, str text) except -1:
     if not pynector_put(<unsigned char *> PyByteArray_AS_STRING(buffer) + at, text):
@@ -192,6 +199,16 @@ cdef inline Py_ssize_t put_text(bytearray buffer, Py_ssize_t at, str text) excep
 # -1 if the text is not ASCII.
 cdef inline Py_ssize_t put_escaped(bytearray buffer, Py_ssize_t at, str text, bytes table) noexcept:
     return pynector_escape(<unsigned char *> PyByteArray_AS_STRING(buffer) + at, text, table)
+
+
+# A parameter's name between what joins it to others and an equals sign; -1 if it is not ASCII.
+cdef inline Py_ssize_t put_name(bytearray buffer, Py_ssize_t at, str joint, str name, bytes table) except -2:
+    cdef unsigned char *to = <unsigned char *> PyByteArray_AS_STRING(buffer) + at
+    cdef Py_ssize_t before = put_text(buffer, at, joint), size = pynector_escape(to + before, name, table)
+    if size < 0:
+        return -1
+    to[before + size] = b"="
+    return before + size + 1
 
 
 # -1 if the text is not ASCII.

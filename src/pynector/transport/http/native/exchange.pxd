@@ -1,5 +1,6 @@
 cimport cython
 
+from pynector._speedups.ctext cimport byte_at
 from pynector.transport.http.response cimport response_as_sent
 
 cdef bint COMPILED
@@ -57,5 +58,4 @@ cdef class Exchange:
 cpdef bytes target_of(bytes payload)
 
 
-@cython.locals(data="const unsigned char*", size=Py_ssize_t)
 cdef Py_ssize_t space_after(bytes payload, Py_ssize_t start)

@@ -125,9 +125,7 @@ def put_params(writer: Writer, joint: str, params: Any) -> bool:
 
 def _put(writer: Writer, joint: str, name: str, value: Any) -> bool:
     """Put one parameter, and say whether it could be done."""
-    writer.put(joint)
-    writer.put_escaped(name)
-    writer.put("=")
+    writer.put_name(joint, name)
     if type(value) is int:
         return writer.put_number(value)
     text = text_of(value)

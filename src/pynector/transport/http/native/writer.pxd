@@ -1,6 +1,6 @@
 cimport cython
 
-from pynector._speedups.ctext cimport followed, is_of, put_decimal, put_escaped, put_quoted, put_text
+from pynector._speedups.ctext cimport followed, is_of, put_decimal, put_escaped, put_name, put_quoted, put_text
 
 cdef bint COMPILED
 cdef Py_ssize_t LEAST
@@ -22,6 +22,8 @@ cdef class Writer:
     cdef int put(self, str text) except -1
     @cython.locals(size=Py_ssize_t)
     cdef int put_escaped(self, str text) except -1
+    @cython.locals(size=Py_ssize_t)
+    cdef int put_name(self, str joint, str name) except -1
     @cython.locals(size=Py_ssize_t)
     cdef bint put_quoted(self, str text) except -1
     @cython.locals(size=Py_ssize_t)

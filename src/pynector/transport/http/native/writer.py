@@ -69,6 +69,24 @@ class Writer:
         else:
             self._pieces.append(escaped(text))
 
+    def put_name(self, joint: str, name: str) -> None:
+        """Put a parameter's name, between what stands before it and an equals sign.
+
+        Raises:
+            UnicodeEncodeError: If it is not valid Unicode.
+        """
+        if COMPILED:
+            size = len(joint) + 3 * len(name) + 1
+            if self._size + size > self._room:
+                self._grow(size)
+            size = put_name(self._buffer, self._size, joint, name, SAFE_TABLE)  # type: ignore[name-defined] # noqa: F821
+            if size >= 0:
+                self._size += size
+            else:
+                self.put(f"{joint}{escaped(name)}=")
+        else:
+            self._pieces.append(f"{joint}{escaped(name)}=")
+
     def put_quoted(self, text: str) -> bool:
         """Put a string of JSON, and say whether that was possible: it is ASCII, and not long."""
         if len(text) > MOST:
