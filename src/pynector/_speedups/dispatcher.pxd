@@ -2,6 +2,7 @@ cimport cython
 
 from pynector._speedups.results cimport Results
 from pynector._speedups.scheduler cimport Scheduler
+from pynector._speedups.told cimport Told
 
 
 cdef Py_ssize_t NOTHING
@@ -22,7 +23,7 @@ cdef class Slot:
     cdef bint is_hedge
 
 
-cdef class Dispatcher:
+cdef class Dispatcher(Told):
     cdef Scheduler _scheduler
     cdef object _source
     cdef Results _results

@@ -6,6 +6,7 @@ from typing import Any
 from . import scheduler
 from .results import Results
 from .scheduler import Scheduler
+from .told import Told
 
 # Anew, so that it is C's own number here.
 NOTHING = scheduler.NOTHING
@@ -54,7 +55,7 @@ class Slot:
         self.is_hedge = False
 
 
-class Dispatcher:
+class Dispatcher(Told):
     """Starts what may start, whenever it is run, and at each completion. It is the completion that the transport gets.
 
     Args:

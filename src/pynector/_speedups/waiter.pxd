@@ -1,4 +1,7 @@
-cdef class Answer:
+from pynector._speedups.told cimport Told
+
+
+cdef class Answer(Told):
     cdef readonly object future
     cdef readonly bint ended
     cdef readonly object response

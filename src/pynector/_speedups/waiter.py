@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from .told import Told
 
-class Answer:
+
+class Answer(Told):
     """The completion of a single request.
 
     Args:

@@ -1,5 +1,7 @@
 cimport cython
 
+from pynector._speedups.told cimport succeed
+
 
 @cython.final
 @cython.freelist(256)

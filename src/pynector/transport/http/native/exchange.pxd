@@ -1,6 +1,7 @@
 cimport cython
 
 from pynector._speedups.ctext cimport byte_at
+from pynector._speedups.told cimport succeed
 from pynector.transport.http.response cimport response_as_sent
 
 cdef bint COMPILED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from ...._speedups.told import succeed
 from ..decoding import inflated
 from ..response import response_as_sent
 from ..urls import URL
@@ -203,7 +204,7 @@ class Exchange:
         completion = self.completion
         if completion is not None:
             self.completion = None
-            completion.succeed(self.token, answer)
+            succeed(completion, self.token, answer)
 
     def hop(self) -> None:
         """Take note that what was sent is answered with a redirect, which is followed."""
