@@ -289,7 +289,7 @@ print(sorted(optional & sys.modules.keys()))
 
 
 def run(code: str, *arguments: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=100)
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=500)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
