@@ -658,13 +658,22 @@ async def test_when_its_file_is_full_nothing_is_given_out_that_is_not_in_it_and_
     connect = sqlite3.connect
     monkeypatch.setattr(resultfile.sqlite3, "connect", lambda *args, **options: connect(*args, **options, factory=Full))
     path = tmp_path / "full.db"
-    # All are in flight when there is no room for the second one.
-    entries: list[Any] = [(b"first", {}), (bytes(300_000), {"wait": 0.1}), *[(b"late", {"wait": 0.4})] * 3]
-    items: list[Any] = []
+    taken = anyio.Event()
+
+    async def entries() -> AsyncIterator[Any]:
+        yield b"first", {}
+        await taken.wait()
+        # All are in flight when there is no room for this one.
+        yield bytes(300_000), {"wait": 0.1}
+        for _ in range(3):
+            yield b"late", {"wait": 0.4}
+
     async with (
         Pynector(transport) as client,
-        client.batch_stream(entries, max_concurrency=5, checkpoint=path) as results,
+        client.batch_stream(entries(), max_concurrency=5, checkpoint=path) as results,
     ):
+        items: list[Any] = [await anext(results)]
+        taken.set()
         with pytest.raises(CheckpointError, match="the disk is full"):
             await take(results, items)
     assert [item.index for item in items] == [0]
