@@ -178,7 +178,8 @@ class Opener:
 
 async def _look_at_new(connection: PooledConnection, is_secure: bool) -> None:
     """Find out whether the server has ended a new connection: what cannot be repeated would be lost on it."""
-    if is_secure:
+    if is_secure or connection.multiplexes:
+        # What there is may be a session ticket, or what a server of HTTP/2 says first.
         await _let_the_loop_read()
     elif connection.transport is not None and is_readable(connection.descriptor):
         connection.transport.abort()
