@@ -44,6 +44,8 @@ ABOUT = {
     "fuzz/test_targets.py": ("httptools",),
     "http/test_head.py": ("httptools",),
     "http/test_http1.py": ("httptools",),
+    "http/test_http2_ends.py": ("httptools", "ngh2"),
+    "http/test_http2_faults.py": ("httptools", "ngh2"),
 }
 collect_ignore = [file for file, packages in ABOUT.items() if not all(map(installed, packages))]
 

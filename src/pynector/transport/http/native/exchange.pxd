@@ -29,6 +29,7 @@ cdef class Exchange:
     cdef public Py_ssize_t limit
     cdef public Py_ssize_t hops
     cdef public Py_ssize_t refusals
+    cdef public bint anew
     cdef public str sent
     cdef public bint body_only
     cdef public bint as_response

@@ -63,7 +63,8 @@ class Exchange:
         repeatable: Whether it may be sent again if the connection was dead before it arrived.
         limit: The most bytes its body may have, or NO_LIMIT.
         hops: How many redirects it has followed.
-        refusals: How often it was sent again because the server had not looked at it.
+        anew: Whether it is to go on a connection that is made for it: those that there are may be dead.
+        refusals: How often it was sent again because the server had not looked at it, since the last redirect.
         sent: How much of it had left on earlier tries: before a redirect, or on a connection that was dead.
         started: When it began, on the event loop's clock in seconds.
         connection: The connection it is on, or its stream of one that carries several; or None.
@@ -81,6 +82,7 @@ class Exchange:
 
     __slots__ = (
         "added",
+        "anew",
         "as_response",
         "body",
         "body_only",
@@ -151,6 +153,7 @@ class Exchange:
         self.repeatable = True
         self.limit = NO_LIMIT
         self.hops = 0
+        self.anew = False
         self.refusals = 0
         self.sent: Any = "none"
         self.body_only = True
@@ -209,6 +212,7 @@ class Exchange:
     def hop(self) -> None:
         """Take note that what was sent is answered with a redirect, which is followed."""
         self.hops += 1
+        self.refusals = 0
         self.sent = "full"
 
     def is_whole(self) -> bool:

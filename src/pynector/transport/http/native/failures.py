@@ -44,7 +44,12 @@ def wrong_answer(exchange: Exchange, problem: Any, phase: Any) -> PynectorError:
     """Return the error of an answer that is too large, or of a server that breaks the protocol."""
     if problem is TOO_LARGE:
         return too_large(exchange.settings["max_response_bytes"])
-    return ProtocolError(f"the server broke the protocol: {problem}", phase=phase, sent="full")
+    return broken(problem, phase)
+
+
+def broken(problem: str, phase: Any) -> ProtocolError:
+    """Return the error of a request to a server that breaks the protocol."""
+    return ProtocolError(f"the server broke the protocol: {problem}", phase=phase, sent=sent_in(phase))
 
 
 def not_written(error: Exception) -> TransportError:

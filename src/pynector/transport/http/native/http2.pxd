@@ -2,6 +2,7 @@ cimport cython
 
 from pynector.transport.http.native.pooled cimport PooledConnection
 from pynector.transport.http.native.exchange cimport Exchange
+from pynector.transport.http.native.http2bodies cimport Bodies
 from pynector.transport.http.native.http2fields cimport RequestFields, ResponseFields
 from pynector.transport.http.native.http2stream cimport Stream
 
@@ -15,7 +16,6 @@ cdef object SETTINGS
 cdef object GOAWAY
 cdef object ENDED
 cdef object PUSHED
-cdef Py_ssize_t PIECE
 
 
 cdef class Http2Connection(PooledConnection):
@@ -26,12 +26,11 @@ cdef class Http2Connection(PooledConnection):
     cdef object _protocol
     cdef RequestFields _fields
     cdef dict _streams
-    cdef dict _fed
+    cdef Bodies _bodies
     cdef Py_ssize_t _last
     cdef Py_ssize_t _left
     cdef bint _is_busy
     cdef bint _is_planned
-    cdef bint _is_full
     cdef object _goaway
     cdef public bint is_silent
     cdef public object keepalive
@@ -44,7 +43,6 @@ cdef class Http2Connection(PooledConnection):
     cpdef object close(self)
     cpdef object release(self)
     cpdef str phase_of(self, Stream stream)
-    cdef bint _is_sending(self, Stream stream) except -1
     cpdef object reset(self, Stream stream, int code)
     cpdef object set_window(self, Stream stream, Py_ssize_t size)
     cpdef object send(self, Stream stream, bytes data, bint is_last)
@@ -57,9 +55,6 @@ cdef class Http2Connection(PooledConnection):
     cdef object _flush(self)
     @cython.locals(data=bytes, events=list)
     cdef bint _write_some(self) except -1
-    @cython.locals(stream=Stream, has_fed=bint)
-    cdef bint _feed(self) except -1
-    cdef object _pace(self, Stream stream)
     cdef object _say_reset(self, Stream stream, int code)
     @cython.locals(stream=Stream)
     cdef object _take(self, list events)
@@ -69,6 +64,8 @@ cdef class Http2Connection(PooledConnection):
     @cython.locals(stream=Stream)
     cdef object _on_closed(self, object event)
     cdef object _on_settings(self, object event)
+    @cython.locals(stream=Stream)
+    cdef object _recall(self)
     cdef object _on_ended(self, object event)
     @cython.locals(stream=Stream)
     cdef object _break(self, str problem)

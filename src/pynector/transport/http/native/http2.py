@@ -11,7 +11,8 @@ from typing import Any
 import ngh2
 
 from .exchange import Exchange
-from .failures import connection_lost, ended_by_server, name_of, stream_reset
+from .failures import broken, connection_lost, ended_by_server, name_of, stream_reset
+from .http2bodies import Bodies
 from .http2fields import RequestFields
 from .http2settings import CONFIGURATION, CONNECTION_WINDOW, OWN_SETTINGS
 from .http2stream import CANCEL, Stream
@@ -37,9 +38,6 @@ MAX_CONCURRENT_STREAMS = 0x3
 # How many streams there may be before the server has said how many it takes: one that may be refused.
 AT_FIRST = 1
 
-# A body is given to the library by pieces of this size, and an upload waits while more than that is there (bytes).
-PIECE = 1 << 18
-
 
 class Http2Connection(PooledConnection):
     """One connection, and what is on it.
@@ -57,12 +55,11 @@ class Http2Connection(PooledConnection):
     """
 
     __slots__ = (
+        "_bodies",
         "_call_soon",
-        "_fed",
         "_fields",
         "_goaway",
         "_is_busy",
-        "_is_full",
         "_is_planned",
         "_last",
         "_left",
@@ -90,12 +87,11 @@ class Http2Connection(PooledConnection):
         self._protocol = ngh2.Connection(ngh2.Role.CLIENT, CONFIGURATION)
         self._fields = RequestFields(scheme)
         self._streams: dict[int, Stream] = {}
-        # Those with a body that is sent piece by piece.
-        self._fed: dict[int, Stream] = {}
+        self._bodies = Bodies(self._protocol)
         # The last stream, and the last one that has left.
         self._last = self._left = 0
-        # Whether what is to be written waits for the end of a call, or for the next turn, or for the peer to read.
-        self._is_busy = self._is_planned = self._is_full = False
+        # Whether what is to be written waits for the end of a call, or for the next turn.
+        self._is_busy = self._is_planned = False
         # What the server has ended the connection with, or None.
         self._goaway: Any = None
 
@@ -118,15 +114,7 @@ class Http2Connection(PooledConnection):
         self.load += 1
         exchange.connection = stream
         if sends:
-            stream.sends = True
-            if exchange.upload is not None:
-                self._fed[number] = stream
-                exchange.upload.begin(stream)
-            elif len(body) <= PIECE:
-                self._protocol.send_data(number, body, end_stream=True)
-            else:
-                stream.rest = memoryview(body)
-                self._fed[number] = stream
+            self._bodies.begin(stream, body)
         self._plan()
 
     def exchanges(self) -> Sequence[Exchange]:
@@ -166,19 +154,16 @@ class Http2Connection(PooledConnection):
         """Say what is under way on a stream without an answer."""
         if stream.number > self._left:
             return "queue"
-        return "write" if stream.sends and self._is_sending(stream) else "headers"
-
-    def _is_sending(self, stream: Stream) -> bool:
-        """Say whether a part of a stream's body has not left."""
-        upload = stream.exchange.upload
-        if stream.rest is not None or (upload is not None and not upload.finished):
-            return True
-        return self._protocol.queued_body_size(stream.number) > 0
+        return "write" if stream.sends and self._bodies.is_sending(stream) else "headers"
 
     def reset(self, stream: Stream, code: int) -> None:
         """End a stream that is of no use any more."""
         if self._drop(stream):
             self._say_reset(stream, code)
+            if self.load == 0 and self._bodies.is_full:
+                # Nobody reads what was written; nothing else should wait for that.
+                self.retired = True
+                self.transport.abort()
             self._owner.freed(self)
 
     def set_window(self, stream: Stream, size: int) -> None:
@@ -191,14 +176,13 @@ class Http2Connection(PooledConnection):
     def send(self, stream: Stream, data: bytes, is_last: bool) -> None:
         """Send a piece of a stream's body."""
         if not stream.is_ended:
-            self._protocol.send_data(stream.number, data, end_stream=is_last)
+            self._bodies.send(stream, data, is_last)
             self._plan()
-            self._pace(stream)
 
     def completed(self, stream: Stream, head: bytes, body: bytes) -> None:
         """Take the answer that has come on a stream."""
         exchange, fields = stream.exchange, stream.fields
-        is_sending = stream.sends and self._is_sending(stream)
+        is_sending = stream.sends and self._bodies.is_sending(stream)
         self._drop(stream)
         if exchange.sink is not None:
             exchange.sink.end()
@@ -230,13 +214,11 @@ class Http2Connection(PooledConnection):
 
     def pause_writing(self) -> None:
         """See asyncio.BaseProtocol."""
-        self._is_full = True
-        for stream in self._fed.values():
-            self._pace(stream)
+        self._bodies.pause()
 
     def resume_writing(self) -> None:
         """See asyncio.BaseProtocol."""
-        self._is_full = False
+        self._bodies.is_full = False
         self._flush()
 
     def get_buffer(self, sizehint: int) -> Any:
@@ -248,8 +230,11 @@ class Http2Connection(PooledConnection):
         self.is_silent = False
         self._is_busy = True
         try:
-            self._protocol.receive_data(self._scratch[:count])
-            self._take(self._protocol.events())
+            try:
+                self._protocol.receive_data(self._scratch[:count])
+            finally:
+                # What came before that which breaks the protocol is as good as any.
+                self._take(self._protocol.events())
         except ngh2.NGH2Error as error:
             self._break(str(error))
         finally:
@@ -290,7 +275,7 @@ class Http2Connection(PooledConnection):
             return
         self._is_busy = True
         try:
-            while self.transport is not None and not self._is_full and self._write_some():
+            while self.transport is not None and not self._bodies.is_full and self._write_some():
                 pass
         except ngh2.NGH2Error as error:
             self._break(str(error))
@@ -307,33 +292,7 @@ class Http2Connection(PooledConnection):
         events = protocol.events()
         if events:
             self._take(events)
-        return (len(self._fed) > 0 and self._feed()) or len(events) > 0
-
-    def _feed(self) -> bool:
-        """Give the library more of the bodies that go piece by piece, and say whether there was any."""
-        has_fed = False
-        for stream in list(self._fed.values()):
-            if stream.rest is None:
-                self._pace(stream)
-            elif not self._is_full and self._protocol.queued_body_size(stream.number) == 0:
-                piece, rest = stream.rest[:PIECE], stream.rest[PIECE:]
-                if len(rest) > 0:
-                    stream.rest = rest
-                else:
-                    stream.rest = None
-                    self._fed.pop(stream.number, None)
-                self._protocol.send_data(stream.number, piece, end_stream=stream.rest is None)
-                has_fed = True
-        return has_fed
-
-    def _pace(self, stream: Stream) -> None:
-        """Have an upload wait while enough of it is on its way, or go on."""
-        upload = stream.exchange.upload
-        if upload is not None:
-            if self._is_full or self._protocol.queued_body_size(stream.number) > PIECE:
-                upload.pause()
-            else:
-                upload.resume()
+        return self._bodies.feed() or len(events) > 0
 
     def _say_reset(self, stream: Stream, code: int) -> None:
         with suppress(ngh2.NGH2Error):
@@ -391,14 +350,19 @@ class Http2Connection(PooledConnection):
         stream = self._stream(event)
         if stream is None:
             return
-        phase, code = stream.phase(), event.error_code
+        phase, code, said = stream.phase(), event.error_code, self._goaway
         self._drop(stream)
+        if code == REFUSED_STREAM and not stream.is_final:
+            is_above = stream.reset_code < 0 and said is not None
+            problem = ended_by_server(said[0], said[1], "queue") if is_above else stream_reset(code, "queue")
+            # It may go on this connection again.
+            self._owner.unprocessed(stream.exchange, problem)
+            self._owner.freed(self)
+            return
         self._owner.freed(self)
-        if code == REFUSED_STREAM:
-            self._owner.unprocessed(stream.exchange, stream_reset(code, "queue"))
-        elif event.local_error is not None:
+        if event.local_error is not None:
             self._owner.failed(stream.exchange, str(event.local_error), phase)
-        elif stream.reset_code >= 0:
+        elif stream.reset_code >= 0 or code == REFUSED_STREAM:
             self._owner.unanswered(stream.exchange, stream_reset(code, phase), False)
         else:
             self._owner.failed(stream.exchange, f"the answer is not valid in HTTP/2 ({name_of(code)})", phase)
@@ -410,6 +374,18 @@ class Http2Connection(PooledConnection):
             self.settled = True
             self.limit = self._most if allowed is None or allowed > self._most else allowed
             self._owner.resized(self)
+            if self.load > self.limit and self._last > self._left:
+                self._recall()
+
+    def _recall(self) -> None:
+        """Give those back that have not left and may not any more: another connection may take them."""
+        for number in [number for number in self._streams if number > self._left][::-1]:
+            stream = self._streams[number]
+            # What an upload has read is not to be had again.
+            if self.load > self.limit and stream.exchange.upload is None:
+                self._drop(stream)
+                self._say_reset(stream, CANCEL)
+                self._owner.send_again(stream.exchange)
 
     def _on_ended(self, event: Any) -> None:
         """Close a connection on which nothing can come any more."""
@@ -425,16 +401,22 @@ class Http2Connection(PooledConnection):
         ended = [(stream.exchange, stream.phase()) for stream in self._streams.values()]
         self._let_go()
         if self.transport is not None:
-            self.transport.close()
+            if self._bodies.is_full:
+                self.transport.abort()
+            else:
+                self.transport.close()
         for exchange, phase in ended:
-            self._owner.failed(exchange, problem, phase)
+            if phase == "queue":
+                self._owner.unprocessed(exchange, broken(problem, phase))
+            else:
+                self._owner.failed(exchange, problem, phase)
 
     def _drop(self, stream: Stream) -> bool:
         """Let go of a stream, and say whether it was there."""
         if stream.is_ended:
             return False
         del self._streams[stream.number]
-        self._fed.pop(stream.number, None)
+        self._bodies.drop(stream.number)
         stream.is_ended = True
         self.load -= 1
         return True
@@ -443,6 +425,6 @@ class Http2Connection(PooledConnection):
         """Let go of all streams."""
         for stream in self._streams.values():
             stream.is_ended = True
+            self._bodies.drop(stream.number)
         self._streams = {}
-        self._fed = {}
         self.load = 0

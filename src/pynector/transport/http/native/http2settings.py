@@ -21,4 +21,6 @@ CONFIGURATION = ngh2.Configuration(
     max_send_header_block_length=1 << 20,
     max_inbound_header_list_size=4 * MOST_HEADERS,
     max_inbound_header_count=4 * MOST_HEADERS // OVERHEAD,
+    # Of the smallest size that a frame's largest may have.
+    max_continuations=4 * MOST_HEADERS >> 14,
 )

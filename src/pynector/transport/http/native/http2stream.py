@@ -176,7 +176,8 @@ class Stream:
                 return
             else:
                 self.chunks.append(data)
-            if self.size > self.window and self.window < MOST_WINDOW:
+            # Of what is read as it comes, no more is to be held for a reader that stops.
+            if self.size > self.window and self.window < MOST_WINDOW and exchange.sink is None:
                 self._widen()
         elif not is_last:
             self.empty += 1

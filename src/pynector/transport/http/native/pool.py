@@ -112,9 +112,7 @@ class Pool:
     def dispatch(self, exchange: Exchange, now: float) -> None:
         """Put an exchange on a connection, the idle one used last first; or let it wait for one."""
         exchange.pool = self
-        connection = self._idle.take(exchange.repeatable, now)
-        if connection is None and self._shared:
-            connection = self._least_loaded()
+        connection = self._with_room(exchange, now)
         if connection is not None:
             self._begin(connection, exchange)
             return
@@ -123,7 +121,12 @@ class Pool:
             self.connect()
 
     def send_again(self, exchange: Exchange) -> None:
-        """Give an exchange another connection, before all others."""
+        """Give an exchange a connection once more, before all others."""
+        exchange.connection = None
+        connection = None if exchange.anew else self._with_room(exchange, self.now())
+        if connection is not None:
+            self._begin(connection, exchange)
+            return
         self._waiting.add_first(exchange)
         if self._lacks():
             self.connect()
@@ -151,6 +154,11 @@ class Pool:
         for exchange, error in ended:
             exchange.connection = None
             exchange.owner.failed(exchange, error)
+
+    def _with_room(self, exchange: Exchange, now: float) -> Any:
+        """Return a connection that can take an exchange, or None."""
+        connection = self._idle.take(exchange.repeatable, now)
+        return self._least_loaded() if connection is None and self._shared else connection
 
     def _least_loaded(self) -> Any:
         """Return the connection with room that carries least, of those that carry several; or None."""
@@ -246,6 +254,7 @@ class Pool:
             # The server closed it while the request was on its way; but only once, and not on another kept connection,
             # which may be as dead.
             exchange.repeatable = False
+            exchange.anew = True
             exchange.owner.send_again(exchange, problem)
         else:
             exchange.owner.failed(exchange, problem)
@@ -283,6 +292,7 @@ class Pool:
         exchange.connection = None
         if exchange.refusals < MOST_REFUSALS and exchange.is_whole():
             exchange.refusals += 1
+            exchange.anew = False
             exchange.owner.send_again(exchange, problem)
         else:
             exchange.owner.failed(exchange, problem)
@@ -328,12 +338,18 @@ class Pool:
             self._free(connection, server_timeout, self.now())
 
     def evict(self) -> None:
-        """Close the connection that has been idle longest."""
+        """Close a connection that may carry nothing, or the one that has been idle longest."""
+        for connection in self._shared:
+            if connection.load == 0:
+                self._shared.remove(connection)
+                connection.transport.abort()
+                return
         self._idle.evict()
 
     def idle_since(self) -> float:
         """Return how long its oldest idle connection may be kept, on the event loop's clock; infinite for none."""
-        return self._idle.since()
+        is_useless = any(connection.load == 0 for connection in self._shared)
+        return 0.0 if is_useless else self._idle.since()
 
     def retire(self, context: Any) -> None:
         """Use no connection again that was made with another TLS context; what is on one ends there."""
