@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -15,8 +17,10 @@ import pytest
 import trustme
 from scripted import ScriptedServer, answer
 
+from loops import LOOPS
 from pynector import ConfigurationError, ConnectError, Pynector, PynectorError, TimeoutError
 from pynector.testing import LoopbackServer
+from pynector.transport.net.connect import Connector
 from pynector.transport.net.tls import ClientTLS
 from resolver import Resolver, here
 from sockets import sockets_to
@@ -269,6 +273,23 @@ def test_socket_options_are_a_list_of_level_name_and_value(value: Any) -> None:
     for transport in ({}, {"transport_type": "websocket", "url": "ws://a/"}):
         with pytest.raises(ConfigurationError, match="socket_options must be a list of"):
             Pynector(socket_options=value, **transport)
+
+
+@pytest.mark.parametrize("anyio_backend", LOOPS)
+async def test_a_connection_that_ends_as_it_begins_closes_no_other_socket(play: Play, anyio_backend: Any) -> None:
+    class Ending(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            transport.abort()
+
+    connector = Connector(asyncio.get_running_loop(), ClientTLS(True, None, ("http/1.1",)))
+    server = play([answer()])
+    await connector.connect(("http", "127.0.0.1", server.port), Ending)
+    # One of these has its number by now.
+    others = [socket.socket() for _ in range(3)]
+    gc.collect()
+    for other in others:
+        assert os.fstat(other.fileno())
+        other.close()
 
 
 # What TLS says of itself

@@ -117,6 +117,8 @@ class Connector:
         try:
             made = self._loop.create_task(self._loop.create_connection(make_protocol, sock=sock, **arguments))
             transport, protocol = await asyncio.shield(made)
+            if transport.is_closing():
+                _disown(sock, inode)
             if not self._tls.speaks_http2:
                 check_transport(transport)
         except BaseException:
@@ -196,16 +198,22 @@ def _discard(made: asyncio.Task[Any]) -> None:
 
 
 def _let_go(sock: socket.socket, inode: int) -> None:
-    """Close a socket unless its loop has: uvloop does so without a word, and the number may be another's by now."""
-    descriptor = sock.fileno()
-    if descriptor >= 0 and KNOWS_SOCKETS:
-        try:
-            is_ours = os.fstat(descriptor).st_ino == inode
-        except OSError:
-            is_ours = False
-        if not is_ours:
-            sock.detach()
+    """Close a socket unless its loop has."""
+    _disown(sock, inode)
     sock.close()
+
+
+def _disown(sock: socket.socket, inode: int) -> None:
+    """Forget a socket that its loop has closed: uvloop does so without a word, and its number may be another's."""
+    descriptor = sock.fileno()
+    if descriptor < 0 or not KNOWS_SOCKETS:
+        return
+    try:
+        is_ours = os.fstat(descriptor).st_ino == inode
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        sock.detach()
 
 
 async def _kept(sock: socket.socket, attempts: set[asyncio.Task[socket.socket]]) -> socket.socket:
