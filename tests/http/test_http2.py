@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -26,8 +28,15 @@ from pynector import (
 from pynector.testing.http2.exchange import Exchange
 from pynector.testing.http2.frames import ERROR_CODES
 from pynector.transport.http.httpx import streaming
+from pynector.transport.net.connect import Connector
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["httpx", "native"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of each engine, for clients that say themselves that they speak HTTP/2."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +218,30 @@ async def test_a_server_may_acknowledge_nothing(ca: trustme.CA, engine: str) -> 
         async with client(ca, server.url, engine) as it:
             assert [await it.request({"path": path}) for path in ("/1", "/2")] == [b"/1", b"/2"]
     assert len(server.peers) == 1
+
+
+@pytest.mark.parametrize("engine", ["native"])
+async def test_a_server_may_speak_first(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In clear text, too: what there is to read on a new connection is the beginning of HTTP/2."""
+    go = threading.Event()
+    connect = Connector.connect
+
+    async def connect_slowly(*args: Any) -> Any:
+        made = await connect(*args)
+        go.set()
+        # It is there before the loop reads.
+        assert select.select([made.transport.get_extra_info("socket").fileno()], [], [], 10)[0]
+        return made
+
+    def play(peer: RawPeer) -> None:
+        go.wait(10)
+        peer.settings()
+        peer.answer(peer.request()[0], b"1")
+
+    monkeypatch.setattr(Connector, "connect", connect_slowly)
+    with RawServer(play) as server:
+        async with Pynector(base_url=server.url, http2="only", http_engine=engine) as it:
+            assert await it.request({"method": "POST", "path": "/"}) == b"1"
 
 
 async def test_where_there_is_no_http2_it_is_http_1(ca: trustme.CA, engine: str) -> None:
