@@ -93,6 +93,6 @@ cpdef object merged(object common, object own)
 cpdef bint is_timeout(object value) except -1
 @cython.locals(index=Py_ssize_t)
 cpdef Py_ssize_t first_malformed(list entries) except -2
-@cython.locals(index=Py_ssize_t, found=list)
+@cython.locals(index=Py_ssize_t, found=list, given=dict)
 cpdef list doubtful_timeouts(list entries)
 cpdef bint has_rules(list entries) except -1

@@ -379,6 +379,9 @@ def doubtful_timeouts(entries: list[Any]) -> list[tuple[int, Any]]:
     found = []
     for index, entry in enumerate(entries):
         own = entry[1]
-        if own and "timeout" in own and not is_timeout(own["timeout"]):
-            found.append((index, own["timeout"]))
+        if own:
+            given: Any = own if type(own) is dict else dict(own)
+            timeout = given.get("timeout", 1.0)
+            if not is_timeout(timeout):
+                found.append((index, timeout))
     return found
