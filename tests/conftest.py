@@ -46,6 +46,7 @@ ABOUT = {
     "http/test_http1.py": ("httptools",),
     "http/test_http2_ends.py": ("httptools", "ngh2"),
     "http/test_http2_faults.py": ("httptools", "ngh2"),
+    "http/test_http2_flow.py": ("httptools", "ngh2"),
 }
 collect_ignore = [file for file, packages in ABOUT.items() if not all(map(installed, packages))]
 

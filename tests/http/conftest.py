@@ -71,3 +71,10 @@ def deaf() -> Iterator[str]:
         listener.listen(0)
         with socket.create_connection(listener.getsockname()):
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def h2server() -> Iterator[LoopbackServer]:
+    """The bundled server, which speaks nothing but HTTP/2, in clear text."""
+    with LoopbackServer(http2="only") as running:
+        yield running

@@ -10,10 +10,10 @@ from typing import Any
 
 import anyio
 import pytest
+from h2client import client, failure, nothing_open
 from h2raw import RawPeer, RawServer
 from h2server import Http2Server, answer
 from scripted import eventually
-from test_http2_faults import failure, nothing_open
 
 from loops import LOOPS
 from pynector import ConnectionLost, HTTP2Error, ProtocolError, Pynector, TimeoutError
@@ -24,10 +24,6 @@ from pynector.testing.http2.exchange import Exchange
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
 
 REFUSED = frames.ERROR_CODES["refused_stream"]
-
-
-def client(url: str, **options: Any) -> Pynector:
-    return Pynector(base_url=url, http2="only", http_engine="native", **{"ping_interval": None, **options})
 
 
 def body_of(exchange: Exchange) -> None:
@@ -397,10 +393,3 @@ async def test_a_server_may_speak_before_it_is_asked() -> None:
                 await asyncio.sleep(0)
             assert await task == b"ok"
     assert len(server.peers) == 1
-
-
-@pytest.fixture(scope="module")
-def h2server() -> Any:
-    """The bundled server, which speaks HTTP/2 in clear text."""
-    with LoopbackServer(http2="only") as running:
-        yield running

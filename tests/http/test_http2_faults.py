@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
 import pytest
+from h2client import client, failure, nothing_open
 
 from loops import LOOPS
 from pynector import HTTP2Error, ProtocolError, Pynector, PynectorError
@@ -27,48 +28,27 @@ BEFORE = ("headers", "full")
 AFTER = ("body", "full")
 
 
-@pytest.fixture(scope="module")
-def h2server() -> Iterator[LoopbackServer]:
-    """The bundled server, which speaks HTTP/2 in clear text."""
-    with LoopbackServer(http2="only") as running:
-        yield running
-
-
 @pytest.fixture
 async def it(anyio_backend: Any, h2server: LoopbackServer) -> AsyncIterator[Pynector]:
     """A client on one connection, which leaves nothing open."""
     h2server.reset()
-    async with Pynector(base_url=h2server.url, http2="only", http_engine="native", ping_interval=None) as connected:
+    async with client(h2server.url) as connected:
         with anyio.fail_after(20):
             yield connected
     await nothing_open(h2server)
 
 
-async def nothing_open(server: LoopbackServer) -> None:
-    """Wait until the server has no stream, and no connection but that on which it is asked."""
-    with anyio.fail_after(10):
-        # Another process sets no Event.
-        while (stats := server.stats()).open_streams or stats.in_flight or stats.open_connections > 1:  # noqa: ASYNC110
-            await anyio.sleep(0.005)
-
-
-async def failure(client: Pynector, path: str, **data: Any) -> Any:
-    with pytest.raises(PynectorError) as caught:
-        await client.request({"path": path, **data})
-    return caught.value
-
-
-async def beside(client: Pynector) -> asyncio.Task[Any]:
+async def beside(it: Pynector) -> asyncio.Task[Any]:
     """Have a request be on the connection that never has an answer."""
-    await client.request({"path": "/id/0"})
-    other = asyncio.ensure_future(client.request({"path": "/hang"}))
+    await it.request({"path": "/id/0"})
+    other = asyncio.ensure_future(it.request({"path": "/hang"}))
     await asyncio.sleep(0)
     return other
 
 
-async def goes_on(client: Pynector, other: asyncio.Task[Any], server: LoopbackServer) -> None:
+async def goes_on(it: Pynector, other: asyncio.Task[Any], server: LoopbackServer) -> None:
     """See that what is on the connection stays, and that it is still used."""
-    assert await client.request({"path": "/id/1"}) == b"1"
+    assert await it.request({"path": "/id/1"}) == b"1"
     assert not other.done()
     assert server.stats().connections == 1
     other.cancel()

@@ -33,8 +33,6 @@ cdef class Pool:
     @cython.locals(connection=PooledConnection)
     cpdef object dispatch(self, Exchange exchange, double now)
     @cython.locals(found=PooledConnection, connection=PooledConnection)
-    cdef PooledConnection _least_loaded(self)
-    @cython.locals(connection=PooledConnection)
     cdef PooledConnection _with_room(self, Exchange exchange, double now)
     cdef object _begin(self, PooledConnection connection, Exchange exchange)
     cdef object _not_begun(self, PooledConnection connection, Exchange exchange, object error)

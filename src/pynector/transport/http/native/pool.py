@@ -156,13 +156,10 @@ class Pool:
             exchange.owner.failed(exchange, error)
 
     def _with_room(self, exchange: Exchange, now: float) -> Any:
-        """Return a connection that can take an exchange, or None."""
-        connection = self._idle.take(exchange.repeatable, now)
-        return self._least_loaded() if connection is None and self._shared else connection
-
-    def _least_loaded(self) -> Any:
-        """Return the connection with room that carries least, of those that carry several; or None."""
-        found: Any = None
+        """Return the idle connection used last, or of those that carry several the one that carries least; or None."""
+        found: Any = self._idle.take(exchange.repeatable, now)
+        if found is not None:
+            return found
         for connection in self._shared:
             if connection.load < connection.limit and not connection.retired:
                 if found is None or connection.load < found.load:
@@ -348,8 +345,7 @@ class Pool:
 
     def idle_since(self) -> float:
         """Return how long its oldest idle connection may be kept, on the event loop's clock; infinite for none."""
-        is_useless = any(connection.load == 0 for connection in self._shared)
-        return 0.0 if is_useless else self._idle.since()
+        return 0.0 if any(connection.load == 0 for connection in self._shared) else self._idle.since()
 
     def retire(self, context: Any) -> None:
         """Use no connection again that was made with another TLS context; what is on one ends there."""
