@@ -147,7 +147,7 @@ class Opener:
                 said = "the server does not speak HTTP/2 (http2=True takes HTTP/1.1, too)"
                 raise ConnectError(said, phase="tls", sent="none", came_of="handshake")
             await _look_at_new(connection, is_secure)
-            if connection.transport is None:
+            if connection.transport is None or connection.retired:
                 raise lost_at_once(connection.loss)
             if is_secure:
                 self._admit(connection)

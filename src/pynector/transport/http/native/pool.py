@@ -93,11 +93,6 @@ class Pool:
         """Whether nothing is open, on its way, or waiting."""
         return not (self._open or self._waiting.attempts or self._waiting.exchanges)
 
-    @property
-    def in_use(self) -> int:
-        """How many connections carry an exchange or are being made."""
-        return len(self._open) - len(self._idle.connections) + len(self._waiting.attempts)
-
     def counts(self) -> OriginCounts:
         """Count connections and requests; any thread may ask."""
         idle = len(self._idle.connections)
