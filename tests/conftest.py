@@ -47,6 +47,8 @@ ABOUT = {
     "http/test_http2_ends.py": ("httptools", "ngh2"),
     "http/test_http2_faults.py": ("httptools", "ngh2"),
     "http/test_http2_flow.py": ("httptools", "ngh2"),
+    "http/test_http2_ledger.py": ("httptools", "ngh2"),
+    "http/test_http2_servers.py": ("httptools", "ngh2"),
 }
 collect_ignore = [file for file, packages in ABOUT.items() if not all(map(installed, packages))]
 
