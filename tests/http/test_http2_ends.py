@@ -325,6 +325,21 @@ async def test_a_peer_that_has_gone_is_found_by_a_ping(h2server: LoopbackServer)
     await nothing_open(h2server)
 
 
+async def test_a_peer_that_reads_slowly_is_not_taken_for_gone() -> None:
+    """The ping waits behind what it has to read, and its windows are so large that it says nothing meanwhile."""
+
+    def slow(peer: RawPeer) -> None:
+        peer.settings(initial_window_size=2**31 - 1)
+        peer.credit(0, 2**31 - 1 - 65535)
+        while not (frame := peer.next(frames.DATA)).ends:
+            time.sleep(0.002)
+        peer.answer(frame.stream)
+
+    with RawServer(slow) as server:
+        async with client(server.url, ping_interval=0.05, ping_timeout=0.05) as it:
+            assert await it.request({"method": "POST", "content": bytes(6_000_000)}) == b"ok"
+
+
 async def test_a_peer_that_reads_nothing_holds_up_no_other_request() -> None:
     """What was written is in the way of all that would follow on that connection."""
 

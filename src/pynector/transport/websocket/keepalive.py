@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...callbacks import Loop, Timer, weakly
+from ..net.progress import upload
 from .connection import Connection
-from .progress import upload
 
 # How long the peer may take to end a connection that is being closed (seconds).
 CLOSE_PATIENCE = 5.0

@@ -33,6 +33,7 @@ cdef class Http2Connection(PooledConnection):
     cdef bint _is_planned
     cdef object _goaway
     cdef public bint is_silent
+    cdef readonly Py_ssize_t written
     cdef public object keepalive
 
     @cython.locals(payload=bytes, body=bytes, end=Py_ssize_t, sends=bint, stream=Stream)

@@ -51,6 +51,7 @@ class Http2Connection(PooledConnection):
 
     Attributes:
         is_silent: Whether nothing has come since somebody has set this.
+        written: How many bytes were given to the event loop.
         keepalive: Watches over it, and is ended with it; or None.
     """
 
@@ -70,6 +71,7 @@ class Http2Connection(PooledConnection):
         "_streams",
         "is_silent",
         "keepalive",
+        "written",
     )
 
     def __init__(self, scheme: str, scratch: memoryview, owner: Any, call_soon: Any, most: int) -> None:
@@ -79,6 +81,7 @@ class Http2Connection(PooledConnection):
         self.limit = AT_FIRST
         self.version = "2"
         self.is_silent = False
+        self.written = 0
         self.keepalive: Any = None
         self._scratch = scratch
         self._owner = owner
@@ -288,6 +291,7 @@ class Http2Connection(PooledConnection):
         data = protocol.data_to_send()
         self._left = self._last
         if data:
+            self.written += len(data)
             self.transport.write(data)
         events = protocol.events()
         if events:

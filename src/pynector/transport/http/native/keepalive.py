@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...net.progress import upload
 from .http2 import Http2Connection
 from .tasks import Tasks
 
@@ -47,15 +48,21 @@ class KeepAlive:
         if connection is None or not connection.is_silent or connection.load == 0:
             self._rest()
         else:
+            gone, is_waiting = upload(connection.transport, connection.written)
             connection.ping()
-            self._wait(self._patience, self._listen, False)
+            self._wait(self._patience, self._listen, gone, is_waiting)
 
-    def _listen(self, again: bool) -> None:
+    def _listen(self, before: float, was_waiting: bool, again: bool = False) -> None:
         connection = self._connection
         if connection is None or not connection.is_silent:
             self._rest()
+            return
+        gone, is_waiting = upload(connection.transport, connection.written)
+        if was_waiting and gone > before:
+            # The ping waits, or waited, behind what the peer takes.
+            self._wait(self._patience, self._listen, gone, is_waiting)
         elif not again:
-            self._wait(GRACE, self._listen, True)
+            self._wait(GRACE, self._listen, gone, is_waiting, True)
         else:
             connection.loss = ConnectionError(f"no answer to a PING within {self._patience:g} s")
             connection.transport.abort()
