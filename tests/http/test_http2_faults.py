@@ -193,7 +193,6 @@ async def test_a_stream_that_ends_wrong_is_not_read_as_whole(it: Pynector, path:
         ("/h2-frame?type=headers&flags=4&stream=2&payload=88", "PROTOCOL_ERROR"),
         ("/h2-push", "push disabled"),
         ("/h2-push?answer=1&promised=3", "push disabled"),
-        ("/h2-informational?end=1", "STREAM_CLOSED"),
         ("/h2-continuation?count=1000", "Too many CONTINUATION frames"),
         ("/h2-continuation?count=100&size=1000", "Too many CONTINUATION frames"),
         ("/h2-large?count=40000&size=0", LIST),
@@ -217,6 +216,13 @@ async def test_what_breaks_the_connection_ends_all_that_is_on_it(
     assert error is not caught.value
     assert await it.request({"path": "/id/1"}) == b"1"
     assert h2server.stats().connections == 2
+
+
+async def test_an_interim_answer_that_ends_the_stream_is_none(it: Pynector) -> None:
+    """What comes after it is for a stream that has ended, which may end the connection, too."""
+    error = await failure(it, "/h2-informational?end=1")
+    assert isinstance(error, ProtocolError)
+    assert (error.phase, error.sent) == BEFORE
 
 
 async def test_what_came_whole_before_the_connection_broke_is_an_answer(it: Pynector) -> None:

@@ -106,7 +106,7 @@ class Book:
         if kind == "refuse":
             exchange.reset(frames.ERROR_CODES["refused_stream"])
         elif kind == "goaway":
-            last = self._taken[wire] = this - 2 if where == "below" else self._last[wire]
+            last = self._taken[wire] = max(this - 2, 0) if where == "below" else self._last[wire]
             h2.send_goaway(code, last_stream_id=last)
             if where == "close":
                 wire.close()
