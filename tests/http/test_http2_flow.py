@@ -177,7 +177,7 @@ async def test_data_beyond_the_window_of_a_stream_ends_the_connection() -> None:
         first = peer.request()[0]
         peer.head(first)
         try:
-            for _ in range(WINDOW // 16384 + 40):
+            for _ in range(2 * WINDOW // 16384):
                 peer.data(first, bytes(16384))
         finally:
             # It may be told of its fault before it is through.
