@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from engines import ENGINES, HAS_HTTP2, cannot_be, is_over_http2
 from loops import BACKENDS
 from pynector.testing import LoopbackServer
 
@@ -70,16 +71,39 @@ def pytest_collection_finish() -> None:
         gc.freeze()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What cannot be asked of an engine is not asked."""
+    left_out = [item for item in items if cannot_be(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(params=BACKENDS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Runs an async test on every event loop."""
     return request.param
 
 
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of each engine, for clients that speak HTTP/2 where it is the third."""
+    if is_over_http2(request.node):
+        monkeypatch.setenv("PYNECTOR_HTTP2", "only")
+        return "native"
+    return str(request.param)
+
+
+@pytest.fixture
+def http_version(request: pytest.FixtureRequest) -> str:
+    """What is spoken on the engine."""
+    return "HTTP/2" if is_over_http2(request.node) else "HTTP/1.1"
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[LoopbackServer]:
     """The bundled server, in a process of its own."""
-    with LoopbackServer() as running:
+    with LoopbackServer(http2=HAS_HTTP2) as running:
         yield running
 
 

@@ -103,7 +103,7 @@ async def test_a_client_used_after_a_cancelled_close_still_ends_what_was_before(
     assert (first.ended, second.ended) == (1, 1)
 
 
-@pytest.mark.parametrize("engine", ["httpx", "auto"])
+@pytest.mark.parametrize("engine", ["httpx", "auto", "http2"], indirect=True)
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_close_cancelled_at_any_turn_leaves_nothing(
     server: LoopbackServer, engine: str, turns: int, anyio_backend_name: str

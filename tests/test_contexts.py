@@ -19,6 +19,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from engines import HAS_HTTP2
 from inside import pool_of
 from loops import ENGINES
 from pynector import Pynector
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.anyio
 
 WHO: ContextVar[Any] = ContextVar("who", default="nobody")
 
-on_engines = pytest.mark.parametrize(("anyio_backend", "engine"), ENGINES)
+on_engines = pytest.mark.parametrize(("anyio_backend", "engine"), ENGINES, indirect=["engine"])
 
 Work = Callable[[], Awaitable[Any]]
 
@@ -131,7 +132,7 @@ async def test_an_http_connection_keeps_nothing_of_a_caller(
 @on_engines
 async def test_a_connection_over_tls_keeps_nothing_of_a_caller(engine: str, tmp_path: Path) -> None:
     chain, key, trusted = certificate(tmp_path)
-    with LoopbackServer(certfile=chain, keyfile=key) as server:
+    with LoopbackServer(certfile=chain, keyfile=key, http2=HAS_HTTP2) as server:
         async with Pynector(base_url=server.url, http_engine=engine, verify=trusted) as client:
             for asked in ("request", "upload", "stream", "part of a stream"):
                 assert await is_let_go(functools.partial(HTTP[asked], client)), asked

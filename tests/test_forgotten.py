@@ -57,7 +57,7 @@ def _without_collection() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_without_collection")
-@pytest.mark.parametrize("engine", ["auto", "httpx"])
+@pytest.mark.parametrize("engine", ["auto", "httpx", "http2"], indirect=True)
 @pytest.mark.parametrize("run", RUNS)
 def test_a_client_used_in_many_runs_leaves_nothing_open(server: LoopbackServer, run: Run, engine: str) -> None:
     client = Pynector(base_url=server.url, http_engine=engine)
@@ -72,7 +72,7 @@ def test_a_client_used_in_many_runs_leaves_nothing_open(server: LoopbackServer, 
     assert open_files() == before
 
 
-@pytest.mark.parametrize("engine", ["auto", "httpx"])
+@pytest.mark.parametrize("engine", ["auto", "httpx", "http2"], indirect=True)
 @pytest.mark.parametrize("run", RUNS)
 def test_a_client_that_is_dropped_is_closed_and_told_of(server: LoopbackServer, run: Run, engine: str) -> None:
     files: list[int | None] = []

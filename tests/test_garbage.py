@@ -67,7 +67,7 @@ async def test_an_error_keeps_nothing_that_keeps_it(kind: Any, call: str) -> Non
         assert error() is None
 
 
-@pytest.mark.parametrize("engine", ["auto", "httpx"])
+@pytest.mark.parametrize("engine", ["auto", "httpx", "http2"], indirect=True)
 async def test_nothing_stays_of_a_request_over_http(server: LoopbackServer, engine: str) -> None:
     kinds = ("Run", "HttpxStream", "Exchange", "IncomingStream")
     before = living(*kinds)

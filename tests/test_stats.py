@@ -92,9 +92,9 @@ async def test_streams_are_counted(server: LoopbackServer) -> None:
     assert (stats.requests, stats.errors, stats.in_flight) == (3, {"HTTPStatusError": 1, "ConnectionLost": 1}, 0)
 
 
-@pytest.mark.parametrize("engine", ["auto", "httpx"])
+@pytest.mark.parametrize("engine", ["auto", "httpx", "http2"], indirect=True)
 async def test_a_stream_that_waits_in_vain_for_a_connection_is_counted(server: LoopbackServer, engine: str) -> None:
-    async with Pynector(base_url=server.url, http_engine=engine, max_connections=1) as client:
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=1, max_streams=1) as client:
         async with client.stream({"path": "/bytes/20000000"}):
             with pytest.raises(TimeoutError, match=r"within 0\.05 s") as late:
                 async with client.stream({"path": "/bytes/1"}, timeout=0.05):

@@ -1,4 +1,4 @@
-"""Fixtures of the HTTP tests: the engine, a client of the bundled server, and scripted servers."""
+"""Fixtures of the HTTP tests: a client of the bundled server, and scripted servers."""
 
 from __future__ import annotations
 
@@ -6,37 +6,14 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
 from scripted import ScriptedServer
 
+from engines import is_over_http2
 from pynector import Pynector
 from pynector.testing import LoopbackServer
-
-ENGINES = ["httpx", "native"]
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The native engine runs on asyncio's loops only, and with httptools: there is nothing to test elsewhere."""
-    left_out = [item for item in items if _is_native_where_it_cannot_be(item)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
-
-
-def _is_native_where_it_cannot_be(item: pytest.Item) -> bool:
-    params = getattr(item, "callspec", None) and item.callspec.params  # type: ignore[attr-defined]
-    if not params or params.get("engine") != "native":
-        return False
-    return find_spec("httptools") is None or params.get("anyio_backend", [""])[0] == "trio"
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    """The name of each engine."""
-    return str(request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -57,10 +34,13 @@ async def client(anyio_backend: Any, engine: str, server: LoopbackServer) -> Asy
 
 
 @pytest.fixture
-def play() -> Iterator[Callable[..., ScriptedServer]]:
-    """Starts a ScriptedServer with the arguments it is called with."""
+def play(request: pytest.FixtureRequest) -> Iterator[Callable[..., ScriptedServer]]:
+    """Starts a ScriptedServer with the arguments it is called with, one that speaks what the engine does."""
+    kind: Any = ScriptedServer
+    if is_over_http2(request.node):
+        from translated import TranslatedServer as kind
     with contextlib.ExitStack() as running:
-        yield lambda *scripts, **options: running.enter_context(ScriptedServer(*scripts, **options))
+        yield lambda *scripts, **options: running.enter_context(kind(*scripts, **options))
 
 
 @pytest.fixture

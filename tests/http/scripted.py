@@ -164,26 +164,32 @@ class ScriptedServer:
             thread.start()
 
     def _serve(self, sock: socket.socket, script: Script, connection: Connection) -> None:
+        wire = sock
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
-                sock = secure = self._tls.wrap_socket(sock, server_side=True)
+                wire = sock = secure = self._tls.wrap_socket(sock, server_side=True)
                 connection.certificate = secure.getpeercert()
                 self._sockets.append(sock)
-            sock.sendall(self._greeting)
+            wire = self._wire(sock)
+            wire.sendall(self._greeting)
             for step in script:
-                request = _read_request(sock, connection, self._early)
+                request = _read_request(wire, connection, self._early)
                 if request is None:
                     return
                 connection.requests.append(request)
-                if not _play(step, sock):
+                if not _play(step, wire):
                     return
-            _read_to_end(sock, connection)
+            _read_to_end(wire, connection)
         except OSError:
             pass  # the client went away; what it sent is recorded
         finally:
-            sock.close()
+            wire.close()
             connection.ended.set()
+
+    def _wire(self, sock: socket.socket) -> socket.socket:
+        """Return what is read from and written to in HTTP/1.1."""
+        return sock
 
 
 def _play(step: Step, sock: socket.socket) -> bool:

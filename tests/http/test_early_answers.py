@@ -265,14 +265,16 @@ def errors() -> dict[str, Exception]:
 @pytest.mark.parametrize("way", ["request", "batch", "stream"])
 @pytest.mark.parametrize("name", ["plain", "core", "x", "own", "timeout", "stop", "mute"])
 async def test_what_an_iterator_raises_says_that_the_head_has_left(
-    play: Play, engine: str, name: str, way: str
+    play: Play, engine: str, http_version: str, name: str, way: str
 ) -> None:
     server = play(["hang"])
     error = errors()[name]
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         with pytest.raises(TransportError, match="the body could not be sent") as caught:
             await ask(client, way, {"method": "POST", "path": "/", "content": raising(error)})
-        assert await eventually(lambda: server.connections and server.connections[0].ended.is_set())
+        # Over HTTP/2 it is only a stream, which may not have left.
+        if http_version == "HTTP/1.1":
+            assert await eventually(lambda: server.connections and server.connections[0].ended.is_set())
     assert (caught.value.phase, caught.value.sent, caught.value.transient) == ("write", "partial", False)
     assert caught.value.request == f"POST {server.url}/"
     if name != "stop":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import ssl
 import threading
@@ -20,11 +21,13 @@ from pynector import (
     ConnectionLost,
     HTTP2Error,
     HTTPStatusError,
+    ProtocolError,
     Pynector,
     PynectorError,
     TimeoutError,
     TransportError,
 )
+from pynector.testing.http2 import frames
 from pynector.testing.http2.exchange import Exchange
 from pynector.testing.http2.frames import ERROR_CODES
 from pynector.transport.http.httpx import streaming
@@ -201,6 +204,33 @@ async def test_the_body_of_a_redirect_is_dropped_and_the_connection_goes_on(
                         assert await response.read() == b"/there"
                 assert await it.request({"path": "/next"}) == b"/next"
     assert len(server.sessions) == 1
+
+
+BROKEN = {
+    "no status": lambda peer, stream: peer.send(frames.headers(stream, peer.encoder.encode([("a", "b")]), 0)),
+    "upper case": lambda peer, stream: peer.head(stream, ("X-A", "b"), end=True),
+    "connection": lambda peer, stream: peer.head(stream, ("connection", "close"), end=True),
+    "bad length": lambda peer, stream: peer.head(stream, ("content-length", "x")),
+    "two lengths": lambda peer, stream: peer.head(stream, ("content-length", "1"), ("content-length", "2")),
+    "no block": lambda peer, stream: peer.send(frames.headers(stream, b"\xff\xff", 0)),
+    "no head": lambda peer, stream: peer.data(stream, b"abc", end=True),
+}
+
+
+@pytest.mark.parametrize("engine", ["native"])
+@pytest.mark.parametrize("wrong", BROKEN)
+async def test_a_broken_answer_is_an_error_and_never_a_short_success(ca: trustme.CA, engine: str, wrong: str) -> None:
+    def play(peer: RawPeer) -> None:
+        peer.settings()
+        BROKEN[wrong](peer, peer.request()[0])
+        with contextlib.suppress(AssertionError):
+            peer.answer(peer.request()[0], b"next")
+
+    with RawServer(play, lambda peer: (peer.settings(), peer.answer(peer.request()[0], b"next"))) as server:
+        async with Pynector(base_url=server.url, http2="only", http_engine=engine, max_connections=1) as it:
+            error = await failure(it, {"method": "POST", "path": "/"})
+            assert (type(error), error.phase, error.sent) == (ProtocolError, "headers", "full")
+            assert await it.request({"path": "/"}) == b"next"
 
 
 async def test_a_server_may_acknowledge_nothing(ca: trustme.CA, engine: str) -> None:

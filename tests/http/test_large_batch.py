@@ -38,7 +38,7 @@ async def test_every_answer_of_a_large_batch_is_in_its_place(
     await anyio.to_thread.run_sync(server.reset)
     before = await state_after_a_request(server, engine)
     await anyio.to_thread.run_sync(server.reset)
-    async with Pynector(base_url=server.url, http_engine=engine, max_connections=200) as client:
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=200, max_streams=1) as client:
         results = await client.batch_request(requests, max_concurrency=limit)
     await anyio.sleep(0.05)
     assert (open_files(), pending()) == before

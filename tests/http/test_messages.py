@@ -191,8 +191,8 @@ async def test_a_timeout_in_an_auth_flow_says_so_too(server: LoopbackServer) -> 
 
 async def test_what_waits_for_a_connection_says_so(server: LoopbackServer, engine: str) -> None:
     async with (
-        Pynector(base_url=server.url, http_engine=engine, max_connections=1) as client,
-        client.stream({"path": "/bytes/5000000"}),
+        Pynector(base_url=server.url, http_engine=engine, max_connections=1, max_streams=1) as client,
+        client.stream({"path": "/bytes/40000000"}),
     ):
         with pytest.raises(TimeoutError, match=r"^no whole answer within 0\.2 s, while waiting for a free connection"):
             await client.request({"path": "/id/1"}, timeout=0.2)

@@ -15,6 +15,7 @@ import anyio.lowlevel
 import pytest
 from scripted import ScriptedServer, answer, chunked, eventually
 
+from engines import HAS_HTTP2
 from leaks import open_files
 from pynector import ConnectionLost, Pynector, PynectorError, TimeoutError
 from pynector.testing import LoopbackServer
@@ -233,8 +234,8 @@ SINGLY: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("how", ["single", "batch", "stream", "retry"])
 async def test_waiting_for_a_connection_ends_with_the_timeout(server: LoopbackServer, engine: str, how: str) -> None:
-    async with Pynector(base_url=server.url, http_engine=engine, max_connections=1) as client:
-        async with client.stream({"path": "/bytes/10000000"}):
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=1, max_streams=1) as client:
+        async with client.stream({"path": "/bytes/40000000"}):
             with anyio.fail_after(8):
                 error = await failure_of(client, {"path": "/id/1"}, how, timeout=0.3)
         assert isinstance(error, TimeoutError)
@@ -245,7 +246,7 @@ async def test_waiting_for_a_connection_ends_with_the_timeout(server: LoopbackSe
 async def test_a_single_request_s_time_counts_from_the_call(server: LoopbackServer, engine: str) -> None:
     errors: list[TimeoutError] = []
 
-    async with Pynector(base_url=server.url, http_engine=engine, max_connections=2) as client:
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=2, max_streams=1) as client:
 
         async def ask() -> None:
             try:
@@ -269,20 +270,19 @@ async def test_a_single_request_s_time_counts_from_the_call(server: LoopbackServ
 # How many there may be
 
 
-async def test_max_connections_holds_over_all_origins(engine: str) -> None:
-    with contextlib.ExitStack() as running:
-        servers = [running.enter_context(ScriptedServer([answer()] * 4)) for _ in range(6)]
-        async with Pynector(http_engine=engine, max_connections=3) as client:
-            requests: list[Any] = [({"url": servers[n % 6].url + f"/{n}"}, {}) for n in range(24)]
-            with anyio.fail_after(20):
-                assert await client.batch_request(requests, max_concurrency=3) == [b"ok"] * 24
-            stats = client.stats()
-            assert sum(stats.connections.values()) <= 3
-            with anyio.fail_after(20):
-                async with anyio.create_task_group() as tasks:
-                    for request, _ in requests[:12]:
-                        tasks.start_soon(client.request, request)
-            assert sum(client.stats().connections.values()) <= 3
+async def test_max_connections_holds_over_all_origins(play: Play, engine: str) -> None:
+    servers = [play([answer()] * 4) for _ in range(6)]
+    async with Pynector(http_engine=engine, max_connections=3) as client:
+        requests: list[Any] = [({"url": servers[n % 6].url + f"/{n}"}, {}) for n in range(24)]
+        with anyio.fail_after(20):
+            assert await client.batch_request(requests, max_concurrency=3) == [b"ok"] * 24
+        stats = client.stats()
+        assert sum(stats.connections.values()) <= 3
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                for request, _ in requests[:12]:
+                    tasks.start_soon(client.request, request)
+        assert sum(client.stats().connections.values()) <= 3
 
 
 @pytest.mark.parametrize("engine", ["native"])
@@ -328,8 +328,10 @@ async def test_the_place_of_a_lost_idle_connection_goes_to_whom_waits(play: Play
 
 
 async def test_max_connections_per_origin(engine: str) -> None:
-    with LoopbackServer() as one, LoopbackServer() as other:
-        async with Pynector(base_url=one.url, http_engine=engine, max_connections_per_origin=2) as client:
+    with LoopbackServer(http2=HAS_HTTP2) as one, LoopbackServer(http2=HAS_HTTP2) as other:
+        async with Pynector(
+            base_url=one.url, http_engine=engine, max_connections_per_origin=2, max_streams=1
+        ) as client:
 
             async def ask(path: str) -> None:
                 await client.request({"url": f"{other.url}{path}"})
@@ -349,8 +351,8 @@ async def test_max_connections_per_origin(engine: str) -> None:
 async def test_connections_follow_the_window_unless_they_are_said(
     engine: str, limit: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with LoopbackServer() as server:
-        async with Pynector(base_url=server.url, http_engine=engine, max_connections=limit) as client:
+    with LoopbackServer(http2=HAS_HTTP2) as server:
+        async with Pynector(base_url=server.url, http_engine=engine, max_connections=limit, max_streams=1) as client:
             for _ in range(2):
                 requests: list[Any] = [({"path": "/delay/0.3"}, {})] * 150
                 assert await client.batch_request(requests, max_concurrency=150) == [b"0.3"] * 150

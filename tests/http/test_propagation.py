@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Sampler, SamplingResult
 from scripted import ScriptedServer, answer
 
+from engines import HAS_HTTP2
 from inside import transport_of
 from pynector import Pynector
 from pynector.testing import LoopbackServer
@@ -291,7 +292,7 @@ async def test_a_propagator_that_fails_harms_no_request(
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[LoopbackServer]:
-    with LoopbackServer() as running:
+    with LoopbackServer(http2=HAS_HTTP2) as running:
         yield running
 
 

@@ -179,7 +179,12 @@ async def test_what_is_in_flight_ends_on_its_connection(
 
 @pytest.mark.anyio
 async def test_a_handshake_that_began_with_the_old_files_makes_no_connection_to_keep(
-    play: Play, engine: str, files: Files, authorities: list[trustme.CA], monkeypatch: pytest.MonkeyPatch
+    play: Play,
+    engine: str,
+    http_version: str,
+    files: Files,
+    authorities: list[trustme.CA],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ca = authorities[0]
     begun, go_on = threading.Event(), threading.Event()
@@ -205,7 +210,8 @@ async def test_a_handshake_that_began_with_the_old_files_makes_no_connection_to_
         for _ in range(2):
             await client.request(None)
         assert await eventually(server.connections[0].ended.is_set)
-    assert [len(used.requests) for used in server.connections] == [1, 2]
+    # Where it could carry many, it carries none.
+    assert [len(used.requests) for used in server.connections] == ([1, 2] if http_version == "HTTP/1.1" else [0, 3])
 
 
 @pytest.mark.anyio

@@ -13,6 +13,7 @@ import anyio
 import pytest
 from scripted import ScriptedServer, chunked, eventually
 
+from engines import HAS_HTTP2
 from pynector import (
     ConfigurationError,
     ConnectionLost,
@@ -48,16 +49,16 @@ async def read(client: Pynector, data: Any, **options: Any) -> bytes:
 @pytest.fixture
 async def client(server: LoopbackServer, engine: str) -> AsyncIterator[Pynector]:
     """A client with one connection: what is not given back is missed by the next request."""
-    async with Pynector(base_url=server.url, http_engine=engine, max_connections=1) as client:
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections=1, max_streams=1) as client:
         yield client
 
 
 # Reading
 
 
-async def test_the_head_comes_before_the_body(client: Pynector, server: LoopbackServer) -> None:
+async def test_the_head_comes_before_the_body(client: Pynector, server: LoopbackServer, http_version: str) -> None:
     async with client.stream({"path": "/bytes/1000"}) as response:
-        assert (response.status_code, response.reason_phrase, response.http_version) == (200, "OK", "HTTP/1.1")
+        assert (response.status_code, response.reason_phrase, response.http_version) == (200, "OK", http_version)
         assert response.headers["content-length"] == "1000"
         assert response.url == f"{server.url}/bytes/1000"
         assert repr(response) == "<StreamedResponse 200 OK>"
@@ -208,7 +209,7 @@ async def test_leaving_before_the_end_frees_the_connection(client: Pynector, rea
 
 
 async def test_a_connection_that_was_read_to_its_end_is_used_again(engine: str) -> None:
-    with LoopbackServer() as server:
+    with LoopbackServer(http2=HAS_HTTP2) as server:
         async with Pynector(base_url=server.url, http_engine=engine) as client:
             for _ in range(3):
                 async with client.stream({"path": "/bytes/200000"}) as response:

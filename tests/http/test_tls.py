@@ -13,6 +13,7 @@ import pytest
 import trustme
 from scripted import ScriptedServer, answer
 
+from engines import HAS_HTTP2
 from pynector import ConfigurationError, ConnectError, Pynector, TimeoutError, TransportError
 from pynector.testing import LoopbackServer
 from pynector.transport.net.tls import ClientTLS
@@ -43,7 +44,7 @@ def files(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 @pytest.fixture(scope="module")
 def tls_server(files: dict[str, str]) -> Iterator[LoopbackServer]:
-    with LoopbackServer(certfile=files["server.crt"], keyfile=files["server.key"]) as server:
+    with LoopbackServer(certfile=files["server.crt"], keyfile=files["server.key"], http2=HAS_HTTP2) as server:
         yield server
 
 
@@ -51,7 +52,11 @@ def tls_server(files: dict[str, str]) -> Iterator[LoopbackServer]:
 def strict_server(files: dict[str, str]) -> Iterator[LoopbackServer]:
     """One that wants a certificate of its clients."""
     with LoopbackServer(
-        certfile=files["server.crt"], keyfile=files["server.key"], client_ca=files["ca"], host="localhost"
+        certfile=files["server.crt"],
+        keyfile=files["server.key"],
+        client_ca=files["ca"],
+        host="localhost",
+        http2=HAS_HTTP2,
     ) as server:
         yield server
 
@@ -162,6 +167,7 @@ async def test_a_certificate_that_the_server_refuses_is_not_shown_again(
     trustme.CA().issue_cert("me@example.com").private_key_and_cert_chain_pem.write_to_path(str(stranger))
     with named(ca, "127.0.0.1") as (context, _):
         context.maximum_version = version
+        context.set_alpn_protocols(["h2", "http/1.1"])
         context.verify_mode = ssl.CERT_REQUIRED
         ca.configure_trust(context)
         options: dict[str, Any] = {"http_engine": engine, "verify": files["ca"]}

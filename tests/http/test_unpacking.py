@@ -218,7 +218,7 @@ async def test_the_client_is_closed_while_an_answer_is_decoded(
 async def test_who_was_cancelled_while_a_piece_was_decoded_may_read_on(
     play: Play, engine: str, endless: Endless
 ) -> None:
-    server = play([coded("gzip")])
+    server = play([coded("gzip", b"one piece")])
     client = Pynector(base_url=server.url, http_engine=engine)
     async with client, client.stream({"path": "/"}) as response:
         pieces = response.iter_bytes()

@@ -22,7 +22,7 @@ from wsservers import running
 
 pytestmark = pytest.mark.anyio
 
-on_engines = pytest.mark.parametrize(("anyio_backend", "engine"), ENGINES)
+on_engines = pytest.mark.parametrize(("anyio_backend", "engine"), ENGINES, indirect=["engine"])
 
 
 def current() -> int:

@@ -137,7 +137,9 @@ async def check_every_call(make: Callable[[bool], Pynector], asked: list[Ask], p
     assert unraisable == handler.failures == []
 
 
-@pytest.mark.parametrize(("anyio_backend", "engine"), [where for where in ENGINES if where.id != "uvloop-native"])
+@pytest.mark.parametrize(
+    ("anyio_backend", "engine"), [where for where in ENGINES if where.id != "uvloop-native"], indirect=["engine"]
+)
 async def test_over_http(engine: str, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def make(enabled: bool) -> Pynector:
         return Pynector(base_url=server.url, http_engine=engine, enable_telemetry=enabled)

@@ -95,7 +95,7 @@ async def expected(anyio_backend: Any, engine: str, server: LoopbackServer) -> A
     return known
 
 
-@pytest.mark.parametrize(("anyio_backend", "engine", "at"), WHERE_AND_WHEN)
+@pytest.mark.parametrize(("anyio_backend", "engine", "at"), WHERE_AND_WHEN, indirect=["engine"])
 @pytest.mark.parametrize("sabotage", TOLD_OF)
 async def test_over_http_all_is_as_without_telemetry(
     sabotage: Sabotage, at: Any, engine: str, server: LoopbackServer, expected: Any, listening: Listening, told: Told
@@ -111,7 +111,7 @@ async def test_over_http_all_is_as_without_telemetry(
     assert trace.get_current_span() is trace.INVALID_SPAN
 
 
-@pytest.mark.parametrize(("anyio_backend", "engine"), ENGINES)
+@pytest.mark.parametrize(("anyio_backend", "engine"), ENGINES, indirect=["engine"])
 async def test_how_far_a_late_request_had_come_is_the_same(
     engine: str, server: LoopbackServer, listening: Listening, told: Told
 ) -> None:

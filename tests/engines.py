@@ -1,0 +1,83 @@
+"""The HTTP engines that tests run on, HTTP/2 as a third one, and what is not asked of it."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+
+import pytest
+
+from loops import LOOPS
+
+HAS_HTTP2 = find_spec("ngh2") is not None
+"""Whether the bundled server can speak it."""
+
+ENGINES = ["httpx", "native", "http2"]
+"""The last one is the native engine where every client speaks HTTP/2, in clear text, too."""
+
+# What a test is about, and the tests: all of one, or those with a part in their id.
+NOT_ASKED_OF_HTTP2 = {
+    "how HTTP/1.1 says that a connection ends or is kept (Connection, Keep-Alive)": [
+        "test_a_request_that_closes_its_connection_does_so",
+        "test_a_connection_is_not_used_past_the_time_its_server_keeps_it",
+        "test_a_connection_without_a_descriptor_says_so",
+    ],
+    "bytes that are no HTTP/1.1, or follow an answer; what is wrong in frames is in tests/http/test_http2*.py": [
+        "test_a_broken_answer_is_an_error_and_never_a_short_success: garbage",
+        "test_a_broken_answer_is_an_error_and_never_a_short_success: bad",
+        "test_an_error_shows_nothing_of_what_is_secret: bad length",
+        "test_a_request_that_changes_in_flight_ends_as_it_would_have: nonsense",
+        "test_no_secret_of_an_answer_is_told: hunter2\\r",
+        "test_what_follows_a_streamed_body_is_nobodys_answer",
+    ],
+    "a connection that is lost with its exchange: over HTTP/2 only the stream is": [
+        "test_a_request_whose_last_chunk_was_not_written_leaves_no_connection",
+        "test_an_answer_to_half_an_upload_costs_the_connection",
+        "test_the_body_of_a_redirect_is_dropped: 524288-length",
+        "test_the_body_of_a_redirect_is_dropped: 524288-chunked",
+        "test_the_body_of_a_redirect_is_dropped: 8388608-length",
+        "test_the_body_of_a_redirect_is_dropped: 8388608-chunked",
+    ],
+    "what comes before any protocol is spoken, or which one it is to be": [
+        "test_a_server_that_says_nothing_in_tls_is_late_in_tls",
+        "test_a_handshake_that_hangs_ends_at_the_deadline",
+        "test_a_server_without_tls_is_no_tls_connection",
+        "test_a_context_that_agrees_on_http_2_is_told_before_anything_is_sent",
+        "test_a_redirect_to_http_2_says_that_something_was_sent",
+    ],
+    "how many connections a window takes, where each carries one request": [
+        "test_connections_follow_the_window_unless_they_are_said: 120",
+    ],
+    "a server of the test's own that speaks HTTP/1.1": [
+        "test_a_connection_that_ended_with_its_answer_takes_no_post",
+        "test_origins_are_forgotten_with_their_last_connection: ended",
+        "test_the_parents_are_right_through_three_services",
+        "test_every_request_ends_as_it_should_and_leaves_nothing",
+    ],
+}
+
+
+def is_over_http2(item: pytest.Item) -> bool:
+    """Say whether a test runs on the third engine."""
+    return bool(hasattr(item, "callspec") and item.callspec.params.get("engine") == "http2")
+
+
+def cannot_be(item: pytest.Item) -> bool:
+    """Say whether there is nothing to test: the native engine runs on asyncio's loops, and with httptools."""
+    if not hasattr(item, "callspec") or item.callspec.params.get("engine") not in ("native", "http2"):
+        return False
+    if find_spec("httptools") is None:
+        return True
+    loops = {"asyncio", "uvloop", "trio"}.intersection(re.split("[-_]", item.callspec.id))
+    if not is_over_http2(item):
+        return "trio" in loops
+    # What goes on in a loop is the native engine's.
+    return not HAS_HTTP2 or not loops <= {LOOPS[-1].id} or _is_not_asked(item)
+
+
+def _is_not_asked(item: pytest.Item) -> bool:
+    for tests in NOT_ASKED_OF_HTTP2.values():
+        for name, _, part in (test.partition(": ") for test in tests):
+            if name == item.originalname and part in item.callspec.id:  # type: ignore[attr-defined]
+                return True
+    return False
