@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import select
 import ssl
@@ -31,7 +32,9 @@ from pynector.testing.http2 import frames
 from pynector.testing.http2.exchange import Exchange
 from pynector.testing.http2.frames import ERROR_CODES
 from pynector.transport.http.httpx import streaming
+from pynector.transport.http.native import opening
 from pynector.transport.net.connect import Connector
+from wsservers import demanding
 
 pytestmark = pytest.mark.anyio
 
@@ -272,6 +275,29 @@ async def test_a_server_may_speak_first(engine: str, monkeypatch: pytest.MonkeyP
     with RawServer(play) as server:
         async with Pynector(base_url=server.url, http2="only", http_engine=engine) as it:
             assert await it.request({"method": "POST", "path": "/"}) == b"1"
+
+
+@pytest.mark.parametrize("engine", ["native"])
+async def test_a_certificate_that_is_missed_is_missed_once(
+    ca: trustme.CA, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nothing of the request has left when the alert comes."""
+
+    async def ending(connection: Any, is_secure: bool) -> None:
+        while connection.transport is not None and not connection.transport.is_closing():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(opening, "_look_at_new", ending)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    ca.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.set_alpn_protocols(["h2"])
+    with demanding(context) as (port, came):
+        for asked in range(1, 11):
+            async with client(ca, f"https://127.0.0.1:{port}", engine) as it:
+                assert not (await failure(it, None)).transient
+            assert len(came) == asked
 
 
 async def test_where_there_is_no_http2_it_is_http_1(ca: trustme.CA, engine: str) -> None:

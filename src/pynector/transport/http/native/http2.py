@@ -255,7 +255,8 @@ class Http2Connection(PooledConnection):
         owner.lost(self, None, error, "headers", True)
         for stream, phase in ended:
             problem = connection_lost(error, phase) if said is None else ended_by_server(said[0], said[1], phase)
-            if phase == "queue":
+            # A server that refuses a certificate, or the want of one, does so again.
+            if phase == "queue" and (said is not None or problem.transient):
                 owner.unprocessed(stream.exchange, problem)
             else:
                 owner.unanswered(stream.exchange, problem, used and not stream.is_final)
