@@ -195,7 +195,7 @@ async def test_every_request_ends_as_it_should_and_leaves_nothing(unreliable: Se
         # Nothing of what was given up is still in use: all the connections that the client may have can be had.
         if engine == "native":
             (pool,) = transport_of(client)._engine.pools.all()
-            assert await eventually(lambda: pool.in_use == 0)
+            assert await eventually(lambda: pool.counts().active == 0)
         probes = [n for n in range(2 * IN_FLIGHT) if fate(n) > HANGING]
         assert await client.batch_request([request(n) for n in probes]) == [body(n) for n in probes]
         assert len(unreliable.open) <= IN_FLIGHT + 10
