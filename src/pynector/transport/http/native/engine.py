@@ -31,7 +31,7 @@ from .wire import encoder_for
 
 
 class NativeEngine:
-    """Sends requests over HTTP/1.1 on the running asyncio loop.
+    """Sends requests over HTTP/1.1 and HTTP/2 on the running asyncio loop.
 
     Args:
         options: The transport's options.

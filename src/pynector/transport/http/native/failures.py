@@ -15,6 +15,7 @@ from ....errors import (
     Sent,
     TimeoutError,
     TransportError,
+    for_another,
 )
 from ...net.names import no_connection
 from ..decoding import too_large
@@ -59,6 +60,14 @@ def not_written(error: Exception) -> TransportError:
     return problem
 
 
+def never_sent(error: Exception) -> TransportError:
+    """Return the error of a request that the library of HTTP/2 has refused to send."""
+    said = f"the request cannot be sent over HTTP/2: {text_of(error)}"
+    problem = TransportError(said, phase="write", sent="none", came_of="library")
+    problem.__cause__ = error
+    return problem
+
+
 def connection_lost(error: Exception | None, phase: Any) -> ConnectionLost:
     """Return the error of a request whose connection ended before its answer."""
     said = str(error) if error is not None else "the server closed it"
@@ -98,7 +107,8 @@ def _lost(said: str, error: Exception | None, phase: Phase, sent: Sent) -> Conne
 def not_connected(error: BaseException) -> PynectorError:
     """Return the error of a request for which no connection could be made."""
     if isinstance(error, PynectorError):
-        return error
+        # Several requests may have waited for the same connection.
+        return for_another(error, None)
     problem = no_connection(error)
     problem.__cause__ = error
     return problem

@@ -70,6 +70,7 @@ cdef class Http2Connection(PooledConnection):
     cdef object _on_ended(self, object event)
     @cython.locals(stream=Stream)
     cdef object _break(self, str problem)
+    cdef object _end_if_clogged(self, Stream stream)
     cdef bint _drop(self, Stream stream) except -1
     @cython.locals(stream=Stream)
     cdef object _let_go(self)

@@ -11,12 +11,12 @@ from typing import Any
 import ngh2
 
 from .exchange import Exchange
-from .failures import broken, connection_lost, ended_by_server, name_of, stream_reset
+from .failures import broken, connection_lost, ended_by_server, name_of, never_sent, stream_reset
 from .http2bodies import Bodies
 from .http2fields import RequestFields
 from .http2settings import CONFIGURATION, CONNECTION_WINDOW, OWN_SETTINGS
 from .http2stream import CANCEL, Stream
-from .pooled import ExhaustedError, PooledConnection
+from .pooled import ExhaustedError, PooledConnection, unsent
 
 RESPONSE = ngh2.ResponseReceived
 DATA = ngh2.DataReceived
@@ -37,6 +37,9 @@ MAX_CONCURRENT_STREAMS = 0x3
 
 # How many streams there may be before the server has said how many it takes: one that may be refused.
 AT_FIRST = 1
+
+# What may wait to be written where a server is told why its connection ends (bytes).
+MOST_LEFT = 1 << 12
 
 
 class Http2Connection(PooledConnection):
@@ -132,6 +135,10 @@ class Http2Connection(PooledConnection):
     def close(self) -> None:
         """See PooledConnection; the peer is told."""
         self.retired = True
+        if unsent(self.transport) > 0:
+            # Nobody waits until a peer reads that has stopped to.
+            self.transport.abort()
+            return
         # It may have ended already.
         with suppress(ngh2.NGH2Error):
             self._protocol.terminate_connection(NO_ERROR)
@@ -157,16 +164,13 @@ class Http2Connection(PooledConnection):
         """Say what is under way on a stream without an answer."""
         if stream.number > self._left:
             return "queue"
-        return "write" if stream.sends and self._bodies.is_sending(stream) else "headers"
+        return "write" if stream.sends and not stream.is_sent else "headers"
 
     def reset(self, stream: Stream, code: int) -> None:
         """End a stream that is of no use any more."""
         if self._drop(stream):
             self._say_reset(stream, code)
-            if self.load == 0 and self._bodies.is_full:
-                # Nobody reads what was written; nothing else should wait for that.
-                self.retired = True
-                self.transport.abort()
+            self._end_if_clogged(stream)
             self._owner.freed(self)
 
     def set_window(self, stream: Stream, size: int) -> None:
@@ -185,7 +189,7 @@ class Http2Connection(PooledConnection):
     def completed(self, stream: Stream, head: bytes, body: bytes) -> None:
         """Take the answer that has come on a stream."""
         exchange, fields = stream.exchange, stream.fields
-        is_sending = stream.sends and self._bodies.is_sending(stream)
+        is_sending = stream.sends and not stream.is_sent
         self._drop(stream)
         if exchange.sink is not None:
             exchange.sink.end()
@@ -195,6 +199,7 @@ class Http2Connection(PooledConnection):
         if is_sending or stream.is_unwanted:
             # The rest of the request, or of an answer that leads elsewhere, is of no use.
             self._say_reset(stream, CANCEL)
+        self._end_if_clogged(stream)
         self.used = True
         self.fields.take(fields.status, fields.encoded)
         self._owner.answered(self, exchange, head, body)
@@ -330,7 +335,7 @@ class Http2Connection(PooledConnection):
         elif kind is GOAWAY:
             self._goaway = event.error_code, event.debug_data
             self.retired = True
-            self._owner.freed(self)
+            self._owner.retiring(self)
         elif kind is ENDED:
             self._on_ended(event)
         elif kind is PUSHED:
@@ -357,16 +362,18 @@ class Http2Connection(PooledConnection):
             return
         phase, code, said = stream.phase(), event.error_code, self._goaway
         self._drop(stream)
-        if code == REFUSED_STREAM and not stream.is_final:
+        is_ours = event.local_error is not None and not isinstance(event.local_error, ngh2.ConnectionClosingError)
+        if code == REFUSED_STREAM and not stream.is_final and not is_ours:
             is_above = stream.reset_code < 0 and said is not None
             problem = ended_by_server(said[0], said[1], "queue") if is_above else stream_reset(code, "queue")
             # It may go on this connection again.
             self._owner.unprocessed(stream.exchange, problem)
             self._owner.freed(self)
             return
+        self._end_if_clogged(stream)
         self._owner.freed(self)
         if event.local_error is not None:
-            self._owner.failed(stream.exchange, str(event.local_error), phase)
+            self._owner.unanswered(stream.exchange, never_sent(event.local_error), False)
         elif stream.reset_code >= 0 or code == REFUSED_STREAM:
             self._owner.unanswered(stream.exchange, stream_reset(code, phase), False)
         else:
@@ -385,9 +392,9 @@ class Http2Connection(PooledConnection):
     def _recall(self) -> None:
         """Give those back that have not left and may not any more: another connection may take them."""
         for number in [number for number in self._streams if number > self._left][::-1]:
-            stream = self._streams[number]
-            # What an upload has read is not to be had again.
-            if self.load > self.limit and stream.exchange.upload is None:
+            # Whoever is given back may give up others. What an upload has read is not to be had again.
+            stream = self._streams.get(number)
+            if stream is not None and self.load > self.limit and stream.exchange.upload is None:
                 self._drop(stream)
                 self._say_reset(stream, CANCEL)
                 self._owner.send_again(stream.exchange)
@@ -398,7 +405,7 @@ class Http2Connection(PooledConnection):
             said = event.debug_data.decode("latin-1")
             self._break(f"{name_of(event.error_code)}: {said}" if said else name_of(event.error_code))
         elif self.transport is not None:
-            self.transport.close()
+            self.close()
 
     def _break(self, problem: str) -> None:
         """End a connection whose server breaks the protocol."""
@@ -406,7 +413,7 @@ class Http2Connection(PooledConnection):
         ended = [(stream.exchange, stream.phase()) for stream in self._streams.values()]
         self._let_go()
         if self.transport is not None:
-            if self._bodies.is_full:
+            if self._bodies.is_full or unsent(self.transport) > MOST_LEFT:
                 self.transport.abort()
             else:
                 self.transport.close()
@@ -415,6 +422,13 @@ class Http2Connection(PooledConnection):
                 self._owner.unprocessed(exchange, broken(problem, phase))
             else:
                 self._owner.failed(exchange, problem, phase)
+
+    def _end_if_clogged(self, stream: Stream) -> None:
+        """End the connection if its last stream has left something that the peer does not read: others would wait."""
+        if self.load == 0 and self.transport is not None:
+            if self._bodies.is_full or (stream.sends and unsent(self.transport) > 0):
+                self.retired = True
+                self.transport.abort()
 
     def _drop(self, stream: Stream) -> bool:
         """Let go of a stream, and say whether it was there."""

@@ -12,7 +12,6 @@ cdef class Bodies:
 
     cpdef object begin(self, Stream stream, bytes body)
     cpdef object send(self, Stream stream, bytes data, bint is_last)
-    cpdef bint is_sending(self, Stream stream) except -1
     cpdef object drop(self, Py_ssize_t number)
     @cython.locals(stream=Stream)
     cpdef object pause(self)

@@ -28,27 +28,18 @@ class Bodies:
     def begin(self, stream: Stream, body: bytes) -> None:
         """Send a body: what is given, unless the exchange has an upload."""
         stream.sends = True
+        self._streams[stream.number] = stream
         if stream.exchange.upload is not None:
-            self._streams[stream.number] = stream
             stream.exchange.upload.begin(stream)
         elif len(body) <= PIECE:
             self._protocol.send_data(stream.number, body, end_stream=True)
         else:
             stream.rest = memoryview(body)
-            self._streams[stream.number] = stream
 
     def send(self, stream: Stream, data: bytes, is_last: bool) -> None:
         """Send a piece of an upload."""
         self._protocol.send_data(stream.number, data, end_stream=is_last)
         self._pace(stream)
-
-    def is_sending(self, stream: Stream) -> bool:
-        """Say whether a part of a stream's body has not left."""
-        upload = stream.exchange.upload
-        if stream.rest is not None or (upload is not None and not upload.finished):
-            return True
-        queued: int = self._protocol.queued_body_size(stream.number)
-        return queued > 0
 
     def drop(self, number: int) -> None:
         """Let go of a stream that has ended."""
@@ -61,24 +52,27 @@ class Bodies:
             self._pace(stream)
 
     def feed(self) -> bool:
-        """Give the library more, and say whether there was any."""
+        """Give the library more when it has written, and say whether there was any; take note of whose end has left."""
         has_fed = False
         if not self._streams:
             return has_fed
         for stream in list(self._streams.values()):
-            if stream.rest is None:
+            upload = stream.exchange.upload
+            if upload is not None and not upload.finished:
                 self._pace(stream)
-            elif not self.is_full and self._protocol.queued_body_size(stream.number) == 0:
-                self._give_next(stream)
-                has_fed = True
+            elif self._protocol.queued_body_size(stream.number) == 0:
+                if stream.rest is None:
+                    stream.is_sent = True
+                    self.drop(stream.number)
+                elif not self.is_full:
+                    self._give_next(stream)
+                    has_fed = True
         return has_fed
 
     def _give_next(self, stream: Stream) -> None:
         piece, rest = stream.rest[:PIECE], stream.rest[PIECE:]
         is_last = len(rest) == 0
         stream.rest = None if is_last else rest
-        if is_last:
-            self.drop(stream.number)
         self._protocol.send_data(stream.number, piece, end_stream=is_last)
 
     def _pace(self, stream: Stream) -> None:

@@ -14,6 +14,7 @@ cdef class Stream:
     cdef readonly Exchange exchange
     cdef readonly Py_ssize_t number
     cdef public bint sends
+    cdef public bint is_sent
     cdef public object rest
     cdef readonly ResponseFields fields
     cdef tuple headers

@@ -35,6 +35,7 @@ class Stream:
         exchange: See above.
         number: See above.
         sends: Whether there is a body to be sent.
+        is_sent: Whether all of it has left.
         rest: What of a long body has not been given to the library, as a memoryview; or None.
         is_ended: Whether it has ended.
         fields: What the header fields of its answer come to.
@@ -61,6 +62,7 @@ class Stream:
         "is_ended",
         "is_final",
         "is_paused",
+        "is_sent",
         "is_unwanted",
         "number",
         "reset_code",
@@ -75,6 +77,7 @@ class Stream:
         self.exchange = exchange
         self.number = number
         self.sends = False
+        self.is_sent = False
         self.rest: Any = None
         self.fields = ResponseFields()
         self.headers: Any = None
@@ -152,7 +155,7 @@ class Stream:
         if fields.leads_on and is_redirect(fields.status) and exchange.settings["follow_redirects"]:
             self.is_unwanted = True
             is_whole = is_whole or not 0 <= fields.length <= UNWANTED
-        elif exchange.sink is None and 0 <= exchange.limit < fields.length and not exchange.is_head:
+        elif exchange.sink is None and 0 <= exchange.limit < fields.length and not is_whole:
             self._connection.refuse(self, TOO_LARGE, CANCEL)
             return
         if exchange.sink is not None:

@@ -50,7 +50,21 @@ class KeepAlive:
         else:
             gone, is_waiting = upload(connection.transport, connection.written)
             connection.ping()
-            self._wait(self._patience, self._listen, gone, is_waiting)
+            self._listen_until(self._tasks.now() + self._patience, gone, is_waiting)
+
+    def _listen_until(self, end: float, *progress: Any) -> None:
+        """Listen for what comes since a ping; what was heard is taken note of before the next one is due."""
+        left = end - self._tasks.now()
+        if left <= 0:
+            self._listen(*progress)
+        else:
+            self._wait(min(self._interval, left), self._go_on, end, *progress)
+
+    def _go_on(self, end: float, *progress: Any) -> None:
+        if self._connection is None or not self._connection.is_silent:
+            self._rest()
+        else:
+            self._listen_until(end, *progress)
 
     def _listen(self, before: float, was_waiting: bool, again: bool = False) -> None:
         connection = self._connection
@@ -60,7 +74,7 @@ class KeepAlive:
         gone, is_waiting = upload(connection.transport, connection.written)
         if was_waiting and gone > before:
             # The ping waits, or waited, behind what the peer takes.
-            self._wait(self._patience, self._listen, gone, is_waiting)
+            self._listen_until(self._tasks.now() + self._patience, gone, is_waiting)
         elif not again:
             self._wait(GRACE, self._listen, gone, is_waiting, True)
         else:

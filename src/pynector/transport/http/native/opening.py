@@ -11,7 +11,7 @@ from ....errors import ConnectError
 from ...net.connect import Connector, Origin, Progress
 from .failures import lost_at_once
 from .http1 import Connection
-from .pooled import PooledConnection
+from .pooled import PooledConnection, unsent
 from .protocols import Agreed, Http2
 from .readable import is_readable
 from .tasks import Tasks
@@ -38,11 +38,7 @@ class AsyncioConnection(Connection, asyncio.BufferedProtocol):
 
     def unsent(self) -> Any:
         """See Connection."""
-        try:
-            return super().unsent()
-        except AttributeError:
-            # asyncio's TLS transport of Python 3.10 fails like this when its connection is lost.
-            return 0
+        return unsent(self.transport)
 
 
 class Attempt(Progress):

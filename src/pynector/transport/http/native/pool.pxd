@@ -5,6 +5,7 @@ from pynector.transport.http.native.exchange cimport Exchange
 from pynector.transport.http.native.idle cimport IdleConnections
 from pynector.transport.http.native.readable cimport is_readable
 from pynector.transport.http.native.room cimport Room
+from pynector.transport.http.native.shared cimport SharedConnections
 from pynector.transport.http.native.waiting cimport WaitingList
 
 cdef double NEVER
@@ -26,13 +27,14 @@ cdef class Pool:
     cdef object _forget
     cdef IdleConnections _idle
     cdef set _open
-    cdef list _shared
+    cdef SharedConnections _shared
+    cdef double _yielded
     cdef set _unsettled
     cdef WaitingList _waiting
 
     @cython.locals(connection=PooledConnection)
     cpdef object dispatch(self, Exchange exchange, double now)
-    @cython.locals(found=PooledConnection, connection=PooledConnection)
+    @cython.locals(found=PooledConnection)
     cdef PooledConnection _with_room(self, Exchange exchange, double now)
     cdef object _begin(self, PooledConnection connection, Exchange exchange)
     cdef object _not_begun(self, PooledConnection connection, Exchange exchange, object error)
@@ -41,8 +43,10 @@ cdef class Pool:
     @cython.locals(connection=PooledConnection)
     cpdef object send_again(self, Exchange exchange)
     cpdef object unanswered(self, Exchange exchange, object problem, bint may_repeat)
+    @cython.locals(now=double)
     cpdef object freed(self, PooledConnection connection)
     cpdef object resized(self, PooledConnection connection)
+    cpdef object retiring(self, PooledConnection connection)
     cpdef object unprocessed(self, Exchange exchange, object problem)
     cdef bint _should_yield(self, double now) except -1
     @cython.locals(exchange=Exchange)

@@ -13,6 +13,7 @@ from .opening import Attempt, Opener
 from .pooled import ExhaustedError, PooledConnection
 from .readable import is_readable
 from .room import Limits, Room
+from .shared import SharedConnections
 from .tasks import Tasks
 from .waiting import WaitingList
 
@@ -58,6 +59,7 @@ class Pool:
         "_shared",
         "_unsettled",
         "_waiting",
+        "_yielded",
         "now",
         "origin",
     )
@@ -74,10 +76,11 @@ class Pool:
         self._forget = forget
         self._idle = IdleConnections(tasks.now, tasks.call_at, limits.idle, limits.expiry)
         self._open: set[PooledConnection] = set()
-        # Those that carry several exchanges at a time, and at least one, or may have none; and those that have not said
-        # how many.
-        self._shared: list[PooledConnection] = []
+        self._shared = SharedConnections()
+        # Those of them whose servers have not said how many exchanges they take.
         self._unsettled: set[PooledConnection] = set()
+        # When a connection was last retired, so that another pool may have its place.
+        self._yielded = 0.0
         expected = opener.expected(origin)
         self._waiting = WaitingList(tasks.now, tasks.call_at, room, expected, self._forget_if_empty)
 
@@ -97,8 +100,8 @@ class Pool:
         """Count connections and requests; any thread may ask."""
         idle = len(self._idle.connections)
         active = len(self._open) - idle
-        more = sum([connection.load - 1 for connection in list(self._shared)])
-        return OriginCounts(*self.origin, active, idle, active + more, len(self._waiting.exchanges))
+        requests = active + self._shared.above_one()
+        return OriginCounts(*self.origin, active, idle, requests, len(self._waiting.exchanges))
 
     def progress(self, exchange: Exchange) -> tuple[Any, Any]:
         """Say what is under way for an exchange that has no connection yet, and how much of it has left."""
@@ -153,13 +156,7 @@ class Pool:
     def _with_room(self, exchange: Exchange, now: float) -> Any:
         """Return the idle connection used last, or of those that carry several the one that carries least; or None."""
         found: Any = self._idle.take(exchange.repeatable, now)
-        if found is not None:
-            return found
-        for connection in self._shared:
-            if connection.load < connection.limit and not connection.retired:
-                if found is None or connection.load < found.load:
-                    found = connection
-        return found
+        return self._shared.least_loaded() if found is None else found
 
     def _begin(self, connection: PooledConnection, exchange: Exchange) -> None:
         try:
@@ -169,8 +166,8 @@ class Pool:
         except Exception as error:
             self._not_begun(connection, exchange, error)
             return
-        if connection.load == 1 and connection not in self._shared:
-            self._shared.append(connection)
+        if connection.load == 1:
+            self._shared.put(connection)
         if exchange.deadline < connection.due:
             self._arm(connection, exchange.deadline)
 
@@ -216,7 +213,7 @@ class Pool:
         self, connection: PooledConnection, exchange: Exchange | None, error: Any, phase: Any, heard: bool
     ) -> None:
         """Take note that a connection is gone, and that its exchange, if any, has no answer."""
-        if not self._idle.remove(connection) and connection in self._shared:
+        if not self._idle.remove(connection):
             self._shared.remove(connection)
         self._unsettled.discard(connection)
         if connection.timer is not None:
@@ -255,15 +252,17 @@ class Pool:
 
     def freed(self, connection: PooledConnection) -> None:
         """Take note that a connection carries fewer exchanges than before, or no more than these, or may carry more."""
-        if self._room.starved and self._should_yield(self.now()) and not self._is_yielding():
-            # It would carry one or another for ever.
-            connection.retired = True
+        if self._room.starved:
+            now = self.now()
+            if self._should_yield(now) and now - self._yielded >= YIELD:
+                # It would carry one or another for ever. What is on it may stay long: then the next one goes, too.
+                connection.retired = True
+                self._yielded = now
         while self._waiting.exchanges and connection.load < connection.limit and not connection.retired:
             self._begin(connection, self._waiting.pop())
         if connection.load > 0 or (connection.limit == 0 and not connection.retired):
             return
-        if connection in self._shared:
-            self._shared.remove(connection)
+        if self._shared.remove(connection):
             self._free(connection, -1, self.now())
         elif connection.retired:
             self._idle.close_retired()
@@ -275,7 +274,14 @@ class Pool:
         self._unsettled.discard(connection)
         self._waiting.expected = connection.limit
         if connection.limit == 0 and self._idle.remove(connection):
-            self._shared.append(connection)
+            self._shared.put(connection)
+        self.freed(connection)
+        self.connect()
+
+    def retiring(self, connection: PooledConnection) -> None:
+        """Take note that a server takes nothing more on a connection."""
+        # How many it would take was said of this connection.
+        self._waiting.expected = max(self._waiting.expected, 1)
         self.freed(connection)
         self.connect()
 
@@ -288,9 +294,6 @@ class Pool:
             exchange.owner.send_again(exchange, problem)
         else:
             exchange.owner.failed(exchange, problem)
-
-    def _is_yielding(self) -> bool:
-        return any(connection.retired for connection in self._shared)
 
     # Connections that carry nothing
 
@@ -331,16 +334,16 @@ class Pool:
 
     def evict(self) -> None:
         """Close a connection that may carry nothing, or the one that has been idle longest."""
-        for connection in self._shared:
-            if connection.load == 0:
-                self._shared.remove(connection)
-                connection.transport.abort()
-                return
-        self._idle.evict()
+        unused = self._shared.unused()
+        if unused is None:
+            self._idle.evict()
+        else:
+            self._shared.remove(unused)
+            unused.transport.abort()
 
     def idle_since(self) -> float:
         """Return how long its oldest idle connection may be kept, on the event loop's clock; infinite for none."""
-        return 0.0 if any(connection.load == 0 for connection in self._shared) else self._idle.since()
+        return self._idle.since() if self._shared.unused() is None else 0.0
 
     def retire(self, context: Any) -> None:
         """Use no connection again that was made with another TLS context; what is on one ends there."""
@@ -402,10 +405,10 @@ class Pool:
             self._waiting.expected = connection.limit
         if connection.multiplexes:
             self.freed(connection)
-            if connection.load == 0 and connection.limit > 0:
+            if connection.load == 0 and (connection.limit > 0 or connection.retired):
                 self._free(connection, -1, self.now())
             elif connection.load == 0:
-                self._shared.append(connection)
+                self._shared.put(connection)
         elif self._waiting.exchanges:
             self._begin(connection, self._waiting.pop())
         else:
@@ -414,16 +417,15 @@ class Pool:
         self.connect()
 
     def refused(self, attempt: Attempt, error: BaseException) -> None:
-        """End the exchange that has waited longest with the error of an attempt, unless that was ended."""
+        """End the exchanges that an attempt was for, those that have waited longest, with its error."""
         if attempt not in self._waiting.attempts:
             return
         self._waiting.attempts.remove(attempt)
         self._room.leave()
-        if self._open and is_out_of_files(error):
+        if self._shared.will_take() or (self._open and is_out_of_files(error)):
             # The connections that there are carry what waits.
             return
-        if self._waiting.exchanges:
-            exchange = self._waiting.pop()
+        for exchange in self._waiting.pop_for_one(len(self._unsettled)):
             exchange.owner.failed(exchange, not_connected(error))
         self.connect()
 

@@ -15,6 +15,16 @@ class ExhaustedError(Exception):
     """A connection takes no more exchanges, although it is open."""
 
 
+def unsent(transport: Any) -> int:
+    """Return how many bytes of what was written to a transport have not left."""
+    try:
+        size: int = transport.get_write_buffer_size()
+    except AttributeError:
+        # asyncio's TLS transport of Python 3.10 fails like this when its connection is lost.
+        return 0
+    return size
+
+
 class PooledConnection:
     """A connection to an origin, which carries one exchange after another, or several at a time.
 

@@ -68,6 +68,16 @@ class WaitingList:
         """Return the exchange that has waited longest; it waits no more."""
         return self.exchanges.popitem(False)[0]
 
+    def pop_for_one(self, unsettled: int) -> list[Exchange]:
+        """Return those that waited for one more connection than there will be, who have waited longest.
+
+        Args:
+            unsettled: How many connections may carry more exchanges as soon as their servers have said so.
+        """
+        expected = max(self.expected, 1)
+        without = len(self.exchanges) - (len(self.attempts) + unsettled) * expected
+        return [self.pop() for _ in range(min(max(without, 1), expected, len(self.exchanges)))]
+
     def progress(self, exchange: Exchange) -> tuple[Any, Any]:
         """Say what is under way for an exchange that has no connection yet, and how much of it has left."""
         return self.attempts[0].phase if self.attempts else "queue", exchange.sent

@@ -1,0 +1,146 @@
+"""What waits for a place on a connection of HTTP/2, and what keeps one."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import pytest
+from h2client import client, failure
+from h2raw import RawPeer, RawServer
+from h2server import Http2Server, answer
+from scripted import eventually
+
+from loops import LOOPS
+from pynector import ConnectError, TimeoutError, TransportError
+from pynector.testing.http2 import frames
+from pynector.testing.http2.exchange import Exchange
+from pynector.transport.net.connect import Connector
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
+
+
+@pytest.fixture
+def refused() -> Iterator[str]:
+    """A URL where no connection is accepted."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+async def test_an_attempt_that_fails_ends_all_that_it_was_for(refused: str, anyio_backend: Any) -> None:
+    async with client(refused, timeout=10) as it:
+        before = time.perf_counter()
+        results = await it.batch_request([({"path": f"/{n}"}, {}) for n in range(60)])
+        assert time.perf_counter() - before < 5
+    assert {type(error) for error in results} == {ConnectError}
+    assert len({id(error) for error in results}) == 60
+    assert [error.request for error in results] == [f"GET {refused}/{n}" for n in range(60)]
+
+
+async def test_what_a_connection_carries_does_not_end_because_another_cannot_be_made(
+    anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected = Connector._connected
+    attempts: list[Any] = []
+
+    async def once(self: Connector, *address: Any) -> Any:
+        attempts.append(address)
+        if len(attempts) > 1:
+            raise ConnectionRefusedError("refused")
+        return await connected(self, *address)
+
+    monkeypatch.setattr(Connector, "_connected", once)
+    with Http2Server(None, answer, settings={"max_concurrent_streams": 2}) as server:
+        async with client(server.url) as it:
+            results = await it.batch_request([({"path": f"/{n}"}, {}) for n in range(10)], max_concurrency=10)
+    assert results == [b"ok"] * 10
+    assert len(attempts) > 1
+
+
+async def test_after_a_goaway_of_a_server_that_took_nothing_others_go_elsewhere(anyio_backend: Any) -> None:
+    def leave(exchange: Exchange) -> None:
+        exchange.wire.raw(frames.frame(frames.SETTINGS, payload=bytes.fromhex("000300000000")))
+        exchange.wire.raw(frames.frame(frames.GOAWAY, payload=bytes.fromhex("7fffffff00000000")))
+
+    with Http2Server(None, leave, answer) as server:
+        async with client(server.url) as it, anyio.create_task_group() as tasks:
+            tasks.start_soon(failure, it, "/stays")
+            assert await eventually(lambda: bool(server.sessions and server.sessions[0].requests))
+            with anyio.fail_after(5):
+                assert await it.request({"path": "/goes"}) == b"ok"
+            tasks.cancel_scope.cancel()
+
+
+async def test_an_answer_without_a_body_may_say_how_long_it_would_be(anyio_backend: Any) -> None:
+    def unchanged(exchange: Exchange) -> None:
+        exchange.send_head(304, [("content-length", "100000")], end=True)
+
+    with Http2Server(None, unchanged) as server:
+        async with client(server.url, max_response_bytes=1000) as it:
+            response = await it.request({"path": "/"}, as_response=True)
+            assert (response.status_code, response.content) == (304, b"")
+
+
+async def test_header_fields_that_are_too_long_to_be_sent_are_the_client_s_own_fault(anyio_backend: Any) -> None:
+    with Http2Server(None, answer) as server:
+        async with client(server.url) as it:
+            error = await failure(it, "/", headers={"x-long": "x" * (1 << 21)})
+            assert (type(error), error.phase, error.sent, error.transient) == (TransportError, "write", "none", False)
+            assert "cannot be sent over HTTP/2" in str(error)
+            assert await it.request({"path": "/"}) == b"ok"
+    assert [len(session.requests) for session in server.sessions] == [1]
+
+
+async def test_half_a_body_is_not_all_of_it(anyio_backend: Any) -> None:
+    """What the server's window has held back had not left when the server reset the stream."""
+
+    def play(peer: RawPeer) -> None:
+        peer.settings()
+        stream = peer.next(frames.HEADERS).stream
+        while sum(len(f.content) for f in peer.frames if f.kind == frames.DATA) < 65_535:
+            peer.receive()
+        peer.reset(stream, frames.ERROR_CODES["internal_error"])
+        peer.receive()
+
+    with RawServer(play) as server:
+        async with client(server.url) as it:
+            error = await failure(it, "/", method="POST", content=bytes(200_000))
+    assert (error.phase, error.sent) == ("write", "partial")
+
+
+async def test_a_server_that_answers_is_asked_again_when_it_is_silent(anyio_backend: Any) -> None:
+    asked = threading.Semaphore(0)
+
+    def play(peer: RawPeer) -> None:
+        peer.settings()
+        while (frame := peer.receive()) is not None:
+            if frame.kind == frames.PING:
+                asked.release()
+
+    with RawServer(play) as server:
+        async with client(server.url, ping_interval=0.02, ping_timeout=20) as it, anyio.create_task_group() as tasks:
+            tasks.start_soon(failure, it, "/")
+            for _ in range(3):
+                assert await anyio.to_thread.run_sync(asked.acquire, True, 10)
+            tasks.cancel_scope.cancel()
+
+
+async def test_a_peer_that_does_not_read_keeps_no_place(anyio_backend: Any) -> None:
+    def play(peer: RawPeer) -> None:
+        peer.settings(initial_window_size=2**31 - 1)
+        peer.credit(0, 2**31 - 1 - 65_535)
+        peer.next(frames.HEADERS)
+        deaf.wait(20)
+
+    deaf = threading.Event()
+    with RawServer(play) as server:
+        async with client(server.url, max_connections=1) as it:
+            with pytest.raises(TimeoutError):
+                await it.request({"method": "POST", "path": "/", "content": bytes(1 << 24)}, timeout=0.5)
+            assert await eventually(lambda: not it.stats().connections["active"] + it.stats().connections["idle"])
+        deaf.set()
