@@ -68,7 +68,6 @@ cdef class Connection(PooledConnection):
     @cython.locals(exchange=Exchange)
     cdef object _hand_over(self, bytes head, bytes body, bint keep)
     cdef object _fail(self, object problem)
-    cdef object _abort(self)
 
 
 @cython.locals(piece=bytes)

@@ -6,9 +6,10 @@ It is driven by an event loop's BufferedProtocol calls, and knows neither pools 
 from collections.abc import Sequence
 from typing import Any
 
+from . import pooled
 from .exchange import ConnectionOwner, Exchange
 from .head import final_start, is_folded, is_redirect, persists, unfolded
-from .pooled import TOO_LARGE, TOO_LONG, PooledConnection
+from .pooled import TOO_LARGE, TOO_LONG, PooledConnection, unsent
 from .reading import BodyReader
 
 COMPILED = not __file__.endswith(".py")
@@ -21,11 +22,8 @@ DIRECT = 1 << 16
 # Not even a memory allocator should take a peer's word for more; beyond it the body grows as it comes.
 MOST_DIRECT = 1 << 28
 
-# A redirect's body is read up to this size, so that its connection can be used again, and dropped (bytes).
-UNWANTED = 1 << 16
-
-# The most bytes of a status line and header fields, interim responses included.
-MOST_HEADERS = 1 << 18
+# Anew, so that they are C's own numbers here.
+UNWANTED, MOST_HEADERS = pooled.UNWANTED, pooled.MOST_HEADERS
 
 
 class Connection(PooledConnection):
@@ -107,15 +105,11 @@ class Connection(PooledConnection):
         """See PooledConnection."""
         return () if self.exchange is None else (self.exchange,)
 
-    def unsent(self) -> Any:
-        """Return how many bytes of what was written have not left."""
-        return self.transport.get_write_buffer_size()
-
     def phase(self) -> str:
         """Say what is under way: "write", "headers" or "body"."""
         if self._final:
             return "body"
-        if self.transport is not None and self.unsent():
+        if self.transport is not None and unsent(self.transport) > 0:
             return "write"
         if self.exchange is not None and self.exchange.upload is not None and not self.exchange.upload.finished:
             return "write"
@@ -182,7 +176,7 @@ class Connection(PooledConnection):
         """See asyncio.BufferedProtocol."""
         if self.exchange is None:
             # Nobody asked for it: it must not become somebody's answer.
-            self._abort()
+            PooledConnection.abandon(self)
         elif self._reader.left > 0:
             self._read_on(count)
         elif not (self.scans and not self._head and self._take_whole(count)):
@@ -434,13 +428,8 @@ class Connection(PooledConnection):
     def _fail(self, problem: Any) -> None:
         exchange = self.exchange
         phase = self.phase()
-        self.exchange = None
-        self._abort()
+        self.abandon()
         self._owner.failed(exchange, problem, phase)
-
-    def _abort(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
 
 
 def copied(buffer: Any, start: int, end: int) -> bytes:

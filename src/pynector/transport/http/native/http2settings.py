@@ -2,8 +2,9 @@
 
 import ngh2
 
-from .http2fields import MOST_HEADERS, OVERHEAD
+from .http2fields import OVERHEAD
 from .http2stream import WINDOW
+from .pooled import MOST_HEADERS
 
 # What a server may send of all answers together (bytes): as much as can be said. What each may have is for its stream
 # to say, so that none that is not read stops the others.

@@ -5,7 +5,6 @@ from pynector.transport.http.native.head cimport is_redirect
 from pynector.transport.http.native.http2fields cimport ResponseFields, head_of
 
 cdef Py_ssize_t MOST_WINDOW
-cdef Py_ssize_t UNWANTED
 cdef Py_ssize_t MOST_EMPTY
 
 

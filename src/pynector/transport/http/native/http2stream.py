@@ -5,8 +5,8 @@ from typing import Any
 
 from .exchange import Exchange
 from .head import is_redirect
-from .http2fields import MOST_HEADERS, ResponseFields, head_of
-from .pooled import TOO_LARGE, TOO_LONG
+from .http2fields import ResponseFields, head_of
+from .pooled import MOST_HEADERS, TOO_LARGE, TOO_LONG, UNWANTED
 
 # RFC 9113 section 7.
 CANCEL = 0x8
@@ -15,9 +15,6 @@ ENHANCE_YOUR_CALM = 0xB
 # What a server may send of one answer before it is read, at first and at the most (bytes).
 WINDOW = 1 << 24
 MOST_WINDOW = 1 << 27
-
-# What a redirect's body may have to be read to its end; others are not waited for (bytes).
-UNWANTED = 1 << 16
 
 # So many empty frames of a body, one after another, are no body (RFC 9113 section 10.5).
 MOST_EMPTY = 1000

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from . import timing
 from .pooled import PooledConnection
 from .readable import is_readable
 
-NEVER = float("inf")
+# Anew, so that they are C's own numbers here.
+NEVER, EARLY = timing.NEVER, timing.EARLY
 
 # A connection idle for longer than this is looked at before it is used again (seconds): the server may have closed it,
 # and the event loop may not have heard of it yet.
@@ -14,9 +16,6 @@ FRESH = 0.1
 
 # A server closes a kept connection at the time it named; a request must not cross that on the way (seconds).
 MARGIN = 1.0
-
-# A timer may go off by its own resolution too soon (seconds).
-EARLY = 0.001
 
 
 class IdleConnections:

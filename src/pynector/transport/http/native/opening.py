@@ -11,7 +11,7 @@ from ....errors import ConnectError
 from ...net.connect import Connector, Origin, Progress
 from .failures import lost_at_once
 from .http1 import Connection
-from .pooled import PooledConnection, unsent
+from .pooled import PooledConnection
 from .protocols import Agreed, Http2
 from .readable import is_readable
 from .tasks import Tasks
@@ -35,10 +35,6 @@ class AsyncioConnection(Connection, asyncio.BufferedProtocol):
         for part in parts:
             # What is left of bytes would be copied before it is put by.
             transport.write(memoryview(part))
-
-    def unsent(self) -> Any:
-        """See Connection."""
-        return unsent(self.transport)
 
 
 class Attempt(Progress):

@@ -1,4 +1,7 @@
-"""Which connection to an origin carries which request. Each costs the same, however many connections there are."""
+"""Which connection to an origin carries which request.
+
+Each costs the same, however many connections there are; of those that carry several each is looked at.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,18 +9,20 @@ from typing import Any
 from ....errors import client_closed
 from ...contract import OriginCounts
 from ...net.connect import Origin
+from . import timing
 from .exchange import Exchange
 from .failures import connection_lost, is_out_of_files, late, not_connected, not_written, sent_in, wrong_answer
 from .idle import IdleConnections
 from .opening import Attempt, Opener
-from .pooled import ExhaustedError, PooledConnection
+from .pooled import ExhaustedError, PooledConnection, unsent
 from .readable import is_readable
 from .room import Limits, Room
 from .shared import SharedConnections
 from .tasks import Tasks
 from .waiting import WaitingList
 
-NEVER = float("inf")
+# Anew, so that they are C's own numbers here.
+NEVER, EARLY, RESOLUTION = timing.NEVER, timing.EARLY, timing.RESOLUTION
 
 # A pool that has no connection, and waits because others have them all, waits no longer than this for one of a pool
 # that would go on to use it (seconds).
@@ -26,14 +31,8 @@ YIELD = 0.1
 # A body up to this size fits into a socket's buffer, so that an answer before its end is none of our concern (bytes).
 SMALL = 1 << 14
 
-# A timer may go off by its own resolution too soon (seconds).
-EARLY = 0.001
-
 # What a server has not looked at is sent again so often.
 MOST_REFUSALS = 3
-
-# What is on a connection is not looked through more often than this (seconds).
-RESOLUTION = 0.005
 
 
 class Pool:
@@ -194,10 +193,10 @@ class Pool:
         is_long = len(exchange.payload) > SMALL or len(exchange.body) > 0
         if freed.multiplexes:
             self.freed(freed)
-        elif freed.reusable and not (is_long and freed.transport.get_write_buffer_size() > 0):
+        elif freed.reusable and not (is_long and unsent(freed.transport) > 0):
             self._free(freed, freed.fields.timeout, now)
         elif freed.transport is not None:
-            if freed.transport.get_write_buffer_size():
+            if unsent(freed.transport) > 0:
                 # The rest of its request would hold it open for as long as the server does not read.
                 freed.transport.abort()
             else:

@@ -6,6 +6,12 @@ from typing import Any
 from .exchange import Exchange
 from .head import Head
 
+# The most bytes of an answer's header fields, with those of interim answers before it.
+MOST_HEADERS = 1 << 18
+
+# A redirect's body is read up to this size, so that its connection can be used again, and dropped (bytes).
+UNWANTED = 1 << 16
+
 # What may be wrong with an answer, whatever is spoken.
 TOO_LARGE = object()
 TOO_LONG = "the header fields are longer than 256 KiB"

@@ -4,17 +4,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from . import timing
 from .exchange import Exchange
 from .failures import late
 from .room import Room
 
-NEVER = float("inf")
-
-# A timer may go off by its own resolution too soon (seconds).
-EARLY = 0.001
-
-# Those that wait are not looked through more often than this (seconds).
-RESOLUTION = 0.005
+# Anew, so that they are C's own numbers here.
+NEVER, EARLY, RESOLUTION = timing.NEVER, timing.EARLY, timing.RESOLUTION
 
 
 class WaitingList:
