@@ -87,6 +87,11 @@ class Peer:
         """Make a window larger, 0 for that of the connection."""
         self.frame(frames.WINDOW_UPDATE, 0, stream, size.to_bytes(4, "big"))
 
+    def open_windows(self) -> None:
+        """Send settings and credit, so that as much may come as can be said."""
+        self.settings(initial_window_size=LARGEST)
+        self.credit(0, LARGEST - 65_535)
+
     def reset(self, stream: int, code: int = 8) -> None:
         """Send RST_STREAM."""
         self.frame(frames.RST_STREAM, 0, stream, code.to_bytes(4, "big"))

@@ -329,8 +329,7 @@ async def test_a_peer_that_reads_slowly_is_not_taken_for_gone() -> None:
     """The ping waits behind what it has to read, and its windows are so large that it says nothing meanwhile."""
 
     def slow(peer: RawPeer) -> None:
-        peer.settings(initial_window_size=2**31 - 1)
-        peer.credit(0, 2**31 - 1 - 65535)
+        peer.open_windows()
         while not (frame := peer.next(frames.DATA)).ends:
             time.sleep(0.002)
         peer.answer(frame.stream)
@@ -344,8 +343,7 @@ async def test_a_peer_that_reads_nothing_holds_up_no_other_request() -> None:
     """What was written is in the way of all that would follow on that connection."""
 
     def deaf(peer: RawPeer) -> None:
-        peer.settings(initial_window_size=2**31 - 1)
-        peer.credit(0, 2**31 - 1 - 65535)
+        peer.open_windows()
         peer.next(frames.HEADERS)
         over.wait(10)
 
@@ -368,8 +366,7 @@ async def test_a_peer_that_reads_nothing_and_sends_a_flood_is_left() -> None:
     over = threading.Event()
 
     def deaf(peer: RawPeer) -> None:
-        peer.settings(initial_window_size=2**31 - 1)
-        peer.credit(0, 2**31 - 1 - 65535)
+        peer.open_windows()
         peer.next(frames.HEADERS)
         full.wait(10)
         peer.send(frames.frame(frames.PING, 0, 0, bytes(8)) * 2000)

@@ -132,8 +132,7 @@ async def test_a_server_that_answers_is_asked_again_when_it_is_silent(anyio_back
 
 async def test_a_peer_that_does_not_read_keeps_no_place(anyio_backend: Any) -> None:
     def play(peer: RawPeer) -> None:
-        peer.settings(initial_window_size=2**31 - 1)
-        peer.credit(0, 2**31 - 1 - 65_535)
+        peer.open_windows()
         peer.next(frames.HEADERS)
         deaf.wait(20)
 
