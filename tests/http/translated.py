@@ -87,14 +87,13 @@ class TranslatedSocket:
 
     def close(self) -> None:
         """End the connection, when what was sent has been read."""
-        with suppress(OSError):
+        with self._sock, suppress(OSError):
             if not self._is_over:
                 self._answer.end()
                 self._sock.shutdown(socket.SHUT_WR)
                 self._sock.settimeout(PATIENCE)
                 while self._sock.recv(65536):
                     pass
-        self._sock.close()
 
     # What an answer calls
 
@@ -138,14 +137,17 @@ class TranslatedSocket:
         self._sock.sendall(self._protocol.data_to_send())
 
     def _read(self) -> None:
-        self._flush()
-        data = self._sock.recv(65536)
+        try:
+            self._flush()
+            data = self._sock.recv(65536)
+            for event in self._protocol.receive_data(data):
+                if not self._is_over:
+                    self._take(event)
+            self._flush()
+        except OSError:
+            data = b""
         if not data:
             self._is_over = True
-        for event in self._protocol.receive_data(data):
-            if not self._is_over:
-                self._take(event)
-        self._flush()
         self._check()
 
     def _take(self, event: Any) -> None:
@@ -158,8 +160,9 @@ class TranslatedSocket:
         elif isinstance(event, h2.events.StreamEnded):
             self._text += b"0\r\n\r\n" if self._is_chunked else b""
         elif isinstance(event, h2.events.StreamReset):
-            self.go_away()
+            # First, as a client that has gone takes no frame.
             self._is_over = True
+            self.go_away()
         elif isinstance(event, h2.events.ConnectionTerminated):
             self._is_over = True
 
