@@ -68,6 +68,9 @@ BELOW = {
     "plan": {"config", "dispatch"},
     "calls": {"_speedups", "dispatch", "errors", "lifecycle", "plan", "session", "stats", "telemetry"},
     "streamcall": {"dispatch", "errors", "eventloop", "lifecycle", "opening", "session", "telemetry"},
+    "eventstream": {"config", "errors", "opening", "transport"},
+    "downloads": {"config", "errors", "transport"},
+    "shorthands": {"downloads", "errors", "eventstream"},
     "client": {
         "calls",
         "config",
@@ -76,6 +79,7 @@ BELOW = {
         "lifecycle",
         "opening",
         "plan",
+        "shorthands",
         "stats",
         "streamcall",
         "telemetry",

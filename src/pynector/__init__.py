@@ -35,17 +35,18 @@ from .errors import (
     TransportError,
     WebSocketClosed,
 )
+from .eventstream import EventStream
 from .stats import Stats
 from .telemetry import configure_telemetry, get_telemetry
 from .transport import TransportProtocol, get_transport_factory_registry
 
 if typing.TYPE_CHECKING:
-    from .transport.http import HTTPRequest, Response, StreamedResponse
+    from .transport.http import HTTPRequest, Response, ServerSentEvent, StreamedResponse
     from .transport.websocket import Gap, Message, Subscription
 
 # Programs that never send a request over one of these need not wait for its modules.
 _LATE = {
-    **dict.fromkeys(("HTTPRequest", "Response", "StreamedResponse"), "http"),
+    **dict.fromkeys(("HTTPRequest", "Response", "ServerSentEvent", "StreamedResponse"), "http"),
     **dict.fromkeys(("Gap", "Message", "Subscription"), "websocket"),
 }
 
@@ -60,6 +61,7 @@ __all__ = [
     "ConnectError",
     "ConnectionLost",
     "DecodingError",
+    "EventStream",
     "Gap",
     "HTTP2Error",
     "HTTPRequest",
@@ -74,6 +76,7 @@ __all__ = [
     "Response",
     "ResponseTooLarge",
     "RetryPolicy",
+    "ServerSentEvent",
     "Stats",
     "StreamedResponse",
     "Subscription",

@@ -22,6 +22,7 @@ from .errors import ConfigurationError, PynectorError
 from .lifecycle import Lifecycle
 from .opening import Opening
 from .plan import plan_of
+from .shorthands import Shorthands
 from .stats import Stats
 from .streamcall import StreamCall
 from .telemetry import Telemetry, parse_propagation, propagation, valid_propagation
@@ -43,7 +44,7 @@ _OWN = {setting.name for setting in _SETTINGS}
 OF_REQUEST = frozenset({"retry", "hedge_after", "idempotency_key"})
 
 
-class Pynector:
+class Pynector(Shorthands):
     """An async client for very many requests: singly or in batches, over HTTP or any other transport.
 
     A client is cheap to make and connects at its first use. It may be used by any number of tasks of one event loop

@@ -298,6 +298,13 @@ def test_close_delimited(http1: Any) -> None:
 # Misbehaviour
 
 
+def test_events_go_on_after_the_last_one(client: Any) -> None:
+    assert client.body("/events/3?each=2") == b"retry: 1\n\nid: 1\ndata: event 1\n\nid: 2\ndata: event 2\n\n"
+    _, _, rest = client.request("/events/3", headers={"Last-Event-ID": "2"})
+    assert rest == b"retry: 1\n\nid: 3\ndata: event 3\n\n"
+    assert client.request("/events/3", headers={"last-event-id": "3"})[0] == 204
+
+
 def test_truncate_sends_half(http1: Any) -> None:
     answer = http1.raw(b"GET /truncate/100 HTTP/1.1\r\nHost: a\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -49,6 +49,8 @@ says how a connection begins.
 | `/drip/N`            | N bytes, one every `interval` seconds (0.05).                           |
 | `/endless`           | A body without an end, in pieces of `size=N` bytes (16384), one every   |
 |                      | `interval` seconds (0).                                                 |
+| `/events/N`          | Server-sent events with the ids 1 to N, from the one after the header   |
+|                      | field Last-Event-ID, `each=K` an answer; 204 when there are no more.    |
 | `/close-delimited/N` | N bytes without Content-Length; the end of the connection ends them, or |
 |                      | that of the stream over HTTP/2.                                         |
 | `/extra`             | A valid response, and junk after its end in the same write.             |

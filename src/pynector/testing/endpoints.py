@@ -173,6 +173,18 @@ def _endless(request: Request, state: ServerState) -> Answer:
     return Stream(repeat(BLOCK[:size]), 0, Framing.CHUNKED if known else Framing.CLOSE, interval)
 
 
+@ENDPOINTS.add("/events/N", "N server-sent events after Last-Event-ID, ?each=K of them an answer, then 204")
+def _events(request: Request, state: ServerState) -> Answer:
+    count = integer(request.argument)
+    known = {name.lower(): value for name, value in request.headers.fields}.get(b"last-event-id", b"0")
+    start = integer(known.decode("latin-1")) + 1
+    end = min(count, start + integer(request.parameter("each", str(count)), 1) - 1)
+    if start > count:
+        return Response(204)
+    events = "".join(f"id: {number}\ndata: event {number}\n\n" for number in range(start, end + 1))
+    return Response(body=f"retry: 1\n\n{events}".encode(), content_type="text/event-stream")
+
+
 @ENDPOINTS.add("/close-delimited/N", "N bytes without Content-Length, then the connection is closed")
 def _close_delimited(request: Request, state: ServerState) -> Answer:
     size = integer(request.argument)

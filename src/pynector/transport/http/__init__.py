@@ -4,6 +4,7 @@ import importlib
 import typing
 
 if typing.TYPE_CHECKING:
+    from .events import ServerSentEvent
     from .request import HTTPRequest
     from .response import Response
     from .streaming import StreamedResponse
@@ -15,10 +16,11 @@ _MODULES = {
     "HTTPTransport": "transport",
     "HTTPTransportFactory": "transport",
     "Response": "response",
+    "ServerSentEvent": "events",
     "StreamedResponse": "streaming",
 }
 
-__all__ = ["HTTPRequest", "HTTPTransport", "HTTPTransportFactory", "Response", "StreamedResponse"]
+__all__ = ["HTTPRequest", "HTTPTransport", "HTTPTransportFactory", "Response", "ServerSentEvent", "StreamedResponse"]
 
 
 def __getattr__(name: str) -> typing.Any:

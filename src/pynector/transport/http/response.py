@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import HTTPStatusError
 from ..json_text import from_json
 from .headers import Headers
+from .links import links_of
 from .text import TextDecoder
 from .urls import URL, without_secrets
 
@@ -106,6 +107,26 @@ class Response:
     def reason_phrase(self) -> str:
         """The status in words, or "" for an unknown one."""
         return reason_phrase(self.status_code)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is below 400."""
+        return self.status_code < 400
+
+    @property
+    def links(self) -> dict[str, dict[str, str]]:
+        """What its Link fields say (RFC 8288), by relation type: the absolute "url", and parameters by name."""
+        return links_of(self.headers, self.url)
+
+    def raise_for_status(self) -> Response:
+        """Return the response itself.
+
+        Raises:
+            HTTPStatusError: If the status is 400 or above.
+        """
+        if self.ok:
+            return self
+        raise status_error(self, without_secrets(self.url))
 
     @property
     def text(self) -> str:

@@ -13,7 +13,10 @@ from ..._speedups.accumulator import Accumulator
 from ...config import at_least
 from ...errors import DecodingError, PynectorError, TransportError
 from .decoding import Decoder, decoders_of, too_large
+from .events import EventParser, ServerSentEvent
 from .headers import Headers
+from .links import links_of
+from .methods import IDEMPOTENT
 from .request import PreparedRequest
 from .response import Response, reason_phrase, status_error
 from .steps import Pieces
@@ -117,6 +120,27 @@ class StreamedResponse:
         """The status in words, or "" for an unknown one."""
         return reason_phrase(self.status_code)
 
+    @property
+    def request_name(self) -> str:
+        """The request, as errors name it: its method and its URL without query and credentials."""
+        return self._raw.request.label
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether its request may be sent again: it is idempotent, and its body can be read again."""
+        request = self._raw.request
+        return request.method in IDEMPOTENT and not request.is_one_shot
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is below 400."""
+        return self.status_code < 400
+
+    @property
+    def links(self) -> dict[str, dict[str, str]]:
+        """What its Link fields say (RFC 8288), by relation type: the absolute "url", and parameters by name."""
+        return links_of(self.headers, self.url)
+
     def iter_raw(self) -> AsyncIterator[bytes]:
         """Give the body as it comes, not decoded, in pieces of any size.
 
@@ -165,6 +189,11 @@ class StreamedResponse:
         r"""Give the lines of the body's text, without their ends: "\n", "\r\n" or "\r"."""
         self._begin()
         return _Lines(self._text_reader())
+
+    def iter_events(self) -> AsyncIterator[ServerSentEvent]:
+        """Give the server-sent events of the body, whatever its Content-Type; see `ServerSentEvent`."""
+        self._begin()
+        return _Events(self._next_decoded)
 
     async def read(self) -> bytes:
         """Read the whole body, and give it decoded. It may be called again."""
@@ -335,6 +364,26 @@ class _Lines:
         if not self._lines:
             raise StopAsyncIteration
         return self._lines.popleft()
+
+
+class _Events:
+    """An iterator over the server-sent events in what a function gives in pieces, up to an empty one."""
+
+    def __init__(self, next_piece: Callable[[], Awaitable[bytes]]) -> None:
+        self._next_piece = next_piece
+        self._parser = EventParser()
+        self._events: deque[ServerSentEvent] = deque()
+
+    def __aiter__(self) -> _Events:
+        return self
+
+    async def __anext__(self) -> ServerSentEvent:
+        while not self._events:
+            piece = await self._next_piece()
+            if not piece:
+                raise StopAsyncIteration
+            self._events.extend(self._parser.feed(piece))
+        return self._events.popleft()
 
 
 async def _joined(content: Accumulator) -> bytes:
