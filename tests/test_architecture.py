@@ -85,6 +85,7 @@ BELOW = {
         "telemetry",
         "transport",
     },
+    "blocking": {"client", "dispatch", "errors", "eventstream", "stats", "transport"},
     "testing": set(),
 }
 
