@@ -280,7 +280,7 @@ async def test_what_is_no_entry_fails_in_its_place(transport: Any) -> None:
         items = [item async for item in results]
     assert [item.result for item in items] == [1, None, None, 4]
     assert "requests[1] must be a tuple (data, options)" in str(items[1].error)
-    assert items[1].attempts == 0
+    assert [item.attempts for item in items] == [1, 0, 0, 1]
     assert "timeout must be a positive number" in str(items[2].error)
     assert all(isinstance(item.error, ConfigurationError) for item in items[1:3])
     assert transport.asked == 2
@@ -354,8 +354,8 @@ async def test_draining_does_not_start_what_was_read_and_waits(transport: Any, o
     assert transport.asked == sum(item.ok for item in items) < len(items)
     assert sorted(item.index for item in items) == list(range(len(items)))
     failed = [item for item in items if not item.ok]
-    assert {(item.error.args[0], item.attempts, item.error.sent) for item in failed} == {
-        ("not sent: the stream was drained", 0, "none")
+    assert {(item.error.args[0], item.attempts, item.error.attempts, item.error.sent) for item in failed} == {
+        ("not sent: the stream was drained", 0, 0, "none")
     }
 
 

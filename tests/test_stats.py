@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+import threading
 from typing import Any
 
 import anyio
 import pytest
 
 from pynector import HTTPStatusError, Pynector, PynectorError, Stats, TimeoutError
+from pynector.dispatch.limits import Declared
+from pynector.dispatch.shared import Shared
 from pynector.testing import LoopbackServer
 from transports import KINDS, ExchangeOnly, transport_of
 
@@ -27,6 +32,30 @@ async def test_a_client_counts_what_has_ended() -> None:
         requests=7, errors={"TransportError": 4, "PynectorError": 1}, retries=2, limits={"retries_TransportError": 2}
     )
     assert client.stats() == counted
+
+
+def test_any_thread_may_ask() -> None:
+    shared, is_over = Shared(Declared()), threading.Event()
+
+    def count() -> None:
+        for number in itertools.count():
+            if is_over.is_set():
+                return
+            shared.counts[f"retries_{number % 3000}"] += 1
+            if number % 3000 == 2999:
+                shared.counts.clear()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    counting = threading.Thread(target=count)
+    counting.start()
+    try:
+        for _ in range(300):
+            shared.numbers()
+    finally:
+        sys.setswitchinterval(interval)
+        is_over.set()
+        counting.join()
 
 
 async def test_a_client_counts_what_is_under_way() -> None:

@@ -120,7 +120,7 @@ class _Progress(PynectorError):
             "headers" or "body"; None if the transport cannot tell.
         sent: How much of the request had left: "none", "partial" or "full"; None if the transport cannot tell.
             After "none" the peer cannot have acted on the request.
-        attempts: How many attempts of `request_with_retry` there were.
+        attempts: How many attempts there were; 0 if it never came to one.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class _Progress(PynectorError):
 
     def __str__(self) -> str:
         said = super().__str__()
-        return said if self.attempts == 1 else f"{said} (the last of {self.attempts} attempts)"
+        return said if self.attempts <= 1 else f"{said} (the last of {self.attempts} attempts)"
 
     def after(self, sent: Sent | None) -> None:
         """Take note that an earlier try of the same request (a hop, a replay, an attempt) had sent that much."""

@@ -20,10 +20,10 @@ class Stats:
         transport: What the transport itself counts, by name; for WebSocket "late" (answers that nobody waited for any
             more), "unclaimed" (messages of the peer's own that nobody took) and "reconnects".
         limits: What limits and retries have done, by name: "rate_waits" (how often requests had to wait for the
-            client's rate), "pauses" (of an origin, as an answer asked for it), "retries_503" and the like (by status or
-            class of error), "hedges", "hedges_won" (whose answer came first), "budget_refused" (retries and hedges that
-            were beyond the budget), "circuit_open" (requests that were refused), "checkpoint_found" (requests that an
-            earlier run had the result of).
+            client's rate), "origin_waits" (for a place at an origin, by the client's limit), "pauses" (of an origin, as
+            an answer asked for it), "retries_503" and the like (by status or class of error), "hedges", "hedges_won"
+            (whose answer came first), "budget_refused" (retries and hedges that were beyond the budget), "circuit_open"
+            (requests that were refused), "checkpoint_found" (requests that an earlier run had the result of).
         circuits: Origins whose circuit is not closed, each with "open" or "half-open".
     """
 

@@ -185,6 +185,16 @@ async def test_an_error_s_status_is_raised_with_the_start_of_its_body(client: Py
         await response.read()
 
 
+@pytest.mark.parametrize("cause", ["late", "lost"])
+async def test_an_error_s_status_is_raised_with_what_has_come_of_its_body(play: Play, engine: str, cause: str) -> None:
+    head = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 10\r\n\r\nhalf"
+    server = play([[head, "hang" if cause == "late" else "close"]])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        with pytest.raises(HTTPStatusError) as caught:
+            await read(client, None, timeout=0.3 if cause == "late" else 10)
+    assert caught.value.response.content == b"half"
+
+
 async def test_redirects_are_followed(client: Pynector, server: LoopbackServer, play: Play, engine: str) -> None:
     redirect = b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 3\r\n\r\nabc"
     other = play([redirect, HEAD % 2 + b"ok", redirect, redirect, redirect])

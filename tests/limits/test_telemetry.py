@@ -97,6 +97,29 @@ async def test_a_hedge_belongs_to_its_request(ask: Any, serve: Serve, spans: Any
     assert sum(point.count for point in points("http.client.request.duration")) == 1
 
 
+async def test_an_event_says_the_status_of_the_answer_that_counts(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = Gate()
+
+    async def play(asked: Asked) -> Answer:
+        if asked.number == 0:
+            await gate.passed()
+            return Answer(201, b"ok")
+        return Answer(503)
+
+    server = serve(play)
+    caplog.set_level(logging.INFO, "pynector")
+    async with Pynector(base_url=server.url) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: client.request({"path": "/"}, hedge_after=0.05))
+        while client.stats().limits.get("hedges", 0) == 0 or server.in_flight > 1:  # noqa: ASYNC110 - nobody tells
+            await anyio.sleep(0.01)
+        await anyio.sleep(0.05)
+        gate.open()
+    (fields,) = [one.fields for one in caplog.records if one.msg == "%s" and one.event == "request.complete"]  # type: ignore[attr-defined]
+    assert (fields["status"], fields["attempts"]) == (201, 2)
+
+
 async def test_what_waits_to_be_sent_again_ends_with_its_batch(serve: Serve, spans: Any) -> None:
     async def broken(asked: Asked) -> Answer:
         return Answer(503)
@@ -187,11 +210,19 @@ async def test_what_limits_have_done_is_counted_when_somebody_looks(serve: Serve
     # There have been other clients.
     async with Pynector(base_url=server.url) as client:
         await client.batch_request(gets(1))
-    names = ("pynector.rate.waits", "pynector.circuit.refusals", "pynector.checkpoint.found")
+    names = (
+        "pynector.rate.waits",
+        "pynector.origin.waits",
+        "pynector.circuit.refusals",
+        "pynector.checkpoint.found",
+    )
     before = [counted(name) for name in names]
     breaker = CircuitBreaker(minimum=1, failure_rate=0.01)
     client = Pynector(base_url=server.url, rate=Rate(200), breaker=breaker)
-    async with client:
+    narrow = Pynector(base_url=server.url, max_concurrency_per_origin=1)
+    async with client, narrow:
+        await narrow.batch_request(gets(3))
+        assert narrow.stats().limits == {"origin_waits": 2}
         for _ in range(2):
             await client.batch_request(gets(3), checkpoint=tmp_path / "job.db")
         failures = await client.batch_request(broken * 3, max_concurrency=1)
@@ -204,9 +235,9 @@ async def test_what_limits_have_done_is_counted_when_somebody_looks(serve: Serve
         waits = limits["rate_waits"]
         assert waits > 0
         assert (limits["circuit_open"], limits["checkpoint_found"]) == (2, 3)
-    after = [was + more for was, more in zip(before, (waits, 2, 3), strict=True)]
+    after = [was + more for was, more in zip(before, (waits, 2, 2, 3), strict=True)]
     assert [counted(name) for name in names] == after
-    del client
+    del client, narrow
     gc.collect()
     # A counter never falls.
     assert [counted(name) for name in names] == after

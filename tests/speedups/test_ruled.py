@@ -21,7 +21,7 @@ from pynector._speedups.results import MISSING, ListResults
 from pynector._speedups.ruled import RuledDispatcher
 from pynector._speedups.scheduler import NEVER, Scheduler
 from pynector.dispatch.limits import Declared
-from pynector.dispatch.rules import Rules, Shared
+from pynector.dispatch.rules import HEDGE_BUDGET, HEDGE_FLOOR, Rules, Shared
 from pynector.dispatch.surroundings import Surroundings
 
 TIMEOUT = 40.0
@@ -500,10 +500,51 @@ def test_a_hedge_whose_time_is_over_is_not_sent_and_ends_nothing() -> None:
     batch.dispatcher.run()
     batch.dispatcher.run()
     assert not batch.shared.counts
-    # And it takes nothing of the rate.
+    # And it takes nothing of the rate, nor of the budget.
     assert batch.attempts == [0.0, 50.5]
+    budget = batch.shared.budget(HEDGE_BUDGET, HEDGE_FLOOR)
+    assert budget is not None
+    assert sum(budget.withdraw(50.5) for _ in range(20)) == 10
     batch.complete(0, None)
     assert batch.results.results[0] == "a"
+
+
+def test_a_hedge_beyond_the_budget_waits_for_nothing_and_holds_nothing() -> None:
+    world, shared = Still(), Shared(Declared(per_origin=2))
+    own = Declared(retry=RetryPolicy(1, budget=0.0), hedge_after=0.5)
+    batch = Batch(world, shared, own, "a" * 101 + "b", 204)
+    budget = shared.budget(0.0)
+    assert budget is not None
+    assert sum(budget.withdraw(0.0) for _ in range(101)) == 100
+    batch.dispatcher.run()
+    world.now = 0.5
+    batch.dispatcher.run()
+    batch.complete(0, None)
+    # Its hedge has got the place, and given it to the next one.
+    batch.dispatcher.run()
+    assert (shared.counts["hedges"], shared.counts["budget_refused"] > 0) == (0, True)
+    while batch.in_flight:
+        batch.complete(0, None)
+        batch.dispatcher.run()
+    assert batch.dispatcher.is_finished()
+    assert all(place.in_flight == 0 for limits in batch.rules.limits for place in limits.origins().values())
+
+
+def test_to_give_up_one_may_end_others() -> None:
+    batch = Batch(Still(), Shared(Declared()), Declared(retry=RetryPolicy(1)), "aaa", 3)
+    batch.dispatcher.run()
+    cancel = Handle.cancel
+
+    def cancel_all(handle: Handle) -> None:
+        cancel(handle)
+        while batch.in_flight:
+            batch.complete(0, TransportError("lost with it"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Handle, "cancel", cancel_all)
+        batch.abandon(True)
+    assert [str(result) for result in batch.results.results] == ["given up", "lost with it", "lost with it"]
+    assert batch.ended == {0: 1, 1: 1, 2: 1}
 
 
 class Broken(Traits):

@@ -44,6 +44,7 @@ class Admission:
                 if origin.paused_until > now:
                     return self._paused(starter, call, origin)
                 if origin.is_full():
+                    limits.origin_waits += 1
                     self._set_aside(starter, call, origin)
                     return IS_ASIDE
                 origin.in_flight += 1

@@ -9,4 +9,6 @@ cdef class Budget:
     cdef readonly Py_ssize_t refused
 
     cpdef int began(self, double now) except -1
+    cpdef bint allows(self, double now) except -1
+    cpdef int take(self, double now) except -1
     cpdef bint withdraw(self, double now) except -1

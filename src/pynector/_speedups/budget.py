@@ -34,10 +34,20 @@ class Budget:
         """Count a first attempt."""
         self._first.add(now)
 
-    def withdraw(self, now: float) -> bool:
-        """Return whether one extra request is within the budget; it then counts."""
+    def allows(self, now: float) -> bool:
+        """Return whether one extra request is within the budget."""
         if self._extra.covering(now) + 1 > self._share * self._first.inside(now) + self._floor:
             self.refused += 1
             return False
+        return True
+
+    def take(self, now: float) -> None:
+        """Count an extra request."""
         self._extra.add(now)
+
+    def withdraw(self, now: float) -> bool:
+        """Return whether one extra request is within the budget; it then counts."""
+        if not self.allows(now):
+            return False
+        self.take(now)
         return True

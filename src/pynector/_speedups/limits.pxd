@@ -41,6 +41,7 @@ cdef class Limits:
     cdef readonly list buckets
     cdef readonly bint by_origin
     cdef public Py_ssize_t waits
+    cdef public Py_ssize_t origin_waits
     cdef Py_ssize_t _per_origin
     cdef object _breaker
     cdef bint _learns

@@ -163,7 +163,8 @@ class Limits:
     Attributes:
         buckets: See above.
         by_origin: Whether anything is said of origins.
-        waits: How many requests have waited for a rate.
+        waits: How often requests have waited for a rate.
+        origin_waits: How often they have waited for a place at an origin.
     """
 
     __slots__ = (
@@ -175,6 +176,7 @@ class Limits:
         "_per_origin",
         "buckets",
         "by_origin",
+        "origin_waits",
         "waits",
     )
 
@@ -182,6 +184,7 @@ class Limits:
         self.buckets = buckets
         self.by_origin = learns or per_origin > 0 or breaker is not None
         self.waits = 0
+        self.origin_waits = 0
         self._per_origin = per_origin
         self._breaker = breaker
         self._learns = learns

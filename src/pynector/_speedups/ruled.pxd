@@ -54,7 +54,7 @@ cdef class RuledDispatcher(Dispatcher):
     @cython.locals(wait=double)
     cdef object _failed_attempt(self, Call call, double now)
     cdef int _step_back(self, Call call) except -1
-    cdef int _too_late(self, Call call) except -1
+    cdef int _turn_away(self, Call call) except -1
     cdef object _late(self, Call call)
     cdef object _stand(self, Call call)
     cdef object _conclude(self, Call call, object result, bint failed)

@@ -121,7 +121,7 @@ class RuledDispatcher(Dispatcher):
             self._late(call)
         elif call.hedge_at <= now:
             call.hedge_at = NEVER
-            if call.live == 1 and call.again_at == NEVER and self._rules.may_hedge(call, now):
+            if call.live == 1 and call.again_at == NEVER:
                 self._line_up(call)
 
     def _look_at_deadline(self, call: Call) -> None:
@@ -163,9 +163,9 @@ class RuledDispatcher(Dispatcher):
                 self._admission.leave_lines(self)
                 return True
             call.is_lined_up = False
-        if call.deadline <= now:
+        if call.deadline <= now or (call.live > 0 and not self._rules.may_hedge(call, now)):
             self._scheduler.release(number)
-            self._too_late(call)
+            self._turn_away(call)
             return True
         state = self._admission.ask(self, call, now)
         if state == MAY_START:
@@ -212,7 +212,7 @@ class RuledDispatcher(Dispatcher):
             return
         if until >= call.deadline:
             if call.error is None:
-                call.error = self._rules.paused_too_long(call, until - self._clock())
+                self._rules.gives_up(call, self._rules.paused_too_long(call, until - self._clock()))
             self._stand(call)
         else:
             call.again_at = until
@@ -241,7 +241,7 @@ class RuledDispatcher(Dispatcher):
         slot.is_hedge = call.live > 0
         deadline = call.begin(slot, now)
         if slot.is_hedge:
-            self._rules.hedged()
+            self._rules.hedged(call, now)
         elif call.hedge is not None:
             call.hedge_at = now + self._rules.hedge_delay(call)
             if call.hedge_at < NEVER:
@@ -354,11 +354,11 @@ class RuledDispatcher(Dispatcher):
             if self._scheduler.drop(call):
                 self._admission.leave_lines(self)
 
-    def _too_late(self, call: Call) -> None:
-        """Have a call not start whose time is over."""
+    def _turn_away(self, call: Call) -> None:
+        """Have a call not start whose time is over, or that may have no hedge."""
         self._admission.give_back(self, call)
         self._admission.leave_lines(self)
-        # Else it was to go beside an attempt, whose end it is that its time is over.
+        # Else it was to go beside an attempt, which goes on, or whose end it is that its time is over.
         if call.live == 0:
             self._late(call)
 
@@ -416,7 +416,8 @@ class RuledDispatcher(Dispatcher):
     def _end_all(self, reason: Callable[[Any], BaseException] | None, new_only: bool) -> None:
         for each in list(self._open.values()):
             call: Call = each
-            if new_only and not call.is_new():
+            # To give up one may end another one.
+            if call.is_over or (new_only and not call.is_new()):
                 continue
             if reason is None:
                 call.is_over = True

@@ -145,7 +145,7 @@ class Batches:
 
     def _give_up(self, batch: Batch, results: Results, index: int, entry: Request, reason: Reason) -> None:
         problem = reason(None)
-        problem.sent = "none"
+        problem.sent, problem.attempts = "none", 0
         timeout = entry[1].get("timeout") or batch.common.timeout
         results.put(index, entry, 0.0, 0, batch.translate(problem, index, entry, timeout))
 

@@ -299,9 +299,9 @@ class Rules:
 
     def took_attempts(self, call: Call, response: Any) -> None:
         """Have an answer say how many attempts it took, where it can."""
-        if hasattr(response, "attempts"):
-            # It may be fixed.
-            with suppress(AttributeError):
+        # It may be fixed, or of the user's own; the answer stands.
+        with suppress(Exception):
+            if hasattr(response, "attempts"):
                 response.attempts = call.attempts
 
     def _adapt(self, elapsed: float, dropped: bool, now: float) -> None:
@@ -378,14 +378,16 @@ class Rules:
         self._around.tell(error, attempt, wait, name)
 
     def may_hedge(self, call: Call, now: float) -> bool:
-        """Say whether a call may be sent a second time beside the first, and take that from the budget."""
-        if call.budget is not None and not call.budget.withdraw(now):
+        """Say whether a call may be sent a second time beside the first."""
+        if call.budget is not None and not call.budget.allows(now):
             self._shared.counts["budget_refused"] += 1
             return False
         return True
 
-    def hedged(self) -> None:
-        """Take note that a call was sent a second time beside the first."""
+    def hedged(self, call: Call, now: float) -> None:
+        """Take note that a call was sent a second time beside the first: only that takes from the budget."""
+        if call.budget is not None:
+            call.budget.take(now)
         self._shared.counts["hedges"] += 1
 
     def hedge_won(self) -> None:
@@ -417,7 +419,7 @@ class Rules:
         """Have an error say what all attempts come to."""
         if isinstance(problem, (TransportError, TimeoutError)):
             problem.after(call.sent)
-            problem.attempts = max(1, call.attempts)
+            problem.attempts = call.attempts
             call.sent = problem.sent
 
 

@@ -49,8 +49,16 @@ class Shared:
 
     def numbers(self) -> dict[str, int]:
         """Return how often something has happened, by name."""
-        waits = 0 if self.limits is None else self.limits.waits
-        return dict(self.counts + Counter(rate_waits=waits))
+        # A copy made at once: any thread may ask.
+        numbers = dict(self.counts)
+        for name, waits in self._waits():
+            if waits:
+                numbers[name] = numbers.get(name, 0) + waits
+        return numbers
+
+    def _waits(self) -> tuple[tuple[str, int], ...]:
+        limits = self.limits
+        return () if limits is None else (("rate_waits", limits.waits), ("origin_waits", limits.origin_waits))
 
     def circuits(self) -> dict[str, str]:
         """Return the client's origins whose circuit is not closed, and what it is."""

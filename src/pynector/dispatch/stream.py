@@ -11,10 +11,10 @@ import anyio.lowlevel
 
 from .._speedups.dispatcher import BURST
 from .._speedups.results import TakenResults
-from ..errors import PynectorError
+from ..errors import ConfigurationError, PynectorError
 from .batch import BatchRun
 from .bell import Bell
-from .entries import Malformed, Request
+from .entries import Request
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ def _item(
     data, own = entry
     error = result if isinstance(result, PynectorError) else None
     answer = None if error is not None else result
-    if isinstance(own, Malformed):
+    if attempts == 1 and isinstance(error, ConfigurationError) and error.sent == "none":
+        # It came to no attempt.
         attempts = 0
     elapsed = clock() - started if attempts else 0.0
     return BatchItem(index, own.get("key") if own else None, data, answer, error, elapsed, attempts)

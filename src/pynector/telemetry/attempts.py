@@ -30,7 +30,7 @@ class AttemptsSoFar:
     Attributes:
         listeners, context, span, size: See above.
         attempts: How many there have been.
-        status: What the last of them was answered with; 0 if it was not.
+        status: What the last of them was answered with, or the one that has ended it; 0 if it was not.
     """
 
     __slots__ = ("attempts", "context", "listeners", "size", "span", "status")

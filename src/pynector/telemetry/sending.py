@@ -42,6 +42,7 @@ class Sending(ObservedAttempts):
     def succeed(self, token: int, response: Any) -> None:
         """See Completion."""
         completion, _ = self._let_go()
+        self._so_far.status = self._status
         try:
             if self.has_attempt():
                 self._caller.run(self.end_attempt, None)
@@ -52,6 +53,7 @@ class Sending(ObservedAttempts):
     def fail(self, token: int, error: BaseException) -> None:
         """See Completion."""
         completion, _ = self._let_go()
+        self._so_far.status = self._status
         try:
             self._caller.run(self.end_attempt, error)
         finally:

@@ -15,6 +15,11 @@ from .guard import METRICS, Guard
 # By the names that a client's `stats().limits` has: metric, unit, description.
 COUNTERS = {
     "rate_waits": ("pynector.rate.waits", "{wait}", "Times that requests waited for a client's rate."),
+    "origin_waits": (
+        "pynector.origin.waits",
+        "{wait}",
+        "Times that requests waited for a place at an origin, by a client's limit.",
+    ),
     "pauses": ("pynector.origin.pauses", "{pause}", "Pauses of an origin that an answer asked for."),
     "hedges": ("pynector.request.hedges", "{request}", "Requests sent beside another that had no answer yet."),
     "hedges_won": ("pynector.request.hedges_won", "{request}", "Hedges whose answer came first."),

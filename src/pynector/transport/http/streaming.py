@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from ..._speedups.accumulator import Accumulator
 from ...config import at_least
-from ...errors import DecodingError, PynectorError, TransportError
+from ...errors import DecodingError, PynectorError, TimeoutError, TransportError
 from .decoding import Decoder, decoders_of, too_large
 from .events import EventParser, ServerSentEvent
 from .headers import Headers
@@ -211,7 +211,7 @@ class StreamedResponse:
         self._begin()
         start = Accumulator()
         # Whatever is wrong with the body, the status is what the caller must hear of.
-        with suppress(TransportError):
+        with suppress(TransportError, TimeoutError):
             async for piece in _RawPieces(self):
                 start.append(piece)
                 if start.size >= MOST_OF_AN_ERROR:
