@@ -38,7 +38,8 @@ BELOW = {
     "config": {"errors"},
     "opening": {"errors"},
     "eventloop": {"errors"},
-    "callbacks": {"eventloop", "unraisable"},
+    "reactor": {"eventloop", "unraisable"},
+    "callbacks": {"eventloop", "reactor", "unraisable"},
     "transport": {
         "_speedups",
         "_version",

@@ -8,16 +8,21 @@ import logging
 import math
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import copy_context
 from typing import Any, Protocol
-
-import anyio
 
 from .eventloop import ClientContext, Runtime, is_end
 from .unraisable import unraisable
 
 Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Task(Protocol):
+    """What runs until it ends or is cancelled."""
+
+    def cancel(self) -> object:
+        """End it."""
 
 
 class Timer(Protocol):
@@ -37,14 +42,19 @@ class Loop(ABC):
         context: Where tasks and timers live.
         time: Its clock, in seconds.
         call_soon: Calls a function, with arguments, when those that are called before it have returned.
+        new_future: See Runtime.
     """
 
     time: Callable[[], float]
     call_soon: Callable[..., object]
+    new_future: Callable[[], Any]
 
     def __init__(self, context: ClientContext) -> None:
         self.context = context
         self._runtime = Runtime.current()
+        self.new_future = self._runtime.new_future
+        # asyncio would not keep them alive.
+        self._tasks: set[Any] = set()
 
     def is_over(self) -> bool:
         """Say whether nothing can run on it any more."""
@@ -60,8 +70,45 @@ class Loop(ABC):
         """Call a function at a time on its clock."""
 
     @abstractmethod
+    def begin(self, work: Coroutine[Any, Any, None]) -> Task:
+        """Run a coroutine, which raises nothing but ENDS and cancellations, with the context variables of now."""
+
     def spawn(self, job: Job) -> None:
         """Run a coroutine function. What it raises is told as `complain` tells it."""
+        self.context.run(self.begin, _told(job, self))
+
+    async def end(self) -> None:
+        """End all tasks that were begun here, but for the caller's."""
+        tasks = [task for task in self._tasks if not self.is_current(task)]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await self.ended(tasks)
+
+    @abstractmethod
+    def is_current(self, task: Any) -> bool:
+        """Say whether the caller runs in a task."""
+
+    @abstractmethod
+    async def ended(self, tasks: Iterable[Any]) -> None:
+        """Wait until tasks have ended, however."""
+
+    @abstractmethod
+    async def turn(self) -> None:
+        """Let the loop have its turn."""
+
+    @abstractmethod
+    async def catch_up(self) -> None:
+        """Wait until the loop has polled its sockets and taken what they had."""
+
+    @abstractmethod
+    def in_thread(self, work: Callable[[], None], done: Callable[[], None]) -> Task:
+        """Have another thread call a function, which raises nothing.
+
+        Args:
+            work: The function.
+            done: Called in the loop's thread when it has returned, or when it was cancelled before it was called.
+        """
 
     @abstractmethod
     def keep(self, kept: Any) -> Timer:
@@ -98,7 +145,6 @@ class AsyncioLoop(Loop):
         self.loop = loop
         self.time = loop.time
         self.call_soon = loop.call_soon
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def call_from_anywhere(self, call: Callable[..., Any], *args: Any) -> None:
         """See Loop."""
@@ -114,15 +160,41 @@ class AsyncioLoop(Loop):
         """See Loop."""
         return self.call_at(math.inf, _nothing, kept)
 
-    def spawn(self, job: Job) -> None:
+    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """See Loop."""
-        self.context.run(self._begin, job)
-
-    def _begin(self, job: Job) -> None:
-        task = self.loop.create_task(_told(job, self))
-        # The loop itself would not keep it alive.
+        task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    def is_current(self, task: Any) -> bool:
+        """See Loop."""
+        return task is asyncio.current_task()
+
+    async def ended(self, tasks: Iterable[asyncio.Future[None]]) -> None:
+        """See Loop."""
+        await asyncio.wait(tasks)
+
+    async def turn(self) -> None:
+        """See Loop."""
+        await asyncio.sleep(0)
+
+    async def catch_up(self) -> None:
+        """See Loop: that is over after its second turn."""
+        for _ in range(2):
+            await asyncio.sleep(0)
+
+    def in_thread(self, work: Callable[[], None], done: Callable[[], None]) -> asyncio.Future[None]:
+        """See Loop."""
+        try:
+            running = self.loop.run_in_executor(None, work)
+        except RuntimeError:
+            # There are no threads any more: the program is at its end.
+            work()
+            running = self.loop.create_future()
+            running.set_result(None)
+        running.add_done_callback(lambda _: done())
+        return running
 
     def _complain(self, said: str, error: BaseException) -> None:
         self.loop.call_exception_handler({"message": f"pynector: {said}", "exception": error})
@@ -134,65 +206,113 @@ class TrioLoop(Loop):
     def __init__(self, context: ClientContext) -> None:
         import trio
 
-        super().__init__(context)
-        self._spawn: Any = trio.lowlevel.spawn_system_task
-        self._run_soon: Any = trio.lowlevel.current_trio_token().run_sync_soon
-        self._over: Any = trio.RunFinishedError
-        self.time = trio.current_time
-        self.call_soon = self._call_soon
+        from .reactor import running_reactor
 
-    def _call_soon(self, call: Callable[..., Any], *args: Any) -> None:
-        # trio keeps what it called last until it calls the next.
-        self._run_soon(_call_once, [(call, args)])
+        super().__init__(context)
+        self._trio = trio
+        self._run_soon: Any = trio.lowlevel.current_trio_token().run_sync_soon
+        self._reactor = running_reactor()
+        self.time = self._runtime.clock
+        self.call_soon = self._reactor.call_soon
 
     def call_from_anywhere(self, call: Callable[..., Any], *args: Any) -> None:
         """See Loop."""
-        with contextlib.suppress(self._over):
-            self._call_soon(call, *args)
+        # trio keeps what it called last until it calls the next.
+        with contextlib.suppress(self._trio.RunFinishedError):
+            self._run_soon(_call_once, self._reactor.call, [(call, args)])
 
     def call_at(self, when: float, call: Callable[..., Any], *args: Any) -> Timer:
         """See Loop."""
-        timer = _TrioTimer(when)
-
-        async def expire() -> None:
-            with timer.scope:
-                await anyio.sleep_until(when)
-                call(*args)
-
-        self.spawn(expire)
-        return timer
+        return self.context.run(self._reactor.call_at, when, call, *args)
 
     def keep(self, kept: Any) -> Timer:
-        """See Loop. What is to be kept are system tasks' own things, which trio keeps."""
-        return _TrioTimer(math.inf)
-
-    def spawn(self, job: Job) -> None:
         """See Loop."""
-        self._spawn(_told, job, self, context=self.context.run(copy_context))
+        return self.call_at(math.inf, _nothing, kept)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> Task:
+        """See Loop."""
+        task = _TrioTask(work, self)
+        self._tasks.add(task)
+        self._trio.lowlevel.spawn_system_task(task.run, context=copy_context())
+        return task
+
+    def is_current(self, task: Any) -> bool:
+        """See Loop."""
+        return task.task is self._trio.lowlevel.current_task()
+
+    async def ended(self, tasks: Iterable[Any]) -> None:
+        """See Loop."""
+        for task in tasks:
+            await task.ended.wait()
+
+    async def turn(self) -> None:
+        """See Loop."""
+        await self._trio.lowlevel.checkpoint()
+
+    async def catch_up(self) -> None:
+        """See Loop: the tasks that read, and that tell of what was read, may each have to wait for a turn."""
+        for _ in range(4):
+            await self.turn()
 
     def _complain(self, said: str, error: BaseException) -> None:
         logging.getLogger("pynector").error(said, exc_info=error)
 
+    def in_thread(self, work: Callable[[], None], done: Callable[[], None]) -> Task:
+        """See Loop."""
 
-class _TrioTimer:
-    def __init__(self, when: float) -> None:
-        self._when = when
-        self.scope = anyio.CancelScope()
+        async def run() -> None:
+            try:
+                await self._trio.to_thread.run_sync(work)
+            except RuntimeError:
+                # There can be no more threads.
+                work()
+            finally:
+                done()
+
+        return self.begin(run())
+
+    def has_ended(self, task: Task) -> None:
+        """Take note that a task has ended."""
+        self._tasks.discard(task)
+
+
+class _TrioTask:
+    def __init__(self, work: Coroutine[Any, Any, None], loop: TrioLoop) -> None:
+        import trio
+
+        self._work = work
+        self._loop = loop
+        self._scope = trio.CancelScope()
+        self.ended = trio.Event()
+        self.task: Any = None
 
     def cancel(self) -> None:
-        self.scope.cancel()
+        self._scope.cancel()
 
-    def when(self) -> float:
-        return self._when
+    async def run(self) -> None:
+        import trio
+
+        self.task = trio.lowlevel.current_task()
+        try:
+            with self._scope:
+                await self._work
+        except (KeyboardInterrupt, SystemExit, trio.Cancelled):
+            raise
+        except BaseException as error:
+            # trio would take it for an error of its own, and end the run.
+            self._loop.complain("a task failed", error)
+        finally:
+            self._loop.has_ended(self)
+            self.ended.set()
 
 
 def _nothing(kept: Any) -> None:
     pass
 
 
-def _call_once(calls: list[tuple[Callable[..., Any], tuple[Any, ...]]]) -> None:
+def _call_once(how: Callable[..., Any], calls: list[tuple[Callable[..., Any], tuple[Any, ...]]]) -> None:
     call, args = calls.pop()
-    call(*args)
+    how(call, *args)
 
 
 async def _told(job: Job, loop: Loop) -> None:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ...callbacks import running_loop
 from ...errors import ConfigurationError, TransportError
 from ...eventloop import ClientContext
 from ...unraisable import warn
@@ -111,7 +112,7 @@ class HTTPTransport:
                 # What is wrong with a file is to be known now, not at the first https request.
                 self._options.tls.context()
             others = None if wanted == "native" else self._httpx_engine
-            engine = NativeEngine(self._options, asyncio.get_running_loop(), others, self._tell, self._context)
+            engine = NativeEngine(self._options, running_loop(self._context), others, self._tell)
             self._engine = engine
             self.submit = engine.submit
 

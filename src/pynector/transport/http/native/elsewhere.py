@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
 
+from ....callbacks import Task
 from ....errors import ConfigurationError, Phase, Sent, TimeoutError, TransportError, cancelled_itself, client_closed
 from ....eventloop import cancellation_is_asked_for
 from ...contract import OriginCounts, RequestObserver
@@ -118,7 +118,7 @@ class Elsewhere:
             with scope:
                 try:
                     exchange.succeed(await other.exchange(exchange.data, _after_hops(exchange), exchange.observer))
-                except asyncio.CancelledError as cancelled:
+                except anyio.get_cancelled_exc_class() as cancelled:
                     phase, sent = getattr(cancelled, "phase", None), getattr(cancelled, "sent", None)
                     raise
                 except Exception as error:
@@ -147,7 +147,7 @@ def _after_hops(exchange: Exchange) -> Mapping[str, Any]:
 class _Delegated:
     """A request that is left to another engine; it stands where a pool does otherwise."""
 
-    def __init__(self, task: asyncio.Task[None]) -> None:
+    def __init__(self, task: Task) -> None:
         self._task = task
 
     def give_up(self, exchange: Exchange) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import httptools
 
+from ....callbacks import Loop
 from ....errors import PynectorError
-from ....eventloop import ClientContext
 from ...awaiting import answer_to
 from ...contract import OriginCounts, RequestObserver
 from ..engine import Engine
@@ -31,14 +30,13 @@ from .wire import encoder_for
 
 
 class NativeEngine:
-    """Sends requests over HTTP/1.1 and HTTP/2 on the running asyncio loop.
+    """Sends requests over HTTP/1.1 and HTTP/2.
 
     Args:
         options: The transport's options.
-        loop: The running event loop.
+        loop: The running event loop; connections and timers live in its context.
         make_other: Makes the engine for requests that this one leaves to it, or None if there is to be none.
         tell: Told of connections: "open" or "close", host and port.
-        context: Where connections and timers live.
 
     Attributes:
         submit: See SubmitTransport.
@@ -51,14 +49,13 @@ class NativeEngine:
     def __init__(
         self,
         options: HTTPOptions,
-        loop: asyncio.AbstractEventLoop,
+        loop: Loop,
         make_other: Callable[[], Engine] | None,
         tell: Callable[[str, str, int], None],
-        context: ClientContext,
     ) -> None:
         self._options = options
-        self._tasks = Tasks(loop, context)
-        self.pools = Pools(options, loop, self.make_parser, self._tasks, tell)
+        self._tasks = Tasks(loop)
+        self.pools = Pools(options, self.make_parser, self._tasks, tell)
         self._elsewhere = Elsewhere(options, self._tasks, self.pools.room, make_other)
         self._sender = Sender(options, self._tasks, self.pools, self._elsewhere)
         self._unpacking = Unpacking(self._tasks)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from ....callbacks import Task
 from ....errors import ConnectError
 from ...net.connect import Connector, Origin, Progress
 from .failures import lost_at_once
@@ -53,7 +54,7 @@ class Attempt(Progress):
     def __init__(self, deadline: float) -> None:
         super().__init__()
         self.deadline = deadline
-        self.task: asyncio.Task[None] | None = None
+        self.task: Task | None = None
 
 
 class Waiting(Protocol):
@@ -138,7 +139,7 @@ class Opener:
             if self._http2.is_all and not connection.multiplexes:
                 said = "the server does not speak HTTP/2 (http2=True takes HTTP/1.1, too)"
                 raise ConnectError(said, phase="tls", sent="none", came_of="handshake")
-            await _look_at_new(connection, is_secure)
+            await self._look_at_new(connection, is_secure)
             if connection.transport is None or connection.retired:
                 raise lost_at_once(connection.loss)
             if is_secure:
@@ -164,21 +165,14 @@ class Opener:
         return partial(Agreed, http1, http2) if pool.origin[0] == "https" else http2
 
     async def _read(self, pool: Waiting, connection: PooledConnection, server_timeout: int) -> None:
-        await _let_the_loop_read()
+        await self._tasks.loop.catch_up()
         pool.looked_at(connection, server_timeout)
 
-
-async def _look_at_new(connection: PooledConnection, is_secure: bool) -> None:
-    """Find out whether the server has ended a new connection: what cannot be repeated would be lost on it."""
-    if is_secure or connection.multiplexes:
-        # What there is may be a session ticket, or what a server of HTTP/2 says first.
-        await _let_the_loop_read()
-    elif connection.transport is not None and is_readable(connection.descriptor):
-        connection.transport.abort()
-        await _let_the_loop_read()
-
-
-async def _let_the_loop_read() -> None:
-    """Wait until the loop has polled its sockets and taken what they had: that is over after its second turn."""
-    for _ in range(2):
-        await asyncio.sleep(0)
+    async def _look_at_new(self, connection: PooledConnection, is_secure: bool) -> None:
+        """Find out whether the server has ended a new connection: what cannot be repeated would be lost on it."""
+        if is_secure or connection.multiplexes:
+            # What there is may be a session ticket, or what a server of HTTP/2 says first.
+            await self._tasks.loop.catch_up()
+        elif connection.transport is not None and is_readable(connection.descriptor):
+            connection.transport.abort()
+            await self._tasks.loop.catch_up()

@@ -28,7 +28,6 @@ class Pools:
 
     Args:
         options: The transport's options.
-        loop: The running event loop.
         make_parser: httptools.HttpResponseParser.
         tasks: Where connections are made.
         tell: Told of connections: "open" or "close", host and port.
@@ -43,7 +42,6 @@ class Pools:
     def __init__(
         self,
         options: HTTPOptions,
-        loop: asyncio.AbstractEventLoop,
         make_parser: Callable[[Any], Any],
         tasks: Tasks,
         tell: Callable[[str, str, int], None],
@@ -56,8 +54,10 @@ class Pools:
         self._limits = Limits(
             _or_any(options.max_connections_per_origin), _or_any(options.max_keepalive), options.keepalive_expiry
         )
-        self._renewal = Renewal(loop, options.tls, self._pools.values)
-        connector = Connector(loop, options.tls, options.uds, options.socket_options, options.detours)
+        self._renewal = Renewal(tasks, options.tls, self._pools.values)
+        connector = Connector(
+            asyncio.get_running_loop(), options.tls, options.uds, options.socket_options, options.detours
+        )
         http2 = Http2(
             bool(options.http2),
             options.http2 == "only",
@@ -113,7 +113,7 @@ class Pools:
         for _ in range(CLOSING_TURNS):
             if all(pool.is_empty for pool in self._pools.values()):
                 break
-            await asyncio.sleep(0)
+            await self._tasks.loop.turn()
 
     def _forget(self, pool: Pool) -> None:
         """Drop an empty pool: a crawler meets very many origins."""

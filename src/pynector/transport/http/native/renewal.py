@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from ....callbacks import Timer
 from ...net import tls
+from .tasks import Tasks
 
 if TYPE_CHECKING:
     from .pool import Pool
@@ -18,19 +19,17 @@ class Renewal:
     """Looks at the files of a client's TLS while it has connections over TLS.
 
     Args:
-        loop: The event loop.
+        tasks: Sets timers.
         client_tls: The client's TLS.
         pools: Gives all pools.
     """
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, client_tls: tls.ClientTLS, pools: Callable[[], Iterable[Pool]]
-    ) -> None:
-        self._loop = loop
+    def __init__(self, tasks: Tasks, client_tls: tls.ClientTLS, pools: Callable[[], Iterable[Pool]]) -> None:
+        self._tasks = tasks
         self._tls = client_tls
         self._pools = pools
         self._context: ssl.SSLContext | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._stopped = False
 
     def admit(self, connection: PooledConnection) -> None:
@@ -38,7 +37,7 @@ class Renewal:
         if self._tls.follows_files:
             connection.retired = connection.transport.get_extra_info("sslcontext") is not self._current()
             if self._timer is None and not self._stopped:
-                self._timer = self._loop.call_later(tls.EVERY, self._look)
+                self._wait()
 
     def stop(self) -> None:
         """Look no more."""
@@ -62,5 +61,8 @@ class Renewal:
     def _look(self) -> None:
         self._timer = None
         if self._secure_pools():
-            self._timer = self._loop.call_later(tls.EVERY, self._look)
+            self._wait()
             self._current()
+
+    def _wait(self) -> None:
+        self._timer = self._tasks.call_at(self._tasks.now() + tls.EVERY, self._look)

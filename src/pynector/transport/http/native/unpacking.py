@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from math import inf
 from typing import Any
 
@@ -18,7 +17,7 @@ class Unpacking:
     """The answers of a client that are being decoded in other threads.
 
     Args:
-        tasks: Sets timers.
+        tasks: Sets timers, and has other threads work.
     """
 
     def __init__(self, tasks: Tasks) -> None:
@@ -38,7 +37,7 @@ class Unpacking:
         """Wait for the threads, which end soon when they are to."""
         running = [unpacked.work for unpacked in self._under_way if unpacked.is_running]
         if running:
-            await asyncio.wait(running)
+            await self._tasks.loop.ended(running)
 
 
 class _Unpacked:
@@ -51,15 +50,7 @@ class _Unpacked:
         # Without its pool nobody could say any more what the request was.
         exchange.request = request_of(exchange)
         exchange.pool = self
-        loop = asyncio.get_running_loop()
-        try:
-            self.work = loop.run_in_executor(None, steps.finish)
-        except RuntimeError:
-            # There are no threads any more: the program is at its end.
-            steps.finish()
-            self.work = loop.create_future()
-            self.work.set_result(None)
-        self.work.add_done_callback(self._done)
+        self.work = tasks.loop.in_thread(steps.finish, self._done)
         self._timer = None if exchange.deadline == inf else tasks.call_at(exchange.deadline, self._on_time)
 
     @property
@@ -88,7 +79,7 @@ class _Unpacked:
         if not self.is_running:
             self.work.cancel()
 
-    def _done(self, work: asyncio.Future[None]) -> None:
+    def _done(self) -> None:
         self._under_way.discard(self)
         if self._timer is not None:
             self._timer.cancel()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable
 from contextlib import aclosing
 from contextvars import copy_context
 from typing import Any
 
+from ....callbacks import Task
 from ....errors import ConfigurationError
 from ..body import failed_upload
 from ..request import PreparedRequest
@@ -60,9 +60,9 @@ class Upload:
         # What is to be written in the loop's next turn, and how much of it is the body.
         self._parts: list[bytes] = []
         self._size = 0
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._task: asyncio.Task[None] | None = None
+        # Done when the peer has read enough.
+        self._paused: Any = None
+        self._task: Task | None = None
 
     # The connection's calls
 
@@ -72,11 +72,14 @@ class Upload:
 
     def pause(self) -> None:
         """Wait: the peer does not read as fast as this writes."""
-        self._writable.clear()
+        if self._paused is None:
+            self._paused = self._tasks.new_future()
 
     def resume(self) -> None:
         """Go on."""
-        self._writable.set()
+        paused, self._paused = self._paused, None
+        if paused is not None and not paused.done():
+            paused.set_result(None)
 
     # The exchange's end
 
@@ -85,7 +88,7 @@ class Upload:
         self._stopped = True
         self._parts = []
         # Its own task it may be, where the body's iterator closes the client.
-        if self._task is not None and self._task is not asyncio.current_task():
+        if self._task is not None and not self._tasks.loop.is_current(self._task):
             self._task.cancel()
 
     async def _run(self, connection: Any) -> None:
@@ -111,8 +114,9 @@ class Upload:
                     if sent != self._length:
                         # An iterator that never waits would keep the loop from seeing that the connection has ended.
                         # When all is written, the answer should find that said.
-                        await asyncio.sleep(0)
-                await self._writable.wait()
+                        await self._tasks.loop.turn()
+                if self._paused is not None:
+                    await self._paused
         if self._is_over(connection):
             return
         if self._length is None:
@@ -130,7 +134,7 @@ class Upload:
         """Take a piece, to be written together with those that come before the iterator waits for something."""
         if not self._parts:
             # The loop has its turn when the iterator waits.
-            asyncio.get_running_loop().call_soon(self._write_soon, connection)
+            self._tasks.loop.call_soon(self._write_soon, connection)
         self._size += len(piece)
         if self._length is None:
             self._parts += connection.chunk(piece)
