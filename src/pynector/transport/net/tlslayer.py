@@ -1,0 +1,358 @@
+"""TLS on any transport, by memory BIOs: a protocol to the transport below, and a transport to the protocol above."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+# How much is encrypted before it goes down (bytes): less would be more system calls, more would be held twice.
+BATCH = 1 << 17
+
+# Pieces that are written together and come to no more than this go as one record (bytes).
+ONE_RECORD = 1 << 14
+
+# The most that may wait to leave of what TLS itself says (bytes): a peer can ask for it, and read nothing.
+MOST_UNASKED = 1 << 20
+
+# What one read from below takes at the most (bytes).
+SCRATCH = 1 << 18
+
+
+def make_scratch() -> memoryview:
+    """Return what the layers of one event loop read into: a read and its decryption follow each other at once."""
+    return memoryview(bytearray(SCRATCH))
+
+
+class TLSLayer(asyncio.BufferedProtocol):
+    """The client's side of TLS. It knows no event loop and no clock, and so waits for nothing.
+
+    It has what asyncio's transports have, and the transport below, which may be any that is like asyncio's, calls it as
+    one of asyncio's protocols. As with asyncio's own TLS, a peer that ends without a word for it (close_notify) is at
+    its end like one that has said so.
+
+    Args:
+        context: Its context.
+        server_hostname: The name that is asked for, and verified where the context says so.
+        protocol: Connected when the handshake is over; an asyncio.Protocol or asyncio.BufferedProtocol.
+        call_soon: Calls a function when those that are called before it have returned.
+        scratch: See make_scratch.
+        on_connected: Told once of the handshake's end: with None when the protocol is connected, else, when the
+            transport below is gone, with why it was not.
+
+    Raises:
+        ValueError: If the name can be none.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        server_hostname: str,
+        protocol: Any,
+        call_soon: Callable[..., object],
+        scratch: memoryview,
+        on_connected: Callable[[Exception | None], None],
+    ) -> None:
+        self._context = context
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
+        self._call_soon = call_soon
+        self._scratch = scratch
+        self._on_connected: Callable[[Exception | None], None] | None = on_connected
+        self._lower: Any = None
+        self._backlog: deque[memoryview] = deque()
+        self._size = 0
+        self._paused = self._full = self._is_told_full = False
+        self._eof = self._closing = self._is_open = self._lost = False
+        self._error: Exception | None = None
+        self._protocol: Any = None
+        self._is_buffered = False
+        self.set_protocol(protocol)
+
+    # What the transport below calls it for
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin the handshake; see asyncio.BaseProtocol."""
+        self._lower = transport
+        self._shake_hands()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """See asyncio.BufferedProtocol."""
+        return self._scratch
+
+    def buffer_updated(self, count: int) -> None:
+        """See asyncio.BufferedProtocol."""
+        if self._closing:
+            return
+        self._incoming.write(self._scratch[:count])
+        if self._is_open:
+            self._read()
+        else:
+            self._shake_hands()
+
+    def eof_received(self) -> bool:
+        """See asyncio.BaseProtocol. What the protocol has not read yet is kept for it."""
+        self._eof = True
+        if self._is_open:
+            self._read()
+        else:
+            self.abort()
+        return self._paused
+
+    def pause_writing(self) -> None:
+        """See asyncio.BaseProtocol."""
+        self._full = True
+        self._tell_whether_full()
+
+    def resume_writing(self) -> None:
+        """See asyncio.BaseProtocol."""
+        self._full = False
+        self._send()
+        self._tell_whether_full()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """See asyncio.BaseProtocol."""
+        self._closing = self._lost = True
+        self._backlog.clear()
+        self._size = 0
+        error = self._error or error
+        protocol, self._protocol = self._protocol, None
+        if self._on_connected is not None:
+            self._tell(error or ConnectionResetError("the connection ended in the handshake"))
+        else:
+            protocol.connection_lost(error)
+
+    # What the protocol above calls it for
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """See asyncio.WriteTransport."""
+        self._put(data)
+        self._send()
+
+    def writelines(self, parts: Iterable[bytes | bytearray | memoryview]) -> None:
+        """See asyncio.WriteTransport."""
+        parts = tuple(parts)
+        if sum(map(len, parts)) <= ONE_RECORD:
+            self._put(b"".join(parts))
+        else:
+            for part in parts:
+                self._put(part)
+        self._send()
+
+    def get_write_buffer_size(self) -> int:
+        """See asyncio.WriteTransport: what waits to be encrypted counts, and what waits below."""
+        return 0 if self._lost else self._size + int(self._lower.get_write_buffer_size())
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """See asyncio.WriteTransport."""
+        self._lower.set_write_buffer_limits(high, low)
+
+    def can_write_eof(self) -> bool:
+        """See asyncio.WriteTransport."""
+        return False
+
+    def pause_reading(self) -> None:
+        """See asyncio.ReadTransport."""
+        if not (self._paused or self._closing):
+            self._paused = True
+            self._lower.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See asyncio.ReadTransport; what is there already comes soon."""
+        if self._paused:
+            self._paused = False
+            self._call_soon(self._read_on)
+
+    def is_reading(self) -> bool:
+        """See asyncio.ReadTransport."""
+        return not (self._paused or self._closing)
+
+    def is_closing(self) -> bool:
+        """See asyncio.BaseTransport."""
+        return self._closing or bool(self._lower.is_closing())
+
+    def close(self) -> None:
+        """Send what was written, say that it is the end, and go. The peer's word for it is not waited for."""
+        if self._closing:
+            return
+        if not self._is_open:
+            self.abort()
+            return
+        self._closing = True
+        self._send()
+
+    def abort(self) -> None:
+        """See asyncio.WriteTransport."""
+        self._closing = True
+        self._backlog.clear()
+        self._size = 0
+        if not self._lost:
+            self._lower.abort()
+
+    def get_protocol(self) -> Any:
+        """See asyncio.BaseTransport."""
+        return self._protocol
+
+    def set_protocol(self, protocol: Any) -> None:
+        """See asyncio.BaseTransport."""
+        self._protocol = protocol
+        self._is_buffered = isinstance(protocol, asyncio.BufferedProtocol)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return what asyncio's TLS has by that name, else what the transport below has."""
+        if name == "ssl_object":
+            return self._tls
+        if name == "sslcontext":
+            return self._context
+        if name in ("peercert", "cipher", "compression"):
+            ask: Callable[[], Any] = getattr(self._tls, "getpeercert" if name == "peercert" else name)
+            return ask()
+        return self._lower.get_extra_info(name, default)
+
+    # Inside
+
+    def _tell(self, error: Exception | None) -> None:
+        tell, self._on_connected = self._on_connected, None
+        if tell is not None:
+            tell(error)
+
+    def _fail(self, error: Exception) -> None:
+        """End it with an error, of which the peer is told where TLS has a word for it."""
+        self._error = self._error or error
+        self._flush()
+        self.abort()
+
+    def _shake_hands(self) -> None:
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return
+        except (OSError, ValueError) as error:
+            self._fail(error)
+            return
+        self._flush()
+        self._is_open = True
+        try:
+            self._protocol.connection_made(self)
+        except Exception as error:
+            self._fail(error)
+            return
+        self._tell(None)
+        self._tell_whether_full()
+        self._read()
+
+    def _tell_whether_full(self) -> None:
+        if not self._is_open or self._full is self._is_told_full or self._protocol is None:
+            return
+        self._is_told_full = self._full
+        if self._full:
+            self._protocol.pause_writing()
+        else:
+            self._protocol.resume_writing()
+
+    def _read(self) -> None:
+        """Decrypt what there is, as long as the protocol takes it."""
+        is_more = True
+        while is_more and not (self._paused or self._closing):
+            if self._is_buffered:
+                room = memoryview(self._protocol.get_buffer(-1))
+                is_more, count = self._fill(room)
+                if count:
+                    self._protocol.buffer_updated(count)
+            else:
+                is_more, count = self._fill(self._scratch)
+                if count:
+                    self._protocol.data_received(bytes(self._scratch[:count]))
+        if self._closing:
+            return
+        self._flush_unasked()
+        if self._error is not None:
+            self.abort()
+        elif self._eof and not self._paused:
+            self._protocol.eof_received()
+            self.close()
+
+    def _fill(self, room: memoryview) -> tuple[bool, int]:
+        """Decrypt into a room; say whether there may be more, and how much is in it."""
+        filled, size = 0, len(room)
+        while filled < size and (self._incoming.pending or self._tls.pending()):
+            try:
+                count = self._tls.read(size - filled, room[filled:])
+            except ssl.SSLWantReadError:
+                return False, filled
+            except OSError as error:
+                self._error = error
+                return False, filled
+            if not count:
+                self._eof = True
+                return False, filled
+            filled += int(count)
+        return filled == size, filled
+
+    def _read_on(self) -> None:
+        if self._paused or self._closing:
+            return
+        try:
+            self._read()
+        except Exception as error:
+            # No transport below is there to be told.
+            self._fail(error)
+        if self.is_reading():
+            self._lower.resume_reading()
+
+    def _put(self, data: bytes | bytearray | memoryview) -> None:
+        view = memoryview(data)
+        if not isinstance(view.obj, bytes):
+            # What of it has to wait may be something else by then.
+            view = memoryview(bytes(view))
+        if len(view) > 0 and not self._closing:
+            self._backlog.append(view)
+            self._size += len(view)
+
+    def _send(self) -> None:
+        """Encrypt what was written, as long as the transport below takes it, and then close if that was asked for."""
+        while self._backlog and not self._full:
+            if not self._encrypt():
+                return
+            self._flush()
+        if self._closing and not (self._backlog or self._lost):
+            # Of the peer's own word for it, which is asked for, there is none yet; or it has already failed.
+            with suppress(OSError):
+                self._tls.unwrap()
+            self._flush()
+            self._lower.close()
+
+    def _encrypt(self) -> bool:
+        """Encrypt some of it; say whether that goes on."""
+        while self._backlog and self._outgoing.pending < BATCH:
+            view = self._backlog[0]
+            try:
+                count = self._tls.write(view[:BATCH])
+            except ssl.SSLWantReadError:
+                self._flush()
+                return False
+            except OSError as error:
+                self._fail(error)
+                return False
+            self._size -= count
+            if count == len(view):
+                self._backlog.popleft()
+            else:
+                self._backlog[0] = view[count:]
+        return True
+
+    def _flush(self) -> None:
+        if self._outgoing.pending and not self._lost:
+            self._lower.write(self._outgoing.read())
+
+    def _flush_unasked(self) -> None:
+        """Send what TLS has to say of its own after a read, and what had to wait for that read."""
+        self._flush()
+        if self._full and self._lower.get_write_buffer_size() > MOST_UNASKED:
+            self._error = ssl.SSLError("the peer asks for more than it reads")
+        elif self._backlog:
+            self._send()
