@@ -19,7 +19,7 @@ from loops import LOOPS
 from pynector import ConnectError, TimeoutError, TransportError
 from pynector.testing.http2 import frames
 from pynector.testing.http2.exchange import Exchange
-from pynector.transport.net.connect import Connector
+from pynector.transport.net.asyncionet import AsyncioNetwork
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
 
@@ -45,16 +45,16 @@ async def test_an_attempt_that_fails_ends_all_that_it_was_for(refused: str, anyi
 async def test_what_a_connection_carries_does_not_end_because_another_cannot_be_made(
     anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connected = Connector._connected
+    connected = AsyncioNetwork._connected
     attempts: list[Any] = []
 
-    async def once(self: Connector, *address: Any) -> Any:
+    async def once(self: AsyncioNetwork, *address: Any) -> Any:
         attempts.append(address)
         if len(attempts) > 1:
             raise ConnectionRefusedError("refused")
         return await connected(self, *address)
 
-    monkeypatch.setattr(Connector, "_connected", once)
+    monkeypatch.setattr(AsyncioNetwork, "_connected", once)
     with Http2Server(None, answer, settings={"max_concurrent_streams": 2}) as server:
         async with client(server.url) as it:
             results = await it.batch_request([({"path": f"/{n}"}, {}) for n in range(10)], max_concurrency=10)

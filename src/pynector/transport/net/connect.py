@@ -1,29 +1,25 @@
-"""Makes a connection to a server on asyncio: name, addresses, TCP, TLS."""
+"""Makes a connection to a server: name, addresses, TCP, a tunnel through a proxy, TLS."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any
 
 from ...errors import Phase, PynectorError
+from .asyncionet import AsyncioNetwork
 from .detours import NO_DETOURS, Detours
-from .names import Address, Names, no_connection
-from .sockets import SocketOption, set_options
+from .hosts import server_name
+from .names import no_connection
+from .network import Network
+from .proxies import Proxy
+from .sockets import SocketOption
 from .tls import ClientTLS, check_transport, tls_problem
+from .tlslayer import TLSLayer, make_scratch
+from .tunnels import TunnelRequest, connect_request, make_tunnel
 
 Origin = tuple[str, str, int]
-
-# RFC 8305 section 5: how long one address may take before the next is tried beside it (seconds).
-STAGGER = 0.25
-
-FEW_TURNS = 4
-
-# Whether the system tells one socket from another by its descriptor.
-KNOWS_SOCKETS = os.name == "posix"
 
 
 class Progress:
@@ -48,9 +44,6 @@ class Connector:
         uds: The path of a Unix socket to connect to, whatever the host and port; None for TCP.
         socket_options: The user's.
         detours: Where connections go instead of where the origin says.
-
-    Attributes:
-        names: What is known of names.
     """
 
     def __init__(
@@ -61,20 +54,32 @@ class Connector:
         socket_options: Iterable[SocketOption] = (),
         detours: Detours = NO_DETOURS,
     ) -> None:
-        self._loop = loop
+        self._net: Network = AsyncioNetwork(loop)
         self._tls = tls
+        self._proxy_tls = tls.for_proxy()
         self._uds = uds
         self._socket_options = tuple(socket_options)
         self._detours = detours
-        self.names = Names(loop)
+        self._made_scratch: memoryview | None = None
 
-    async def connect(self, origin: Origin, make_protocol: Callable[[], Any], progress: Progress | None = None) -> Any:
+    async def connect(
+        self,
+        origin: Origin,
+        make_protocol: Callable[[], Any],
+        progress: Progress | None = None,
+        proxy: Proxy | None = None,
+    ) -> Any:
         """Connect to an origin, with TLS where its scheme is "https" or "wss", and return the protocol.
+
+        Of the detours, the addresses hold for what is connected to from here, which is the proxy where there is one.
+        TLS with it asks for its own name.
 
         Args:
             origin: Scheme, host and port.
             make_protocol: Makes the protocol when TCP is connected.
             progress: Told how far it has come.
+            proxy: What makes a tunnel to the origin, whatever its scheme. To speak with an http or https proxy itself,
+                let its scheme, host and port be the origin.
 
         Raises:
             ConnectError: If that cannot be, whyever, with the phase "connect" or "tls" and `sent` "none".
@@ -82,9 +87,14 @@ class Connector:
                 of the user's has agreed on HTTP/2.
         """
         progress = progress or Progress()
+        endpoint = self._detours.endpoint(*(origin if proxy is None else proxy)[1:3])
         connected = False
         try:
-            protocol = await self._connect(origin, make_protocol, progress)
+            sock = await self._socket(*endpoint)
+            if proxy is None:
+                protocol = await self._secured(sock, origin, make_protocol, progress)
+            else:
+                protocol = await self._through(sock, proxy, origin, make_protocol, progress)
             connected = True
         except PynectorError:
             raise
@@ -92,143 +102,103 @@ class Connector:
             raise (tls_problem if progress.phase == "tls" else no_connection)(error) from error
         finally:
             if not connected:
-                self.names.forget(*self._detours.endpoint(*origin[1:]))
-        return protocol
-
-    async def _connect(self, origin: Origin, make_protocol: Callable[[], Any], progress: Progress) -> Any:
-        scheme, host, port = origin
-        sock = await self._socket(*self._detours.endpoint(host, port))
-        arguments: dict[str, Any] = {}
-        try:
-            if scheme in ("https", "wss"):
-                arguments = {"ssl": self._tls.context(), "server_hostname": self._detours.name(host)}
-                progress.phase = "tls"
-        except BaseException:
-            sock.close()
-            raise
-        return await self._handed_over(sock, make_protocol, arguments)
-
-    async def _handed_over(
-        self, sock: socket.socket, make_protocol: Callable[[], Any], arguments: dict[str, Any]
-    ) -> Any:
-        """Give a connected socket to the loop, and return the protocol."""
-        made: asyncio.Task[Any] | None = None
-        inode = os.fstat(sock.fileno()).st_ino if KNOWS_SOCKETS else 0
-        try:
-            made = self._loop.create_task(self._loop.create_connection(make_protocol, sock=sock, **arguments))
-            transport, protocol = await asyncio.shield(made)
-            if transport.is_closing():
-                _disown(sock, inode)
-            if not self._tls.speaks_http2:
-                check_transport(transport)
-        except BaseException:
-            # The socket is the loop's now: to close it, or to cancel what makes the connection, would leave the loop
-            # with a descriptor or a timer of what is no more. The end of the connection ends both.
-            try:
-                if made is not None:
-                    await _undone(made, sock)
-            finally:
-                _let_go(sock, inode)
-            raise
+                self._net.names.forget(*endpoint)
         return protocol
 
     async def _socket(self, host: str, port: int) -> socket.socket:
         if self._uds is not None:
-            return await self._connected(socket.AF_UNIX, self._uds)
-        addresses = await self.names.addresses(host, port)
-        if len(addresses) == 1:
-            return await self._connected(*addresses[0])
-        return await self._first_connected(addresses)
+            addresses: Any = [(socket.AF_UNIX, self._uds)]
+        else:
+            addresses = await self._net.names.addresses(host, port)
+        return await self._net.connected(addresses, self._socket_options)
 
-    async def _connected(self, family: int, address: Any) -> socket.socket:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+    async def _secured(
+        self, sock: socket.socket, origin: Origin, make_protocol: Callable[[], Any], progress: Progress
+    ) -> Any:
+        """Put a protocol on a socket that leads to an origin, over TLS where that is its scheme."""
+        scheme, host, _ = origin
+        context, name = None, ""
         try:
-            sock.setblocking(False)
-            set_options(sock, self._socket_options)
-            await self._loop.sock_connect(sock, address)
+            if scheme in ("https", "wss"):
+                context, name = self._tls.context(), self._detours.name(host)
+                progress.phase = "tls"
         except BaseException:
             sock.close()
             raise
-        return sock
+        transport, protocol = await self._net.attach(sock, make_protocol, context, name)
+        if not self._tls.speaks_http2:
+            try:
+                check_transport(transport)
+            except BaseException:
+                await self._net.drop(transport)
+                raise
+        return protocol
 
-    async def _first_connected(self, addresses: list[Address]) -> socket.socket:
-        """Try addresses in turn, each a little after the one before, and return the first socket that connects."""
-        waiting = list(addresses)
-        attempts: set[asyncio.Task[socket.socket]] = set()
-        errors: list[BaseException] = []
+    async def _through(
+        self, sock: socket.socket, proxy: Proxy, origin: Origin, make_protocol: Callable[[], Any], progress: Progress
+    ) -> Any:
+        """Do as `_secured` with a socket that leads to a proxy."""
+        if proxy.scheme == "https":
+            return await self._through_tls(sock, proxy, origin, make_protocol, progress)
         try:
-            while waiting or attempts:
-                if waiting:
-                    attempts.add(self._loop.create_task(self._connected(*waiting.pop(0))))
-                done, attempts = await asyncio.wait(
-                    attempts,
-                    timeout=STAGGER if waiting else None,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                connected = [task.result() for task in done if task.exception() is None]
-                errors += [error for task in done if (error := task.exception()) is not None]
-                for extra in connected[1:]:
-                    extra.close()
-                if connected:
-                    return await _kept(connected[0], attempts)
-            for error in errors:
-                if isinstance(error, PynectorError):
-                    raise error
-            said = dict.fromkeys(map(str, errors))
-            # Such as that there is no descriptor left, whatever the address.
-            raise errors[0] if len(said) == 1 else OSError("; ".join(said))
-        finally:
-            await _give_up(attempts)
+            await make_tunnel(self._net, sock, proxy, origin[1], origin[2])
+        except BaseException:
+            sock.close()
+            raise
+        return await self._secured(sock, origin, make_protocol, progress)
 
+    async def _through_tls(
+        self, sock: socket.socket, proxy: Proxy, origin: Origin, make_protocol: Callable[[], Any], progress: Progress
+    ) -> Any:
+        """Do as `_secured` with a socket that leads to a proxy with which TLS is spoken."""
+        try:
+            context = self._proxy_tls.context()
+            request = TunnelRequest(connect_request(proxy, *origin[1:]), self._net.new_future())
+            progress.phase = "tls"
+        except BaseException:
+            sock.close()
+            raise
+        transport, _ = await self._net.attach(sock, lambda: request, context, server_name(proxy.host))
+        progress.phase = "connect"
+        try:
+            await request.ended
+            if origin[0] not in ("https", "wss"):
+                protocol = make_protocol()
+                request.give_way(protocol)
+            else:
+                protocol = await self._within(request, origin, make_protocol, progress)
+        except BaseException:
+            await self._net.drop(transport)
+            raise
+        return protocol
 
-async def _undone(made: asyncio.Task[Any], sock: socket.socket) -> None:
-    """Wait until a connection that nobody wants any more is made or not, and its transport, if any, is gone."""
-    if not made.done():
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-    made.add_done_callback(_discard)
-    await asyncio.wait({made})
-    for _ in range(FEW_TURNS):
-        await asyncio.sleep(0)
+    async def _within(
+        self, request: TunnelRequest, origin: Origin, make_protocol: Callable[[], Any], progress: Progress
+    ) -> Any:
+        """Put a protocol in a tunnel, over TLS that the loop does not know."""
+        if request.problem is not None:
+            raise request.problem
+        context, protocol = self._tls.context(), make_protocol()
+        progress.phase = "tls"
+        ended, errors = self._net.new_future(), list[Exception]()
 
+        def on_connected(error: Exception | None) -> None:
+            errors.extend((error,) if error is not None else ())
+            if not ended.done():
+                ended.set_result(None)
 
-def _discard(made: asyncio.Task[Any]) -> None:
-    if not made.cancelled() and made.exception() is None:
-        made.result()[0].abort()
+        layer = TLSLayer(
+            context, self._detours.name(origin[1]), protocol, self._net.call_soon, self._scratch(), on_connected
+        )
+        request.give_way(layer)
+        await ended
+        if errors:
+            raise errors[0]
+        if not self._tls.speaks_http2:
+            check_transport(layer)
+        return protocol
 
-
-def _let_go(sock: socket.socket, inode: int) -> None:
-    """Close a socket unless its loop has."""
-    _disown(sock, inode)
-    sock.close()
-
-
-def _disown(sock: socket.socket, inode: int) -> None:
-    """Forget a socket that its loop has closed: uvloop does so without a word, and its number may be another's."""
-    descriptor = sock.fileno()
-    if descriptor < 0 or not KNOWS_SOCKETS:
-        return
-    try:
-        is_ours = os.fstat(descriptor).st_ino == inode
-    except OSError:
-        is_ours = False
-    if not is_ours:
-        sock.detach()
-
-
-async def _kept(sock: socket.socket, attempts: set[asyncio.Task[socket.socket]]) -> socket.socket:
-    """Return a socket when the other attempts have ended; if that is cancelled, it is closed."""
-    try:
-        await _give_up(attempts)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-async def _give_up(attempts: set[asyncio.Task[socket.socket]]) -> None:
-    for attempt in attempts:
-        attempt.cancel()
-    for outcome in await asyncio.gather(*attempts, return_exceptions=True):
-        if isinstance(outcome, socket.socket):
-            outcome.close()
+    def _scratch(self) -> memoryview:
+        if self._made_scratch is None:
+            self._made_scratch = make_scratch()
+        return self._made_scratch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -30,6 +31,13 @@ class Proxy(NamedTuple):
     port: int
     user: str | None
     password: str
+
+    @property
+    def authorization(self) -> str | None:
+        """What an HTTP proxy is told of who asks, as the value of Proxy-Authorization; None for nothing."""
+        if self.user is None:
+            return None
+        return f"Basic {base64.b64encode(f'{self.user}:{self.password}'.encode()).decode()}"
 
     def __repr__(self) -> str:
         return f"<Proxy {self.scheme}://{self.host}:{self.port}>"

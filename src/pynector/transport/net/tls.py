@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import logging
 import os
@@ -147,6 +146,7 @@ class ClientTLS:
     def for_proxy(self) -> ClientTLS:
         """Return that of connections to a proxy: it has the same authorities, and shows no certificate."""
         other = copy.copy(self)
+        other.speaks_http2 = False
         if self._recipe is not None:
             other._recipe = self._recipe._replace(cert=None, alpn=("http/1.1",))
             other._context = other._loaded = other._failed = None
@@ -287,8 +287,8 @@ def check_protocol(agreed: str | None) -> None:
         )
 
 
-def check_transport(transport: asyncio.BaseTransport) -> None:
-    """Do as `check_protocol` for a transport of asyncio's, with TLS or without."""
+def check_transport(transport: Any) -> None:
+    """Do as `check_protocol` for a transport like asyncio's, with TLS or without."""
     secured = transport.get_extra_info("ssl_object")
     if secured is not None:
         check_protocol(secured.selected_alpn_protocol())

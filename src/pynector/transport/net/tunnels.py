@@ -2,18 +2,126 @@
 
 from __future__ import annotations
 
-import base64
+import asyncio
+import socket
 import ssl
+from functools import partial
+from typing import Any
 
 import anyio
 from anyio.abc import ByteStream
 
 from ...errors import ConnectError
+from .hosts import without_zone
+from .network import Network
 from .proxies import Proxy
+from .socks import SocksClient
 from .streams import secured
 
 # The most bytes of a proxy's answer.
 MOST = 1 << 16
+
+
+# How much of it is read at a time (bytes).
+PIECE = 1 << 12
+
+
+async def make_tunnel(net: Network, sock: socket.socket, proxy: Proxy, host: str, port: int) -> None:
+    """Have a proxy make a tunnel to a server.
+
+    Args:
+        net: What the socket is on.
+        sock: Leads to the proxy. It is not closed if that fails.
+        proxy: The proxy, with which TLS is not spoken.
+        host: The server's name or address.
+        port: The server's port.
+
+    Raises:
+        ConnectError: If the proxy makes no tunnel.
+        OSError: If it breaks the connection.
+    """
+    host = without_zone(host)
+    if proxy.scheme.startswith("socks"):
+        await SocksClient(partial(net.send, sock), partial(net.receive, sock), net.names).ask(proxy, host, port)
+        return
+    await net.send(sock, connect_request(proxy, host, port))
+    answer = b""
+    while not is_whole(answer):
+        piece = await net.receive(sock, PIECE)
+        if not piece:
+            raise closed_by_proxy()
+        answer += piece
+    check_answer(answer)
+
+
+class TunnelRequest(asyncio.Protocol):
+    """Asks an http proxy for a tunnel where a transport leads to it, and makes way for who uses the tunnel.
+
+    Args:
+        request: What to write; see connect_request.
+        ended: A future of the loop's own kind, which is done when there is a tunnel, or none.
+
+    Attributes:
+        ended: See above.
+        problem: Why there is none, or no more.
+    """
+
+    def __init__(self, request: bytes, ended: Any) -> None:
+        self.ended = ended
+        self.problem: Exception | None = None
+        self._request = request
+        self._answer = b""
+        self._transport: Any = None
+        self._successor: Any = None
+
+    def give_way(self, protocol: Any) -> None:
+        """Let another protocol have the transport, and call its `connection_made`.
+
+        Raises:
+            Exception: If there is no tunnel any more.
+        """
+        if self.problem is not None:
+            raise self.problem
+        self._successor = protocol
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        self._transport.resume_reading()
+
+    def connection_made(self, transport: Any) -> None:
+        """See asyncio.BaseProtocol."""
+        self._transport = transport
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        self._answer += data
+        try:
+            if not is_whole(self._answer):
+                return
+            check_answer(self._answer)
+        except ConnectError as error:
+            self._end(error)
+        else:
+            # What comes now is for another one.
+            self._transport.pause_reading()
+            self._end(None)
+
+    def eof_received(self) -> None:
+        """See asyncio.Protocol."""
+        self._end(closed_by_proxy())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """See asyncio.BaseProtocol."""
+        if self._successor is not None:
+            # It came after this one was told.
+            self._successor.connection_lost(error)
+        else:
+            self._end(error or closed_by_proxy())
+
+    def _end(self, problem: Exception | None) -> None:
+        self.problem = self.problem or problem
+        if not self.ended.done():
+            self.ended.set_result(None)
 
 
 async def tunnel(proxy: Proxy, context: ssl.SSLContext | None, host: str, port: int) -> ByteStream:
@@ -42,7 +150,7 @@ async def tunnel(proxy: Proxy, context: ssl.SSLContext | None, host: str, port: 
             try:
                 answer += await stream.receive()
             except anyio.EndOfStream:
-                raise no_tunnel("it closed the connection") from None
+                raise closed_by_proxy() from None
         check_answer(answer)
     except BaseException:
         await anyio.aclose_forcefully(stream)
@@ -68,9 +176,8 @@ def connect_request(proxy: Proxy, host: str, port: int) -> bytes:
     """Give the request for a tunnel to a server."""
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
-    if proxy.user is not None:
-        pair = base64.b64encode(f"{proxy.user}:{proxy.password}".encode())
-        lines.append(f"Proxy-Authorization: Basic {pair.decode()}")
+    if proxy.authorization is not None:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
@@ -104,3 +211,8 @@ def check_answer(answer: bytes) -> None:
 def no_tunnel(said: str, status: int | None = None) -> ConnectError:
     """Give the error of a proxy that makes no tunnel, and has perhaps answered with a status."""
     return ConnectError(f"no connection through the proxy: {said}", phase="connect", sent="none", came_of=status)
+
+
+def closed_by_proxy() -> ConnectError:
+    """Return the error of a proxy that ends the connection instead of an answer."""
+    return no_tunnel("it closed the connection")

@@ -40,9 +40,9 @@ class Dialer:
         if self._secure or self._secure_proxy:
             # What is wrong with a file is to be known now.
             self._tls.context()
-        self._direct: Connector | None = None
-        if self._proxy is None and isinstance(loop, AsyncioLoop):
-            self._direct = Connector(loop.loop, self._tls, None, self._socket_options, self._detours)
+        self._connector: Connector | None = None
+        if isinstance(loop, AsyncioLoop):
+            self._connector = Connector(loop.loop, self._tls, None, self._socket_options, self._detours)
 
     async def connect(self, protocol: asyncio.Protocol, progress: Progress | None = None) -> None:
         """Connect a protocol.
@@ -56,8 +56,8 @@ class Dialer:
             ConfigurationError: If a socket option of the user's is not valid.
         """
         progress = progress or Progress()
-        if self._direct is not None:
-            await self._direct.connect(self._origin, lambda: protocol, progress)
+        if self._connector is not None:
+            await self._connector.connect(self._origin, lambda: protocol, progress, self._proxy)
             return
         try:
             AnyIOTransport(self._loop, await self._stream(progress), protocol)

@@ -1,0 +1,57 @@
+"""What the making of connections needs of an event loop."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .names import Address, Names
+from .sockets import SocketOption
+
+
+class Network(Protocol):
+    """Sockets, and transports like asyncio's on them.
+
+    Attributes:
+        names: What is known of names.
+        call_soon: Calls a function when those that are called before it have returned.
+        new_future: See Runtime.
+    """
+
+    names: Names
+    call_soon: Callable[..., object]
+    new_future: Callable[[], Any]
+
+    async def connected(self, addresses: list[Address], options: tuple[SocketOption, ...]) -> socket.socket:
+        """Return a non-blocking socket that is connected to one of some addresses, the first that can be.
+
+        Raises:
+            OSError: If that cannot be.
+            ConfigurationError: If an option of the user's cannot be set.
+        """
+
+    async def send(self, sock: socket.socket, data: bytes) -> None:
+        """Send all of some bytes."""
+
+    async def receive(self, sock: socket.socket, most: int) -> bytes:
+        """Return what there is to receive, when there is; b"" at the end."""
+
+    async def attach(
+        self, sock: socket.socket, make_protocol: Callable[[], Any], context: ssl.SSLContext | None, name: str
+    ) -> tuple[Any, Any]:
+        """Put a protocol on a connected socket, with TLS where there is a context for it.
+
+        Args:
+            sock: The socket. It is the transport's from now on, whatever happens.
+            make_protocol: Makes the protocol.
+            context: That of TLS.
+            name: The name that TLS asks for.
+
+        Returns:
+            The transport and the protocol.
+        """
+
+    async def drop(self, transport: Any) -> None:
+        """End a transport at once, and wait until its socket is closed."""

@@ -1,0 +1,143 @@
+"""Tunnels by SOCKS 4, 4a and 5 (RFC 1928, RFC 1929)."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable
+
+from ...causes import Lasting
+from ...errors import ConnectError
+from .names import Names
+from .proxies import Proxy
+
+Host = ipaddress.IPv4Address | ipaddress.IPv6Address | str
+
+# What a length of one byte can say.
+MOST = 255
+
+_REFUSALS = {
+    1: "a general failure",
+    2: "its rules do not allow it",
+    3: "the network is unreachable",
+    4: "the host is unreachable",
+    5: "the connection was refused",
+    6: "it took too long",
+    7: "it does not do that",
+    8: "it does not know such addresses",
+}
+
+# Those that will be so again.
+_LASTING = (2, 7, 8)
+
+
+class SocksClient:
+    """Asks a proxy on a connection for a tunnel.
+
+    Args:
+        send: Sends all of some bytes.
+        receive: Returns what there is to receive, at most so many bytes; b"" at the end.
+        names: For what the proxy does not look up itself.
+    """
+
+    def __init__(
+        self, send: Callable[[bytes], Awaitable[None]], receive: Callable[[int], Awaitable[bytes]], names: Names
+    ) -> None:
+        self._send = send
+        self._receive = receive
+        self._names = names
+
+    async def ask(self, proxy: Proxy, host: str, port: int) -> None:
+        """Ask for a tunnel to a server.
+
+        Raises:
+            ConnectError: If there is none.
+        """
+        target = await self._target(proxy, host, port)
+        if proxy.scheme.startswith("socks4"):
+            await self._ask_4(proxy, target, port)
+        else:
+            await self._agree_5(proxy)
+            await self._ask_5(target, port)
+
+    async def _target(self, proxy: Proxy, host: str, port: int) -> Host:
+        """Return what the proxy is told: an address, or a name that it looks up itself."""
+        try:
+            return ipaddress.ip_address(host)
+        except ValueError:
+            pass
+        if proxy.scheme in ("socks4a", "socks5h"):
+            return host
+        only_4 = proxy.scheme == "socks4"
+        for family, address in await self._names.addresses(host, port):
+            if family == socket.AF_INET or not only_4:
+                return ipaddress.ip_address(address[0])
+        raise no_socks("the server has no IPv4 address, and SOCKS 4 knows no other", "address")
+
+    async def _ask_4(self, proxy: Proxy, target: Host, port: int) -> None:
+        if isinstance(target, ipaddress.IPv6Address):
+            if proxy.scheme == "socks4":
+                raise no_socks("SOCKS 4 knows no IPv6 address", "address")
+            target = str(target)
+        # An address that cannot be says that a name follows.
+        address, name = (b"\0\0\0\1", target.encode() + b"\0") if isinstance(target, str) else (target.packed, b"")
+        user = (proxy.user or "").encode()
+        if b"\0" in user:
+            raise no_socks("the user's name cannot be one", "handshake")
+        await self._send(b"\x04\x01" + port.to_bytes(2, "big") + address + user + b"\0" + name)
+        answer = await self._exactly(8)
+        if answer[0] != 0:
+            raise no_socks("it does not speak SOCKS 4")
+        if answer[1] != 0x5A:
+            raise no_socks(f"it refused (code {answer[1]})", "handshake" if answer[1] in (0x5C, 0x5D) else None)
+
+    async def _agree_5(self, proxy: Proxy) -> None:
+        """Agree on how the proxy is told who asks, and tell it."""
+        methods = b"\0" if proxy.user is None else b"\0\2"
+        await self._send(bytes((5, len(methods))) + methods)
+        version, method = await self._exactly(2)
+        if version != 5:
+            raise no_socks("it does not speak SOCKS 5")
+        if method not in methods:
+            raise no_socks("it wants to know otherwise who asks", "handshake")
+        if method == 0:
+            return
+        user, password = (proxy.user or "").encode(), proxy.password.encode()
+        if not (0 < len(user) <= MOST and len(password) <= MOST):
+            raise no_socks("a user and a password have up to 255 bytes", "handshake")
+        await self._send(bytes((1, len(user))) + user + bytes((len(password),)) + password)
+        if (await self._exactly(2))[1] != 0:
+            raise no_socks("it did not accept the user and the password", "handshake")
+
+    async def _ask_5(self, target: Host, port: int) -> None:
+        if isinstance(target, str):
+            name = target.encode()
+            if len(name) > MOST:
+                raise no_socks("a server's name has up to 255 bytes", "address")
+            where = bytes((3, len(name))) + name
+        else:
+            where = (b"\1" if target.version == 4 else b"\4") + target.packed
+        await self._send(b"\5\1\0" + where + port.to_bytes(2, "big"))
+        version, code, _, kind = await self._exactly(4)
+        if version != 5:
+            raise no_socks("it does not speak SOCKS 5")
+        if code != 0:
+            said = _REFUSALS.get(code, f"code {code}")
+            raise no_socks(f"it refused: {said}", "handshake" if code in _LASTING else None)
+        size = {1: 4, 4: 16}.get(kind) or (await self._exactly(1))[0]
+        # From where it has connected to the server.
+        await self._exactly(size + 2)
+
+    async def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            piece = await self._receive(size - len(data))
+            if not piece:
+                raise no_socks("it closed the connection")
+            data += piece
+        return data
+
+
+def no_socks(said: str, came_of: Lasting | None = None) -> ConnectError:
+    """Return the error of a proxy that makes no tunnel, and perhaps never will."""
+    return ConnectError(f"no connection through the proxy: {said}", phase="connect", sent="none", came_of=came_of)
