@@ -70,7 +70,7 @@ def cannot_be(item: pytest.Item) -> bool:
         return True
     loops = {"asyncio", "uvloop", "trio"}.intersection(re.split("[-_]", item.callspec.id))
     if not is_over_http2(item):
-        return "trio" in loops
+        return False
     # What goes on in a loop is the native engine's.
     return not HAS_HTTP2 or not loops <= {LOOPS[-1].id} or _is_not_asked(item)
 

@@ -28,7 +28,7 @@ ENGINES: list[Any] = [pytest.param(*backend.values, "httpx", id=f"{backend.id}-h
 if find_spec("httptools") is not None:
     if find_spec("ngh2") is not None:
         ENGINES.append(pytest.param(*LOOPS[-1].values, "http2", id=f"{LOOPS[-1].id}-http2"))
-    ENGINES += [pytest.param(*backend.values, "native", id=f"{backend.id}-native") for backend in LOOPS]
+    ENGINES += [pytest.param(*backend.values, "native", id=f"{backend.id}-native") for backend in BACKENDS]
 """Each loop, and the name of an HTTP engine that runs on it, for the fixture `engine`."""
 
 

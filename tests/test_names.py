@@ -10,6 +10,8 @@ import pytest
 
 from loops import LOOPS
 from pynector import ConnectError
+from pynector.callbacks import running_loop
+from pynector.eventloop import ClientContext
 from pynector.transport.net import names
 from pynector.transport.net.names import Names
 from resolver import Resolver, here
@@ -43,7 +45,7 @@ class Held:
 async def test_all_that_ask_at_a_time_share_one_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
     held = Held()
     resolver = Resolver(monkeypatch, held)
-    known = Names(asyncio.get_running_loop())
+    known = Names(running_loop(ClientContext()))
     asking = [asyncio.ensure_future(known.addresses("server.test", 80)) for _ in range(40)]
     await turns()
     held.may.set()
@@ -58,7 +60,7 @@ async def test_all_that_ask_at_a_time_share_one_lookup(monkeypatch: pytest.Monke
 async def test_a_failed_lookup_is_each_ones_own_error_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     held = Held(socket.gaierror(-2, "Name or service not known"))
     resolver = Resolver(monkeypatch, held)
-    known = Names(asyncio.get_running_loop())
+    known = Names(running_loop(ClientContext()))
     asking = [asyncio.ensure_future(known.addresses("server.test", 80)) for _ in range(5)]
     await turns()
     held.may.set()
@@ -76,7 +78,7 @@ async def test_a_failed_lookup_is_each_ones_own_error_and_not_kept(monkeypatch: 
 async def test_who_is_cancelled_ends_the_lookup_only_if_nobody_else_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     held = Held()
     resolver = Resolver(monkeypatch, held)
-    known = Names(asyncio.get_running_loop())
+    known = Names(running_loop(ClientContext()))
     before = asyncio.all_tasks()
     asking = [asyncio.ensure_future(known.addresses("server.test", 80)) for _ in range(3)]
     await turns()
@@ -97,7 +99,7 @@ async def test_who_is_cancelled_ends_the_lookup_only_if_nobody_else_waits(monkey
 async def test_one_that_asks_while_a_lookup_is_ended_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     held = Held()
     resolver = Resolver(monkeypatch, held)
-    known = Names(asyncio.get_running_loop())
+    known = Names(running_loop(ClientContext()))
     first = asyncio.ensure_future(known.addresses("server.test", 80))
     await turns()
     first.cancel()
@@ -112,7 +114,7 @@ async def test_one_that_asks_while_a_lookup_is_ended_has_its_own(monkeypatch: py
 async def test_names_are_forgotten_in_time_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "MOST", 50)
     Resolver(monkeypatch, here)
-    known = Names(asyncio.get_running_loop())
+    known = Names(running_loop(ClientContext()))
     for number in range(500):
         await known.addresses(f"{number}.test", 80)
     assert len(known) == 50
@@ -129,7 +131,7 @@ async def test_names_are_forgotten_in_time_and_number(monkeypatch: pytest.Monkey
 
 async def test_an_address_is_not_looked_up_but_for_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     resolver = Resolver(monkeypatch, here)
-    known = Names(asyncio.get_running_loop())
+    known = Names(running_loop(ClientContext()))
     assert await known.addresses("127.0.0.1", 80) == [(socket.AF_INET, ("127.0.0.1", 80))]
     assert await known.addresses("::1", 80) == [(socket.AF_INET6, ("::1", 80))]
     assert resolver.asked == []
@@ -140,7 +142,7 @@ async def test_an_address_is_not_looked_up_but_for_its_zone(monkeypatch: pytest.
 async def test_what_may_pass_is_tried_again_and_a_name_that_cannot_be_one_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = Names(asyncio.get_running_loop())
+    known = Names(running_loop(ClientContext()))
     for error, transient in (
         (UnicodeError("label too long"), False),
         (ValueError("embedded null character"), False),

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import socket
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable
@@ -111,6 +112,10 @@ class Loop(ABC):
         """
 
     @abstractmethod
+    async def getaddrinfo(self, host: str, port: int) -> list[Any]:
+        """Return what `socket.getaddrinfo` does of a name for TCP."""
+
+    @abstractmethod
     def keep(self, kept: Any) -> Timer:
         """Keep an object alive until this timer is cancelled or the loop is closed."""
 
@@ -196,6 +201,10 @@ class AsyncioLoop(Loop):
         running.add_done_callback(lambda _: done())
         return running
 
+    async def getaddrinfo(self, host: str, port: int) -> list[Any]:
+        """See Loop."""
+        return await self.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
     def _complain(self, said: str, error: BaseException) -> None:
         self.loop.call_exception_handler({"message": f"pynector: {said}", "exception": error})
 
@@ -253,6 +262,11 @@ class TrioLoop(Loop):
         """See Loop: the tasks that read, and that tell of what was read, may each have to wait for a turn."""
         for _ in range(4):
             await self.turn()
+
+    async def getaddrinfo(self, host: str, port: int) -> list[Any]:
+        """See Loop."""
+        found: list[Any] = await self._trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return found
 
     def _complain(self, said: str, error: BaseException) -> None:
         logging.getLogger("pynector").error(said, exc_info=error)

@@ -20,6 +20,8 @@ from scripted import ScriptedServer, answer
 from engines import HAS_HTTP2
 from loops import LOOPS
 from pynector import ConfigurationError, ConnectError, Pynector, PynectorError, TimeoutError
+from pynector.callbacks import running_loop
+from pynector.eventloop import ClientContext
 from pynector.testing import LoopbackServer
 from pynector.transport.net.connect import Connector
 from pynector.transport.net.tls import ClientTLS
@@ -70,6 +72,7 @@ async def test_whatever_a_lookup_raises_ends_every_request_with_a_connect_error(
 
 
 @native
+@pytest.mark.parametrize("anyio_backend", LOOPS)
 async def test_without_the_loops_threads_a_name_is_a_connect_error(engine: str, anyio_backend: Any) -> None:
     loop = asyncio.get_running_loop()
     await loop.shutdown_default_executor()
@@ -174,19 +177,19 @@ async def test_a_lookup_that_nobody_waits_for_is_ended(engine: str, monkeypatch:
 
     async def lookup(name: str) -> list[str]:
         try:
-            await asyncio.sleep(60)
+            await anyio.sleep(60)
         finally:
             ended.append(name)
         return []
 
     Resolver(monkeypatch, lookup)
-    before = asyncio.all_tasks()
+    before = set(anyio.get_running_tasks())
     async with Pynector(base_url="http://server.test", http_engine=engine) as client:
         with pytest.raises(TimeoutError) as late:
             await client.request(None, timeout=0.1)
         assert (late.value.phase, late.value.sent) == ("connect", "none")
     assert ended == ["server.test"]
-    assert asyncio.all_tasks() == before
+    assert set(anyio.get_running_tasks()) == before
 
 
 async def test_the_name_in_tls_has_no_dot_at_its_end(
@@ -283,7 +286,7 @@ async def test_a_connection_that_ends_as_it_begins_closes_no_other_socket(play: 
         def connection_made(self, transport: Any) -> None:
             transport.abort()
 
-    connector = Connector(asyncio.get_running_loop(), ClientTLS(True, None, ("http/1.1",)))
+    connector = Connector(running_loop(ClientContext()), ClientTLS(True, None, ("http/1.1",)))
     server = play([answer()])
     await connector.connect(("http", "127.0.0.1", server.port), Ending)
     # One of these has its number by now.
@@ -354,7 +357,10 @@ async def test_a_server_that_says_nothing_in_tls_is_late_in_tls(play: Play, engi
 
 
 @native
-async def test_a_handshake_has_a_time_of_its_own(play: Play, engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("anyio_backend", LOOPS)
+async def test_a_handshake_has_a_time_of_its_own(
+    play: Play, engine: str, anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loop: Any = asyncio.get_running_loop()
     create = loop.create_connection
     monkeypatch.setattr(

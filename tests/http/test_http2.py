@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import select
 import ssl
@@ -283,11 +282,11 @@ async def test_a_certificate_that_is_missed_is_missed_once(
 ) -> None:
     """Though nothing of the request has left when the alert comes."""
 
-    async def ending(connection: Any, is_secure: bool) -> None:
-        while connection.transport is not None and not connection.transport.is_closing():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0)
+    async def ending(_: Any, connection: Any, is_secure: bool) -> None:
+        while connection.transport is not None and not connection.transport.is_closing():
+            await anyio.lowlevel.checkpoint()
 
-    monkeypatch.setattr(opening, "_look_at_new", ending)
+    monkeypatch.setattr(opening.Opener, "_look_at_new", ending)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("127.0.0.1").configure_cert(context)
     ca.configure_trust(context)

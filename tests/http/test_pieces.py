@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,7 +106,7 @@ async def test_what_is_there_is_given_without_waiting(server: LoopbackServer, en
         await client.request({"path": "/id/1"})
         async with client.stream({"path": "/bytes/1000"}) as response:
             # Whatever is still on its way gets time to come.
-            await asyncio.sleep(0.2)
+            await anyio.sleep(0.2)
             pieces = response.iter_bytes()
             size = 0
             while piece := at_once(anext(pieces, b"")):

@@ -17,6 +17,7 @@ from scripted import ScriptedServer, answer, chunked, eventually
 
 from engines import HAS_HTTP2
 from leaks import open_files
+from loops import LOOPS
 from pynector import ConnectionLost, Pynector, PynectorError, TimeoutError
 from pynector.testing import LoopbackServer
 from pynector.transport.http import HTTPTransportFactory
@@ -304,7 +305,10 @@ async def test_no_origin_waits_for_ever_for_the_connections_of_another(server: L
 
 
 @pytest.mark.parametrize("engine", ["native"])
-async def test_the_place_of_a_lost_idle_connection_goes_to_whom_waits(play: Play, engine: str) -> None:
+@pytest.mark.parametrize("anyio_backend", LOOPS)
+async def test_the_place_of_a_lost_idle_connection_goes_to_whom_waits(
+    play: Play, engine: str, anyio_backend: Any
+) -> None:
     go, close = threading.Event(), threading.Event()
     busy = play([[go, answer()], answer()])
     idle = play([[close, answer(), "close"]])

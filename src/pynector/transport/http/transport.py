@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -255,10 +254,6 @@ class HTTPTransportFactory:
 
 def obstacle_to_native(options: HTTPOptions) -> str | None:
     """Say what keeps the native engine from doing this work, or None if nothing does."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return "it runs on asyncio and uvloop only"
     if find_spec("httptools") is None:
         return "httptools is not installed (pip install 'pynector[speedups]')"
     if options.http2 and find_spec("ngh2") is None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from ...callbacks import AsyncioLoop
 from ...errors import PynectorError
 from .names import Address, Names
 from .sockets import SocketOption, set_options
@@ -30,11 +31,11 @@ class AsyncioNetwork:
         loop: The event loop.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, loop: AsyncioLoop) -> None:
+        self._loop = loop.loop
         self.names = Names(loop)
         self.call_soon: Callable[..., object] = loop.call_soon
-        self.new_future = loop.create_future
+        self.new_future = loop.new_future
 
     async def connected(self, addresses: list[Address], options: tuple[SocketOption, ...]) -> socket.socket:
         """See Network."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ...callbacks import AsyncioLoop, Loop
 from ...errors import Phase, PynectorError
 from .asyncionet import AsyncioNetwork
 from .detours import NO_DETOURS, Detours
@@ -48,13 +48,13 @@ class Connector:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        loop: Loop,
         tls: ClientTLS,
         uds: str | None = None,
         socket_options: Iterable[SocketOption] = (),
         detours: Detours = NO_DETOURS,
     ) -> None:
-        self._net: Network = AsyncioNetwork(loop)
+        self._net = network_of(loop)
         self._tls = tls
         self._proxy_tls = tls.for_proxy()
         self._uds = uds
@@ -202,3 +202,13 @@ class Connector:
         if self._made_scratch is None:
             self._made_scratch = make_scratch()
         return self._made_scratch
+
+
+def network_of(loop: Loop) -> Network:
+    """Return the sockets and transports of a loop."""
+    if isinstance(loop, AsyncioLoop):
+        return AsyncioNetwork(loop)
+    # trio need not be installed.
+    from .trionet import TrioNetwork
+
+    return TrioNetwork(loop)

@@ -1,12 +1,12 @@
-"""Looks up the addresses of names on asyncio, once for all that ask at a time, and remembers them for a while."""
+"""Looks up the addresses of names, once for all that ask at a time, and remembers them for a while."""
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 from typing import Any
 
+from ...callbacks import Loop, Task
 from ...causes import text_of, with_system_error
 from ...errors import ConnectError
 
@@ -24,15 +24,17 @@ class _Lookup:
     """A lookup under way.
 
     Attributes:
-        task: Gives the addresses, or what went wrong: to nobody in particular, so it does not raise it.
+        task: Looks up.
         waiting: How many wait for it.
+        found: The addresses, or what went wrong.
     """
 
-    __slots__ = ("task", "waiting")
+    __slots__ = ("found", "task", "waiting")
 
-    def __init__(self, task: asyncio.Task[list[Address] | Exception]) -> None:
-        self.task = task
+    def __init__(self) -> None:
+        self.task: Task | None = None
         self.waiting = 0
+        self.found: list[Address] | Exception = OSError("the lookup was cancelled")
 
 
 class Names:
@@ -42,7 +44,7 @@ class Names:
         loop: The event loop.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: Loop) -> None:
         self._loop = loop
         # By age, for each is put at the end: until when an answer is good, and the answer.
         self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
@@ -65,15 +67,17 @@ class Names:
             return known[1]
         lookup = self._lookups.get((host, port))
         if lookup is None:
-            lookup = self._lookups[host, port] = _Lookup(self._loop.create_task(self._look_up(host, port)))
+            lookup = self._lookups[host, port] = _Lookup()
+            lookup.task = self._loop.begin(self._look_up(host, port, lookup))
         lookup.waiting += 1
         try:
-            await asyncio.wait((lookup.task,))
+            if lookup.task is not None:
+                await self._loop.ended((lookup.task,))
         finally:
             lookup.waiting -= 1
             if not lookup.waiting:
                 await self._end(host, port, lookup)
-        found = lookup.task.result()
+        found = lookup.found
         if isinstance(found, Exception):
             raise no_connection(found) from found
         return found
@@ -85,18 +89,20 @@ class Names:
     async def _end(self, host: str, port: int, lookup: _Lookup) -> None:
         """Let go of a lookup that nobody waits for any more."""
         del self._lookups[host, port]
-        if not lookup.task.done():
+        if lookup.task is not None:
             lookup.task.cancel()
-            await asyncio.wait((lookup.task,))
+            await self._loop.ended((lookup.task,))
 
-    async def _look_up(self, host: str, port: int) -> list[Address] | Exception:
+    async def _look_up(self, host: str, port: int, lookup: _Lookup) -> None:
         try:
-            found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = await self._loop.getaddrinfo(host, port)
             addresses = _interleaved([(int(family), address) for family, _, _, _, address in found])
         except Exception as error:
-            return error
-        self._remember(host, port, addresses)
-        return addresses
+            lookup.found = error
+        else:
+            self._remember(host, port, addresses)
+            lookup.found = addresses
+        lookup.task = None
 
     def _remember(self, host: str, port: int, addresses: list[Address]) -> None:
         known, now = self._known, self._loop.time()

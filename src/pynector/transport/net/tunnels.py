@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from functools import partial
 from typing import Any
-
-import anyio
-from anyio.abc import ByteStream
 
 from ...errors import ConnectError
 from .hosts import without_zone
 from .network import Network
 from .proxies import Proxy
 from .socks import SocksClient
-from .streams import secured
 
 # The most bytes of a proxy's answer.
 MOST = 1 << 16
@@ -122,54 +117,6 @@ class TunnelRequest(asyncio.Protocol):
         self.problem = self.problem or problem
         if not self.ended.done():
             self.ended.set_result(None)
-
-
-async def tunnel(proxy: Proxy, context: ssl.SSLContext | None, host: str, port: int) -> ByteStream:
-    """Give a stream to a server through a proxy.
-
-    Args:
-        proxy: The proxy.
-        context: That of TLS with an https proxy.
-        host: The server's name or address.
-        port: The server's port.
-
-    Raises:
-        ConnectError: If the proxy makes no tunnel.
-        OSError: If the proxy cannot be reached.
-        anyio.BrokenResourceError: If it breaks the connection.
-    """
-    if proxy.scheme.startswith("socks"):
-        return await _by_socks(proxy, host, port)
-    stream: ByteStream = await anyio.connect_tcp(proxy.host, proxy.port)
-    if context is not None:
-        stream = await secured(stream, context, proxy.host)
-    try:
-        await stream.send(connect_request(proxy, host, port))
-        answer = b""
-        while not is_whole(answer):
-            try:
-                answer += await stream.receive()
-            except anyio.EndOfStream:
-                raise closed_by_proxy() from None
-        check_answer(answer)
-    except BaseException:
-        await anyio.aclose_forcefully(stream)
-        raise
-    return stream
-
-
-async def _by_socks(proxy: Proxy, host: str, port: int) -> ByteStream:
-    from python_socks import ProxyError, ProxyType
-    from python_socks.async_.anyio import Proxy as SocksProxy
-
-    kind = ProxyType.SOCKS5 if proxy.scheme.startswith("socks5") else ProxyType.SOCKS4
-    remote = proxy.scheme in ("socks4a", "socks5h")
-    asked = SocksProxy(kind, proxy.host, proxy.port, proxy.user, proxy.password or None, rdns=remote)
-    try:
-        # The time is its caller's matter.
-        return await asked.connect(host, port, timeout=float("inf"))
-    except ProxyError as error:
-        raise no_tunnel(str(error)) from error
 
 
 def connect_request(proxy: Proxy, host: str, port: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import sys
 from collections.abc import Callable
@@ -55,9 +54,7 @@ class Pools:
             _or_any(options.max_connections_per_origin), _or_any(options.max_keepalive), options.keepalive_expiry
         )
         self._renewal = Renewal(tasks, options.tls, self._pools.values)
-        connector = Connector(
-            asyncio.get_running_loop(), options.tls, options.uds, options.socket_options, options.detours
-        )
+        connector = Connector(tasks.loop, options.tls, options.uds, options.socket_options, options.detours)
         http2 = Http2(
             bool(options.http2),
             options.http2 == "only",

@@ -1,0 +1,162 @@
+"""Sockets and transports on trio."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import trio
+from trio.lowlevel import wait_readable, wait_writable
+
+from ...callbacks import Loop
+from ...errors import PynectorError
+from ...groups import ungrouped
+from .names import Address, Names
+from .sockets import SocketOption, set_options
+from .tlslayer import TLSLayer, make_scratch
+from .triosocket import TrioTransport
+
+# RFC 8305 section 5: how long one address may take before the next is tried beside it (seconds).
+STAGGER = 0.25
+
+
+class TrioNetwork:
+    """See Network.
+
+    Args:
+        loop: trio's.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._scratch = make_scratch()
+        self.names = Names(loop)
+        self.call_soon = loop.call_soon
+        self.new_future = loop.new_future
+
+    async def connected(self, addresses: list[Address], options: tuple[SocketOption, ...]) -> socket.socket:
+        """See Network."""
+        if len(addresses) == 1:
+            return await _connected(*addresses[0], options)
+        return await _First(options).of(addresses)
+
+    async def send(self, sock: socket.socket, data: bytes) -> None:
+        """See Network."""
+        while data:
+            try:
+                data = data[sock.send(data) :]
+            except (BlockingIOError, InterruptedError):
+                await wait_writable(sock)
+
+    async def receive(self, sock: socket.socket, most: int) -> bytes:
+        """See Network."""
+        while True:
+            await wait_readable(sock)
+            try:
+                return sock.recv(most)
+            except (BlockingIOError, InterruptedError):
+                pass
+
+    async def attach(
+        self, sock: socket.socket, make_protocol: Callable[[], Any], context: ssl.SSLContext | None, name: str
+    ) -> tuple[Any, Any]:
+        """See Network."""
+        try:
+            protocol = make_protocol()
+            if context is None:
+                return TrioTransport(self._loop, sock, protocol), protocol
+            shaken = _Handshake(self.new_future())
+            layer = TLSLayer(context, name, protocol, self.call_soon, self._scratch, shaken.end)
+        except BaseException:
+            sock.close()
+            raise
+        transport = TrioTransport(self._loop, sock, layer)
+        try:
+            await shaken.ended()
+        except BaseException:
+            transport.abort()
+            raise
+        return layer, protocol
+
+    async def drop(self, transport: Any) -> None:
+        """See Network."""
+        transport.abort()
+        with trio.CancelScope(shield=True):
+            await self._loop.catch_up()
+
+
+class _Handshake:
+    def __init__(self, future: Any) -> None:
+        self._future = future
+        self._error: Exception | None = None
+
+    def end(self, error: Exception | None) -> None:
+        self._error = error
+        if not self._future.done():
+            self._future.set_result(None)
+
+    async def ended(self) -> None:
+        await self._future
+        if self._error is not None:
+            raise self._error
+
+
+async def _connected(family: int, address: Any, options: tuple[SocketOption, ...]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        set_options(sock, options)
+        try:
+            sock.connect(address)
+        except (BlockingIOError, InterruptedError):
+            await wait_writable(sock)
+            if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(error, f"Connect call failed {address}") from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+class _First:
+    """Tries addresses in turn, each a little after the one before."""
+
+    def __init__(self, options: tuple[SocketOption, ...]) -> None:
+        self._options = options
+        self._socks: list[socket.socket] = []
+        self._errors: list[Exception] = []
+
+    async def of(self, addresses: list[Address]) -> socket.socket:
+        """Return the first socket that connects."""
+        try:
+            with ungrouped():
+                async with trio.open_nursery() as tasks:
+                    for address in addresses:
+                        failed = trio.Event()
+                        tasks.start_soon(self._try, address, failed, tasks.cancel_scope)
+                        with trio.move_on_after(STAGGER):
+                            await failed.wait()
+            for extra in self._socks[1:]:
+                extra.close()
+            return self._socks[0] if self._socks else self._raise()
+        except BaseException:
+            for sock in self._socks:
+                sock.close()
+            raise
+
+    async def _try(self, address: Address, failed: trio.Event, scope: trio.CancelScope) -> None:
+        try:
+            self._socks.append(await _connected(*address, self._options))
+            scope.cancel()
+        except Exception as error:
+            self._errors.append(error)
+            failed.set()
+
+    def _raise(self) -> socket.socket:
+        for error in self._errors:
+            if isinstance(error, PynectorError):
+                raise error
+        said = dict.fromkeys(map(str, self._errors))
+        raise self._errors[0] if len(said) == 1 else OSError("; ".join(said))
