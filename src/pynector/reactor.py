@@ -96,14 +96,20 @@ class Reactor:
     def note_cancelled(self) -> None:
         """Take note that a timer was cancelled."""
         self._cancelled += 1
-        count = len(self._timers)
-        if self._cancelled == count or self._cancelled > max(MANY, count // 2):
+        if self._cancelled > max(MANY, len(self._timers) // 2):
             self._timers = [entry for entry in self._timers if entry[2].call is not None]
             heapq.heapify(self._timers)
             self._cancelled = 0
-            if not self._timers:
-                # The task may have nothing more to wait for.
-                self._wake()
+        self._drop_cancelled()
+        if not self._timers:
+            # The task may have nothing more to wait for.
+            self._wake()
+
+    def _drop_cancelled(self) -> None:
+        """Leave no timer that was cancelled before all others: it would be waited for."""
+        while self._timers and self._timers[0][2].call is None:
+            heapq.heappop(self._timers)
+            self._cancelled -= 1
 
     def call(self, call: Call, *args: Any) -> None:
         """Call a function now; what it raises is told."""
@@ -170,8 +176,10 @@ class Reactor:
         now = self._now()
         while self._timers and self._timers[0][0] <= now:
             timer = heapq.heappop(self._timers)[2]
+            # What was called before may have cancelled it.
             if timer.call is None:
                 self._cancelled -= 1
             else:
                 (context, call, args), timer.call = timer.call, None
                 context.run(self.call, call, *args)
+        self._drop_cancelled()

@@ -51,7 +51,7 @@ class Case:
 
 
 def _is_possible(case: Case) -> bool:
-    return case.engine != "native" or (case.loop != "trio" and find_spec("httptools") is not None)
+    return case.engine != "native" or find_spec("httptools") is not None
 
 
 CASES = [case for case in (Case(loop, engine) for loop in LOOPS for engine in ENGINES) if _is_possible(case)]

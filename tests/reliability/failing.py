@@ -22,6 +22,8 @@ from websockets.protocol import Protocol
 
 from pynector import PynectorError, TimeoutError
 from pynector.transport.http import decoding
+from pynector.transport.net import trionet
+from pynector.transport.net.triosocket import TrioTransport
 
 Trip = Callable[[], object]
 Install = Callable[[SteppedLoop, Trip], AbstractContextManager[None]]
@@ -169,7 +171,7 @@ def resolver(loop: SteppedLoop, trip: Trip) -> Any:
 
 def connecting(loop: SteppedLoop, trip: Trip) -> Any:
     if loop.name == "trio":
-        return awaited(trio._socket._SocketType, "connect", trip)
+        return _all(awaited(trio._socket._SocketType, "connect", trip), awaited(trionet, "connected", trip))
     kind = type(asyncio.get_running_loop())
     return _all(awaited(kind, "sock_connect", trip), awaited(kind, "create_connection", trip))
 
@@ -187,7 +189,7 @@ def parser(loop: SteppedLoop, trip: Trip) -> Any:
         *(called(h11.Connection, name, trip) for name in ("receive_data", "next_event")),
         *(called(Protocol, name, trip) for name in ("receive_data", "receive_eof", "events_received")),
     )
-    if loop.name != "trio" and is_there("httptools"):
+    if is_there("httptools"):
         from pynector.transport.http.native.engine import NativeEngine
 
         make = NativeEngine.make_parser
@@ -215,7 +217,10 @@ def decoder(loop: SteppedLoop, trip: Trip) -> Any:
 def writing(loop: SteppedLoop, trip: Trip) -> Any:
     """Give bytes to a transport; the class of uvloop's cannot be changed."""
     if loop.name == "trio":
-        return awaited(trio.SocketStream, "send_all", trip)
+        return _all(
+            awaited(trio.SocketStream, "send_all", trip),
+            *(called(TrioTransport, name, trip) for name in ("write", "writelines")),
+        )
     transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
     return _all(*(called(transport, name, trip) for name in ("write", "writelines")))
 

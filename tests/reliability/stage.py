@@ -165,6 +165,6 @@ PROBES: dict[str, Act] = {
 }
 
 
-def runs(carrier: str, loop: str) -> bool:
-    """Say whether there is such a carrier on a loop."""
-    return carrier != "native" or (loop != "trio" and find_spec("httptools") is not None)
+def runs(carrier: str) -> bool:
+    """Say whether there is such a carrier."""
+    return carrier != "native" or find_spec("httptools") is not None

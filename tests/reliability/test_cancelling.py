@@ -18,7 +18,7 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Give each scenario, on whatever it runs on, and how it is disturbed there."""
     for scenario in SCENARIOS:
         for carrier, loop, how in product(scenario.carriers, LOOPS, DISTURBANCES):
-            if runs(carrier, loop) and how.runs(loop):
+            if runs(carrier) and how.runs(loop):
                 yield f"{how.name}-{scenario.name}-{carrier}-{loop}", (scenario, carrier, loop, how)
 
 

@@ -66,7 +66,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=20.0, help="how long (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="decides what happens (%(default)s)")
     parser.add_argument("--loop", choices=list(LOOPS), default="asyncio", help="(%(default)s)")
-    parser.add_argument("--engine", choices=["native", "httpx"], help="that of HTTP (native where it runs, else httpx)")
+    parser.add_argument("--engine", choices=["native", "httpx"], help="that of HTTP (native, if it can be)")
     parser.add_argument("--concurrency", type=int, default=40, help="of HTTP, and twice of WebSocket (%(default)s)")
     parser.add_argument("--plot", type=Path, default=Path("soak.png"), help="the picture; its figures go beside it")
     given = parser.parse_args(arguments)
@@ -74,8 +74,6 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--minutes must be more than 0, and --concurrency 2 or more")
     if not given.plot.absolute().parent.is_dir():
         parser.error(f"there is no folder {given.plot.absolute().parent}")
-    if given.loop == "trio" and given.engine == "native":
-        parser.error("the native engine does not run on trio")
     return given
 
 

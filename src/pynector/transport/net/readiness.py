@@ -5,6 +5,7 @@ from __future__ import annotations
 import selectors
 from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 from socket import socket
 from typing import Any, Protocol
 
@@ -83,38 +84,53 @@ class Polled:
 
 
 class Awaited:
-    """Waits for each socket in a system task."""
+    """Waits for each socket in system tasks: one that is there as long as it is known, and one for each event."""
 
     def __init__(self) -> None:
         self._scopes: dict[tuple[Watcher, int], trio.CancelScope] = {}
 
     def watch(self, sock: socket, watcher: Watcher, events: int) -> None:
         """See Polled."""
+        if (watcher, 0) not in self._scopes:
+            self._start(watcher, 0, partial(_kept, sock))
         for event, wait in ((READ, wait_readable), (WRITE, wait_writable)):
-            scope = self._scopes.get((watcher, event))
-            if events & event and scope is None:
-                scope = self._scopes[watcher, event] = trio.CancelScope()
-                spawn_system_task(self._run, sock, watcher, event, wait, scope, context=Context())
-            elif not events & event and scope is not None:
-                del self._scopes[watcher, event]
-                scope.cancel()
+            if not events & event:
+                self._stop(watcher, event)
+            elif (watcher, event) not in self._scopes:
+                self._start(watcher, event, partial(_told, sock, watcher, event, wait))
 
     def forget(self, sock: socket, watcher: Watcher) -> None:
         """See Polled."""
-        self.watch(sock, watcher, 0)
+        for event in (READ, WRITE, 0):
+            self._stop(watcher, event)
 
-    async def _run(
-        self, sock: socket, watcher: Watcher, event: int, wait: Callable[[socket], Any], scope: trio.CancelScope
-    ) -> None:
-        try:
-            with scope:
-                while not scope.cancel_called:
-                    await wait(sock)
-                    watcher.context.run(watcher.ready, event)
-        finally:
-            if not scope.cancel_called:
-                # The run is at its end.
-                sock.close()
+    def _start(self, watcher: Watcher, event: int, work: Callable[[trio.CancelScope], Any]) -> None:
+        scope = self._scopes[watcher, event] = trio.CancelScope()
+        spawn_system_task(work, scope, context=Context())
+
+    def _stop(self, watcher: Watcher, event: int) -> None:
+        scope = self._scopes.pop((watcher, event), None)
+        if scope is not None:
+            scope.cancel()
+
+
+async def _kept(sock: socket, scope: trio.CancelScope) -> None:
+    try:
+        with scope:
+            await trio.sleep_forever()
+    finally:
+        if not scope.cancel_called:
+            # The run is at its end.
+            sock.close()
+
+
+async def _told(
+    sock: socket, watcher: Watcher, event: int, wait: Callable[[socket], Any], scope: trio.CancelScope
+) -> None:
+    with scope:
+        while not scope.cancel_called:
+            await wait(sock)
+            watcher.context.run(watcher.ready, event)
 
 
 _running: RunVar[Polled | Awaited] = RunVar("pynector")

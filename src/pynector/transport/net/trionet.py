@@ -39,7 +39,7 @@ class TrioNetwork:
     async def connected(self, addresses: list[Address], options: tuple[SocketOption, ...]) -> socket.socket:
         """See Network."""
         if len(addresses) == 1:
-            return await _connected(*addresses[0], options)
+            return await connected(*addresses[0], options)
         return await _First(options).of(addresses)
 
     async def send(self, sock: socket.socket, data: bytes) -> None:
@@ -65,20 +65,24 @@ class TrioNetwork:
         """See Network."""
         try:
             protocol = make_protocol()
-            if context is None:
-                return TrioTransport(self._loop, sock, protocol), protocol
             shaken = _Handshake(self.new_future())
-            layer = TLSLayer(context, name, protocol, self.call_soon, self._scratch, shaken.end)
+            lower: Any = protocol
+            if context is not None:
+                lower = TLSLayer(context, name, protocol, self.call_soon, self._scratch, shaken.end)
+            transport = TrioTransport(self._loop, sock, lower)
         except BaseException:
             sock.close()
             raise
-        transport = TrioTransport(self._loop, sock, layer)
         try:
+            # It may have been cancelled when its last wait was over.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            if context is None:
+                return transport, protocol
             await shaken.ended()
         except BaseException:
             transport.abort()
             raise
-        return layer, protocol
+        return lower, protocol
 
     async def drop(self, transport: Any) -> None:
         """See Network."""
@@ -103,7 +107,8 @@ class _Handshake:
             raise self._error
 
 
-async def _connected(family: int, address: Any, options: tuple[SocketOption, ...]) -> socket.socket:
+async def connected(family: int, address: Any, options: tuple[SocketOption, ...]) -> socket.socket:
+    """Return a socket that is connected to an address; see Network."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -148,7 +153,7 @@ class _First:
 
     async def _try(self, address: Address, failed: trio.Event, scope: trio.CancelScope) -> None:
         try:
-            self._socks.append(await _connected(*address, self._options))
+            self._socks.append(await connected(*address, self._options))
             scope.cancel()
         except Exception as error:
             self._errors.append(error)
