@@ -7,101 +7,20 @@ import itertools
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loops import LOOPS
 from pynector.transport.net.tls import tls_problem
 from pynector.transport.net.tlslayer import MOST_UNASKED, TLSLayer, make_scratch
+from told import NAME, OLDER, SERVING, TRUSTING, Buffered, Told, contexts
 
 on_loops = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
-
-NAME = "server.test"
-
-
-def contexts(version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Contexts of a server of that name, and of clients that trust it."""
-    ca = trustme.CA()
-    serving, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    ca.issue_cert(NAME).configure_cert(serving)
-    ca.configure_trust(trusting)
-    trusting.maximum_version = version
-    return serving, trusting
-
-
-SERVING, TRUSTING = contexts()
-OLDER = contexts(ssl.TLSVersion.TLSv1_2)
-
-
-class Told(asyncio.Protocol):
-    """Keeps what it is told.
-
-    Attributes:
-        told: Each call but those with data, in order.
-        data: All data.
-    """
-
-    def __init__(self) -> None:
-        self.told: list[Any] = []
-        self.data = bytearray()
-        self.transport: Any = None
-        self.news = asyncio.Event()
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self.tell("made")
-
-    def data_received(self, data: bytes) -> None:
-        assert data
-        self.data += data
-        self.news.set()
-
-    def eof_received(self) -> None:
-        self.tell("eof")
-
-    def pause_writing(self) -> None:
-        self.tell("pause")
-
-    def resume_writing(self) -> None:
-        self.tell("resume")
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.tell(error)
-
-    def tell(self, what: Any) -> None:
-        self.told.append(what)
-        self.news.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60) if hasattr(asyncio, "timeout") else _forever():
-            while not condition():
-                self.news.clear()
-                await self.news.wait()
-
-
-@asynccontextmanager
-async def _forever() -> AsyncIterator[None]:
-    yield
-
-
-class Buffered(Told, asyncio.BufferedProtocol):
-    """The same with a buffer of its own."""
-
-    def __init__(self, size: int = 100_000) -> None:
-        super().__init__()
-        self.room = bytearray(size)
-
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self.room
-
-    def buffer_updated(self, count: int) -> None:
-        self.data_received(bytes(self.room[:count]))
 
 
 class Below:

@@ -27,12 +27,14 @@ class Progress:
 
     Attributes:
         phase: "connect" or "tls".
+        where: " to the proxy" while that is not to the server.
     """
 
-    __slots__ = ("phase",)
+    __slots__ = ("phase", "where")
 
     def __init__(self) -> None:
         self.phase: Phase = "connect"
+        self.where = ""
 
 
 class Connector:
@@ -87,6 +89,7 @@ class Connector:
                 of the user's has agreed on HTTP/2.
         """
         progress = progress or Progress()
+        progress.where = "" if proxy is None else " to the proxy"
         endpoint = self._detours.endpoint(*(origin if proxy is None else proxy)[1:3])
         connected = False
         try:
@@ -99,7 +102,7 @@ class Connector:
         except PynectorError:
             raise
         except Exception as error:
-            raise (tls_problem if progress.phase == "tls" else no_connection)(error) from error
+            raise (tls_problem if progress.phase == "tls" else no_connection)(error, progress.where) from error
         finally:
             if not connected:
                 self._net.names.forget(*endpoint)
@@ -118,6 +121,7 @@ class Connector:
         """Put a protocol on a socket that leads to an origin, over TLS where that is its scheme."""
         scheme, host, _ = origin
         context, name = None, ""
+        progress.where = ""
         try:
             if scheme in ("https", "wss"):
                 context, name = self._tls.context(), self._detours.name(host)
@@ -161,6 +165,8 @@ class Connector:
         transport, _ = await self._net.attach(sock, lambda: request, context, server_name(proxy.host))
         progress.phase = "connect"
         try:
+            # A context of the user's offers what it offers.
+            check_transport(transport)
             await request.ended
             if origin[0] not in ("https", "wss"):
                 protocol = make_protocol()
@@ -179,7 +185,7 @@ class Connector:
         if request.problem is not None:
             raise request.problem
         context, protocol = self._tls.context(), make_protocol()
-        progress.phase = "tls"
+        progress.phase, progress.where = "tls", ""
         ended, errors = self._net.new_future(), list[Exception]()
 
         def on_connected(error: Exception | None) -> None:

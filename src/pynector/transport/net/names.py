@@ -115,11 +115,16 @@ class Names:
         known[host, port] = now + LIFE, addresses
 
 
-def no_connection(error: BaseException) -> ConnectError:
-    """Return the error of a connection that cannot be made."""
-    said = with_system_error(text_of(error), error)
+def no_connection(error: BaseException, where: str = "") -> ConnectError:
+    """Return the error of a connection that cannot be made.
+
+    Args:
+        error: Why.
+        where: Where to, such as " to the proxy", if that is not the server.
+    """
+    said = f"no connection{where}: {with_system_error(text_of(error), error)}"
     is_none = isinstance(error, (ValueError, OverflowError))
-    return ConnectError(f"no connection: {said}", phase="connect", sent="none", came_of="address" if is_none else error)
+    return ConnectError(said, phase="connect", sent="none", came_of="address" if is_none else error)
 
 
 def _family(host: str) -> int | None:

@@ -57,8 +57,9 @@ class SocksClient:
         if proxy.scheme.startswith("socks4"):
             await self._ask_4(proxy, target, port)
         else:
+            where = _address_5(target)
             await self._agree_5(proxy)
-            await self._ask_5(target, port)
+            await self._ask_5(where, port)
 
     async def _target(self, proxy: Proxy, host: str, port: int) -> Host:
         """Return what the proxy is told: an address, or a name that it looks up itself."""
@@ -109,14 +110,7 @@ class SocksClient:
         if (await self._exactly(2))[1] != 0:
             raise no_socks("it did not accept the user and the password", "handshake")
 
-    async def _ask_5(self, target: Host, port: int) -> None:
-        if isinstance(target, str):
-            name = target.encode()
-            if len(name) > MOST:
-                raise no_socks("a server's name has up to 255 bytes", "address")
-            where = bytes((3, len(name))) + name
-        else:
-            where = (b"\1" if target.version == 4 else b"\4") + target.packed
+    async def _ask_5(self, where: bytes, port: int) -> None:
         await self._send(b"\5\1\0" + where + port.to_bytes(2, "big"))
         version, code, _, kind = await self._exactly(4)
         if version != 5:
@@ -136,6 +130,20 @@ class SocksClient:
                 raise no_socks("it closed the connection")
             data += piece
         return data
+
+
+def _address_5(target: Host) -> bytes:
+    """Return a server's address or name as SOCKS 5 has it.
+
+    Raises:
+        ConnectError: If it cannot be said.
+    """
+    if not isinstance(target, str):
+        return (b"\1" if target.version == 4 else b"\4") + target.packed
+    name = target.encode()
+    if len(name) > MOST:
+        raise no_socks("a server's name has up to 255 bytes", "address")
+    return bytes((3, len(name))) + name
 
 
 def no_socks(said: str, came_of: Lasting | None = None) -> ConnectError:

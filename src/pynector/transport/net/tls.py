@@ -294,6 +294,11 @@ def check_transport(transport: Any) -> None:
         check_protocol(secured.selected_alpn_protocol())
 
 
-def tls_problem(error: Exception) -> ConnectError:
-    """Give the error of a handshake that failed; a certificate that is refused will be so again."""
-    return ConnectError(f"no TLS connection: {text_of(error)}", phase="tls", sent="none", came_of=error)
+def tls_problem(error: Exception, where: str = "") -> ConnectError:
+    """Return the error of a handshake that failed; a certificate that is refused will be so again.
+
+    Args:
+        error: Why.
+        where: With whom, such as " to the proxy", if that is not the server.
+    """
+    return ConnectError(f"no TLS connection{where}: {text_of(error)}", phase="tls", sent="none", came_of=error)

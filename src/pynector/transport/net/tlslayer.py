@@ -118,6 +118,8 @@ class TLSLayer(asyncio.BufferedProtocol):
         self._closing = self._lost = True
         self._backlog.clear()
         self._size = 0
+        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
+        self._lower.close()
         error = self._error or error
         protocol, self._protocol = self._protocol, None
         if self._on_connected is not None:

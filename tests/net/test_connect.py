@@ -1,0 +1,426 @@
+"""Connections through proxies of every kind: what these are told, what goes through, and what can go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+import trustme
+
+from loops import LOOPS
+from proxyserver import ESTABLISHED, Proxy
+from pynector import ConfigurationError, ConnectError
+from pynector.transport.net.connect import Connector, Progress
+from pynector.transport.net.detours import Detours
+from pynector.transport.net.proxies import Proxy as Through
+from pynector.transport.net.proxies import checked_proxy
+from pynector.transport.net.tls import ClientTLS
+from resolver import Resolver, here
+from sockets import sockets_to
+from told import NAME, Buffered, Told
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
+
+SCHEMES = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Secure:
+    """Contexts for a server and a proxy, and what trusts them.
+
+    Attributes:
+        server, proxy: Contexts of those.
+        asked: The names that each was asked for.
+        trusted: The file of their authority.
+        client: Trusts them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        ca = trustme.CA()
+        self.trusted = str(folder / "ca.pem")
+        ca.cert_pem.write_to_path(self.trusted)
+        self.asked: list[tuple[str, str | None]] = []
+        self.server, self.proxy = self._context(ca, "server", NAME), self._context(ca, "proxy", "localhost")
+        self.client = ClientTLS(self.trusted)
+
+    def _context(self, ca: trustme.CA, who: str, name: str) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert(name).configure_cert(context)
+        context.sni_callback = lambda connection, name, _: self.asked.append((who, name))
+        return context
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Secure:
+    return Secure(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def secure(made: Secure) -> Secure:
+    made.asked.clear()
+    return made
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(1 << 16):
+        writer.write(data)
+        await writer.drain()
+
+
+@asynccontextmanager
+async def serving(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Serve connections here; give the port."""
+    tasks = set()
+
+    async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await serve(reader, writer)
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(run, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+    if tasks:
+        await asyncio.wait(tasks, timeout=30)
+
+
+def through(scheme: str, port: int, user: str = "") -> Through:
+    return checked_proxy(f"{scheme}://{user}localhost:{port}", "proxy")
+
+
+def connector(tls: ClientTLS, detours: Detours | None = None) -> Connector:
+    return Connector(asyncio.get_running_loop(), tls, None, (), detours or Detours({}))
+
+
+async def exchange(protocol: Told, data: bytes) -> None:
+    protocol.transport.write(data)
+    await protocol.until(lambda: len(protocol.data) >= len(data))
+    assert protocol.data == data
+    protocol.transport.close()
+    await protocol.until(lambda: protocol.told[-1] is None)
+    # asyncio's own TLS tells of an end when it is closed.
+    assert [told for told in protocol.told if told not in ("pause", "resume", "eof")] == ["made", None]
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["clear", "tls"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_tunnel_by_each_kind_of_proxy(
+    scheme: str, is_secure: bool, secure: Secure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Resolver(monkeypatch, here)
+    user = "" if scheme.startswith("socks5") else "us%20er:p%40ss@"
+    context = secure.proxy if scheme == "https" else None
+    async with serving(echo, secure.server if is_secure else None) as port:
+        with Proxy(tls=context) as proxy:
+            origin = ("https" if is_secure else "http", NAME, port)
+            protocol = Buffered()
+            made = await connector(secure.client).connect(
+                origin, lambda: protocol, None, through(scheme, proxy.port, user)
+            )
+            assert made is protocol
+            await exchange(protocol, b"hello" * 10_000)
+    told = "127.0.0.1" if scheme in ("socks4", "socks5") else NAME
+    if scheme.startswith("socks"):
+        assert proxy.asked == [(int(scheme[5]), told, port, b"us er" if "4" in scheme else None)]
+    else:
+        assert proxy.asked[0].splitlines()[:3] == [
+            f"CONNECT {NAME}:{port} HTTP/1.1".encode(),
+            f"Host: {NAME}:{port}".encode(),
+            b"Proxy-Authorization: Basic dXMgZXI6cEBzcw==",
+        ]
+    assert secure.asked == [("proxy", "localhost")] * (scheme == "https") + [("server", NAME)] * is_secure
+
+
+async def test_socks_may_want_a_password(secure: Secure) -> None:
+    async with serving(echo) as port:
+        with Proxy(password=b"p@ss") as proxy:
+            for user, said in (("user:p%40ss@", ""), ("user:wrong@", "did not accept"), ("", "who asks")):
+                protocol = Told()
+                connecting = connector(secure.client).connect(
+                    ("http", "127.0.0.1", port), lambda p=protocol: p, None, through("socks5", proxy.port, user)
+                )
+                if not said:
+                    await connecting
+                    await exchange(protocol, b"x")
+                else:
+                    with pytest.raises(ConnectError, match=said) as failed:
+                        await connecting
+                    assert not failed.value.transient
+                    assert "wrong" not in str(failed.value)
+
+
+async def test_much_both_ways_in_tls_within_tls(secure: Secure) -> None:
+    data = bytes(range(256)) * (16 << 12)
+    async with serving(echo, secure.server) as port:
+        with Proxy(tls=secure.proxy) as proxy:
+            protocol = Buffered(1 << 18)
+            await connector(secure.client).connect(
+                ("https", f"{NAME}", port), lambda: protocol, None, through("https", proxy.port)
+            )
+            await exchange(protocol, data)
+
+
+@pytest.mark.exhaustive
+async def test_very_much_both_ways_in_tls_within_tls(secure: Secure) -> None:
+    data = bytes(range(256)) * (64 << 12)
+    async with serving(echo, secure.server) as port:
+        with Proxy(tls=secure.proxy) as proxy:
+            protocol = Buffered(1 << 18)
+            await connector(secure.client).connect(
+                ("https", f"{NAME}", port), lambda: protocol, None, through("https", proxy.port)
+            )
+            await exchange(protocol, data)
+
+
+async def test_the_detours_are_the_proxy_s_address_and_not_its_name(secure: Secure) -> None:
+    async with serving(echo, secure.server) as port:
+        with Proxy(tls=secure.proxy) as proxy:
+            detours = Detours({("localhost", 3128): ("127.0.0.1", proxy.port)}, NAME)
+            protocol = Told()
+            await connector(secure.client, detours).connect(
+                ("https", "other.test", port), lambda: protocol, None, through("https", 3128)
+            )
+            await exchange(protocol, b"x")
+    assert secure.asked == [("proxy", "localhost"), ("server", NAME)]
+    assert f"CONNECT other.test:{port} ".encode() in proxy.asked[0]
+
+
+async def test_an_address_in_brackets_and_a_zone_that_is_nobody_else_s(secure: Secure) -> None:
+    with Proxy(b"HTTP/1.1 403 Forbidden\r\n\r\n") as proxy, pytest.raises(ConnectError, match="status 403"):
+        await connector(secure.client).connect(("http", "fe80::1%1", 80), Told, None, through("http", proxy.port))
+    assert proxy.asked[0].startswith(b"CONNECT [fe80::1]:80 HTTP/1.1\r\nHost: [fe80::1]:80\r\n")
+
+
+# What can go wrong
+
+
+def saying(answer: bytes, *, drips: bool = False, ends: bool = True) -> Serve:
+    """Return what reads a request for a tunnel, and answers it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for piece in (answer[n : n + 1] for n in range(len(answer))) if drips else [answer]:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        if not ends:
+            await echo(reader, writer)
+
+    return serve
+
+
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+REFUSALS: list[tuple[Serve, str, bool]] = [
+    (saying(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 2\r\n\r\nno"), "status 407", False),
+    (saying(b"HTTP/1.1 502 Bad Gateway\r\n\r\n"), "status 502", True),
+    (saying(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), "status 101", False),
+    (saying(b"SSH-2.0-OpenSSH\r\n\r\n"), "does not speak HTTP/1.1", True),
+    (saying(b"HTTP/2 200 OK\r\n\r\n"), "does not speak HTTP/1.1", True),
+    (saying(b"\r\n\r\n"), "does not speak HTTP/1.1", True),
+    (saying(b""), "closed the connection", True),
+    (saying(b"HTTP/1.1 200 OK\r\n"), "closed the connection", True),
+    (saying(ESTABLISHED + b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), "of its own", True),
+    (saying(ESTABLISHED + b"x", ends=False), "of its own", True),
+    (saying(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000), "does not end", True),
+    (reset, "reset|closed", True),
+]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(("serve", "said", "transient"), REFUSALS)
+async def test_no_tunnel(scheme: str, serve: Serve, said: str, transient: bool, secure: Secure) -> None:
+    async with serving(serve, secure.proxy if scheme == "https" else None) as port:
+        for origin in ("http", "https"):
+            progress = Progress()
+            with pytest.raises(ConnectError, match=f"no connection.* the proxy.*({said})") as failed:
+                await connector(secure.client).connect((origin, NAME, 443), Told, progress, through(scheme, port))
+            assert (failed.value.phase, failed.value.sent, failed.value.transient) == ("connect", "none", transient)
+            assert progress.phase == "connect"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_an_answer_that_comes_byte_by_byte(scheme: str, secure: Secure) -> None:
+    answer = b"HTTP/1.0 299 Whatever\r\nVia: x\r\n\r\n"
+    async with serving(saying(answer, drips=True, ends=False), secure.proxy if scheme == "https" else None) as port:
+        protocol = Told()
+        await connector(secure.client).connect(("http", NAME, 80), lambda: protocol, None, through(scheme, port))
+        await exchange(protocol, b"hello")
+
+
+async def test_tls_that_cannot_be_says_with_whom(secure: Secure) -> None:
+    async with serving(echo, secure.server) as port:
+        with Proxy(tls=secure.proxy) as proxy:
+            untrusting = connector(ClientTLS(True))
+            with pytest.raises(ConnectError, match=r"no TLS connection to the proxy: .*certificate") as failed:
+                await untrusting.connect(("https", NAME, port), Told, None, through("https", proxy.port))
+            assert (failed.value.phase, failed.value.transient) == ("tls", False)
+            for scheme in ("https", "http"):
+                with (
+                    Proxy(tls=secure.proxy if scheme == "https" else None) as other,
+                    pytest.raises(ConnectError, match=r"no TLS connection: .*mismatch") as failed,
+                ):
+                    await connector(secure.client).connect(
+                        ("https", "other.test", port), Told, None, through(scheme, other.port)
+                    )
+                assert (failed.value.phase, failed.value.transient) == ("tls", False)
+    with pytest.raises(ConnectError, match="no connection to the proxy: "):
+        await connector(secure.client).connect(("https", NAME, 443), Told, None, through("https", 9))
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_server_that_ends_in_the_handshake(scheme: str, secure: Secure) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+
+    async with serving(serve) as port:
+        with Proxy(tls=secure.proxy if scheme == "https" else None) as proxy:
+            with pytest.raises(ConnectError, match="no TLS connection: ") as failed:
+                await connector(secure.client).connect(("https", NAME, port), Told, None, through(scheme, proxy.port))
+            assert (failed.value.phase, failed.value.transient) == ("tls", True)
+
+
+async def test_a_context_that_agrees_on_http_2_is_told_in_a_tunnel(secure: Secure) -> None:
+    secure.server.set_alpn_protocols(["h2"])
+    offering = ssl.create_default_context(cafile=secure.trusted)
+    offering.set_alpn_protocols(["h2"])
+    try:
+        async with serving(echo, secure.server) as port:
+            with Proxy(tls=secure.proxy) as proxy:
+                with pytest.raises(ConfigurationError, match="h2"):
+                    await connector(ClientTLS(offering)).connect(
+                        ("https", NAME, port), Told, None, through("https", proxy.port)
+                    )
+                protocol = Told()
+                both = ClientTLS(offering, alpn=("h2", "http/1.1"))
+                await connector(both).connect(
+                    ("https", NAME, port), lambda: protocol, None, through("https", proxy.port)
+                )
+                agreed = protocol.transport.get_extra_info("ssl_object").selected_alpn_protocol()
+                assert agreed == "h2"
+                await exchange(protocol, b"x")
+    finally:
+        secure.server.set_alpn_protocols([])
+
+
+SOCKS: list[tuple[str, bytes, str, bool]] = [
+    ("socks4", b"\0\x5b" + bytes(6), r"refused \(code 91\)", True),
+    ("socks4", b"\0\x5d" + bytes(6), r"refused \(code 93\)", False),
+    ("socks4", b"HTTP/1.1 400", "does not speak SOCKS 4", True),
+    ("socks4a", b"\0\x5a", "closed the connection", True),
+    ("socks5", b"", "closed the connection", True),
+    ("socks5", b"\4\0", "does not speak SOCKS 5", True),
+    ("socks5", b"\5\xff", "who asks", False),
+    ("socks5", b"\5\2", "who asks", False),
+    ("socks5", b"\5\0\5\2\0\1", "its rules do not allow it", False),
+    ("socks5", b"\5\0\5\4\0\1", "the host is unreachable", True),
+    ("socks5", b"\5\0\5\x63\0\1", "code 99", True),
+    ("socks5", b"\5\0\5\0\0\3\5ab", "closed the connection", True),
+    ("socks5h", b"\5\0\4\0\0\1", "does not speak SOCKS 5", True),
+]
+
+
+@pytest.mark.parametrize(("scheme", "answer", "said", "transient"), SOCKS)
+async def test_no_tunnel_by_socks(scheme: str, answer: bytes, said: str, transient: bool, secure: Secure) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer)
+        await writer.drain()
+
+    async with serving(serve) as port:
+        with pytest.raises(ConnectError, match=f"through the proxy: .*{said}") as failed:
+            await connector(secure.client).connect(("http", "127.0.0.1", 80), Told, None, through(scheme, port))
+        assert (failed.value.phase, failed.value.sent, failed.value.transient) == ("connect", "none", transient)
+
+
+@pytest.mark.parametrize("kind", [b"\1" + bytes(4), b"\3\5abcde", b"\4" + bytes(16)])
+async def test_socks_may_say_any_address_and_the_server_something_at_once(kind: bytes, secure: Secure) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(3)
+        writer.write(b"\5\0")
+        await reader.readexactly(4 + 16 + 2)
+        writer.write(b"\5\0\0" + kind + b"\0\x50" + b"first")
+        await echo(reader, writer)
+
+    async with serving(serve) as port:
+        protocol = Told()
+        await connector(secure.client).connect(("http", "::1", 80), lambda: protocol, None, through("socks5", port))
+        await protocol.until(lambda: protocol.data == b"first")
+        protocol.transport.close()
+        await protocol.until(lambda: protocol.told[-1] is None)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "said"),
+    [("socks4", "::1", "no IPv6"), ("socks5h", "a" * 256, "255 bytes")],
+)
+async def test_what_socks_cannot_say(scheme: str, host: str, said: str, secure: Secure) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(ConnectError, match=said) as failed:
+            await connector(secure.client).connect(("http", host, 80), Told, None, through(scheme, port))
+    assert not failed.value.transient
+
+
+# Cancellation
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["clear", "tls"])
+@pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
+async def test_a_cancellation_anywhere_leaves_nothing(
+    scheme: str, is_secure: bool, secure: Secure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes one turn of the loop later each time, until the connection is made before it."""
+    async with serving(echo, secure.server if is_secure else None) as port:
+        with Proxy(tls=secure.proxy if scheme == "https" else None) as proxy:
+            connecting = connector(secure.client)
+            origin = ("https" if is_secure else "http", NAME, port)
+            made: list[Told] = []
+            for turns in range(2_000):
+                protocol = Told()
+                task = asyncio.ensure_future(
+                    connecting.connect(origin, lambda p=protocol: p, None, through(scheme, proxy.port))
+                )
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                if task.done():
+                    break
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert _sockets_to(proxy.port) == 0, turns
+                made.append(protocol)
+            await task
+            await exchange(protocol, b"x")
+            assert turns > 3
+            for other in made:
+                assert not other.told or other.told[-1] is None or isinstance(other.told[-1], OSError)
+            await _until(lambda: _sockets_to(proxy.port) == 0)
+
+
+def _sockets_to(port: int) -> int:
+    """Count the sockets that lead to a port."""
+    with sockets_to(port) as found:
+        return len(found)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    for _ in range(1_000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come to be")
