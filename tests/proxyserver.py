@@ -1,12 +1,14 @@
-"""A proxy that makes tunnels by CONNECT or by SOCKS, in a thread."""
+"""A proxy that makes tunnels by CONNECT or by SOCKS, and passes requests on that have a whole URL, in a thread."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import ssl
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
@@ -23,7 +25,7 @@ class Proxy:
     Names that end with .test are all this machine.
 
     Attributes:
-        asked: Requests of CONNECT, or (version, host, port, user) of SOCKS.
+        asked: Heads of requests to the proxy itself, or (version, host, port, user) of SOCKS.
     """
 
     def __init__(
@@ -73,18 +75,49 @@ class Proxy:
         self._writers.append(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             first = await reader.readexactly(1)
-            take = {b"\x04": self._socks4, b"\x05": self._socks5}.get(first, self._connect)
-            where = await take(reader, writer)
+            take = {b"\x04": self._socks4, b"\x05": self._socks5}.get(first)
+            if take is not None:
+                where = await take(reader, writer)
+            else:
+                head = first + await reader.readuntil(b"\r\n\r\n")
+                self.asked.append(head)
+                if not head.startswith(b"CONNECT "):
+                    await self._forward(head, reader, writer)
+                    writer.close()
+                    return
+                where = await self._connect(head, writer)
             if where is not None:
-                host = "127.0.0.1" if where[0].rstrip(".").endswith(".test") else where[0]
-                there_reader, there = await asyncio.open_connection(host, where[1])
-                self._writers.append(there)
+                there_reader, there = await self._open(*where)
                 await asyncio.gather(_pass(reader, there), _pass(there_reader, writer))
         writer.close()
 
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:
-        asked = b"C" + await reader.readuntil(b"\r\n\r\n")
-        self.asked.append(asked)
+    async def _open(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection(_here(host), port)
+        self._writers.append(writer)
+        return reader, writer
+
+    async def _forward(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass requests to one origin on, as long as that keeps the connection."""
+        method, url, rest = head.split(b" ", 2)
+        parts = urlsplit(url.decode())
+        there_reader, there = await self._open(parts.hostname or "", parts.port or 80)
+        answers = asyncio.create_task(_pass(there_reader, writer))
+        start = f"{parts.scheme}://{parts.netloc}".encode()
+        while True:
+            assert url.startswith(start + b"/"), url
+            fields = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"proxy-")]
+            there.write(method + b" " + url[len(start) :] + b" " + b"\r\n".join(fields))
+            await _pass_body(head.lower(), reader, there)
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except (OSError, asyncio.IncompleteReadError):
+                break
+            self.asked.append(head)
+            method, url, rest = head.split(b" ", 2)
+        there.close()
+        await answers
+
+    async def _connect(self, asked: bytes, writer: asyncio.StreamWriter) -> Any:
         writer.write(self._answer)
         await writer.drain()
         if self._answer != ESTABLISHED:
@@ -128,6 +161,29 @@ class Proxy:
         self.asked.append((5, host, port, user))
         writer.write(b"\x05" + (b"\x05" if self._refuse else b"\x00") + b"\x00\x01" + bytes(6))
         return None if self._refuse else (host, port)
+
+
+def _here(host: str) -> str:
+    return "127.0.0.1" if host.rstrip(".").endswith(".test") else host
+
+
+async def _pass_body(head: bytes, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    if length := re.search(rb"\r\ncontent-length: (\d+)", head):
+        left = int(length[1])
+        while left:
+            data = await source.read(min(left, 1 << 16))
+            if not data:
+                break
+            left -= len(data)
+            target.write(data)
+            await target.drain()
+    elif b"\r\ntransfer-encoding: chunked" in head:
+        size = -1
+        while size:
+            line = await source.readuntil(b"\r\n")
+            size = int(line, 16)
+            target.write(line + await source.readexactly(size + 2))
+            await target.drain()
 
 
 async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

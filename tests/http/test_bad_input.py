@@ -204,10 +204,10 @@ CLIENT_OPTIONS: list[tuple[str, Any, str]] = [
     *(("cert", value, "cert must be") for value in (5, (), ("a", "b", "c", "d"), ("a", 1), ["a"])),
     *(("redirect_headers", value, "redirect_headers must be") for value in ("X-A", 5, ["a b"], [5], [b"a"], None)),
     *(
-        ("proxy", value, "proxy must be a URL")
+        ("proxy", value, "proxy must be the URL of a proxy")
         for value in ("", 5, "host:80", "ftp://host", "http://", "http://host:x", "http://host:0", "http://[::1")
     ),
-    ("proxy", "http://a b", "proxy must not hold ' '"),
+    *(("proxy", value, "proxy must be the URL of a proxy") for value in ("http://a b", "http://a\n", "http://a/path")),
     *(("uds", value, "uds must be") for value in ("", 5)),
     *((name, 1, f"{name} must be True or False") for name in ("trust_env", "persist_cookies", "follow_redirects")),
 ]

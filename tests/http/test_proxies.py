@@ -11,7 +11,6 @@ import pytest
 import trustme
 from scripted import ScriptedServer, answer, eventually
 
-from inside import transport_of
 from proxyserver import Proxy
 from pynector import (
     ConfigurationError,
@@ -22,9 +21,8 @@ from pynector import (
     TooManyRedirects,
     TransportError,
 )
-from pynector.eventloop import Runtime
 from pynector.transport.http.urls import parse_url
-from pynector.transport.net.environment import is_meant
+from pynector.transport.net.environment import NamedProxies
 from pynector.transport.net.hosts import is_local
 
 Play = Callable[..., ScriptedServer]
@@ -42,6 +40,12 @@ def certified() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     return serving, trusting
 
 
+@pytest.fixture(params=["httpx", "native"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The engines, as those who speak HTTP/1.1 with the proxies of these tests."""
+    return str(request.param)
+
+
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
     with Proxy() as running:
@@ -53,10 +57,10 @@ def as_proxy(server: ScriptedServer, user: str = "") -> str:
 
 
 @pytest.mark.anyio
-async def test_a_proxy_is_asked_for_the_whole_url_as_it_was_written(play: Play) -> None:
+async def test_a_proxy_is_asked_for_the_whole_url_as_it_was_written(play: Play, engine: str) -> None:
     server = play([answer(b"1"), answer(b"moved", "302 Found", "Location: /b/./c"), answer(b"2")])
     through = as_proxy(server, f"us%20er:{SECRET}@")
-    async with Pynector(base_url="http://service.example/a/../b?x=%41", proxy=through) as client:
+    async with Pynector(base_url="http://service.example/a/../b?x=%41", proxy=through, http_engine=engine) as client:
         assert [await client.request(None), await client.request(b"body")] == [b"1", b"2"]
     lines = [request.split(b"\r\n")[0] for request in server.requests]
     assert lines[0] == b"GET http://service.example/a/../b?x=%41 HTTP/1.1"
@@ -68,9 +72,15 @@ async def test_a_proxy_is_asked_for_the_whole_url_as_it_was_written(play: Play) 
 
 
 @pytest.mark.anyio
-async def test_a_tunnel_carries_tls_and_the_proxy_sees_nothing_of_it(play: Play, proxy: Proxy, certified: Any) -> None:
+async def test_a_tunnel_carries_tls_and_the_proxy_sees_nothing_of_it(
+    play: Play, engine: str, proxy: Proxy, certified: Any
+) -> None:
     server = play([answer(b"1"), answer(b"2")], tls=certified[0])
-    options: dict[str, Any] = {"proxy": proxy.url("http", f"user:{SECRET}@"), "verify": certified[1]}
+    options: dict[str, Any] = {
+        "proxy": proxy.url("http", f"user:{SECRET}@"),
+        "verify": certified[1],
+        "http_engine": engine,
+    }
     async with Pynector(base_url=server.url, headers={"X-Key": SECRET}, **options) as client:
         assert [await client.request(None), await client.request({"path": f"/x?{SECRET}"})] == [b"1", b"2"]
     assert len(proxy.asked) == 1
@@ -81,12 +91,13 @@ async def test_a_tunnel_carries_tls_and_the_proxy_sees_nothing_of_it(play: Play,
 
 
 @pytest.mark.anyio
-async def test_a_proxy_may_speak_tls(play: Play, certified: Any) -> None:
+async def test_a_proxy_may_speak_tls(play: Play, engine: str, certified: Any) -> None:
     server = play([answer(b"1")], tls=certified[0])
     with Proxy(tls=certified[0]) as proxy:
-        async with Pynector(base_url=server.url, proxy=proxy.url("https"), verify=certified[1]) as client:
+        options: dict[str, Any] = {"proxy": proxy.url("https"), "http_engine": engine}
+        async with Pynector(base_url=server.url, verify=certified[1], **options) as client:
             assert await client.request(None) == b"1"
-        async with Pynector(base_url=server.url, proxy=proxy.url("https")) as client:
+        async with Pynector(base_url=server.url, **options) as client:
             with pytest.raises(ConnectError) as caught:
                 await client.request(None)
     assert (caught.value.sent, caught.value.transient) == ("none", False)
@@ -114,10 +125,10 @@ REFUSALS: dict[str, Any] = {
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", REFUSALS)
-async def test_what_a_proxy_does_not_pass_on_has_not_been_sent(play: Play, name: str) -> None:
+async def test_what_a_proxy_does_not_pass_on_has_not_been_sent(play: Play, engine: str, name: str) -> None:
     through = play([REFUSALS[name]])
     options: dict[str, Any] = {"proxy": as_proxy(through, f"user:{SECRET}@"), "verify": False}
-    async with Pynector(base_url="https://service.example", **options) as client:
+    async with Pynector(base_url="https://service.example", http_engine=engine, **options) as client:
         error = await failure(client, timeout=0.3 if "hang" in name else 10)
         assert (error.phase, error.sent) == ("tls" if "TLS" in name else "connect", "none")
         assert isinstance(error, TimeoutError if "hang" in name else TransportError)
@@ -132,31 +143,37 @@ async def test_what_a_proxy_does_not_pass_on_has_not_been_sent(play: Play, name:
     ("status", "times"),
     [("407 Proxy Authentication Required", 1), ("403 Forbidden", 1), ("502 Bad Gateway", 3), ("429 Slow Down", 3)],
 )
-async def test_a_tunnel_is_asked_for_again_where_the_answer_may_change(play: Play, status: str, times: int) -> None:
+async def test_a_tunnel_is_asked_for_again_where_the_answer_may_change(
+    play: Play, engine: str, status: str, times: int
+) -> None:
     through = play([f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()])
-    async with Pynector(base_url="https://service.example", proxy=as_proxy(through), verify=False) as client:
-        with pytest.raises(ConnectError, match=status) as refused:
+    options: dict[str, Any] = {"proxy": as_proxy(through), "verify": False, "http_engine": engine}
+    async with Pynector(base_url="https://service.example", **options) as client:
+        with pytest.raises(ConnectError, match=status[:3]) as refused:
             await client.request_with_retry(None, retry_delay=0)
     assert (refused.value.transient, refused.value.attempts) == (times > 1, times)
     assert len(through.requests) == times
 
 
 @pytest.mark.anyio
-async def test_what_a_proxy_has_passed_on_may_have_arrived(play: Play, proxy: Proxy, certified: Any) -> None:
+async def test_what_a_proxy_has_passed_on_may_have_arrived(
+    play: Play, engine: str, proxy: Proxy, certified: Any
+) -> None:
     server = play(["close"], tls=certified[0])
-    async with Pynector(base_url=server.url, proxy=proxy.url("http"), verify=certified[1]) as client:
+    options: dict[str, Any] = {"verify": certified[1], "http_engine": engine}
+    async with Pynector(base_url=server.url, proxy=proxy.url("http"), **options) as client:
         error = await failure(client)
     assert (error.phase, error.sent) == ("headers", "full")
-    async with Pynector(base_url="http://service.example", proxy=as_proxy(play(["close"]))) as client:
+    async with Pynector(base_url="http://service.example", proxy=as_proxy(play(["close"])), **options) as client:
         error = await failure(client)
     assert (error.phase, error.sent) == ("headers", "full")
 
 
 @pytest.mark.anyio
-async def test_a_proxy_that_is_not_there_is_a_connect_error(play: Play) -> None:
+async def test_a_proxy_that_is_not_there_is_a_connect_error(play: Play, engine: str) -> None:
     for scheme in ("http", "https"):
-        through = as_proxy(play(listening=False), f"user:{SECRET}@")
-        async with Pynector(base_url=f"{scheme}://service.example", proxy=through, verify=False) as client:
+        options = {"proxy": as_proxy(play(listening=False), f"user:{SECRET}@"), "http_engine": engine}
+        async with Pynector(base_url=f"{scheme}://service.example", verify=False, **options) as client:
             error = await failure(client)
         assert (type(error), error.phase, error.sent) == (ConnectError, "connect", "none")
 
@@ -165,7 +182,10 @@ async def test_a_proxy_that_is_not_there_is_a_connect_error(play: Play) -> None:
 
 
 @pytest.mark.anyio
-async def test_the_environment_names_proxies_by_scheme(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_environment_names_proxies_by_scheme(
+    play: Play, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYNECTOR_HTTP_ENGINE", engine)
     server, direct = play([answer(b"through")]), play([answer(b"direct")])
     monkeypatch.setenv("http_proxy", as_proxy(server).removeprefix("http://"))
     monkeypatch.setenv("no_proxy", "other.example, .sub.service.example")
@@ -188,22 +208,40 @@ async def test_the_environment_names_proxies_by_scheme(play: Play, monkeypatch: 
 @pytest.mark.parametrize(
     "value", [f"ftp://user:{SECRET}@host", f"http://user:{SECRET}@host:x", "http://", "http://[::1"]
 )
-async def test_a_wrong_variable_is_named_and_not_quoted(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+async def test_a_wrong_variable_is_named_and_not_quoted(
+    play: Play, engine: str, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
     monkeypatch.setenv("https_proxy", value)
-    client = Pynector(base_url="https://service.example", http_engine="httpx")
-    with pytest.raises(ConfigurationError, match="https_proxy") as caught:
-        await client.request(None)
-    assert SECRET not in str(caught.value)
+    server = play([answer(b"1")])
+    async with Pynector(http_engine=engine) as client:
+        for send in (_whole, _streamed):
+            with pytest.raises(ConfigurationError, match="https_proxy") as caught:
+                await send(client, "https://service.example")
+            assert SECRET not in str(caught.value)
+        # What it does not concern goes on.
+        assert await client.request({"url": server.url}) == b"1"
+    with pytest.raises(ConfigurationError, match="https_proxy"):
+        await Pynector(base_url="https://service.example", http_engine=engine).request(None)
 
 
 @pytest.mark.anyio
-async def test_socks_needs_its_package() -> None:
-    if find_spec("socksio"):
-        return
-    client = Pynector(base_url="https://service.example", proxy=f"socks5://user:{SECRET}@127.0.0.1:9")
-    with pytest.raises(ConfigurationError, match="socksio") as caught:
-        await client.request(None)
-    assert SECRET not in str(caught.value)
+async def test_httpx_speaks_socks_5_alone_and_with_its_package() -> None:
+    for scheme in ("socks4", *(() if find_spec("socksio") else ("socks5",))):
+        client = Pynector(base_url="https://a.example", proxy=f"{scheme}://a:{SECRET}@127.0.0.1:9", http_engine="httpx")
+        with pytest.raises(ConfigurationError, match="socksio") as caught:
+            await client.request(None)
+        assert SECRET not in str(caught.value)
+
+
+def test_in_a_cgi_script_http_proxy_is_a_header_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:8")
+    assert NamedProxies().proxy_for("http", "a.example", 80) is not None
+    monkeypatch.setenv("REQUEST_METHOD", "GET")
+    assert NamedProxies().proxy_for("http", "a.example", 80) is None
+    assert NamedProxies().proxy_for("https", "a.example", 443) is not None
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:7")
+    assert NamedProxies().proxy_for("http", "a.example", 80) is not None
 
 
 @pytest.mark.parametrize(
@@ -233,10 +271,29 @@ async def test_socks_needs_its_package() -> None:
         ("[fe80::1]:8080", "http://[fe80::1]:8080", True),
         ("10.0.0.0/99", "http://10.0.0.1", False),
         ("://", "http://a.example", False),
+        ("*.", "http://a.example", False),
+        ("*:8080", "http://a.example:8080", True),
+        ("*:8080", "http://a.example", False),
+        ("*.a.example", "http://a.example", False),
+        ("A.Example", "http://a.example", True),
+        ("a.example.", "http://a.example", True),
+        ("a.example:443", "https://a.example", True),
+        ("2001:db8::/32", "http://[2001:db8:1::1]", True),
+        ("[2001:db8::]/32", "http://[2001:db8:1::1]", False),
+        ("[2001:db8::1]:8080", "http://[2001:db8::1]", False),
+        ("2001:DB8:0::1", "http://[2001:db8::1]", True),
+        ("10.0.0.0/8:8080", "http://10.1.2.3:8080", True),
+        ("10.0.0.0/8:8080", "http://10.1.2.3", False),
+        ("10.0.0.0/8", "http://10.example", False),
+        ("x.example, a.example ,y.example", "http://a.example", True),
+        ("x.example a.example", "http://a.example", True),
+        (",, ,", "http://a.example", False),
     ],
 )
-def test_what_an_entry_of_no_proxy_means(entry: str, url: str, expected: bool) -> None:
-    assert is_meant(entry, *parse_url(url).origin) is expected
+def test_what_no_proxy_means(monkeypatch: pytest.MonkeyPatch, entry: str, url: str, expected: bool) -> None:
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", entry)
+    assert (NamedProxies().proxy_for(*parse_url(url).origin) is None) is expected
 
 
 @pytest.mark.parametrize(
@@ -263,19 +320,14 @@ async def _streamed(client: Pynector, url: str, **options: Any) -> bytes:
         return bytes(await response.read())
 
 
-def _engine_of(client: Pynector) -> str:
-    return str(transport_of(client)._engine.name)
-
-
 @pytest.mark.anyio
 @pytest.mark.parametrize("send", [_whole, _streamed])
-async def test_a_client_of_this_machine_takes_its_own_engine_and_the_proxy_for_all_else(
-    play: Play, monkeypatch: pytest.MonkeyPatch, send: Callable[..., Awaitable[bytes]]
+async def test_a_client_of_this_machine_takes_the_proxy_for_all_else(
+    play: Play, engine: str, monkeypatch: pytest.MonkeyPatch, send: Callable[..., Awaitable[bytes]]
 ) -> None:
     through, direct = (play([answer(body, "200 OK", "Connection: close")]) for body in (b"through", b"direct"))
     monkeypatch.setenv("http_proxy", as_proxy(through))
-    async with Pynector(base_url=f"http://localhost:{direct.port}") as client:
-        assert _engine_of(client) == ("native" if Runtime.current().is_asyncio else "httpx")
+    async with Pynector(base_url=f"http://localhost:{direct.port}", http_engine=engine) as client:
         assert await send(client, f"http://127.0.0.1:{direct.port}/a") == b"direct"
         assert await send(client, "http://service.example/b") == b"through"
         direct.script([answer(b"", "302 Found", "Location: http://service.example/c", "Connection: close")])
@@ -288,38 +340,11 @@ async def test_a_client_of_this_machine_takes_its_own_engine_and_the_proxy_for_a
 @pytest.mark.anyio
 @pytest.mark.parametrize("send", [_whole, _streamed])
 async def test_what_the_proxy_fails_after_a_redirect_says_that_something_was_sent(
-    play: Play, monkeypatch: pytest.MonkeyPatch, send: Callable[..., Awaitable[bytes]]
+    play: Play, engine: str, monkeypatch: pytest.MonkeyPatch, send: Callable[..., Awaitable[bytes]]
 ) -> None:
     monkeypatch.setenv("http_proxy", as_proxy(play(listening=False)))
     direct = play([answer(b"", "302 Found", "Location: http://service.example/c")])
-    async with Pynector(base_url=direct.url) as client:
+    async with Pynector(base_url=direct.url, http_engine=engine) as client:
         with pytest.raises(ConnectError, match=r"http://service\.example/c") as failed:
             await send(client, f"{direct.url}/d")
     assert (failed.value.phase, failed.value.sent) == ("connect", "full")
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-@pytest.mark.parametrize("send", [_whole, _streamed])
-async def test_the_native_engine_alone_sends_nothing_past_the_proxy(
-    play: Play, monkeypatch: pytest.MonkeyPatch, anyio_backend: Any, send: Callable[..., Awaitable[bytes]]
-) -> None:
-    monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
-    direct = play([answer(b"direct"), answer(b"", "302 Found", "Location: http://service.example/c")])
-    async with Pynector(base_url=direct.url, http_engine="native") as client:
-        assert await send(client, f"{direct.url}/a") == b"direct"
-        for url in ("http://service.example/b", f"{direct.url}/d"):
-            with pytest.raises(ConfigurationError, match="a proxy of the environment needs http_engine='auto'"):
-                await send(client, url)
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_client_of_elsewhere_takes_the_engine_that_knows_proxies(
-    monkeypatch: pytest.MonkeyPatch, anyio_backend: Any
-) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.setenv("no_proxy", "direct.example")
-    for base, engine in {"http://a.example": "httpx", None: "httpx", "http://direct.example": "native"}.items():
-        async with Pynector(base_url=base) as client:
-            assert _engine_of(client) == engine

@@ -12,7 +12,7 @@ import pytest
 
 from proxyserver import Proxy
 from pynector import ConfigurationError, ConnectError
-from pynector.transport.net.proxies import proxy_of_environment
+from pynector.transport.net.environment import NamedProxies
 from wsservers import Url, certificate, client, running
 
 pytestmark = pytest.mark.anyio
@@ -222,4 +222,4 @@ def test_without_python_socks_there_is_no_socks(monkeypatch: pytest.MonkeyPatch)
 def test_what_goes_without_a_proxy(monkeypatch: pytest.MonkeyPatch, host: str, excepted: str, through: bool) -> None:
     monkeypatch.setenv("ws_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", excepted)
-    assert (proxy_of_environment("ws", host, 80) is not None) is through
+    assert (NamedProxies().proxy_for("ws", host, 80) is not None) is through

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...config import (
     Setting,
@@ -23,17 +22,16 @@ from ...config import (
 )
 from ...errors import ConfigurationError
 from ..json_text import Dumps, checked_dumps
-from ..net.authority import names_host
 from ..net.detours import Detours
+from ..net.proxies import Proxy, checked_proxy
 from ..net.sockets import SocketOption, checked_socket_options
 from ..net.tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .decoding import ACCEPT_ENCODING
 from .headers import Pair, header_pairs, is_token, merged_headers
 from .resolving import checked_resolve, checked_server_hostname
-from .urls import CONTROL_OR_SPACE, URL, param_pairs, parse_url, refuse_controls
+from .urls import URL, param_pairs, parse_url
 
 ENGINES = ("auto", "native", "httpx")
-PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 def _engine(value: Any, where: str) -> str:
@@ -57,20 +55,6 @@ def _names(value: Any, where: str) -> tuple[str, ...]:
     if not all(isinstance(name, str) and is_token(name) for name in names):
         raise ConfigurationError(f"{where} must be a list of header names, not {value!r}")
     return tuple(name.lower() for name in names)
-
-
-def _proxy(value: Any, where: str) -> str:
-    # No message shows the value: it may hold a password.
-    try:
-        parts = urlsplit(value) if isinstance(value, str) else None
-        if parts is not None and parts.scheme in PROXY_SCHEMES:
-            refuse_controls(parts.geturl(), where, CONTROL_OR_SPACE)
-            if names_host(parts.netloc):
-                return parts.geturl()
-    except ValueError as error:
-        if isinstance(error, ConfigurationError):
-            raise
-    raise ConfigurationError(f"{where} must be a URL with a host that starts with one of {', '.join(PROXY_SCHEMES)}")
 
 
 REQUEST_SETTINGS = (
@@ -103,7 +87,7 @@ CLIENT_SETTINGS = (
     Setting("max_keepalive", optional(at_least(0)), None, parse_int),
     Setting("keepalive_expiry", positive_seconds, 5.0, parse_float),
     Setting("redirect_headers", _names, ()),
-    Setting("proxy", optional(_proxy), None),
+    Setting("proxy", optional(checked_proxy), None),
     Setting("trust_env", flag, True, parse_flag),
     Setting("uds", optional(text), None, parse_text),
     Setting("resolve", optional(checked_resolve), None),
@@ -173,7 +157,7 @@ class HTTPOptions:
         self.max_keepalive: int | None = values["max_keepalive"]
         self.keepalive_expiry: float = values["keepalive_expiry"]
         self.redirect_headers: tuple[str, ...] = values["redirect_headers"]
-        self.proxy: str | None = values["proxy"]
+        self.proxy: Proxy | None = values["proxy"]
         self.trust_env: bool = values["trust_env"]
         self.uds: str | None = values["uds"]
         self.socket_options: tuple[SocketOption, ...] = values["socket_options"]

@@ -1,35 +1,56 @@
-"""Which origins are reached through a proxy of the environment."""
+"""Which proxy an origin is reached through."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..net.environment import NamedProxies
+from ..net.proxies import Proxy
 from .options import HTTPOptions
 
 Origin = tuple[str, str, int]
 
 
-class Proxied:
-    """The origins that are reached through a proxy which the environment names now.
+class Route(NamedTuple):
+    """How an origin is reached.
 
-    There is none where the user says how to connect: by `proxy`, `uds`, `resolve`, or `trust_env=False`.
+    Attributes:
+        origin: Scheme, host and port.
+        proxy: What it is reached through, or None.
+    """
+
+    origin: Origin
+    proxy: Proxy | None
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether TLS is spoken, with the proxy at least."""
+        return self.origin[0] == "https" or (self.proxy is not None and self.proxy.scheme == "https")
+
+
+class Proxied:
+    """The proxies of a client: the one that it says, else those that the environment names now.
+
+    The environment's are for no origin to which the user says how to connect, by `uds` or by `resolve`, and for none
+    with `trust_env=False`.
 
     Args:
         options: The transport's options.
-
-    Attributes:
-        proxies: The proxy for each scheme that has one: the kind that the environment calls it, and its URL.
     """
 
     def __init__(self, options: HTTPOptions) -> None:
-        self.proxies: dict[str, tuple[str, str]] = {}
+        self._given = options.proxy
         self._detours = options.detours
+        self._named: NamedProxies | None = None
         if options.trust_env and options.uds is None and options.proxy is None:
             self._named = NamedProxies()
-            for scheme in ("http", "https"):
-                if found := self._named.first((scheme, "all")):
-                    self.proxies[scheme] = found
 
-    def __contains__(self, origin: Origin) -> bool:
-        if origin[0] not in self.proxies or origin[1:] in self._detours.addresses:
-            return False
-        return not self._named.are_bypassed(*origin)
+    def proxy_for(self, origin: Origin) -> Proxy | None:
+        """Return the proxy for an origin, or None.
+
+        Raises:
+            ConfigurationError: If the environment says one that is none.
+        """
+        if self._named is None or origin[1:] in self._detours.addresses:
+            return self._given
+        return self._named.proxy_for(*origin)

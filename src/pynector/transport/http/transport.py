@@ -16,7 +16,6 @@ from ...unraisable import warn
 from ..contract import OriginCounts, RequestObserver, Snapshot
 from .engine import Engine
 from .options import LEAST, OPTION_NAMES, HTTPOptions
-from .proxied import Proxied
 from .request import check_option_names, label, prepare
 from .response import Response
 from .streaming import RawStream, StreamedResponse
@@ -260,12 +259,6 @@ def obstacle_to_native(options: HTTPOptions) -> str | None:
         return "ngh2 is not installed, which http2 needs (pip install 'pynector[http2]')"
     if options.persist_cookies:
         return "persist_cookies=True needs httpx"
-    if options.proxy is not None:
-        return "proxy= needs httpx"
-    proxied = Proxied(options)
-    # What else goes through a proxy is left to the other engine, request by request.
-    if proxied.proxies and (options.base is None or options.base.origin in proxied):
-        return "the environment names a proxy, which needs httpx (trust_env=False goes without)"
     if hasattr(options.auth, "async_auth_flow"):
         return "a custom auth flow needs httpx"
     return None

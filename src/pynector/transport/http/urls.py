@@ -77,6 +77,13 @@ class URL(NamedTuple):
         return f"<URL {self.label}>"
 
 
+@lru_cache(maxsize=256)
+def start_of(origin: tuple[str, str, int]) -> str:
+    """Return what the URLs of an origin begin with, to the slash before the path."""
+    scheme, host, port = origin
+    return f"{scheme}://{URL(scheme, host, port, '').authority}/"
+
+
 @lru_cache(maxsize=1024)
 def parse_url(text: str, where: str = "url") -> URL:
     """Parse an absolute http or https URL.

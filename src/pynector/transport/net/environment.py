@@ -1,59 +1,127 @@
-"""The proxies that the environment names, for HTTP and WebSocket alike."""
+"""The proxies that the environment names, and what it excepts, for HTTP and WebSocket alike."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import urllib.request
-from collections.abc import Iterable
+from typing import NamedTuple
 
 from .hosts import is_local, server_name
+from .proxies import Proxy, checked_proxy
+
+# Whose variables count for a scheme, first that of its own.
+KINDS = {
+    "http": ("http", "all"),
+    "https": ("https", "all"),
+    "ws": ("ws", "http", "socks", "all"),
+    "wss": ("wss", "https", "socks", "all"),
+}
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class NamedProxies:
-    """The proxies that the environment, or else the system, names now."""
+    """The proxies that the environment, or else the system, names now.
+
+    In a CGI script HTTP_PROXY is none of them: there it is a header field of whoever asks.
+    """
 
     def __init__(self) -> None:
         self._named = urllib.request.getproxies()
         self._by_system = not urllib.request.getproxies_environment()
-        self._excepted = [entry.strip().lower() for entry in self._named.get("no", "").split(",")]
+        found = [parsed(entry) for entry in re.split(r"[,\s]+", self._named.get("no", ""))]
+        self._exceptions = [entry for entry in found if entry is not None]
+        self._checked: dict[str, Proxy] = {}
 
-    def first(self, kinds: Iterable[str]) -> tuple[str, str] | None:
-        """Return the first kind that there is, such as "https" or "all", and its URL; or None."""
-        for kind in kinds:
-            if url := self._named.get(kind):
-                return kind, url if "://" in url else f"http://{url}"
-        return None
+    def proxy_for(self, scheme: str, host: str, port: int) -> Proxy | None:
+        """Return the proxy for a server, or None.
 
-    def are_bypassed(self, scheme: str, host: str, port: int) -> bool:
-        """Say whether a server is to be reached without them.
+        There is none for this machine, whatever they say: a proxy elsewhere would take its own address for it.
 
-        This machine always is, whatever they say: a proxy elsewhere would take its own address for it.
+        Raises:
+            ConfigurationError: If what a variable says is no proxy; the message does not quote it.
         """
+        kind = next((kind for kind in KINDS[scheme] if self._named.get(kind)), None)
+        if kind is None or self._are_bypassed(scheme, host, port):
+            return None
+        if kind not in self._checked:
+            self._checked[kind] = self._proxy(kind)
+        return self._checked[kind]
+
+    def _proxy(self, kind: str) -> Proxy:
+        url = self._named[kind]
+        if "://" not in url:
+            url = f"http://{url}"
+        if kind == "socks" and url.startswith("http://"):
+            # So some systems' settings say it.
+            url = "socks5h" + url[4:]
+        return checked_proxy(url, f"the environment variable {kind}_proxy (trust_env=False goes without)")
+
+    def _are_bypassed(self, scheme: str, host: str, port: int) -> bool:
         if is_local(host) or (self._by_system and urllib.request.proxy_bypass(host)):
             return True
-        return any(is_meant(entry, scheme, host, port) for entry in self._excepted)
+        name = server_name(host).lower()
+        address = _address(name)
+        return any(entry.means(scheme, name, address, port) for entry in self._exceptions)
 
 
-def is_meant(entry: str, scheme: str, host: str, port: int) -> bool:
-    """Say whether an entry of no_proxy means a server.
+class Excepted(NamedTuple):
+    """What an entry of no_proxy means.
 
-    It is "*", an address, a network, or a name, which means its subdomains, too; with a leading dot, only those. It may
-    have a scheme or a port.
+    Attributes:
+        scheme: The only one that it is about, or "all".
+        port: The only one that it is about, or None.
+        network: Its network, one address perhaps; None where it is a name.
+        name: Its name without dots around it; "" for every server.
+        is_itself: Whether it means a server of this name, and not only those of its subdomains.
     """
-    own, mark, rest = entry.rpartition("://")
-    if (mark and own not in ("all", scheme)) or not rest:
-        return False
-    if rest == "*":
-        return True
-    host = server_name(host).lower()
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(rest.strip("[]"), strict=False)
-    except ValueError:
-        pass
-    name, mark, number = rest.rpartition(":")
-    if mark and number.isdigit():
-        if int(number) != port:
+
+    scheme: str
+    port: int | None
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
+    name: str
+    is_itself: bool
+
+    def means(self, scheme: str, host: str, address: Address | None, port: int) -> bool:
+        """Say whether a server is meant, whose host is in lower case, and an address perhaps."""
+        if self.scheme not in ("all", scheme) or self.port not in (None, port):
             return False
-        rest = name.strip("[]")
+        if self.network is not None:
+            return address is not None and address in self.network
+        if not self.name:
+            return True
+        return host.endswith(f".{self.name}") or (self.is_itself and host == self.name)
+
+
+def parsed(entry: str) -> Excepted | None:
+    """Return what an entry of no_proxy means, None for nothing.
+
+    It is "*", an address, a network, or a name, which means its subdomains, too; with a leading dot, or "*.", only
+    those. It may have a scheme before it, and a port behind.
+    """
+    scheme, _, rest = entry.lower().rpartition("://")
+    port = None
+    network = _network(rest)
+    if network is None and (found := re.fullmatch(r"(.+):([0-9]+)", rest)):
+        rest, port = found[1], int(found[2])
+        network = _network(rest)
     bare = rest.removeprefix("*").rstrip(".")
-    return host.endswith(f".{bare.removeprefix('.')}") or host == bare
+    name = bare.removeprefix(".")
+    if not name and rest != "*":
+        return None
+    return Excepted(scheme or "all", port, network, name, bare == name)
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text.strip("[]"), strict=False)
+    except ValueError:
+        return None
+
+
+def _address(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

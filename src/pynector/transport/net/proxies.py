@@ -1,17 +1,20 @@
-"""Which proxy a connection goes through."""
+"""What a proxy is: where it is, what is spoken with it, and who asks."""
 
 from __future__ import annotations
 
 import base64
 import importlib.util
+import re
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from ...errors import ConfigurationError
-from .authority import names_host
-from .environment import NamedProxies
+from .authority import host_and_port
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
+
+# What no URL holds: control characters and spaces.
+_WRONG = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Proxy(NamedTuple):
@@ -39,6 +42,11 @@ class Proxy(NamedTuple):
             return None
         return f"Basic {base64.b64encode(f'{self.user}:{self.password}'.encode()).decode()}"
 
+    def require_package(self) -> None:
+        """Raise a ConfigurationError if it is one of SOCKS, and python-socks is not installed."""
+        if self.scheme.startswith("socks") and importlib.util.find_spec("python_socks") is None:
+            raise ConfigurationError(f"{self.scheme} proxies need python-socks: pip install 'pynector[socks]'")
+
     def __repr__(self) -> str:
         return f"<Proxy {self.scheme}://{self.host}:{self.port}>"
 
@@ -47,38 +55,22 @@ def checked_proxy(value: Any, where: str) -> Proxy:
     """Accept the URL of a proxy, with a user and a password or without.
 
     Raises:
-        ConfigurationError: If it is none; the message does not quote it, for it may hold a password. Or if it is one of
-            SOCKS, and python-socks is not installed.
+        ConfigurationError: If it is none; the message does not quote it, for it may hold a password.
     """
     try:
-        parts = urlsplit(value)
-        scheme, host, port = parts.scheme, parts.hostname if names_host(parts.netloc) else None, parts.port
-    except (AttributeError, TypeError, ValueError):
-        scheme, host, port, parts = "", None, None, None
-    if scheme not in DEFAULT_PORTS or not host or parts.path.strip("/") or parts.query or parts.fragment:
+        # urlsplit would take some of them away.
+        parts = urlsplit(value) if _WRONG.search(value) is None else SplitResult("", "", "", "", "")
+        host, port = host_and_port(parts.netloc, where)
+    except (AttributeError, TypeError, ValueError, ConfigurationError):
+        host, port = "", None
+    if not host or port == 0 or parts.scheme not in DEFAULT_PORTS or _says_more(parts):
         raise ConfigurationError(
             f"{where} must be the URL of a proxy, such as http://proxy.example.com:3128; "
             f"schemes are {', '.join(DEFAULT_PORTS)}"
         )
-    if scheme.startswith("socks") and importlib.util.find_spec("python_socks") is None:
-        raise ConfigurationError(f"{where} is a SOCKS proxy: for those install pynector[socks]")
     user = None if parts.username is None else unquote(parts.username)
-    return Proxy(scheme, host, port or DEFAULT_PORTS[scheme], user, unquote(parts.password or ""))
+    return Proxy(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme], user, unquote(parts.password or ""))
 
 
-def proxy_of_environment(scheme: str, host: str, port: int) -> Proxy | None:
-    """Return the proxy that the environment names for a server, or None; there is none for this machine itself.
-
-    Raises:
-        ConfigurationError: As checked_proxy.
-    """
-    named = NamedProxies()
-    kinds = ("wss", "https", "socks", "all") if scheme == "wss" else ("ws", "http", "socks", "all")
-    found = named.first(kinds)
-    if found is None or named.are_bypassed(scheme, host, port):
-        return None
-    kind, url = found
-    if kind == "socks" and url.startswith("http://"):
-        # So some systems' settings say it.
-        url = "socks5h" + url[4:]
-    return checked_proxy(url, f"the environment variable {kind}_proxy (trust_env=False goes without)")
+def _says_more(parts: SplitResult) -> bool:
+    return bool(parts.path.strip("/") or parts.query or parts.fragment)

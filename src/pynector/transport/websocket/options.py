@@ -30,8 +30,9 @@ from ..http.urls import encode_url
 from ..json_text import Dumps, checked_dumps
 from ..net.authority import host_and_port
 from ..net.detours import Detours
+from ..net.environment import NamedProxies
 from ..net.hosts import resolvable
-from ..net.proxies import Proxy, checked_proxy, proxy_of_environment
+from ..net.proxies import Proxy, checked_proxy
 from ..net.sockets import SocketOption, checked_socket_options
 from ..net.tls import ClientTLS, checked_cert, checked_verify, parse_verify
 from .correlation import ByFunctions, ById, Correlation, Fifo
@@ -172,7 +173,9 @@ class WebSocketOptions:
         self.detours = Detours(values["resolve"] or {}, values["server_hostname"])
         origin = origin_of(self.url)
         if self.proxy is None and values["trust_env"] and origin[1:] not in self.detours.addresses:
-            self.proxy = proxy_of_environment(*origin)
+            self.proxy = NamedProxies().proxy_for(*origin)
+        if self.proxy is not None:
+            self.proxy.require_package()
         self.max_reconnects: int = values["max_reconnects"]
         self.reconnect_delay: float = values["reconnect_delay"]
         self.on_message: Callable[..., Any] | None = values["on_message"]

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import anyio
 
 from ....errors import ConfigurationError
-from ..options import LEAST, PROXY_SCHEMES, HTTPOptions, most_connections
+from ...net.proxies import Proxy
+from ..options import LEAST, HTTPOptions, most_connections
 from ..proxied import Proxied
 from ..urls import URL
 from .module import httpcore
 from .network import Network
 from .room import Room
-
-_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 class Pool:
@@ -130,8 +127,7 @@ class Routes:
         room: The places for requests.
 
     Raises:
-        ConfigurationError: If http2 or a SOCKS proxy lacks its package, a proxy of the environment is no URL, or a file
-            of TLS cannot be read.
+        ConfigurationError: If http2 or a SOCKS proxy lacks its package, or a file of TLS cannot be read.
     """
 
     def __init__(self, options: HTTPOptions, network: Network) -> None:
@@ -150,63 +146,52 @@ class Routes:
         self._uds = options.uds
         self._tls = options.tls
         self._proxy_tls = options.tls.for_proxy()
-        self._proxies: dict[str, tuple[str, str]] = {}
         self._proxied = Proxied(options)
-        if options.proxy is not None:
-            self._proxies = dict.fromkeys(("http", "https"), (options.proxy, "proxy"))
-        for scheme, (kind, address) in self._proxied.proxies.items():
-            self._proxies[scheme] = address, f"the variable {kind}_proxy (trust_env=False goes without)"
-        self._is_given = options.proxy is not None
         self._context = self._tls.context()
-        self._pools = self._made(self._context)
+        self._pools: dict[Proxy | None, Pool] = {}
+        if options.proxy is not None:
+            self._pool(options.proxy)
 
-    def _made(self, context: ssl.SSLContext) -> dict[str, Pool]:
-        """Return the pool for each scheme that has a proxy, and for "" the one without."""
-        pool = httpcore.AsyncConnectionPool(uds=self._uds, ssl_context=context, **self._arguments)
-        pools = {"": Pool(pool, self.room)}
-        by_proxy: dict[str, Pool] = {}
-        for scheme, (address, where) in self._proxies.items():
-            if address not in by_proxy:
-                by_proxy[address] = Pool(self._through(address, where, context), self.room)
-            pools[scheme] = by_proxy[address]
-        return pools
+    def _pool(self, proxy: Proxy | None) -> Pool:
+        """Return the pool of a proxy, or of those that go straight."""
+        pool = self._pools.get(proxy)
+        if pool is None:
+            made = self._straight() if proxy is None else self._through(proxy)
+            pool = self._pools[proxy] = Pool(made, self.room)
+        return pool
 
-    def _through(self, address: str, where: str, context: ssl.SSLContext) -> Any:
+    def _straight(self) -> Any:
+        return httpcore.AsyncConnectionPool(uds=self._uds, ssl_context=self._context, **self._arguments)
+
+    def _through(self, proxy: Proxy) -> Any:
         """Return httpcore's pool of connections through a proxy."""
-        try:
-            parts = urlsplit(address)
-            scheme, host, port = parts.scheme, parts.hostname, parts.port
-        except ValueError:
-            scheme, host, port, parts = "", None, None, None
-        if parts is None or scheme not in PROXY_SCHEMES or not host:
-            # The value may hold a password.
-            raise ConfigurationError(f"{where} must be a URL that starts with one of {', '.join(PROXY_SCHEMES)}")
-        auth = None
-        if parts.username is not None:
-            auth = unquote(parts.username).encode(), unquote(parts.password or "").encode()
-        port = port or _PORTS[scheme]
-        url = httpcore.URL(scheme=scheme, host=host, port=port, target="/")
-        arguments = {"ssl_context": context, **self._arguments}
-        if scheme == "http":
+        auth = None if proxy.user is None else (proxy.user.encode(), proxy.password.encode())
+        url = httpcore.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port, target="/")
+        arguments = {"ssl_context": self._context, **self._arguments}
+        if proxy.scheme == "http":
             return httpcore.AsyncHTTPProxy(url, auth, **arguments)
-        if scheme == "https":
-            self._network.secure_proxies.add((host, port))
+        if proxy.scheme == "https":
+            self._network.secure_proxies.add((proxy.host, proxy.port))
             return httpcore.AsyncHTTPProxy(url, auth, proxy_ssl_context=self._proxy_tls.context(), **arguments)
-        if not find_spec("socksio"):
-            raise ConfigurationError(f"{where} is a SOCKS proxy, which needs the package socksio")
+        if proxy.scheme not in ("socks5", "socks5h") or not find_spec("socksio"):
+            raise ConfigurationError(f"httpx speaks SOCKS 5 alone, with the package socksio: not {proxy.scheme} here")
         return httpcore.AsyncSOCKSProxy(url, auth, **arguments)
 
     async def pool(self, url: URL) -> Pool:
-        """Return the pool for a URL."""
+        """Return the pool for a URL.
+
+        Raises:
+            ConfigurationError: If its proxy is none, or none of httpx's.
+        """
         context = self._tls.context()
         if context is not self._context:
-            retired = self._pools.values()
-            self._context, self._pools = context, self._made(context)
+            retired = list(self._pools.values())
+            self._context, self._pools = context, {}
             for pool in retired:
                 await pool.retire()
-        return self._pools[url.scheme if self._is_given or url.origin in self._proxied else ""]
+        return self._pool(self._proxied.proxy_for(url.origin))
 
     async def aclose(self) -> None:
         """Close every pool."""
-        for pool in self._pools.values():
+        for pool in list(self._pools.values()):
             await pool.aclose()

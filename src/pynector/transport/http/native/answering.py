@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from ....errors import ConfigurationError, TimeoutError, TransportError, as_pynector_error
-from ...net.connect import Origin
 from ..answers import answer_of, next_hop
 from ..headers import Headers
 from ..options import HTTPOptions
 from ..request import PreparedRequest
 from ..response import RawResponse
 from ..steps import Steps
-from ..urls import URL
+from ..urls import start_of
 from .exchange import Exchange
 from .head import is_redirect
 from .sending import Sender
@@ -25,13 +24,6 @@ from .wire import request_of
 
 # Whatever the status of a redirect, it is the same method that is sent again, and there is no body.
 REPEATED = (b"GET", b"HEAD")
-
-
-@lru_cache(maxsize=256)
-def start_of(origin: Origin) -> str:
-    """Return what the URLs of an origin begin with."""
-    scheme, host, port = origin
-    return f"{scheme}://{URL(scheme, host, port, '').authority}/"
 
 
 class Answers:

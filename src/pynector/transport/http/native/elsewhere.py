@@ -1,4 +1,4 @@
-"""What the native engine leaves to another: auth flows, and what goes through a proxy of the environment."""
+"""What the native engine leaves to another: auth flows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from ....callbacks import Task
 from ....errors import ConfigurationError, Phase, Sent, TimeoutError, TransportError, cancelled_itself, client_closed
 from ....eventloop import cancellation_is_asked_for
 from ...contract import OriginCounts, RequestObserver
-from ...net.connect import Origin
 from ..engine import Engine
 from ..options import HTTPOptions
-from ..proxied import Proxied
 from ..request import PreparedRequest
 from ..streaming import RawStream
 from .exchange import Exchange
@@ -37,16 +35,10 @@ class Elsewhere:
         self._room = room
         self._make = make
         self._other: Engine | None = None
-        proxied = Proxied(options)
-        self._proxied = proxied if proxied.proxies else None
 
     def takes(self, request: PreparedRequest) -> bool:
         """Say whether a request is not for the native engine."""
-        return request.auth is not None or self.is_proxied(request.url.origin)
-
-    def is_proxied(self, origin: Origin) -> bool:
-        """Say whether an origin is reached through a proxy."""
-        return self._proxied is not None and origin in self._proxied
+        return request.auth is not None
 
     def start(self, exchange: Exchange, request: PreparedRequest) -> None:
         """Run an exchange there from now on.
@@ -103,8 +95,7 @@ class Elsewhere:
 
     def _engine_for(self, request: PreparedRequest) -> Engine:
         if self._make is None:
-            why = "a custom auth flow" if request.auth is not None else "a proxy of the environment"
-            raise ConfigurationError(f"{why} needs http_engine='auto' or 'httpx'")
+            raise ConfigurationError("a custom auth flow needs http_engine='auto' or 'httpx'")
         if self._other is None:
             self._other = self._make()
             self._other.make_room(self._room.most)

@@ -2,6 +2,7 @@ cimport cython
 
 from pynector.transport.http.native.pooled cimport PooledConnection
 from pynector.transport.http.native.exchange cimport Exchange
+from pynector.transport.http.native.forwarding cimport Forwarding
 from pynector.transport.http.native.head cimport Head, final_start, is_folded, is_redirect, persists, unfolded
 from pynector.transport.http.native.reading cimport BodyReader
 
@@ -18,6 +19,7 @@ cdef class Connection(PooledConnection):
     cdef object _scratch
     cdef bytearray _buffer
     cdef object _owner
+    cdef Forwarding _forwarding
     cdef object _parser
     cdef object _problem
     cdef BodyReader _reader
@@ -37,6 +39,7 @@ cdef class Connection(PooledConnection):
 
     cdef object _reset(self)
     cdef object _leave_body(self)
+    @cython.locals(payload=bytes)
     cpdef object start(self, Exchange exchange)
     cpdef object exchanges(self)
     cpdef object abandon(self)

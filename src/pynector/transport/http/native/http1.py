@@ -8,6 +8,7 @@ from typing import Any
 
 from . import pooled
 from .exchange import ConnectionOwner, Exchange
+from .forwarding import Forwarding
 from .head import final_start, is_folded, is_redirect, persists, unfolded
 from .pooled import TOO_LARGE, TOO_LONG, PooledConnection, unsent
 from .reading import BodyReader
@@ -33,6 +34,7 @@ class Connection(PooledConnection):
         make_parser: httptools.HttpResponseParser.
         scratch: A memoryview of a bytearray that all connections of an event loop read into.
         owner: Told of the end of an exchange (`answered`, `failed`) and of the connection (`lost`).
+        forwarding: How requests go to the proxy at its other end, where that is no tunnel; else None.
 
     Attributes:
         exchange: The exchange on it, or None.
@@ -46,6 +48,7 @@ class Connection(PooledConnection):
         "_excess",
         "_final",
         "_folded",
+        "_forwarding",
         "_head",
         "_interim",
         "_is_unwanted",
@@ -62,12 +65,15 @@ class Connection(PooledConnection):
         "scans",
     )
 
-    def __init__(self, make_parser: Any, scratch: memoryview, owner: ConnectionOwner) -> None:
+    def __init__(
+        self, make_parser: Any, scratch: memoryview, owner: ConnectionOwner, forwarding: Forwarding | None = None
+    ) -> None:
         super().__init__()
         self._make_parser = make_parser
         self._scratch = scratch
         self._buffer: Any = scratch.obj
         self._owner = owner
+        self._forwarding: Any = forwarding
         self._parser: Any = None
         self._reader = BodyReader()
         self.exchange: Any = None
@@ -90,10 +96,11 @@ class Connection(PooledConnection):
         """Write a request; its answer goes to the pool."""
         self.exchange = exchange
         exchange.connection = self
+        payload = exchange.payload if self._forwarding is None else self._forwarding.written(exchange.payload)
         if exchange.body:
-            self.write((exchange.payload, exchange.body))
+            self.write((payload, exchange.body))
         else:
-            self.transport.write(exchange.payload)
+            self.transport.write(payload)
         if exchange.upload is not None:
             exchange.upload.begin(self)
 

@@ -10,7 +10,10 @@ from typing import Any, Protocol
 from ....callbacks import Task
 from ....errors import ConnectError
 from ...net.connect import Connector, Origin, Progress
+from ...net.proxies import Proxy
+from ..urls import start_of
 from .failures import lost_at_once
+from .forwarding import Forwarding
 from .http1 import Connection
 from .pooled import PooledConnection
 from .protocols import Agreed, Http2
@@ -77,9 +80,10 @@ class Opener:
 
     Args:
         connector: Connects to an origin.
+        to_proxies: Connects to a proxy that passes requests on itself.
         make_parser: httptools.HttpResponseParser.
         tasks: Where attempts run.
-        admit: Told of each new connection over TLS.
+        admit: Told of each new connection over TLS, and its pool.
         tell: Told of connections: "open" or "close", host and port.
         http2: Whether and how HTTP/2 is spoken.
 
@@ -91,15 +95,17 @@ class Opener:
     def __init__(
         self,
         connector: Connector,
+        to_proxies: Connector,
         make_parser: Callable[[Any], Any],
         tasks: Tasks,
-        admit: Callable[[PooledConnection], None],
+        admit: Callable[[Any, PooledConnection], None],
         tell: Callable[[str, str, int], None],
         http2: Http2,
     ) -> None:
         self.tell = tell
         self.closed = False
         self._connector = connector
+        self._to_proxies = to_proxies
         self._make_parser = make_parser
         # A read and its parsing follow each other at once, so one buffer serves all connections.
         self._scratch = memoryview(bytearray(SCRATCH))
@@ -132,30 +138,39 @@ class Opener:
         pool.opened(attempt, connection)
 
     async def _connected(self, pool: Any, attempt: Attempt) -> PooledConnection:
-        is_secure = pool.origin[0] == "https"
-        made: Any = await self._connector.connect(pool.origin, self._protocol_for(pool), attempt)
+        made: Any = await self._reached(pool, attempt)
         connection: PooledConnection = made.connection if isinstance(made, Agreed) else made
         try:
             if self._http2.is_all and not connection.multiplexes:
                 said = "the server does not speak HTTP/2 (http2=True takes HTTP/1.1, too)"
                 raise ConnectError(said, phase="tls", sent="none", came_of="handshake")
-            await self._look_at_new(connection, is_secure)
+            await self._look_at_new(connection, pool.route.is_secure)
             if connection.transport is None or connection.retired:
                 raise lost_at_once(connection.loss)
-            if is_secure:
-                self._admit(connection)
+            if pool.route.is_secure:
+                self._admit(pool, connection)
         except BaseException:
             if connection.transport is not None:
                 connection.transport.abort()
             raise
         return connection
 
+    async def _reached(self, pool: Any, attempt: Attempt) -> Any:
+        """Return the protocol of a new connection: to the origin, perhaps through a tunnel, or to its proxy."""
+        origin, proxy = pool.route
+        if proxy is None or not self._is_forwarded(origin, proxy):
+            return await self._connector.connect(origin, self._protocol_for(pool), attempt, proxy)
+        forwarding = Forwarding(start_of(origin).removesuffix("/"), proxy.authorization)
+        make = partial(AsyncioConnection, self._make_parser, self._scratch, pool, forwarding)
+        return await self._to_proxies.connect(proxy[:3], make, attempt)
+
+    def _is_forwarded(self, origin: Origin, proxy: Proxy) -> bool:
+        """Say whether a proxy passes requests on itself: what TLS or HTTP/2 hides from it needs a tunnel."""
+        return origin[0] == "http" and proxy.scheme in ("http", "https") and not self._http2.is_all
+
     def _protocol_for(self, pool: Any) -> Callable[[], Any]:
-        """Return what makes the protocol of a new connection."""
-
-        def http1() -> PooledConnection:
-            return AsyncioConnection(self._make_parser, self._scratch, pool)
-
+        """Return what makes the protocol of a new connection to an origin."""
+        http1 = partial(AsyncioConnection, self._make_parser, self._scratch, pool)
         if not self._http2.may_be_spoken(pool.origin):
             return http1
         # ngh2 need not be installed.

@@ -19,6 +19,7 @@ cdef double RESOLUTION
 cdef class Pool:
     cdef object __weakref__
     cdef readonly tuple origin
+    cdef readonly object route
     cdef readonly object now
     cdef object _opener
     cdef object _call_at

@@ -8,7 +8,7 @@ from typing import Any
 
 from ....errors import client_closed
 from ...contract import OriginCounts
-from ...net.connect import Origin
+from ..proxied import Route
 from . import timing
 from .exchange import Exchange
 from .failures import connection_lost, is_out_of_files, late, not_connected, not_written, sent_in, wrong_answer
@@ -39,7 +39,7 @@ class Pool:
     """The connections to one `origin`, and the exchanges that wait for one.
 
     Args:
-        origin: Scheme, host and port.
+        route: How it is reached.
         opener: Makes connections.
         tasks: Gives the time, and sets timers.
         room: The client's.
@@ -61,12 +61,14 @@ class Pool:
         "_yielded",
         "now",
         "origin",
+        "route",
     )
 
     def __init__(
-        self, origin: Origin, opener: Opener, tasks: Tasks, room: Room, limits: Limits, forget: Callable[[Any], None]
+        self, route: Route, opener: Opener, tasks: Tasks, room: Room, limits: Limits, forget: Callable[[Any], None]
     ) -> None:
-        self.origin = origin
+        self.route = route
+        self.origin = route.origin
         self._opener = opener
         self.now = tasks.now
         self._call_at = tasks.call_at
@@ -80,7 +82,7 @@ class Pool:
         self._unsettled: set[PooledConnection] = set()
         # When a connection was last retired, so that another pool may have its place.
         self._yielded = 0.0
-        expected = opener.expected(origin)
+        expected = opener.expected(self.origin)
         self._waiting = WaitingList(tasks.now, tasks.call_at, room, expected, self._forget_if_empty)
 
     def __repr__(self) -> str:
@@ -312,7 +314,7 @@ class Pool:
             # Its end may have come with the last answer: what may not be sent again would be lost.
             if exchange.repeatable or not is_readable(connection.descriptor):
                 self._begin(connection, self._waiting.pop())
-            elif self.origin[0] == "https":
+            elif self.route.is_secure:
                 # What there is may be no more than a session ticket.
                 self._opener.look_closer(self, connection, server_timeout)
             else:

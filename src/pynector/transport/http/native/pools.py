@@ -10,6 +10,7 @@ from typing import Any
 from ...contract import OriginCounts
 from ...net.connect import Connector, Origin
 from ..options import LEAST, HTTPOptions, most_connections
+from ..proxied import Proxied, Route
 from .opening import Opener
 from .pool import Pool
 from .protocols import Http2
@@ -53,8 +54,11 @@ class Pools:
         self._limits = Limits(
             _or_any(options.max_connections_per_origin), _or_any(options.max_keepalive), options.keepalive_expiry
         )
-        self._renewal = Renewal(tasks, options.tls, self._pools.values)
+        self._proxied = Proxied(options)
+        proxy_tls = options.tls.for_proxy()
+        self._renewal = Renewal(tasks, options.tls, proxy_tls, self._pools.values)
         connector = Connector(tasks.loop, options.tls, options.uds, options.socket_options, options.detours)
+        to_proxies = Connector(tasks.loop, proxy_tls, None, options.socket_options, options.detours.without_name())
         http2 = Http2(
             bool(options.http2),
             options.http2 == "only",
@@ -62,7 +66,7 @@ class Pools:
             options.ping_interval,
             math.inf if options.ping_timeout is None else options.ping_timeout,
         )
-        self._opener = Opener(connector, make_parser, tasks, self._renewal.admit, tell, http2)
+        self._opener = Opener(connector, to_proxies, make_parser, tasks, self._renewal.admit, tell, http2)
 
     @property
     def closed(self) -> bool:
@@ -70,10 +74,15 @@ class Pools:
         return self._opener.closed
 
     def pool(self, origin: Origin) -> Pool:
-        """Return the pool of an origin."""
+        """Return the pool of an origin.
+
+        Raises:
+            ConfigurationError: If its proxy is none.
+        """
         pool = self._pools.get(origin)
         if pool is None:
-            pool = Pool(origin, self._opener, self._tasks, self.room, self._limits, self._forget)
+            route = Route(origin, self._proxied.proxy_for(origin))
+            pool = Pool(route, self._opener, self._tasks, self.room, self._limits, self._forget)
             self._pools[origin] = pool
         return pool
 

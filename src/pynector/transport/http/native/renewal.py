@@ -21,21 +21,30 @@ class Renewal:
     Args:
         tasks: Sets timers.
         client_tls: The client's TLS.
+        proxy_tls: That of connections to proxies.
         pools: Gives all pools.
     """
 
-    def __init__(self, tasks: Tasks, client_tls: tls.ClientTLS, pools: Callable[[], Iterable[Pool]]) -> None:
+    def __init__(
+        self,
+        tasks: Tasks,
+        client_tls: tls.ClientTLS,
+        proxy_tls: tls.ClientTLS,
+        pools: Callable[[], Iterable[Pool]],
+    ) -> None:
         self._tasks = tasks
         self._tls = client_tls
+        self._proxy_tls = proxy_tls
         self._pools = pools
-        self._context: ssl.SSLContext | None = None
+        self._contexts: dict[tls.ClientTLS, ssl.SSLContext] = {}
         self._timer: Timer | None = None
         self._stopped = False
 
-    def admit(self, connection: PooledConnection) -> None:
+    def admit(self, pool: Pool, connection: PooledConnection) -> None:
         """Take note of a new connection; it is retired if its handshake began before the files were replaced."""
         if self._tls.follows_files:
-            connection.retired = connection.transport.get_extra_info("sslcontext") is not self._current()
+            context = self._current(self._tls_of(pool))
+            connection.retired = connection.transport.get_extra_info("sslcontext") is not context
             if self._timer is None and not self._stopped:
                 self._wait()
 
@@ -46,23 +55,29 @@ class Renewal:
             self._timer.cancel()
             self._timer = None
 
-    def _current(self) -> ssl.SSLContext:
+    def _tls_of(self, pool: Pool) -> tls.ClientTLS:
+        """Return the TLS with the server, or with the proxy where there is no other."""
+        return self._tls if pool.origin[0] == "https" else self._proxy_tls
+
+    def _current(self, used: tls.ClientTLS) -> ssl.SSLContext:
         """Return the context of now; connections with another one are retired."""
-        context = self._tls.context()
-        if context is not self._context:
-            self._context = context
+        context = used.context()
+        if context is not self._contexts.get(used):
+            self._contexts[used] = context
             for pool in self._secure_pools():
-                pool.retire(context)
+                if self._tls_of(pool) is used:
+                    pool.retire(context)
         return context
 
     def _secure_pools(self) -> list[Pool]:
-        return [pool for pool in self._pools() if pool.origin[0] == "https" and not pool.is_empty]
+        return [pool for pool in self._pools() if pool.route.is_secure and not pool.is_empty]
 
     def _look(self) -> None:
         self._timer = None
-        if self._secure_pools():
+        if pools := self._secure_pools():
             self._wait()
-            self._current()
+            for used in {self._tls_of(pool) for pool in pools}:
+                self._current(used)
 
     def _wait(self) -> None:
         self._timer = self._tasks.call_at(self._tasks.now() + tls.EVERY, self._look)

@@ -67,7 +67,7 @@ class Sender:
         except ConfigurationError:
             return None
         # A query or a fragment may come before the first slash, too: "http://host?next=/path".
-        if url.target != "/" or "#" in origin or url.userinfo is not None or self._elsewhere.is_proxied(url.origin):
+        if url.target != "/" or "#" in origin or url.userinfo is not None:
             return None
         encoder = encoder_for(self._options, url._replace(target=""))
         return None if encoder is None else Place(encoder, partial(self._pools.pool, url.origin))
