@@ -278,7 +278,7 @@ async def test_a_body_is_read_again_in_the_context_of_its_caller(engine: str, se
 
 @on_engines
 async def test_an_auth_flow_has_the_context_of_its_caller(engine: str, server: LoopbackServer) -> None:
-    from pynector.transport.http.httpx.module import httpx
+    import httpx
 
     seen: list[Any] = []
 

@@ -26,7 +26,7 @@ from .shorthands import Shorthands
 from .stats import Stats
 from .streamcall import StreamCall
 from .telemetry import Telemetry, parse_propagation, propagation, valid_propagation
-from .transport.capabilities import check_options
+from .transport.capabilities import check_options, engine_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -109,7 +109,10 @@ class Pynector(Shorthands):
 
     def __repr__(self) -> str:
         state = "open" if self._lifecycle.session is not None else "not connected"
-        return f"<Pynector {type(self._lifecycle.transport).__name__} {state}>"
+        transport = self._lifecycle.transport
+        engine, reason = engine_of(transport)
+        on = "" if engine is None else f" on {engine}" + (f" ({reason})" if reason else "")
+        return f"<Pynector {type(transport).__name__}{on} {state}>"
 
     # Requests
 

@@ -11,7 +11,7 @@ from .eventloop import ClientContext, Runtime
 from .session import Session
 from .stats import Counters, Stats
 from .telemetry import Telemetry, watch
-from .transport.capabilities import check_transport, counts_of
+from .transport.capabilities import check_transport, counts_of, engine_of
 from .transport.registry import TransportFactory, get_transport_factory_registry, option_names
 
 
@@ -120,8 +120,16 @@ class Lifecycle:
         """Give the numbers of all sessions."""
         if self.session is not None:
             return self.session.stats()
-        counters = self.counters
-        return Stats(counters.requests, dict(counters.errors), counters.retries, transport=counts_of(self.transport))
+        counters, transport = self.counters, self.transport
+        engine, reason = engine_of(transport)
+        return Stats(
+            counters.requests,
+            dict(counters.errors),
+            counters.retries,
+            transport=counts_of(transport),
+            engine=engine,
+            engine_reason=reason,
+        )
 
     def _make_transport(self, factory: TransportFactory) -> Any:
         return check_transport(self._context.run(factory.create_transport, **self._options))

@@ -21,7 +21,7 @@ from .dispatch.workers import Exchange
 from .errors import PynectorError, TimeoutError, as_pynector_error
 from .eventloop import ClientContext, Forgotten, Runtime, cancellation_is_asked_for
 from .stats import Counters, Stats
-from .transport.capabilities import can_exchange, capacity_of, counts_of
+from .transport.capabilities import can_exchange, capacity_of, counts_of, engine_of
 from .transport.contract import Handle, OriginCounts, RequestObserver, Snapshot
 
 # How long `aclose` waits for a transport that does not disconnect (seconds).
@@ -243,6 +243,7 @@ class Session:
         schedulers = [run.scheduler for run in runs]
         counts = [run.dispatcher.counts() for run in runs]
         told = [(count.active, count.idle) for count in origins if count.active is not None]
+        engine, reason = engine_of(self.transport)
         connections = {"active": sum(a for a, _ in told), "idle": sum(i or 0 for _, i in told)} if told else {}
         return Stats(
             requests=counters.requests + sum(ended for ended, _ in counts),
@@ -254,6 +255,8 @@ class Session:
             + sum(count.queued for count in origins),
             connections=connections,
             transport=counts_of(self.transport),
+            engine=engine,
+            engine_reason=reason,
         )
 
     # Work

@@ -25,6 +25,9 @@ class Stats:
             (whose answer came first), "budget_refused" (retries and hedges that were beyond the budget), "circuit_open"
             (requests that were refused), "checkpoint_found" (requests that an earlier run had the result of).
         circuits: Origins whose circuit is not closed, each with "open" or "half-open".
+        engine: What the transport runs on, for HTTP "native", "httpx" or "httpx2", as it connected last; None where it
+            has not, or cannot tell.
+        engine_reason: Why that is not the one it would prefer; None where it is, or was asked for.
     """
 
     requests: int = 0
@@ -36,6 +39,8 @@ class Stats:
     transport: dict[str, int] = field(default_factory=dict)
     limits: dict[str, int] = field(default_factory=dict)
     circuits: dict[str, str] = field(default_factory=dict)
+    engine: str | None = None
+    engine_reason: str | None = None
 
 
 class Counters:

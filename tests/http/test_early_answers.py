@@ -249,7 +249,8 @@ class Mute(Exception):
 
 
 def errors() -> dict[str, Exception]:
-    from pynector.transport.http.httpx.module import httpcore, httpx
+    import httpcore
+    import httpx
 
     return {
         "plain": LookupError("no more"),

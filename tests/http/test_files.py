@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 from scripted import ScriptedServer, answer, eventually
 
@@ -22,7 +23,6 @@ from pynector import ConfigurationError, ConnectionLost, HTTPStatusError, Protoc
 from pynector import TimeoutError as PynectorTimeout
 from pynector.errors import TransportError
 from pynector.testing import LoopbackServer
-from pynector.transport.http.httpx.module import httpx
 
 Play = Callable[..., ScriptedServer]
 

@@ -14,7 +14,7 @@ import trustme
 
 from pynector import ConfigurationError, ConnectError, Pynector
 from pynector.testing import LoopbackServer
-from pynector.transport.http import transport
+from pynector.transport.http import choosing
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +51,7 @@ def clear() -> Iterator[LoopbackServer]:
 
 def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Have packages be not installed."""
-    for module in (transport, __import__("pynector.transport.http.httpx.routes", fromlist=["routes"])):
+    for module in (choosing, __import__("pynector.transport.http.httpx.routes", fromlist=["routes"])):
         monkeypatch.setattr(module, "find_spec", lambda name: None if name in names else find_spec(name))
 
 

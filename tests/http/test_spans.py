@@ -245,7 +245,7 @@ async def test_what_is_suppressed_is_not_told_of_twice(client: Pynector, spans: 
 
 
 async def test_what_instruments_httpx_sees_nothing(client: Pynector, spans: Any) -> None:
-    from pynector.transport.http.httpx.module import httpx
+    import httpx
 
     seen: list[Any] = []
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
+import httpx
 import pytest
 from scripted import ScriptedServer, answer
 
 from pynector import Pynector, PynectorError
-from pynector.transport.http.httpx.module import httpx
 
 pytestmark = pytest.mark.anyio
 

@@ -9,13 +9,13 @@ from itertools import product
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 from spoiling import spoil, spoil_given, telling
 from stage import Servers
 
 from loops import BACKENDS, ENGINES
 from pynector import Pynector, PynectorError
-from pynector.transport.http.httpx.module import httpx
 
 pytestmark = pytest.mark.anyio
 

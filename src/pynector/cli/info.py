@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from .._speedups import COMPILED
 from .._version import __version__
-from ..transport.http.httpx.module import httpx
+from ..errors import ConfigurationError
+from ..transport.http.choosing import chosen_engine
+from ..transport.http.options import HTTPOptions
 from .screen import Screen
 
 PACKAGES = (
@@ -41,9 +44,9 @@ def run(screen: Screen) -> int:
         "Python": python(),
         "System": f"{platform.system()} {platform.release()} {platform.machine()}",
         "Event loop": event_loop(),
+        "HTTP engine": asyncio.run(http_engine()),
         "HTTP parser": found("httptools") or "none (httptools is not installed)",
         "HTTP/2": http2(),
-        "httpx engine": f"{httpx.__name__} {httpx.__version__}",
     }
     for name, value in facts.items():
         screen.line(f"{name:<13} {value}")
@@ -67,6 +70,15 @@ def python() -> str:
 def event_loop() -> str:
     """Name the event loop that the demo runs on."""
     return found("uvloop") or "asyncio without uvloop"
+
+
+async def http_engine() -> str:
+    """Name the engine that a client runs on, with the settings of the environment, and say why if it is another."""
+    try:
+        engine, reason = chosen_engine(HTTPOptions({}, "pynector"))
+    except ConfigurationError as error:
+        return f"none: {error}"
+    return (found(engine) or engine) + (f": {reason}" if reason else "")
 
 
 def http2() -> str:

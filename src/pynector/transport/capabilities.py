@@ -63,3 +63,9 @@ def counts_of(transport: Any) -> dict[str, int]:
     """Give what a transport counts itself; nothing where it does not."""
     counts = getattr(transport, "counts", None)
     return {} if counts is None else dict(counts())
+
+
+def engine_of(transport: Any) -> tuple[str | None, str | None]:
+    """Give the name of what a transport runs on, and why that is not the one it would prefer, where it can tell."""
+    name, reason = getattr(transport, "engine_choice", None) or (None, None)
+    return name, reason

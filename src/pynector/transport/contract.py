@@ -33,8 +33,9 @@ class TransportProtocol(Protocol):
 
     A transport may have a method `describe(data, options) -> str` that names a request for error messages, without
     anything secret; methods `origins() -> list[OriginCounts]`, which counts its connections, and `counts() -> dict`,
-    which gives other numbers of its own by name, both from any thread; and an attribute `on_connection`, which the
-    client sets to a function of an event, "open" or "close", a host and a port.
+    which gives other numbers of its own by name, both from any thread; an attribute `on_connection`, which the client
+    sets to a function of an event, "open" or "close", a host and a port; and an attribute `engine_choice`, a tuple of
+    what it runs on and why that is not what it would prefer (each a str or None), or None.
 
     A transport may have a method `snapshot(data, options) -> Snapshot`, which fixes what a request sends, so that it is
     the same each time, whatever becomes of the caller's objects meanwhile. Plain data need none: they are copied.

@@ -31,7 +31,7 @@ from .headers import Pair, header_pairs, is_token, merged_headers
 from .resolving import checked_resolve, checked_server_hostname
 from .urls import URL, param_pairs, parse_url
 
-ENGINES = ("auto", "native", "httpx")
+ENGINES = ("auto", "native", "httpx", "httpx2")
 
 
 def _engine(value: Any, where: str) -> str:

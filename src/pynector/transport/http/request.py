@@ -264,7 +264,7 @@ def prepare(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> Prepa
         check_option_names(options)
     fields = request_fields(data, options)
     body, content_type = encode_body(fields, client.dumps_for(options))
-    method = _method(fields.get("method"), body)
+    method = method_of(fields.get("method"), body)
     url = _url(fields, client)
     auth = options["auth"] if "auth" in options else client.auth_for(url)
     if url.userinfo is not None and auth is None:
@@ -331,7 +331,12 @@ def label(data: Any, options: Mapping[str, Any], client: HTTPOptions) -> str:
         return f"{method} request"
 
 
-def _method(method: Any, body: object) -> str:
+def method_of(method: Any, body: object) -> str:
+    """Return the method that a request says, or that fits its body.
+
+    Raises:
+        ConfigurationError: If it is none that can be sent.
+    """
     if method is None:
         return "GET" if body is None else "POST"
     if not isinstance(method, str) or not is_token(method):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
-from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ...callbacks import running_loop
-from ...errors import ConfigurationError, TransportError
+from ...errors import TransportError
 from ...eventloop import ClientContext
 from ...unraisable import warn
 from ..contract import OriginCounts, RequestObserver, Snapshot
+from .choosing import OTHERS, Choice, chosen_engine
 from .engine import Engine
 from .options import LEAST, OPTION_NAMES, HTTPOptions
 from .request import check_option_names, label, prepare
@@ -28,12 +28,18 @@ USER_AGENT = "pynector"
 
 _log = logging.getLogger("pynector.transport")
 
+# Why clients do not run on the native engine, each told once.
+_told: set[str] = set()
+
 
 class HTTPTransport:
     """Sends HTTP requests. Made by HTTPTransportFactory.
 
     Args:
         **options: See HTTPTransportFactory.create_transport.
+
+    Attributes:
+        engine_choice: The engine that it runs on, or ran on last; None before it has connected.
 
     Raises:
         ConfigurationError: If an option is not valid.
@@ -46,6 +52,7 @@ class HTTPTransport:
         self.traits = HTTPTraits(self._options)
         self._context = ClientContext()
         self.on_connection: Callable[[str, str, int], None] | None = None
+        self.engine_choice: Choice | None = None
         self._engine: Engine | None = None
         self._ending: list[Engine] = []
         self._capacity = self._options.max_connections or LEAST
@@ -97,27 +104,26 @@ class HTTPTransport:
         """Make ready to send. Connections are made when requests need them."""
         if self._engine is not None:
             return
-        wanted = self._options.http_engine
-        obstacle = None if wanted == "httpx" else obstacle_to_native(self._options)
-        if wanted == "native" and obstacle is not None:
-            raise ConfigurationError(f"http_engine='native' is not possible: {obstacle}")
-        if wanted == "httpx" or obstacle is not None:
-            self._engine = self._httpx_engine()
-        else:
-            from .native.engine import NativeEngine
+        self.engine_choice = choice = chosen_engine(self._options)
+        if choice.reason is not None and choice.reason not in _told:
+            _told.add(choice.reason)
+            warn(_log, "http_engine='auto' runs on %s and not on the native engine: %s", choice.engine, choice.reason)
+        if choice.engine in OTHERS:
+            self._engine = self._other_engine(choice.engine)
+            return
+        from .native.engine import NativeEngine
 
-            if not self._options.tls.is_default:
-                # What is wrong with a file is to be known now, not at the first https request.
-                self._options.tls.context()
-            others = None if wanted == "native" else self._httpx_engine
-            engine = NativeEngine(self._options, running_loop(self._context), others, self._tell)
-            self._engine = engine
-            self.submit = engine.submit
+        if not self._options.tls.is_default:
+            # What is wrong with a file is to be known now, not at the first https request.
+            self._options.tls.context()
+        engine = NativeEngine(self._options, running_loop(self._context), self._tell)
+        self._engine = engine
+        self.submit = engine.submit
 
-    def _httpx_engine(self) -> Engine:
+    def _other_engine(self, name: str) -> Engine:
         from .httpx.engine import HttpxEngine
 
-        return HttpxEngine(self._options, self._tell, self._context)
+        return HttpxEngine(name, self._options, self._tell, self._context)
 
     def _tell(self, event: str, host: str, port: int) -> None:
         if self.on_connection is not None:
@@ -230,11 +236,11 @@ class HTTPTransportFactory:
         """Make a transport.
 
         Args:
-            **options: base_url, headers, params, cookies and auth of every request; http_engine ("auto", "native" or
-                "httpx"), http2 (True: where the server has it; "only": nothing else, in clear text, too), verify and
-                cert (TLS), max_connections (over all origins, 1 or more; None: as many as
-                the largest max_concurrency of a batch, 100 at least, and fewer than three quarters of the descriptors
-                that the process may have), max_streams (requests at a time on a connection of HTTP/2, 1 or more; None:
+            **options: base_url, headers, params, cookies and auth of every request; http_engine ("auto", "native",
+                "httpx" or "httpx2"), http2 (True: where the server has it; "only": nothing else, in clear text, too),
+                verify and cert (TLS), max_connections (over all origins, 1 or more; None: as many as the largest
+                max_concurrency of a batch, 100 at least, and fewer than three quarters of the descriptors that the
+                process may have), max_streams (requests at a time on a connection of HTTP/2, 1 or more; None:
                 as many as its server takes), ping_interval and ping_timeout (seconds of silence after which the server
                 of a connection of HTTP/2 is asked whether it is there, and which it may take to answer; None: it is not
                 asked, and any time), max_connections_per_origin (1 or more; None: any number), max_keepalive
@@ -249,16 +255,3 @@ class HTTPTransportFactory:
             ConfigurationError: If an option is not valid.
         """
         return HTTPTransport(**options)
-
-
-def obstacle_to_native(options: HTTPOptions) -> str | None:
-    """Say what keeps the native engine from doing this work, or None if nothing does."""
-    if find_spec("httptools") is None:
-        return "httptools is not installed (pip install 'pynector[speedups]')"
-    if options.http2 and find_spec("ngh2") is None:
-        return "ngh2 is not installed, which http2 needs (pip install 'pynector[http2]')"
-    if options.persist_cookies:
-        return "persist_cookies=True needs httpx"
-    if hasattr(options.auth, "async_auth_flow"):
-        return "a custom auth flow needs httpx"
-    return None

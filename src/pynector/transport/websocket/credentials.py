@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ...errors import ConfigurationError, ConnectError
 from ...eventloop import is_end
 from ..http.auth import split_auth
+from ..http.flows import package_of
 from ..http.headers import header_pairs
 
 T = TypeVar("T")
@@ -123,13 +124,11 @@ class _Flow:
     """The steps of an httpx.Auth: each gives a request, and is told of the answer."""
 
     def __init__(self, auth: Any, url: str, fields: Fields) -> None:
-        # Only where it is needed: it takes a while to import.
-        from ..http.httpx.module import httpx
-
+        package = package_of(auth)
         self._fields = fields
-        self._response = httpx.Response
+        self._response = package.Response
         given = [(name, value) for name, value in fields.pairs if value is not None]
-        self._request = httpx.Request("GET", url, headers=given)
+        self._request = package.Request("GET", url, headers=given)
         self._before = self._request.headers.multi_items()
         self._steps = auth.async_auth_flow(self._request)
 

@@ -1,4 +1,4 @@
-"""The engine that runs on httpx's transport: any event loop, HTTP/2, proxies, custom auth flows, kept cookies.
+"""The engine that runs on what httpx, or httpx2, runs on: any event loop, HTTP/2, proxies.
 
 It is driven below httpx's client, whose redirects, cookies and logging of URLs are not wanted.
 """
@@ -10,19 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ....errors import ConnectionLost, TransportError
+from ....errors import ConnectionLost
 from ....eventloop import ClientContext, Runtime
 from ...contract import OriginCounts, RequestObserver
 from ..answers import answer_of, next_hop
+from ..cookies import KeptCookies
+from ..flows import through_flow
 from ..options import HTTPOptions
 from ..request import PreparedRequest, observed, prepare
 from ..response import RawResponse, Response
 from ..steps import Steps
 from ..streaming import RawStream
-from ..urls import URL
-from .cookies import KeptCookies
-from .messages import fields_of, from_httpx, to_httpcore, to_httpx
-from .module import httpcore
+from .messages import to_httpcore
+from .module import package
 from .network import Network, Writing
 from .routes import Routes
 from .run import Run
@@ -37,22 +37,29 @@ class HttpxEngine:
     """Sends over httpcore's pools.
 
     Args:
+        name: "httpx" or "httpx2".
         options: The transport's options.
         tell: Told of connections: "open", host and port.
         context: Where connections live.
+
+    Attributes:
+        name: See above.
 
     Raises:
         ConfigurationError: If a proxy or http2 cannot be used.
     """
 
-    name = "httpx"
-
-    def __init__(self, options: HTTPOptions, tell: Callable[[str, str, int], None], context: ClientContext) -> None:
+    def __init__(
+        self, name: str, options: HTTPOptions, tell: Callable[[str, str, int], None], context: ClientContext
+    ) -> None:
+        self.name = name
+        self._package = package(name)
         self._options = options
         self._tell = tell
         self._under_way: Counter[tuple[str, str, int]] = Counter()
-        backend = httpcore.AnyIOBackend() if Runtime.current().is_asyncio else httpcore.TrioBackend()
-        self._network = Network(backend, context, options.socket_options, options.detours)
+        core = self._package.core
+        backend = core.AnyIOBackend() if Runtime.current().is_asyncio else core.TrioBackend()
+        self._network = Network(self._package, backend, context, options.socket_options, options.detours)
         self._routes = Routes(options, self._network)
         self._unpacking: set[Steps[Any]] = set()
         self._cookies = KeptCookies() if options.persist_cookies else None
@@ -155,18 +162,7 @@ class HttpxEngine:
 
     async def _attempt(self, run: Run) -> HttpxStream:
         request = observed(run.request, run.observer)
-        if self._cookies is not None:
-            request = self._cookies.added_to(request)
-        body = request.body
-        run.upload = None
-        if body is not None and not isinstance(body, bytes):
-            run.upload = Upload(body, request.size, Writing(request.method))
-        if request.auth is None:
-            content = body if run.upload is None else run.upload
-            message = to_httpcore(request.method, request.url, fields_of(request), content, run.progress.trace)
-            stream = await self._transmit(run, message, request.url)
-        else:
-            stream = await self._through_flow(run, request)
+        stream = await (self._transmit(run, request) if request.auth is None else self._through_flow(run, request))
         try:
             if run.observer is not None:
                 run.observer.connected(stream.peer)
@@ -178,38 +174,28 @@ class HttpxEngine:
 
     async def _through_flow(self, run: Run, request: PreparedRequest) -> HttpxStream:
         """Send what an auth flow wants to be sent, and give the last response."""
-        message = to_httpx(request, run.upload)
-        url = message.url
-        flow = request.auth.async_auth_flow(message)
-        stream: HttpxStream | None = None
-        try:
-            following = await anext(flow, None)
-            while following is not None:
-                if stream is not None:
-                    await stream.drop()
-                stream = await self._transmit(run, *from_httpx(following, request, url, run.progress.trace))
-                try:
-                    following = await flow.asend(stream.for_flow(following))
-                except StopAsyncIteration:
-                    following = None
-                if following is not None and run.upload is not None and run.upload.is_gone:
-                    # What cannot be sent again is answered by what there is.
-                    following = None
-            await flow.aclose()
-            if stream is None:
-                raise TransportError("the auth flow sent nothing", phase="connect", sent="none")
-            stream.rewind()
-            return stream
-        except BaseException:
-            if stream is not None:
-                await stream.aclose()
-            await flow.aclose()
-            raise
+        run.upload = None
 
-    async def _transmit(self, run: Run, message: Any, url: URL) -> HttpxStream:
-        """Send one message, and give its response."""
-        pool = await self._routes.pool(url)
-        writing = Writing(message.method.decode()) if run.upload is not None or _is_long(run.request.body) else None
+        async def transmit(message: PreparedRequest) -> HttpxStream:
+            stream = await self._transmit(run, message)
+            stream.keep()
+            return stream
+
+        stream = await through_flow(request, transmit, lambda: (run.progress.phase, run.progress.sent))
+        stream.rewind()
+        return stream
+
+    async def _transmit(self, run: Run, request: PreparedRequest) -> HttpxStream:
+        """Send one request, and give its response."""
+        if self._cookies is not None:
+            request = self._cookies.added_to(request)
+        pool = await self._routes.pool(request.url)
+        body: Any = request.body
+        writing = Writing(request.method, self._package) if request.has_stream or _is_long(body) else None
+        run.upload = None
+        if request.has_stream and writing is not None:
+            body = run.upload = Upload(body, request.size, writing)
+        message = to_httpcore(self._package.core, request, body, run.progress.trace)
         run.progress.begin(message.method, writing)
         response: Any = None
 
@@ -222,8 +208,6 @@ class HttpxEngine:
                 if writing is None:
                     await send()
                 else:
-                    if run.upload is not None:
-                        run.upload.writing = writing
                     await writing.during(send)
             finally:
                 if run.upload is not None:
@@ -235,7 +219,7 @@ class HttpxEngine:
             raise
         stream = HttpxStream(run, response)
         if self._cookies is not None:
-            self._cookies.take(url, stream.status, stream.headers.pairs())
+            self._cookies.take(request.url, stream.headers)
         return stream
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from ....causes import chain_of, text_of, with_system_error
 from ....errors import ConnectError, ConnectionLost, ProtocolError, TransportError
-from .module import httpcore
 
 # h11 quotes the line it cannot read, which may be a secret header.
 _QUOTED = re.compile(r":? *(?:bytearray\()?b?(?:'.*'|\".*\").*", re.DOTALL)
@@ -18,19 +17,23 @@ _STATUS = re.compile(r"\d{3}\b")
 _THEIRS = frozenset({"anyio", "h11", "h2", "hpack", "httpcore", "httpcore2", "socksio", "trio"})
 
 
-def translated(error: Exception, progress: Any) -> TransportError:
-    """Return the TransportError for an exception of httpcore; its cause quotes nothing and has no frames."""
+def translated(error: Exception, progress: Any, core: Any) -> TransportError:
+    """Return the TransportError for an exception of httpcore; its cause quotes nothing and has no frames.
+
+    Args:
+        error: What was raised.
+        progress: How far the request had come.
+        core: httpcore, or httpcore2.
+    """
     phase, sent = progress.phase, progress.sent
     said = _said(error)
     problem: TransportError
-    if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError)):
+    if isinstance(error, (core.ConnectError, core.ConnectTimeout, core.ProxyError)):
         said = f"no connection: {with_system_error(said, error)}"
-        problem = ConnectError(said, phase=phase, sent=sent, came_of=_status_of_proxy(error) or error)
-    elif isinstance(error, httpcore.RemoteProtocolError) and not _is_early_end(said):
+        problem = ConnectError(said, phase=phase, sent=sent, came_of=_status_of_proxy(error, core) or error)
+    elif isinstance(error, core.RemoteProtocolError) and not _is_early_end(said):
         problem = ProtocolError(f"the server broke the protocol: {said}", phase=phase, sent=sent)
-    elif isinstance(
-        error, (httpcore.NetworkError, httpcore.RemoteProtocolError, httpcore.TimeoutException, OSError, EOFError)
-    ):
+    elif isinstance(error, (core.NetworkError, core.RemoteProtocolError, core.TimeoutException, OSError, EOFError)):
         said = f"the connection broke: {with_system_error(said, error)}"
         problem = ConnectionLost(said, phase=phase, sent=sent, came_of=error)
     else:
@@ -41,9 +44,9 @@ def translated(error: Exception, progress: Any) -> TransportError:
     return problem
 
 
-def _status_of_proxy(error: Exception) -> int | None:
+def _status_of_proxy(error: Exception, core: Any) -> int | None:
     """Return the status with which a proxy has answered the request for a tunnel, or None."""
-    found = _STATUS.match(str(error)) if isinstance(error, httpcore.ProxyError) else None
+    found = _STATUS.match(str(error)) if isinstance(error, core.ProxyError) else None
     return None if found is None else int(found[0])
 
 

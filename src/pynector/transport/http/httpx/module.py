@@ -1,12 +1,37 @@
-"""httpx and its httpcore: the maintained forks where they are installed, else the originals; their API is the same."""
+"""The packages that the httpx engine can drive: httpx, and httpx2, which is its maintained fork with the same API."""
 
 from __future__ import annotations
 
-try:
-    import httpcore2 as httpcore
-    import httpx2 as httpx
-except ImportError:
-    import httpcore  # type: ignore[no-redef]
-    import httpx  # type: ignore[no-redef]
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, NamedTuple
 
-__all__ = ["httpcore", "httpx"]
+CORES = {"httpx": "httpcore", "httpx2": "httpcore2"}
+
+
+class Answered(Exception):
+    """The answer was there before the request was written whole."""
+
+
+class Package(NamedTuple):
+    """One of them.
+
+    Attributes:
+        name: "httpx" or "httpx2".
+        core: httpcore or httpcore2, which is below it.
+        answered: The kind of Answered which that takes for a write that failed.
+        expected: What its networks raise: its own, and where it has no word for it, the operating system's.
+    """
+
+    name: str
+    core: Any
+    answered: type[Exception]
+    expected: tuple[type[Exception], ...]
+
+
+@lru_cache(maxsize=2)
+def package(name: str) -> Package:
+    """Return the package with a name."""
+    core = import_module(CORES[name])
+    answered = type("Answered", (Answered, core.WriteError), {})
+    return Package(name, core, answered, (core.NetworkError, core.TimeoutException, OSError))

@@ -24,7 +24,7 @@ from ...net.names import no_connection
 from ...net.sockets import SocketOption, set_options_of
 from ...net.tls import tls_problem
 from .early import MOST_AHEAD, EarlyAnswer
-from .module import httpcore
+from .module import Package
 
 Result = TypeVar("Result")
 
@@ -32,13 +32,6 @@ READ_AT_ONCE = 1 << 16
 
 # A server closes a kept connection at the time it named; a request must not cross that on the way (seconds).
 MARGIN = 1.0
-
-# What httpcore's networks raise: its own, and where they have no word for it, the operating system's.
-EXPECTED = (httpcore.NetworkError, httpcore.TimeoutException, OSError)
-
-
-class Answered(httpcore.WriteError):
-    """The answer was there before the request was written whole."""
 
 
 class NotConnected(Exception):
@@ -62,14 +55,17 @@ class Writing:
 
     Args:
         method: The request's method.
+        package: Whose writing it is.
 
     Attributes:
         begun: Whether its first bytes are the next that this task writes.
         answered: Whether nothing more of it needs to be sent: its answer is there, or none can come any more.
+        early: The kind of Answered to raise then.
     """
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, package: Package) -> None:
         self._answer = EarlyAnswer(method)
+        self.early = package.answered
         self.begun = False
         self.answered = False
         self._stream: Stream | None = None
@@ -105,7 +101,7 @@ class Writing:
                         raise
                 finally:
                     self._work = None
-        raise Answered("the answer came before the request was written whole")
+        raise self.early("the answer came before the request was written whole")
 
     def found(self, stream: Stream) -> None:
         """Take the stream that the request is written to."""
@@ -162,7 +158,7 @@ async def _on_trio(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterat
 _writing: ContextVar[Writing | None] = ContextVar("writing", default=None)
 
 
-class Stream(httpcore.AsyncNetworkStream):
+class Stream:
     """See httpcore.AsyncNetworkStream.
 
     Args:
@@ -190,7 +186,7 @@ class Stream(httpcore.AsyncNetworkStream):
             self._writing = writing
             writing.found(self)
         if self._broken_off:
-            raise httpcore.ReadError("a request on this connection has no end")
+            raise self._network.package.core.ReadError("a request on this connection has no end")
         try:
             if self._writing is None or not buffer:
                 await self._inner.write(buffer, timeout)
@@ -254,7 +250,7 @@ class Stream(httpcore.AsyncNetworkStream):
             inner = await self._inner.start_tls(ssl_context, name, timeout)
         except BaseException as error:
             await self.aclose()
-            if isinstance(error, Exception) and not isinstance(error, EXPECTED):
+            if isinstance(error, Exception) and not isinstance(error, self._network.package.expected):
                 raise NotConnected(tls_problem(error), error) from None
             raise
         self._network.open.discard(self)
@@ -279,17 +275,18 @@ class Stream(httpcore.AsyncNetworkStream):
             await self._inner.aclose()
 
 
-class Network(httpcore.AsyncNetworkBackend):
+class Network:
     """See httpcore.AsyncNetworkBackend.
 
     Args:
+        package: Whose network it is.
         backend: Makes the connections.
         context: Where they live.
         socket_options: The user's.
         detours: Where connections go instead of where a URL says.
 
     Attributes:
-        detours: See above.
+        package, detours: See above.
         secure_proxies: The hosts and ports of proxies that speak TLS themselves.
         open: The streams that are not closed.
         closed: Whether there is to be no more of them.
@@ -297,11 +294,13 @@ class Network(httpcore.AsyncNetworkBackend):
 
     def __init__(
         self,
+        package: Package,
         backend: Any,
         context: ClientContext,
         socket_options: Iterable[SocketOption] = (),
         detours: Detours = NO_DETOURS,
     ) -> None:
+        self.package = package
         self._backend = backend
         self._context = context
         self.detours = detours
@@ -322,7 +321,7 @@ class Network(httpcore.AsyncNetworkBackend):
     async def _connected(self, connecting: Coroutine[Any, Any, Any], to_proxy: bool = False) -> Stream:
         try:
             stream = Stream(await self._context.complete(connecting), self, to_proxy)
-        except EXPECTED:
+        except self.package.expected:
             raise
         except Exception as error:
             raise NotConnected(no_connection(error), error) from None
@@ -336,7 +335,7 @@ class Network(httpcore.AsyncNetworkBackend):
         if self.closed:
             # It was on its way when the others were closed.
             await stream.aclose()
-            raise httpcore.ConnectError("the client is closed")
+            raise self.package.core.ConnectError("the client is closed")
         return stream
 
     async def sleep(self, seconds: float) -> None:

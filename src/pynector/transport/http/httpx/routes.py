@@ -13,7 +13,6 @@ from ...net.proxies import Proxy
 from ..options import LEAST, HTTPOptions, most_connections
 from ..proxied import Proxied
 from ..urls import URL
-from .module import httpcore
 from .network import Network
 from .room import Room
 
@@ -161,21 +160,24 @@ class Routes:
         return pool
 
     def _straight(self) -> Any:
-        return httpcore.AsyncConnectionPool(uds=self._uds, ssl_context=self._context, **self._arguments)
+        return self._network.package.core.AsyncConnectionPool(
+            uds=self._uds, ssl_context=self._context, **self._arguments
+        )
 
     def _through(self, proxy: Proxy) -> Any:
         """Return httpcore's pool of connections through a proxy."""
+        core = self._network.package.core
         auth = None if proxy.user is None else (proxy.user.encode(), proxy.password.encode())
-        url = httpcore.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port, target="/")
+        url = core.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port, target="/")
         arguments = {"ssl_context": self._context, **self._arguments}
         if proxy.scheme == "http":
-            return httpcore.AsyncHTTPProxy(url, auth, **arguments)
+            return core.AsyncHTTPProxy(url, auth, **arguments)
         if proxy.scheme == "https":
             self._network.secure_proxies.add((proxy.host, proxy.port))
-            return httpcore.AsyncHTTPProxy(url, auth, proxy_ssl_context=self._proxy_tls.context(), **arguments)
+            return core.AsyncHTTPProxy(url, auth, proxy_ssl_context=self._proxy_tls.context(), **arguments)
         if proxy.scheme not in ("socks5", "socks5h") or not find_spec("socksio"):
             raise ConfigurationError(f"httpx speaks SOCKS 5 alone, with the package socksio: not {proxy.scheme} here")
-        return httpcore.AsyncSOCKSProxy(url, auth, **arguments)
+        return core.AsyncSOCKSProxy(url, auth, **arguments)
 
     async def pool(self, url: URL) -> Pool:
         """Return the pool for a URL.

@@ -144,7 +144,7 @@ class Run:
             said = "the connection broke, and the body cannot be read again"
             problem = ConnectionLost(said, phase=progress.phase, sent=progress.sent)
         else:
-            problem = translated(error, progress)
+            problem = translated(error, progress, self._network.package.core)
         if isinstance(problem, (TransportError, TimeoutError)):
             problem.after(progress.sent)
         problem.request = problem.request or self.request.label

@@ -13,13 +13,9 @@ from ...._speedups.accumulator import NO_LIMIT, Accumulator
 from ....errors import TransportError
 from ..answers import raw_limit
 from ..decoding import too_large
+from ..flows import PATIENCE, WORTH_READING
 from ..headers import Headers
-from .module import httpx
 from .run import Run
-
-# A body that nobody wants is read rather than its connection closed up to this size (bytes), and for so long (seconds).
-WORTH_READING = 1 << 16
-PATIENCE = 1.0
 
 
 class HttpxStream:
@@ -97,13 +93,17 @@ class HttpxStream:
         with anyio.CancelScope(shield=True):
             await self._close()
 
-    def for_flow(self, message: Any) -> Any:
-        """Give it as the httpx.Response to a message of an auth flow, which may read the body."""
+    def keep(self) -> None:
+        """Keep what `receive_kept` gives, until `rewind`."""
         self._kept = self._room()
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.pairs()]
-        extensions = {"http_version": self.http_version.encode("ascii")}
-        body = _ForFlow(self)
-        return httpx.Response(self.status, headers=headers, stream=body, request=message, extensions=extensions)
+
+    async def receive_kept(self) -> bytes:
+        """See FlowAnswer."""
+        try:
+            return await self._next()
+        except Exception as error:
+            problem = self._run.problem(error)
+        raise problem
 
     def rewind(self) -> None:
         """Give what a flow has read once more."""
@@ -155,14 +155,3 @@ class HttpxStream:
             # httpcore's generators are in the middle, of which trio complains; now they end by themselves.
             async for _ in self._pieces:
                 pass
-
-
-class _ForFlow(httpx.AsyncByteStream):
-    """The body of a response, for an auth flow. It is closed by whoever gave it."""
-
-    def __init__(self, stream: HttpxStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while piece := await self._stream._next():
-            yield piece

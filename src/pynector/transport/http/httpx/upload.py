@@ -7,7 +7,8 @@ from contextlib import aclosing, suppress
 
 from ....errors import ConfigurationError
 from ..sources import checked_pieces, is_one_shot
-from .network import Answered, Writing
+from .module import Answered
+from .network import Writing
 
 
 class Gone(Exception):
@@ -67,7 +68,7 @@ class Upload:
             raise
         except Exception as error:
             if self.writing.answered:
-                raise Answered from None
+                raise self.writing.early from None
             self.failure = error
             raise Failed from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....errors import ConfigurationError, TimeoutError, TransportError, as_pynector_error
 from ..answers import answer_of, next_hop
@@ -22,6 +22,9 @@ from .unpacking import Unpacking
 from .upload import stop_upload
 from .wire import request_of
 
+if TYPE_CHECKING:
+    from ..cookies import KeptCookies
+
 # Whatever the status of a redirect, it is the same method that is sent again, and there is no body.
 REPEATED = (b"GET", b"HEAD")
 
@@ -34,16 +37,34 @@ class Answers:
         now: The event loop's clock.
         sender: Sends what a redirect asks for.
         unpacking: Takes what is long to be decoded.
+        cookies: What keeps them, or None.
+
+    Attributes:
+        cookies: See above.
     """
 
-    def __init__(self, options: HTTPOptions, now: Callable[[], float], sender: Sender, unpacking: Unpacking) -> None:
+    def __init__(
+        self,
+        options: HTTPOptions,
+        now: Callable[[], float],
+        sender: Sender,
+        unpacking: Unpacking,
+        cookies: KeptCookies | None,
+    ) -> None:
         self._options = options
         self._now = now
         self._sender = sender
         self._unpacking = unpacking
+        self.cookies = cookies
 
     def conclude(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> None:
         """Take a response that is not just a body for the caller."""
+        if self.cookies is not None:
+            self.cookies.take(request_of(exchange).url, Headers.of_head(head))
+        self.settle(exchange, status, head, body, version)
+
+    def settle(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> None:
+        """Find out what a response comes to."""
         headers = Headers.of_head(head)
         try:
             leads_on = is_redirect(status) and exchange.settings["follow_redirects"]
@@ -91,10 +112,6 @@ class Answers:
     def next_hop(self, exchange: Exchange, request: PreparedRequest, raw: RawResponse) -> PreparedRequest | None:
         """Return the request to send next, or None if the response is the answer; see next_hop."""
         return next_hop(request, raw, exchange.settings, exchange.hops, self._options.redirect_headers)
-
-    def may_follow(self, following: PreparedRequest) -> bool:
-        """Say whether what a redirect asks for can be sent on the same exchange."""
-        return self._sender.stays(following)
 
     def follow(self, exchange: Exchange, following: PreparedRequest) -> None:
         """Send the request that a redirect asks for."""

@@ -12,13 +12,11 @@ from ....callbacks import Loop
 from ....errors import PynectorError
 from ...awaiting import answer_to
 from ...contract import OriginCounts, RequestObserver
-from ..engine import Engine
 from ..options import HTTPOptions
 from ..request import PreparedRequest, prepare
 from ..response import Response
 from ..streaming import RawStream
 from .answering import Answers
-from .elsewhere import Elsewhere
 from .exchange import Exchange
 from .pools import Pools
 from .sending import Sender
@@ -35,7 +33,6 @@ class NativeEngine:
     Args:
         options: The transport's options.
         loop: The running event loop; connections and timers live in its context.
-        make_other: Makes the engine for requests that this one leaves to it, or None if there is to be none.
         tell: Told of connections: "open" or "close", host and port.
 
     Attributes:
@@ -50,16 +47,19 @@ class NativeEngine:
         self,
         options: HTTPOptions,
         loop: Loop,
-        make_other: Callable[[], Engine] | None,
         tell: Callable[[str, str, int], None],
     ) -> None:
         self._options = options
         self._tasks = Tasks(loop)
         self.pools = Pools(options, self.make_parser, self._tasks, tell)
-        self._elsewhere = Elsewhere(options, self._tasks, self.pools.room, make_other)
-        self._sender = Sender(options, self._tasks, self.pools, self._elsewhere)
+        cookies = None
+        if options.persist_cookies:
+            from ..cookies import KeptCookies
+
+            cookies = KeptCookies()
+        self._sender = Sender(options, self._tasks, self.pools, cookies)
         self._unpacking = Unpacking(self._tasks)
-        self._answers = Answers(options, loop.time, self._sender, self._unpacking)
+        self._answers = Answers(options, loop.time, self._sender, self._unpacking, cookies)
         encoder = encoder_for(options, options.base)
         own = None if encoder is None or options.base is None else self.pools.keep(options.base.origin)
         self._submitter = Submitter(loop.time, self._answers, self._sender, encoder, own)
@@ -82,13 +82,10 @@ class NativeEngine:
         stream = IncomingStream(self._answers, self._tasks, exchange)
         if not self._submitter.start(exchange, now):
             try:
-                exchange.data = request = self._prepared(data, options)
+                exchange.data = self._prepared(data, options)
             except BaseException:
                 stream.forget()
                 raise
-            if self._elsewhere.takes(request):
-                stream.forget()
-                return await self._elsewhere.open(request, options, timeout, observer)
             self._sender.submit(exchange, now)
         try:
             while not stream.arrived():
@@ -96,12 +93,7 @@ class NativeEngine:
         except BaseException:
             stream.leave()
             raise
-        if stream.is_open:
-            return stream
-        stream.leave()
-        return await self._elsewhere.open(
-            stream.elsewhere, options, exchange.deadline - self._tasks.now(), observer, exchange
-        )
+        return stream
 
     def _prepared(self, data: Any, options: Mapping[str, Any]) -> PreparedRequest:
         try:
@@ -112,13 +104,11 @@ class NativeEngine:
 
     def make_room(self, window: int) -> int:
         """See Engine."""
-        most = self.pools.make_room(window)
-        self._elsewhere.make_room(window)
-        return most
+        return self.pools.make_room(window)
 
     def origins(self) -> list[OriginCounts]:
         """See Engine."""
-        return [*self.pools.counts(), *self._elsewhere.origins()]
+        return self.pools.counts()
 
     async def disconnect(self) -> None:
         """Close every connection; what is in flight fails."""
@@ -128,5 +118,4 @@ class NativeEngine:
         self._unpacking.close()
         await self._tasks.end()
         await self._unpacking.closing()
-        await self._elsewhere.disconnect()
         await self.pools.closing()

@@ -35,6 +35,9 @@ class ExchangeOwner(Protocol):
             version: The HTTP version, "1.1" or the like.
         """
 
+    def settle(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> None:
+        """Take one, as `conclude`, whose head somebody has looked at."""
+
     def failed(self, exchange: Exchange, error: Exception) -> None:
         """Take what an exchange failed with."""
 

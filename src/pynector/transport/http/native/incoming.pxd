@@ -14,7 +14,6 @@ cdef class Incoming:
     cdef readonly bytes start
     cdef readonly str version
     cdef readonly bint encoded
-    cdef readonly object elsewhere
     cdef object _answers
     cdef object _tasks
     cdef object _pieces
@@ -27,8 +26,9 @@ cdef class Incoming:
     cdef object _following
     cdef object _waiter
 
-    @cython.locals(exchange=Exchange)
     cpdef object head(self, object connection, int status, bytes head, str version)
+    @cython.locals(exchange=Exchange)
+    cpdef object begin(self, int status, bytes head, str version, int encoded)
     cpdef object feed(self, bytes piece)
     cpdef object end(self)
     cpdef object conclude(self)

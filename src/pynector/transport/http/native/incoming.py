@@ -32,7 +32,6 @@ class Incoming:
         start: Its status line and header fields, without the empty line.
         version: The HTTP version, "1.1" or the like.
         encoded: Whether the body has a content coding.
-        elsewhere: What to send elsewhere, where a redirect leads there; else None.
     """
 
     __slots__ = (
@@ -47,7 +46,6 @@ class Incoming:
         "_size",
         "_tasks",
         "_waiter",
-        "elsewhere",
         "encoded",
         "exchange",
         "is_open",
@@ -65,7 +63,6 @@ class Incoming:
         self.start = b""
         self.version = ""
         self.encoded = False
-        self.elsewhere: Any = None
         self._pieces: Any = deque()
         self._size = 0
         self._is_paused = False
@@ -86,7 +83,14 @@ class Incoming:
     # The connection's calls
 
     def head(self, connection: Any, status: int, head: bytes, version: str) -> None:
-        """Take the head of a final response: it is the answer's, or leads to another."""
+        """Take the head of a final response."""
+        cookies = self._answers.cookies
+        if cookies is not None:
+            cookies.take(request_of(self.exchange).url, Headers.of_head(head))
+        self.begin(status, head, version, connection.fields.encoded)
+
+    def begin(self, status: int, head: bytes, version: str, encoded: int) -> None:
+        """Go on with a response's head: it is the answer's, or leads to another."""
         exchange = self.exchange
         if exchange.observer is not None:
             exchange.observer.head(status, "HTTP/" + version)
@@ -98,7 +102,7 @@ class Incoming:
                 self._problem = problem
         if self._following is None and self._problem is None:
             self.status, self.start, self.version = status, head, version
-            self.encoded = connection.fields.encoded
+            self.encoded = encoded != 0
             self.is_open = True
             self._wake()
 
@@ -128,12 +132,9 @@ class Incoming:
         following, self._following = self._following, None
         if self._problem is not None:
             self._answers.failed(self.exchange, self._problem)
-        elif following is not None and self._answers.may_follow(following):
+        elif following is not None:
             self._answers.follow(self.exchange, following)
         else:
-            if following is not None:
-                self.exchange.hop()
-                self.elsewhere = following
             self.exchange.succeed(None)
 
     def succeed(self, token: int, response: Any) -> None:
@@ -149,14 +150,14 @@ class Incoming:
     # The reader's calls
 
     def arrived(self) -> bool:
-        """Say whether the head has come, or what to send elsewhere.
+        """Say whether the head has come.
 
         Raises:
             PynectorError: If the exchange failed.
         """
         if not self.is_open and self._error is not None:
             raise self._error
-        return self.is_open or self.elsewhere is not None
+        return self.is_open
 
     def taken(self) -> Any:
         """Return the next piece of the body, b"" at its end, or None if it has not come.

@@ -1,10 +1,10 @@
-"""Sends requests of every form: encoded for a pool of its own, or by another engine."""
+"""Sends requests of every form: encoded for a pool of its own, through an auth flow, or by another engine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....errors import ConfigurationError, TransportError, most_sent
 from ..answers import raw_limit
@@ -12,14 +12,18 @@ from ..methods import IDEMPOTENT
 from ..options import HTTPOptions
 from ..request import PreparedRequest, observed, prepare
 from ..urls import parse_url
-from .elsewhere import Elsewhere
 from .exchange import NO_LIMIT, Exchange, url_of
+from .flows import run_flow
 from .pool import Pool
 from .pools import Pools
 from .submitter import Place, Terms
 from .tasks import Tasks
-from .upload import renew_upload, stop_upload
+from .upload import renew_upload
 from .wire import EncodedFields, encode_fields, encoder_for, put_request, request_of
+
+if TYPE_CHECKING:
+    # It takes a while to import, and is nobody's who keeps none.
+    from ..cookies import KeptCookies
 
 
 class Sender:
@@ -29,14 +33,14 @@ class Sender:
         options: The transport's options.
         tasks: Where bodies are read while they are sent.
         pools: The connections.
-        elsewhere: What is not sent from here.
+        cookies: What gives requests those that are kept, or None.
     """
 
-    def __init__(self, options: HTTPOptions, tasks: Tasks, pools: Pools, elsewhere: Elsewhere) -> None:
+    def __init__(self, options: HTTPOptions, tasks: Tasks, pools: Pools, cookies: KeptCookies | None) -> None:
         self._options = options
         self._tasks = tasks
         self._pools = pools
-        self._elsewhere = elsewhere
+        self._cookies = cookies
 
     def submit(self, exchange: Exchange, now: float) -> None:
         """Send the request that an exchange's data and options describe."""
@@ -58,7 +62,7 @@ class Sender:
         """
         settings = self._options.for_request(options)
         limit = raw_limit(settings)
-        return Terms(settings, NO_LIMIT if limit is None else limit)
+        return Terms(settings, NO_LIMIT if limit is None else limit, self._cookies is not None)
 
     def place(self, origin: str) -> Place | None:
         """Return where "http://host:port" leads, or None if the encoder cannot write requests to it."""
@@ -73,19 +77,16 @@ class Sender:
         return None if encoder is None else Place(encoder, partial(self._pools.pool, url.origin))
 
     def send(self, exchange: Exchange, request: PreparedRequest, now: float) -> None:
-        """Send a request, from here or from elsewhere."""
+        """Send a request: on a connection, or through its auth flow."""
         if exchange.passing is not None:
-            # Elsewhere other header fields may go along.
+            # At another origin other header fields may go along.
             exchange.observer, exchange.passing = exchange.passing, None
-        if self._elsewhere.takes(request):
-            stop_upload(exchange)
-            self._elsewhere.start(exchange, request)
+        exchange.request = request
+        exchange.is_head = request.method == "HEAD"
+        if request.auth is not None:
+            run_flow(self._tasks, exchange, observed(request, exchange.observer), self.send)
         else:
             self._load(exchange, request).dispatch(exchange, now)
-
-    def stays(self, request: PreparedRequest) -> bool:
-        """Say whether a request is sent from here."""
-        return not self._elsewhere.takes(request)
 
     def send_again(self, exchange: Exchange, problem: TransportError) -> None:
         """Send a request again, whose connection was dead before it arrived."""
@@ -93,7 +94,7 @@ class Sender:
         request = request_of(exchange)
         if exchange.observer is not None:
             exchange.observer.failed(problem)
-            put_request(exchange, observed(request, exchange.observer))
+            put_request(exchange, self._as_sent(exchange, request))
         renew_upload(self._tasks, exchange, request)
         exchange.pool.send_again(exchange)
 
@@ -114,11 +115,14 @@ class Sender:
         return b"%b\r\n%b\r\n%b" % (head, exchange.added, body)
 
     def _load(self, exchange: Exchange, request: PreparedRequest) -> Pool:
-        """Put a request into an exchange, and return the pool it belongs to."""
-        exchange.request = request
-        put_request(exchange, observed(request, exchange.observer))
-        exchange.is_head = request.method == "HEAD"
+        """Put the request of an exchange on it as it is sent, and return the pool it belongs to."""
+        put_request(exchange, self._as_sent(exchange, request))
         exchange.closes = request.closes
         exchange.repeatable = request.method in IDEMPOTENT and not request.is_one_shot
         renew_upload(self._tasks, exchange, request)
         return self._pools.pool(request.url.origin)
+
+    def _as_sent(self, exchange: Exchange, request: PreparedRequest) -> PreparedRequest:
+        """Return a request as it is sent now, and tell the observer of the attempt."""
+        request = observed(request, exchange.observer)
+        return request if self._cookies is None else self._cookies.added_to(request)

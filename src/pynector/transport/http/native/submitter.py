@@ -16,6 +16,10 @@ MOST = 256
 class Terms:
     """What holds for the answers of some requests.
 
+    Args:
+        settings, limit: See below.
+        is_looked_at: Whether somebody wants to know more of each answer.
+
     Attributes:
         settings: By the name of the request's setting.
         body_only: Whether a good answer is just its body.
@@ -25,10 +29,11 @@ class Terms:
 
     __slots__ = ("as_response", "body_only", "limit", "settings")
 
-    def __init__(self, settings: Any, limit: int) -> None:
+    def __init__(self, settings: Any, limit: int, is_looked_at: bool) -> None:
+        is_plain = settings["max_response_bytes"] is None and not is_looked_at
         self.settings = settings
-        self.body_only = not settings["as_response"] and settings["max_response_bytes"] is None
-        self.as_response = settings["as_response"] and settings["max_response_bytes"] is None
+        self.body_only = is_plain and not settings["as_response"]
+        self.as_response = is_plain and settings["as_response"]
         self.limit = limit
 
     def hold_for(self, exchange: Exchange) -> None:

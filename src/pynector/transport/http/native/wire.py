@@ -109,7 +109,7 @@ def encode_fields(fields: list[Pair]) -> bytes:
 
 def encoder_for(options: HTTPOptions, base: URL | None) -> RequestEncoder | None:
     """Return the encoder of a client's requests below a URL, or None if the client's own settings leave it none."""
-    if base is None or any(name.lower() in _FRAMING for name, _ in options.header_pairs):
+    if base is None or options.persist_cookies or any(name.lower() in _FRAMING for name, _ in options.header_pairs):
         return None
     userinfo = None if base.userinfo is None else tuple(base.userinfo.split(":", 1))
     auth = options.auth_for(base)
