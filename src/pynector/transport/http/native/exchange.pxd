@@ -60,4 +60,4 @@ cdef class Exchange:
 cpdef bytes target_of(bytes payload)
 
 
-cdef Py_ssize_t space_after(bytes payload, Py_ssize_t start)
+cpdef Py_ssize_t space_after(bytes payload, Py_ssize_t start)

@@ -75,4 +75,4 @@ cdef bint matches(
 cdef Py_ssize_t text_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t size) except -1
 
 @cython.locals(value=Py_ssize_t, at=Py_ssize_t)
-cdef Py_ssize_t number(const unsigned char* data, Py_ssize_t start, Py_ssize_t end) except -2
+cpdef Py_ssize_t number(const unsigned char* data, Py_ssize_t start, Py_ssize_t end) except -2

@@ -9,13 +9,6 @@ from pynector.transport.http.native.http2stream cimport Stream
 cdef object RESPONSE
 cdef object DATA
 cdef object CLOSED
-cdef object RESET
-cdef object TRAILERS
-cdef object INTERIM
-cdef object SETTINGS
-cdef object GOAWAY
-cdef object ENDED
-cdef object PUSHED
 
 
 cdef class Http2Connection(PooledConnection):
@@ -24,11 +17,13 @@ cdef class Http2Connection(PooledConnection):
     cdef object _call_soon
     cdef Py_ssize_t _most
     cdef object _protocol
+    cdef object _send_request
     cdef RequestFields _fields
+    cdef ResponseFields _read
     cdef dict _streams
     cdef Bodies _bodies
-    cdef Py_ssize_t _last
-    cdef Py_ssize_t _left
+    cdef object _last
+    cdef object _left
     cdef bint _is_busy
     cdef bint _is_planned
     cdef object _goaway
@@ -36,7 +31,7 @@ cdef class Http2Connection(PooledConnection):
     cdef readonly Py_ssize_t written
     cdef public object keepalive
 
-    @cython.locals(payload=bytes, body=bytes, end=Py_ssize_t, sends=bint, stream=Stream)
+    @cython.locals(payload=bytes, body=bytes, sends=bint, stream=Stream)
     cpdef object start(self, Exchange exchange)
     @cython.locals(stream=Stream)
     cpdef object exchanges(self)
@@ -47,8 +42,6 @@ cdef class Http2Connection(PooledConnection):
     cpdef object reset(self, Stream stream, int code)
     cpdef object set_window(self, Stream stream, Py_ssize_t size)
     cpdef object send(self, Stream stream, bytes data, bint is_last)
-    @cython.locals(exchange=Exchange, fields=ResponseFields, is_sending=bint)
-    cpdef object completed(self, Stream stream, bytes head, bytes body)
     cpdef object refuse(self, Stream stream, object problem, int code)
     cpdef object buffer_updated(self, Py_ssize_t count)
     cdef object _plan(self)
@@ -62,8 +55,9 @@ cdef class Http2Connection(PooledConnection):
     @cython.locals(stream=Stream)
     cdef object _take_rare(self, object event, object kind)
     cdef Stream _stream(self, object event)
-    @cython.locals(stream=Stream)
-    cdef object _on_closed(self, object event)
+    @cython.locals(exchange=Exchange, is_sending=bint)
+    cdef object _complete(self, Stream stream)
+    cdef object _on_closed(self, Stream stream, object event)
     cdef object _on_settings(self, object event)
     @cython.locals(stream=Stream)
     cdef object _recall(self)

@@ -11,29 +11,18 @@ from typing import Any
 import ngh2
 
 from .exchange import Exchange
-from .failures import broken, connection_lost, ended_by_server, name_of, never_sent, stream_reset
+from .failures import broken, connection_lost, ended_by_server, name_of
 from .http2bodies import Bodies
-from .http2fields import RequestFields
+from .http2ends import NO_ERROR, REFUSED_STREAM, refusal, tell
+from .http2fields import RequestFields, ResponseFields
 from .http2settings import CONFIGURATION, CONNECTION_WINDOW, OWN_SETTINGS
 from .http2stream import CANCEL, Stream
 from .pooled import ExhaustedError, PooledConnection, unsent
 
+# What comes with each answer.
 RESPONSE = ngh2.ResponseReceived
 DATA = ngh2.DataReceived
 CLOSED = ngh2.StreamClosed
-RESET = ngh2.StreamReset
-TRAILERS = ngh2.TrailersReceived
-INTERIM = ngh2.InformationalResponseReceived
-SETTINGS = ngh2.SettingsReceived
-GOAWAY = ngh2.GoAwayReceived
-ENDED = ngh2.ConnectionClosed
-PUSHED = ngh2.PushedStreamReceived
-
-# RFC 9113 section 7.
-NO_ERROR = 0x0
-REFUSED_STREAM = 0x7
-
-MAX_CONCURRENT_STREAMS = 0x3
 
 # How many streams there may be before the server has said how many it takes: one that may be refused.
 AT_FIRST = 1
@@ -70,7 +59,9 @@ class Http2Connection(PooledConnection):
         "_most",
         "_owner",
         "_protocol",
+        "_read",
         "_scratch",
+        "_send_request",
         "_streams",
         "is_silent",
         "keepalive",
@@ -91,7 +82,10 @@ class Http2Connection(PooledConnection):
         self._call_soon = call_soon
         self._most = most
         self._protocol = ngh2.Connection(ngh2.Role.CLIENT, CONFIGURATION)
+        self._send_request = self._protocol.send_request
         self._fields = RequestFields(scheme)
+        # What the header fields come to that have just come.
+        self._read = ResponseFields()
         self._streams: dict[int, Stream] = {}
         self._bodies = Bodies(self._protocol)
         # The last stream, and the last one that has left.
@@ -105,16 +99,18 @@ class Http2Connection(PooledConnection):
 
     def start(self, exchange: Exchange) -> None:
         """See PooledConnection."""
-        payload = exchange.payload
-        end = payload.find(b"\r\n\r\n")
-        body = exchange.body if exchange.body else payload[end + 4 :]
+        payload, body = exchange.payload, exchange.body
+        fields = self._fields.of(payload)
+        if not body and self._fields.end < len(payload):
+            body = payload[self._fields.end :]
         sends = len(body) > 0 or exchange.upload is not None
         try:
-            number: int = self._protocol.send_request(self._fields.of(payload, end), end_stream=not sends)
+            number = self._send_request(fields, end_stream=not sends)
         except ngh2.NGH2Error:
             self.retired = True
             raise ExhaustedError from None
-        stream = Stream(self, exchange, number)
+        stream = Stream.__new__(Stream)
+        stream.begin(self, exchange, number)
         self._streams[number] = stream
         self._last = number
         self.load += 1
@@ -185,24 +181,6 @@ class Http2Connection(PooledConnection):
         if not stream.is_ended:
             self._bodies.send(stream, data, is_last)
             self._plan()
-
-    def completed(self, stream: Stream, head: bytes, body: bytes) -> None:
-        """Take the answer that has come on a stream."""
-        exchange, fields = stream.exchange, stream.fields
-        is_sending = stream.sends and not stream.is_sent
-        self._drop(stream)
-        if exchange.sink is not None:
-            exchange.sink.end()
-        if exchange.upload is not None:
-            exchange.upload.stop()
-            exchange.upload = None
-        if is_sending or stream.is_unwanted:
-            # The rest of the request, or of an answer that leads elsewhere, is of no use.
-            self._say_reset(stream, CANCEL)
-        self._end_if_clogged(stream)
-        self.used = True
-        self.fields.take(fields.status, fields.encoded)
-        self._owner.answered(self, exchange, head, body)
 
     def refuse(self, stream: Stream, problem: Any, code: int) -> None:
         """End a stream whose answer is not taken."""
@@ -317,71 +295,84 @@ class Http2Connection(PooledConnection):
             kind = type(event)
             if kind is DATA:
                 stream = self._stream(event)
-                if stream is not None:
-                    stream.take(event.data, event.end_stream)
+                if stream is not None and stream.take(event.data, event.end_stream):
+                    self._complete(stream)
             elif kind is RESPONSE:
                 stream = self._stream(event)
                 if stream is not None:
-                    stream.take_head(event.headers, event.end_stream)
+                    headers = event.headers
+                    self._read.read(headers)
+                    if stream.take_head(headers, self._read, event.end_stream):
+                        self._complete(stream)
             elif kind is CLOSED:
-                self._on_closed(event)
+                stream = self._stream(event)
+                if stream is not None:
+                    self._on_closed(stream, event)
             else:
                 self._take_rare(event, kind)
 
     def _take_rare(self, event: Any, kind: Any) -> None:
         """Take what does not come with each answer."""
-        if kind is SETTINGS:
+        if kind is ngh2.SettingsReceived:
             self._on_settings(event)
-        elif kind is GOAWAY:
+        elif kind is ngh2.GoAwayReceived:
             self._goaway = event.error_code, event.debug_data
             self.retired = True
             self._owner.retiring(self)
-        elif kind is ENDED:
+        elif kind is ngh2.ConnectionClosed:
             self._on_ended(event)
-        elif kind is PUSHED:
+        elif kind is ngh2.PushedStreamReceived:
             self._protocol.reset_stream(event.promised_stream_id, REFUSED_STREAM)
-        elif kind is RESET or kind is TRAILERS or kind is INTERIM:
+        elif kind is ngh2.StreamReset or kind is ngh2.TrailersReceived or kind is ngh2.InformationalResponseReceived:
             stream = self._stream(event)
             if stream is None:
                 return
-            if kind is RESET:
+            if kind is ngh2.StreamReset:
                 stream.reset_code = event.error_code
-            elif kind is TRAILERS:
-                stream.complete()
+            elif kind is ngh2.TrailersReceived:
+                self._complete(stream)
             else:
-                stream.take_interim(event.headers)
+                self._read.read(event.headers)
+                stream.take_interim(self._read.size)
 
     def _stream(self, event: Any) -> Any:
         """Return the stream that something has come on, or None if it has ended."""
         return self._streams.get(event.stream_id)
 
-    def _on_closed(self, event: Any) -> None:
-        """Take the end of a stream that has no answer."""
-        stream = self._stream(event)
-        if stream is None:
-            return
-        phase, code, said = stream.phase(), event.error_code, self._goaway
+    def _complete(self, stream: Stream) -> None:
+        """Make an answer of what has come on a stream."""
+        exchange, is_sending = stream.exchange, stream.sends and not stream.is_sent
         self._drop(stream)
-        is_ours = event.local_error is not None and not isinstance(event.local_error, ngh2.ConnectionClosingError)
-        if code == REFUSED_STREAM and not stream.is_final and not is_ours:
-            is_above = stream.reset_code < 0 and said is not None
-            problem = ended_by_server(said[0], said[1], "queue") if is_above else stream_reset(code, "queue")
+        if exchange.sink is not None:
+            exchange.sink.end()
+        if exchange.upload is not None:
+            exchange.upload.stop()
+            exchange.upload = None
+        if is_sending or stream.is_unwanted:
+            # The rest of the request, or of an answer that leads elsewhere, is of no use.
+            self._say_reset(stream, CANCEL)
+        self._end_if_clogged(stream)
+        self.used = True
+        self.fields.take(stream.status, stream.encoded)
+        self._owner.answered(self, exchange, stream.head(), stream.content())
+
+    def _on_closed(self, stream: Stream, event: Any) -> None:
+        """Take the end of a stream that has no answer."""
+        phase = stream.phase()
+        self._drop(stream)
+        problem = refusal(stream, event, self._goaway)
+        if problem is not None:
             # It may go on this connection again.
             self._owner.unprocessed(stream.exchange, problem)
             self._owner.freed(self)
-            return
-        self._end_if_clogged(stream)
-        self._owner.freed(self)
-        if event.local_error is not None:
-            self._owner.unanswered(stream.exchange, never_sent(event.local_error), False)
-        elif stream.reset_code >= 0 or code == REFUSED_STREAM:
-            self._owner.unanswered(stream.exchange, stream_reset(code, phase), False)
         else:
-            self._owner.failed(stream.exchange, f"the answer is not valid in HTTP/2 ({name_of(code)})", phase)
+            self._end_if_clogged(stream)
+            self._owner.freed(self)
+            tell(self._owner, stream, event, phase)
 
     def _on_settings(self, event: Any) -> None:
         """Take note of how many streams the server takes."""
-        allowed = event.settings.get(MAX_CONCURRENT_STREAMS)
+        allowed = event.settings.get(ngh2.Setting.MAX_CONCURRENT_STREAMS)
         if allowed is not None or not self.settled:
             self.settled = True
             self.limit = self._most if allowed is None or allowed > self._most else allowed
@@ -435,7 +426,8 @@ class Http2Connection(PooledConnection):
         if stream.is_ended:
             return False
         del self._streams[stream.number]
-        self._bodies.drop(stream.number)
+        if stream.sends:
+            self._bodies.drop(stream.number)
         stream.is_ended = True
         self.load -= 1
         return True

@@ -12,7 +12,7 @@ cdef class Bodies:
 
     cpdef object begin(self, Stream stream, bytes body)
     cpdef object send(self, Stream stream, bytes data, bint is_last)
-    cpdef object drop(self, Py_ssize_t number)
+    cpdef object drop(self, object number)
     @cython.locals(stream=Stream)
     cpdef object pause(self)
     @cython.locals(stream=Stream, has_fed=bint)

@@ -2,10 +2,15 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
+from pynector.transport.http.native.exchange cimport space_after
+from pynector.transport.http.native.head cimport number
+
 cdef bint COMPILED
 cdef int GZIPPED
 cdef int ENCODED
 cdef Py_ssize_t NO_LENGTH
+cdef Py_ssize_t OVERHEAD
+cdef Py_ssize_t PATH
 cdef Py_ssize_t MOST_BLOCKS
 cdef Py_ssize_t MOST_LINES
 cdef Py_ssize_t SHORT_SECRET
@@ -13,16 +18,19 @@ cdef Py_ssize_t SHORT_SECRET
 
 cdef class RequestFields:
     cdef tuple _scheme
-    cdef dict _methods
-    cdef dict _blocks
+    cdef dict _known
     cdef dict _lines
+    cdef bytes _method
+    cdef bytes _rest
+    cdef bytes _path
+    cdef list _usual
+    cdef readonly Py_ssize_t end
 
-    @cython.locals(
-        first=Py_ssize_t, second=Py_ssize_t, line=Py_ssize_t, method=bytes, block=bytes, named=tuple, known=list
-    )
-    cpdef list of(self, bytes payload, Py_ssize_t end)
+    @cython.locals(data="const unsigned char*", start=Py_ssize_t, end=Py_ssize_t, fields=list)
+    cpdef list of(self, bytes payload)
+    cdef object _turn_to(self, bytes method, bytes rest)
     @cython.locals(fields=list, line=bytes)
-    cdef list _read(self, bytes block)
+    cdef list _read(self, bytes rest)
 
 
 cdef class ResponseFields:
@@ -32,7 +40,7 @@ cdef class ResponseFields:
     cdef readonly bint leads_on
     cdef readonly Py_ssize_t size
 
-    @cython.locals(size=Py_ssize_t, length=Py_ssize_t, name=bytes, value=bytes, is_gzip=bint)
+    @cython.locals(size=Py_ssize_t, length=Py_ssize_t, said=Py_ssize_t, name=bytes, value=bytes, is_gzip=bint)
     cpdef object read(self, tuple headers)
 
 

@@ -5,19 +5,23 @@ from typing import Any
 from ngh2 import NeverIndexedHeader
 
 from . import head as heads
+from . import http2settings
+from .exchange import space_after
+from .head import number
 
 COMPILED = not __file__.endswith(".py")
 
 # Anew, so that they are C's own numbers here.
+OVERHEAD = http2settings.OVERHEAD
 GZIPPED, ENCODED = heads.GZIPPED, heads.ENCODED
 NO_LENGTH = -1
+
+# Where the path stands among the fields of a request.
+PATH = 2
 
 # The most blocks of header fields, and single ones, that are remembered.
 MOST_BLOCKS = 256
 MOST_LINES = 1024
-
-# What RFC 9113 section 6.5.2 adds to the size of each header field (bytes).
-OVERHEAD = 32
 
 # RFC 9113 section 8.2.2: they are about a connection of HTTP/1.1.
 CONNECTION_SPECIFIC = frozenset(
@@ -34,46 +38,55 @@ class RequestFields:
 
     Args:
         scheme: "http" or "https".
+
+    Attributes:
+        end: Where the body begins of the request that was last asked for.
     """
 
-    __slots__ = ("_blocks", "_lines", "_methods", "_scheme")
+    __slots__ = ("_known", "_lines", "_method", "_path", "_rest", "_scheme", "_usual", "end")
 
     def __init__(self, scheme: str) -> None:
         self._scheme = (b":scheme", scheme.encode("ascii"))
-        self._methods: dict[bytes, tuple[bytes, bytes]] = {}
-        self._blocks: dict[bytes, list[Any]] = {}
+        # By the method, and what a head has behind its target: lists in which only the path changes.
+        self._known: dict[tuple[bytes, bytes], list[Any]] = {}
         self._lines: dict[bytes, Any] = {}
+        # Those of the last request: many are alike.
+        self._method = self._rest = self._path = b"-"
+        self._usual: list[Any] = []
+        self.end = 0
 
-    def of(self, payload: bytes, end: int) -> list[Any]:
-        """Return the header fields of a request.
+    def of(self, payload: bytes) -> list[Any]:
+        """Return the header fields of a request, which hold until the next one's are asked for.
 
         Args:
             payload: The request as HTTP/1.1 has it.
-            end: Where the empty line behind its head begins.
         """
-        first = payload.find(b" ")
-        second = payload.find(b" ", first + 1)
-        line = payload.find(b"\r\n", second)
-        method = payload[:first]
-        named = self._methods.get(method)
-        if named is None:
-            named = (b":method", method)
-            if len(self._methods) < MOST_BLOCKS:
-                self._methods[method] = named
-        block = payload[line:end]
-        known = self._blocks.get(block)
-        if known is None:
-            known = self._read(block)
-        return [named, self._scheme, (b":path", payload[first + 1 : second]), *known]
+        data, start = payload, space_after(payload, 0) + 1
+        end = space_after(payload, start)
+        if not (payload.startswith(self._rest, end) and payload.startswith(self._method)):
+            self._turn_to(payload[: start - 1], payload[end : payload.find(b"\r\n\r\n", end) + 4])
+        self.end = end + len(self._rest)
+        if end - start != len(self._path) or not payload.startswith(self._path, start):
+            self._path = data[start:end]
+        fields = self._usual
+        if fields[PATH][1] is not self._path:
+            fields[PATH] = (b":path", self._path)
+        return fields
 
-    def _read(self, block: bytes) -> list[Any]:
+    def _turn_to(self, method: bytes, rest: bytes) -> None:
+        """Take the fields of requests with this method, and this behind the target."""
+        known = self._known.get((method, rest))
+        if known is None:
+            known = [(b":method", method), self._scheme, (b":path", b""), *self._read(rest)]
+            _remember(self._known, MOST_BLOCKS, (method, rest), known)
+        self._method, self._rest, self._usual = method + b" ", rest, known
+
+    def _read(self, rest: bytes) -> list[Any]:
         """Return the fields of the lines of a head, the authority first."""
         fields: list[Any] = []
-        for line in block.split(b"\r\n"):
+        for line in rest.split(b"\r\n")[1:-2]:
             field = self._lines.get(line)
             if field is None:
-                if not line:
-                    continue
                 field = _field(line)
                 _remember(self._lines, MOST_LINES, line, field)
             if not field:
@@ -82,7 +95,6 @@ class RequestFields:
                 fields.insert(0, field)
             else:
                 fields.append(field)
-        _remember(self._blocks, MOST_BLOCKS, block, fields)
         return fields
 
 
@@ -99,7 +111,7 @@ def _field(line: bytes) -> Any:
     return name, value
 
 
-def _remember(known: Any, most: int, key: bytes, value: Any) -> None:
+def _remember(known: Any, most: int, key: Any, value: Any) -> None:
     if len(known) >= most:
         # Where most are new, none is worth being looked for that is the oldest.
         known.clear()
@@ -107,7 +119,7 @@ def _remember(known: Any, most: int, key: bytes, value: Any) -> None:
 
 
 class ResponseFields:
-    """What the header fields of a response come to.
+    """What the header fields of the response come to that was read last.
 
     Attributes:
         status: The status code.
@@ -128,19 +140,21 @@ class ResponseFields:
 
     def read(self, headers: Any) -> None:
         """Look through header fields, which the library has found valid, for those that matter here."""
+        self.status, self.length, self.encoded, self.leads_on = 0, NO_LENGTH, 0, False
         size = 0
         for name, value in headers:
             length = len(name)
             size += length + len(value) + OVERHEAD
             if length == 7:
                 if name == b":status":
-                    self.status = int(value)
+                    self.status = number(value, 0, len(value))
             elif length == 8:
                 if name == b"location":
                     self.leads_on = self.leads_on or len(value) > 0
             elif length == 14:
                 if name == b"content-length":
-                    self.length = int(value)
+                    said = number(value, 0, len(value))
+                    self.length = int(value) if said == NO_LENGTH else said
             elif length == 16 and name == b"content-encoding":
                 is_gzip = self.encoded == 0 and value.lower() == b"gzip"
                 self.encoded = GZIPPED if is_gzip else ENCODED

@@ -2,9 +2,13 @@
 
 import ngh2
 
-from .http2fields import OVERHEAD
-from .http2stream import WINDOW
 from .pooled import MOST_HEADERS
+
+# What a server may send of one answer before it is read, at first (bytes).
+WINDOW = 1 << 24
+
+# What RFC 9113 section 6.5.2 adds to the size of each header field (bytes).
+OVERHEAD = 32
 
 # What a server may send of all answers together (bytes): as much as can be said. What each may have is for its stream
 # to say, so that none that is not read stops the others.

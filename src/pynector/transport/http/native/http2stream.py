@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
+from . import http2settings, pooled
 from .exchange import Exchange
 from .head import is_redirect
 from .http2fields import ResponseFields, head_of
-from .pooled import MOST_HEADERS, TOO_LARGE, TOO_LONG, UNWANTED
+from .pooled import TOO_LARGE, TOO_LONG
 
 # RFC 9113 section 7.
 CANCEL = 0x8
 ENHANCE_YOUR_CALM = 0xB
 
-# What a server may send of one answer before it is read, at first and at the most (bytes).
-WINDOW = 1 << 24
+# Anew, so that they are C's own numbers here.
+WINDOW, MOST_HEADERS, UNWANTED = http2settings.WINDOW, pooled.MOST_HEADERS, pooled.UNWANTED
+
+# What a server may send of one answer before it is read, at the most (bytes).
 MOST_WINDOW = 1 << 27
 
 # So many empty frames of a body, one after another, are no body (RFC 9113 section 10.5).
@@ -23,24 +26,21 @@ MOST_EMPTY = 1000
 class Stream:
     """One exchange on a connection.
 
-    Args:
-        connection: Which.
+    Attributes:
         exchange: Which.
         number: The stream's identifier.
-
-    Attributes:
-        exchange: See above.
-        number: See above.
         sends: Whether there is a body to be sent.
         is_sent: Whether all of it has left.
         rest: What of a long body has not been given to the library, as a memoryview; or None.
         is_ended: Whether it has ended.
-        fields: What the header fields of its answer come to.
-        headers: These, or None before they have come.
-        is_final: Whether they have.
+        headers: The header fields of its answer, or None before they have come.
+        status: The status code that they say.
+        encoded: Whether they say that the body has a content coding; see Head.
+        is_final: Whether they have come.
         is_unwanted: Whether the body is of no use.
         is_paused: Whether its reader wants no more for now.
-        chunks: The pieces of the body.
+        body: The first piece of the body.
+        chunks: All pieces, where there are more; else None.
         size: How long they are together.
         window: How much the server may send before it is read (bytes).
         interim: How long the header fields of interim answers are together.
@@ -50,10 +50,11 @@ class Stream:
 
     __slots__ = (
         "_connection",
+        "body",
         "chunks",
         "empty",
+        "encoded",
         "exchange",
-        "fields",
         "headers",
         "interim",
         "is_ended",
@@ -66,19 +67,30 @@ class Stream:
         "rest",
         "sends",
         "size",
+        "status",
         "window",
     )
 
-    def __init__(self, connection: Any, exchange: Exchange, number: int) -> None:
+    def begin(self, connection: Any, exchange: Exchange, number: int) -> None:
+        """Begin with an exchange: compiled, it costs less than a constructor.
+
+        Args:
+            connection: Which.
+            exchange: Which.
+            number: The stream's identifier.
+        """
         self._connection = connection
         self.exchange = exchange
         self.number = number
         self.sends = False
         self.is_sent = False
         self.rest: Any = None
-        self.fields = ResponseFields()
         self.headers: Any = None
-        self.chunks: list[bytes] = []
+        self.status = 0
+        self.encoded = 0
+        # The first piece is often all.
+        self.body = b""
+        self.chunks: Any = None
         self.size = 0
         self.interim = 0
         self.empty = 0
@@ -127,42 +139,39 @@ class Stream:
 
     # What comes in
 
-    def take_interim(self, headers: Any) -> None:
-        """Take the header fields of an interim answer; there may be many, but not too many."""
-        fields = ResponseFields()
-        fields.read(headers)
-        self.interim += fields.size
+    def take_interim(self, size: int) -> None:
+        """Take note how long the header fields of an interim answer are; there may be many, but not too many."""
+        self.interim += size
         if self.interim > MOST_HEADERS:
             self._connection.refuse(self, TOO_LONG, ENHANCE_YOUR_CALM)
 
-    def take_head(self, headers: Any, is_whole: bool) -> None:
-        """Take the header fields of the answer.
+    def take_head(self, headers: Any, fields: ResponseFields, is_whole: bool) -> bool:
+        """Take the header fields of the answer, and say whether that is all of it.
 
         Args:
             headers: Pairs of bytes.
+            fields: What they come to.
             is_whole: Whether there is no body.
         """
-        exchange, fields = self.exchange, self.fields
-        fields.read(headers)
+        exchange = self.exchange
         if fields.size > MOST_HEADERS:
             self._connection.refuse(self, TOO_LONG, ENHANCE_YOUR_CALM)
-            return
+            return False
         self.is_final = True
-        self.headers = headers
+        self.headers, self.status, self.encoded = headers, fields.status, fields.encoded
         if fields.leads_on and is_redirect(fields.status) and exchange.settings["follow_redirects"]:
             self.is_unwanted = True
             is_whole = is_whole or not 0 <= fields.length <= UNWANTED
         elif exchange.sink is None and 0 <= exchange.limit < fields.length and not is_whole:
             self._connection.refuse(self, TOO_LARGE, CANCEL)
-            return
+            return False
         if exchange.sink is not None:
             self._connection.fields.take(fields.status, fields.encoded)
             exchange.sink.head(self._connection, fields.status, head_of(headers), "2")
-        if is_whole:
-            self.complete()
+        return is_whole and not self.is_ended
 
-    def take(self, data: bytes, is_last: bool) -> None:
-        """Take a piece of the body."""
+    def take(self, data: bytes, is_last: bool) -> bool:
+        """Take a piece of the body, and say whether the answer is whole."""
         exchange, size = self.exchange, len(data)
         if size > 0:
             self.empty = 0
@@ -173,9 +182,9 @@ class Stream:
                 exchange.sink.feed(data)
             elif 0 <= exchange.limit < self.size:
                 self._connection.refuse(self, TOO_LARGE, CANCEL)
-                return
+                return False
             else:
-                self.chunks.append(data)
+                self._keep(data)
             # Of what is read as it comes, no more is to be held for a reader that stops.
             if self.size > self.window and self.window < MOST_WINDOW and exchange.sink is None:
                 self._widen()
@@ -183,17 +192,26 @@ class Stream:
             self.empty += 1
             if self.empty > MOST_EMPTY:
                 self._connection.refuse(self, "an answer of empty frames does not end", ENHANCE_YOUR_CALM)
-                return
-        if is_last:
-            self.complete()
+        return is_last and not self.is_ended
 
-    def complete(self) -> None:
-        """Make an answer of what has come."""
-        exchange, fields, chunks = self.exchange, self.fields, self.chunks
-        head = b""
-        if fields.status >= 300 or fields.encoded or not exchange.body_only or exchange.observer is not None:
-            head = head_of(self.headers)
-        self._connection.completed(self, head, chunks[0] if len(chunks) == 1 else b"".join(chunks))
+    def head(self) -> bytes:
+        """Return the head of the answer, or b"" if nobody wants it."""
+        exchange = self.exchange
+        if self.status >= 300 or self.encoded or not exchange.body_only or exchange.observer is not None:
+            return head_of(self.headers)
+        return b""
+
+    def content(self) -> bytes:
+        """Return what there is of the body."""
+        return self.body if self.chunks is None else b"".join(self.chunks)
+
+    def _keep(self, data: bytes) -> None:
+        if self.chunks is not None:
+            self.chunks.append(data)
+        elif self.body:
+            self.chunks = [self.body, data]
+        else:
+            self.body = data
 
     def _widen(self) -> None:
         """Let a server send more at a time whose answer is long, and read."""
