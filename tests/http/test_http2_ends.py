@@ -290,6 +290,35 @@ async def test_what_is_begun_in_the_read_that_lowers_the_limit_has_not_left() ->
             assert await batch == [b"", b"", b"ok", b"ok", b"ok", b"ok"]
 
 
+async def test_an_upload_that_is_begun_in_the_read_that_lowers_the_limit_has_not_left_either() -> None:
+    """It cannot be given back once it has been read, but nobody can have acted upon it."""
+
+    def play(peer: RawPeer) -> None:
+        peer.settings(max_concurrent_streams=2)
+        streams = [peer.request()[0], peer.request()[0]]
+        block = peer.encoder.encode([(":status", "200")])
+        # One stays, so that the connection carries more than it may; and one upload may begin.
+        done = frames.headers(streams[0], block, frames.END_STREAM)
+        peer.send(done + frames.frame(frames.SETTINGS, 0, 0, b"\0\x03\0\0\0\x01"))
+        peer.until(lambda frame: frame.kind == frames.SETTINGS and frame.flags & frames.ACK)
+        raise ConnectionAbortedError
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"read"
+        await anyio.sleep(30)
+
+    with RawServer(play) as server:
+        async with client(server.url, max_connections=1) as it:
+            upload = {"method": "POST", "path": "/", "content": body()}
+            plain = {"method": "POST", "path": "/"}
+            done, unanswered, unsent = await it.batch_request(
+                [(plain, {}), (plain, {}), (upload, {})], max_concurrency=2
+            )
+            assert done == b""
+            assert (unanswered.phase, unanswered.sent) == ("headers", "full")
+            assert (unsent.phase, unsent.sent) == ("queue", "none")
+
+
 async def test_a_connection_that_may_carry_nothing_gives_its_place_to_another_origin(h2server: LoopbackServer) -> None:
     with Http2Server(None, body_of, settings={"max_concurrent_streams": 0}) as server:
         async with client(h2server.url, max_connections=1) as it:

@@ -49,6 +49,7 @@ cdef class Http2Connection(PooledConnection):
     cdef object _flush(self)
     @cython.locals(data=bytes, events=list)
     cdef bint _write_some(self) except -1
+    cdef object _last_begun(self)
     cdef object _say_reset(self, Stream stream, int code)
     @cython.locals(stream=Stream)
     cdef object _take(self, list events)

@@ -273,7 +273,7 @@ class Http2Connection(PooledConnection):
         """Write what there is, and say whether there may be more."""
         protocol = self._protocol
         data = protocol.data_to_send()
-        self._left = self._last
+        self._left = self._last if self.load <= self.limit else self._last_begun()
         if data:
             self.written += len(data)
             self.transport.write(data)
@@ -281,6 +281,14 @@ class Http2Connection(PooledConnection):
         if events:
             self._take(events)
         return self._bodies.feed() or len(events) > 0
+
+    def _last_begun(self) -> int:
+        """Return the last stream of which something has left, where the server has not let all begin."""
+        for number in reversed(self._streams):
+            with suppress(ngh2.StreamUnavailableError):
+                self._protocol.stream_remote_window_size(number)
+                return max(number, self._left)
+        return self._left
 
     def _say_reset(self, stream: Stream, code: int) -> None:
         with suppress(ngh2.NGH2Error):
