@@ -10,6 +10,8 @@ import threading
 from typing import Any
 from urllib.parse import urlsplit
 
+from sockets import end_serving
+
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -65,7 +67,7 @@ class Proxy:
         self.port = server.sockets[0].getsockname()[1]
         self._up.set()
         await self._stop.wait()
-        server.close()
+        await end_serving(server)
         for writer in self._writers:
             writer.transport.abort()
         await asyncio.gather(*self._tasks)
@@ -191,4 +193,4 @@ async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
         while data := await source.read(1 << 16):
             target.write(data)
             await target.drain()
-        target.close()
+    target.close()

@@ -1,12 +1,15 @@
-"""The sockets of this process, whoever has made them."""
+"""The sockets of this process, whoever has made them, and how test servers leave none open."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import stat
 from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -21,3 +24,39 @@ def sockets_to(port: int) -> Iterator[list[socket.socket]]:
                     if copy.getpeername()[1] == port:
                         found.append(copy)
         yield found
+
+
+async def end_serving(server: asyncio.Server) -> None:
+    """Have a server take no connection more; return when those that it has taken have been made.
+
+    asyncio leaves a connection open that is made when its server has been closed.
+    """
+    loop = asyncio.get_running_loop()
+    # There are loops that know of no readers.
+    with contextlib.suppress(NotImplementedError):
+        for sock in server.sockets:
+            loop.remove_reader(sock.fileno())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    server.close()
+
+
+class _Secured(ssl.SSLSocket):
+    """Is closed where there is no client any more; Python's own leaves that to the garbage collector."""
+
+    def getpeername(self) -> Any:
+        try:
+            return super().getpeername()
+        except OSError:
+            self.close()
+            raise
+
+
+def secured(context: ssl.SSLContext, sock: socket.socket, *, handshake: bool = True) -> ssl.SSLSocket:
+    """Return what speaks TLS with a client, after the handshake where that is wanted.
+
+    Raises:
+        OSError: If that fails; then nothing is left open.
+    """
+    context.sslsocket_class = _Secured
+    return context.wrap_socket(sock, server_side=True, do_handshake_on_connect=handshake)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import anyio
 import trustme
 
 from pynector import Pynector
+from sockets import secured
 
 SERVER = Path(__file__).parent / "websocket" / "server.py"
 
@@ -50,13 +51,12 @@ def start(port: int) -> tuple[subprocess.Popen[str], int]:
 
 
 @contextmanager
-def listening(serve: Callable[[socket.socket], None] | None = None) -> Iterator[int]:
+def listening(serve: Callable[[socket.socket], None] | None = None, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """Listen, and have each connection served in a thread, or kept and never answered.
 
-    What serves may be in the middle of a connection when the test is over: what it says then is no failure.
+    Where a client goes, or the test is over, in the middle of it, what is served ends, and that is no failure.
     """
     kept: list[socket.socket] = []
-    over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def accept() -> None:
@@ -65,25 +65,26 @@ def listening(serve: Callable[[socket.socket], None] | None = None) -> Iterator[
                     connection, _ = listener.accept()
                 except OSError:
                     return
-                kept.append(connection)
-                if serve is not None:
-                    try:
+                with suppress(OSError):
+                    if tls is not None:
+                        connection = secured(tls, connection)
+                    kept.append(connection)
+                    if serve is not None:
                         serve(connection)
-                    except OSError:
-                        if not over.is_set():
-                            raise
 
         thread = threading.Thread(target=accept)
         thread.start()
         try:
             yield listener.getsockname()[1]
         finally:
-            over.set()
             # It wakes the thread, which closing alone does not.
-            listener.shutdown(socket.SHUT_RDWR)
+            for sock in (listener, *kept):
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
             for connection in kept:
                 connection.close()
-            thread.join(10)
+            assert not thread.is_alive()
 
 
 def shake_hands(connection: socket.socket, close: bool = False, then: bytes = b"") -> None:
@@ -93,7 +94,10 @@ def shake_hands(connection: socket.socket, close: bool = False, then: bytes = b"
     protocol = ServerProtocol()
     events: list[Any] = []
     while not events:
-        protocol.receive_data(connection.recv(4096))
+        data = connection.recv(4096)
+        if not data:
+            raise ConnectionResetError("the client has gone")
+        protocol.receive_data(data)
         events = protocol.events_received()
     protocol.send_response(protocol.accept(events[0]))
     if close:
@@ -138,8 +142,7 @@ def demanding(context: ssl.SSLContext) -> Iterator[tuple[int, list[str]]]:
 
     def serve(connection: socket.socket) -> None:
         came.append("one")
-        wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-        with wrapped:
+        with secured(context, connection, handshake=False) as wrapped:
             try:
                 wrapped.do_handshake()
             except ssl.SSLError:

@@ -13,6 +13,7 @@ from typing import Any
 import hpack
 
 from pynector.testing.http2 import frames
+from sockets import secured
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 TIMEOUT = 10
@@ -303,12 +304,12 @@ class RawServer:
             thread.start()
 
     def _serve(self, sock: socket.socket) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with suppress(OSError), sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is None:
                 self._play(sock)
             else:
-                with self._tls.wrap_socket(sock, server_side=True) as secure:
+                with secured(self._tls, sock) as secure:
                     self._sockets.append(secure)
                     self._play(secure)
 

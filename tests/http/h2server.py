@@ -14,6 +14,7 @@ from pynector.testing.registry import Answer
 from pynector.testing.request import Request
 from pynector.testing.response import Response
 from pynector.testing.state import ServerState
+from sockets import end_serving
 
 Play = Callable[[Exchange], Steps | None]
 
@@ -105,7 +106,7 @@ class Http2Server:
         self.port = server.sockets[0].getsockname()[1]
         self._up.set()
         await self._stop.wait()
-        server.close()
+        await end_serving(server)
         for session in self.sessions:
             session.abort()
         while self.state.open_connections:  # noqa: ASYNC110 - the state is plain numbers

@@ -14,6 +14,8 @@ from typing import Any
 
 import anyio
 
+from sockets import secured
+
 Part = bytes | str | threading.Event | Callable[[], object]
 Step = Part | Sequence[Part]
 Script = Sequence[Step]
@@ -168,7 +170,7 @@ class ScriptedServer:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
-                wire = sock = secure = self._tls.wrap_socket(sock, server_side=True)
+                wire = sock = secure = secured(self._tls, sock)
                 connection.certificate = secure.getpeercert()
                 self._sockets.append(sock)
             wire = self._wire(sock)

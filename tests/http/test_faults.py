@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -355,8 +356,8 @@ async def test_a_connection_that_is_reset_at_once_is_lost_and_no_riddle(engine: 
                 if stop.is_set():
                     connection.close()
                     return
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                connection.close()
+                with connection, contextlib.suppress(OSError):
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
         slamming = threading.Thread(target=slam)
         slamming.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import gzip
 import io
 import os
@@ -130,7 +131,8 @@ def piped(folder: Path) -> Any:
     reading, writing = os.pipe()
 
     def write() -> None:
-        with os.fdopen(writing, "wb") as file:
+        # Nobody may want all of it.
+        with contextlib.suppress(BrokenPipeError), os.fdopen(writing, "wb") as file:
             file.write(BODY)
 
     threading.Thread(target=write).start()

@@ -19,6 +19,7 @@ from scripted import eventually
 from inside import transport_of
 from leaks import open_files, pending
 from pynector import ConnectionLost, Pynector, TimeoutError
+from sockets import end_serving
 
 pytestmark = pytest.mark.anyio
 
@@ -96,7 +97,7 @@ class Server:
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._ready.set()
         await self._stop.wait()
-        server.close()
+        await end_serving(server)
         for connection in list(self.open):
             connection.transport.abort()
         await asyncio.sleep(0)

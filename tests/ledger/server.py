@@ -11,6 +11,8 @@ from typing import Any
 
 import anyio
 
+from sockets import end_serving
+
 from .book import Ledger
 from .wire import Wire
 
@@ -103,7 +105,7 @@ class LedgerServer:
             self._ready.set()
             await self._stop.wait()
             for server in servers:
-                server.close()
+                await end_serving(server)
             for wire in list(self._wires):
                 wire.reset()
             await self._settled(closed=True)

@@ -50,7 +50,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._set(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._wires.add(self)
         self._task = asyncio.get_running_loop().create_task(self._serve(self))
         self._task.add_done_callback(lambda _: self._forget())
@@ -151,7 +151,12 @@ class Wire(asyncio.Protocol):
     def cork(self) -> None:
         """Hold back what is written until the connection is closed, so that the FIN comes with it (on Linux)."""
         if hasattr(socket, "TCP_CORK") and not self._transport.is_closing():
-            self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            self._set(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+
+    def _set(self, level: int, option: int, value: int | bytes) -> None:
+        """Set an option of the socket; the client may have reset it, and not every system sets one then."""
+        with contextlib.suppress(OSError):
+            self._transport.get_extra_info("socket").setsockopt(level, option, value)
 
     # Ending
 
@@ -188,7 +193,7 @@ class Wire(asyncio.Protocol):
     def reset(self) -> None:
         """End the connection with an RST."""
         if not self._transport.is_closing():
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0)
+            self._set(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0)
             self._transport.abort()
 
     def close(self) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import NamedTuple
 
+from sockets import end_serving
+
 REQUEST = re.compile(rb"(?P<method>\S+) (?P<path>\S+) HTTP/1\.1\r\n(?P<fields>.*?\r\n)\r\n", re.DOTALL)
 PATIENCE = 10.0
 
@@ -114,9 +116,7 @@ class NotingServer:
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._ready.set()
         await stopped.wait()
-        server.close()
-        for _ in range(50):
-            await asyncio.sleep(0)
+        await end_serving(server)
         # What has been accepted has a task until it has its connection, and each answer has one.
         while self.open or len(asyncio.all_tasks()) > 1:
             for connection in self.open:
@@ -134,6 +134,7 @@ class Connection(asyncio.Protocol):
         self._number, server.accepted = server.accepted, server.accepted + 1
         self._left = b""
         self._answering: asyncio.Task[None] | None = None
+        self._is_owed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -163,14 +164,21 @@ class Connection(asyncio.Protocol):
         server.asked.append(asked)
         server.in_flight += 1
         server.most = max(server.most, server.in_flight)
+        self._is_owed = True
         self._answering = asyncio.ensure_future(self._answer(asked))
+        # One that is cancelled before its first turn comes to no `finally`.
+        self._answering.add_done_callback(lambda _: self._answered())
+
+    def _answered(self) -> None:
+        self._server.in_flight -= self._is_owed
+        self._is_owed = False
 
     async def _answer(self, asked: Asked) -> None:
         try:
             said = self._server.play(asked)
             answer = said if isinstance(said, Answer) else await said
         finally:
-            self._server.in_flight -= 1
+            self._answered()
         if answer.status:
             self.transport.write(encoded(answer))
         else:

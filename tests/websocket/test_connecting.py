@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
@@ -54,12 +53,12 @@ def secure(folder: Path) -> Iterator[tuple[int, list[str | None], str]]:
     context.sni_callback = lambda connection, name, _: asked.append(name)
 
     def serve(connection: socket.socket) -> None:
-        with context.wrap_socket(connection, server_side=True) as wrapped:
-            shake_hands(wrapped)
-            while data := wrapped.recv(4096):
+        with connection:
+            shake_hands(connection)
+            while data := connection.recv(4096):
                 assert data
 
-    with listening(serve) as port:
+    with listening(serve, context) as port:
         yield port, asked, str(folder / "ca.pem")
 
 
@@ -180,10 +179,9 @@ async def test_a_context_that_agrees_on_http_2_is_told(tmp_path: Path, through: 
     heard: list[bytes] = []
 
     def serve(connection: socket.socket) -> None:
-        with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as wrapped:
-            heard.append(wrapped.recv(4096))
+        heard.append(connection.recv(4096))
 
-    with listening(serve) as port, Proxy(tls=context if through == "https" else None) as proxy:
+    with listening(serve, context) as port, Proxy(tls=context if through == "https" else None) as proxy:
         options: dict[str, Any] = {} if through == "nothing" else {"proxy": proxy.url(through)}
         it = client(f"wss://127.0.0.1:{port}/", verify=offering, max_reconnects=0, **options)
         with pytest.raises(ConfigurationError, match=r"verify: .*h2.*set_alpn_protocols") as told:
