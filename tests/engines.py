@@ -15,6 +15,9 @@ HAS_HTTP2 = find_spec("ngh2") is not None
 ENGINES = ["httpx", "native", "http2"]
 """The last one is the native engine where every client speaks HTTP/2, in clear text, too."""
 
+PACKAGES = ["httpx", *(["httpx2"] if find_spec("httpx2") else [])]
+"""Those that the first one can run on. It runs on httpx; a few tests ask the other one, too, which is much the same."""
+
 # What a test is about, and the tests: all of one, or those with a part in their id.
 NOT_ASKED_OF_HTTP2 = {
     "how HTTP/1.1 says that a connection ends or is kept (Connection, Keep-Alive)": [

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
+from engines import PACKAGES
 from pynector import ConfigurationError, Pynector
 from pynector.testing import LoopbackServer
 from pynector.transport.http import choosing, transport
@@ -46,8 +47,6 @@ async def test_who_does_not_run_natively_is_told_why(
 async def test_who_runs_on_what_he_asked_for_is_told_nothing(
     server: LoopbackServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engines = ["httpx", *(["httpx2"] if find_spec("httpx2") else [])]
-
     async def ask(engine: str) -> None:
         async with Pynector(base_url=server.url, http_engine=engine) as client:
             assert await client.request({"path": "/delay/0.05"}) == b"0.05"
@@ -55,7 +54,7 @@ async def test_who_runs_on_what_he_asked_for_is_told_nothing(
             assert repr(client) == f"<Pynector HTTPTransport on {engine} open>"
 
     async with anyio.create_task_group() as tasks:
-        for engine in engines:
+        for engine in PACKAGES:
             tasks.start_soon(ask, engine)
     assert not [r for r in caplog.records if r.name == "pynector.transport"]
 

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from scripted import ScriptedServer, answer, eventually
 
+from engines import PACKAGES
 from pynector import (
     ConnectError,
     HTTPStatusError,
@@ -297,8 +298,6 @@ async def test_the_end_of_a_batch_ends_a_flow(play: Play) -> None:
 
 # What a flow is made with
 
-PACKAGES = ["httpx", *(["httpx2"] if find_spec("httpx2") else [])]
-
 
 def oauth(package: Any, tokens: str) -> Any:
     """Return a flow that fetches a token where it has none that holds."""
@@ -320,7 +319,7 @@ def oauth(package: Any, tokens: str) -> Any:
     return OAuth()
 
 
-@pytest.mark.parametrize("engine", ["native", "httpx", "httpx2"], indirect=True)
+@pytest.mark.parametrize("engine", ["native", *PACKAGES], indirect=True)
 async def test_each_package_has_flows_of_its_own_at_the_same_time(play: Play, engine: str) -> None:
     refused, granted = answer(b"you", "401 Unauthorized"), [answer(b'{"token": "%d"}' % n) for n in (1, 2)]
     asked: list[tuple[Any, ...]] = []

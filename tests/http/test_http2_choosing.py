@@ -12,6 +12,7 @@ import anyio
 import pytest
 import trustme
 
+from engines import PACKAGES
 from pynector import ConfigurationError, ConnectError, Pynector
 from pynector.testing import LoopbackServer
 from pynector.transport.http import choosing
@@ -62,7 +63,7 @@ async def version(**options: Any) -> str:
         return answered
 
 
-@pytest.mark.parametrize("engine", ["auto", "native", "httpx"])
+@pytest.mark.parametrize("engine", ["auto", "native", *PACKAGES])
 async def test_a_server_with_both_is_asked_for_http2_where_it_is_wanted(
     secure: LoopbackServer, files: tuple[Path, Path], engine: str
 ) -> None:

@@ -37,20 +37,21 @@ def run_flow(tasks: Tasks, exchange: Exchange, request: PreparedRequest, send: S
     """
     # The flow is the caller's own code, also after a redirect.
     exchange.context = exchange.context or copy_context()
-    exchange.pool = run = FlowRun(tasks, exchange, request, send)
-    exchange.context.run(tasks.begin, run.run())
+    exchange.pool = run = FlowRun(tasks, request, send)
+    exchange.context.run(tasks.begin, run.run(exchange))
 
 
 class FlowRun:
     """An auth flow on its way; it stands where its exchange's pool and connection do otherwise.
 
+    It does not have the exchange, or they would keep each other.
+
     Args:
-        tasks, exchange, request, send: See `run_flow`.
+        tasks, request, send: See `run_flow`.
     """
 
-    def __init__(self, tasks: Tasks, exchange: Exchange, request: PreparedRequest, send: Send) -> None:
+    def __init__(self, tasks: Tasks, request: PreparedRequest, send: Send) -> None:
         self._tasks = tasks
-        self._exchange = exchange
         self._send = send
         self._request = request
         self._scope: anyio.CancelScope | None = None
@@ -96,9 +97,8 @@ class FlowRun:
 
     # Inside
 
-    async def run(self) -> None:
+    async def run(self, exchange: Exchange) -> None:
         """Run the flow, and give its exchange the last answer."""
-        exchange = self._exchange
         if exchange.completion is None:
             # It was given up before this began.
             return
@@ -106,25 +106,26 @@ class FlowRun:
             with anyio.CancelScope() as self._scope:
                 # The timer may outlive the request, and must not keep the caller's context.
                 self._tasks.call(partial(setattr, self._scope, "deadline", exchange.deadline))
-                await self._run()
+                await self._run(exchange)
         finally:
             self._leave()
             # Whoever cancelled this, its caller waits, unless he has given it up.
             if exchange.completion is not None and exchange.pool is self:
-                exchange.owner.failed(exchange, self._cut_off())
+                exchange.owner.failed(exchange, self._cut_off(exchange))
 
-    async def _run(self) -> None:
-        exchange = self._exchange
+    async def _run(self, exchange: Exchange) -> None:
         try:
             try:
-                answer = await through_flow(self._request, self._sent, lambda: self.progress(exchange))
+                answer = await through_flow(
+                    self._request, lambda request: self._sent(exchange, request), lambda: self.progress(exchange)
+                )
             except BaseException:
                 self._cut_off_at = self.progress(exchange)
                 raise
             if exchange.sink is None:
-                await self._whole(answer)
+                await self._whole(exchange, answer)
             else:
-                await self._piece_by_piece(answer, exchange.sink)
+                await self._piece_by_piece(exchange, answer, exchange.sink)
         except Exception as error:
             if isinstance(error, PynectorError):
                 # The request that failed may be one of the flow's own.
@@ -132,9 +133,8 @@ class FlowRun:
             exchange.connection = None
             exchange.owner.failed(exchange, error)
 
-    async def _sent(self, request: PreparedRequest) -> _Answer:
+    async def _sent(self, exchange: Exchange, request: PreparedRequest) -> _Answer:
         """Send a request of the flow, and return its answer when the head has come."""
-        exchange, now = self._exchange, self._tasks.now()
         # What is late is all of it: one timer says so, and knows how far it had come.
         one = Exchange(exchange.owner, None, None, inf, None, 0, exchange.started)
         one.body_only = False
@@ -143,15 +143,15 @@ class FlowRun:
         if exchange.observer is not None:
             one.observer = _Told(exchange.observer)
         stream = self._stream = IncomingStream(exchange.owner, self._tasks, one)
-        self._send(one, request, now)
+        self._send(one, request, self._tasks.now())
         while not stream.arrived():
             await stream.news()
         exchange.sent = "full"
         return _Answer(stream)
 
-    async def _whole(self, answer: _Answer) -> None:
+    async def _whole(self, exchange: Exchange, answer: _Answer) -> None:
         """Give the exchange the answer when its body has come."""
-        exchange, stream = self._exchange, answer.stream
+        stream = answer.stream
         while await answer.receive_kept():
             pass
         if exchange.observer is not None:
@@ -159,9 +159,9 @@ class FlowRun:
             exchange.observer.done()
         exchange.owner.settle(exchange, stream.status, stream.start, answer.kept.finish(), stream.version)
 
-    async def _piece_by_piece(self, answer: _Answer, sink: Any) -> None:
+    async def _piece_by_piece(self, exchange: Exchange, answer: _Answer, sink: Any) -> None:
         """Give the exchange the answer while it comes."""
-        exchange, stream = self._exchange, answer.stream
+        stream = answer.stream
         exchange.connection = self
         sink.begin(stream.status, stream.start, stream.version, stream.encoded)
         if sink.is_open:
@@ -180,11 +180,11 @@ class FlowRun:
         if self._stream is not None:
             self._stream.leave()
 
-    def _cut_off(self) -> Exception:
+    def _cut_off(self, exchange: Exchange) -> Exception:
         """Return the error of a request whose task was cancelled."""
-        phase, sent = self.progress(self._exchange)
+        phase, sent = self.progress(exchange)
         if self._scope is not None and self._scope.cancel_called:
-            return late(self._exchange, phase, sent)
+            return late(exchange, phase, sent)
         return client_closed(phase, sent) if cancellation_is_asked_for() else cancelled_itself(phase, sent)
 
 
