@@ -223,7 +223,16 @@ async def subscribed(client: Pynector, number: int) -> Any:
         return await client.request("hello")
 
 
+class _Flow:
+    """An auth flow that sends each request twice."""
+
+    async def async_auth_flow(self, request: Any) -> AsyncIterator[Any]:
+        yield request
+        yield request
+
+
 POST = {"method": "POST", "path": "/ok", "json": {"n": 1}}
+TWICE = {"auth": _Flow()}
 LIMITED = {"max_response_bytes": 1000}
 IMPATIENT = {"timeout": 0.004}
 LOSING = {"max_reconnects": 1000, "reconnect_delay": 0.0001}
@@ -260,6 +269,8 @@ HTTP = {
     "stream": Outcome(each(streamed("/chunks"), 8192)),
     "stream left early": Outcome(each(streamed("/large", whole=False), "left")),
     "stream closed in the body": Outcome(each(streamed("/cut"), ConnectionLost)),
+    "auth flow, streamed": Outcome(each(streamed("/chunks"), 8192), options=TWICE),
+    "auth flow, cancelled": Outcome(each(cancelled({"path": "/hang"}), "cancelled"), options=TWICE),
     "retried": Outcome(each(retried, b"ok")),
 }
 WEBSOCKET = {
