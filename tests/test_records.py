@@ -29,7 +29,7 @@ values = st.recursive(
 )
 
 HEAD = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nX-Name:  caf\xe9 \r\nSet-Cookie: b=2"
-SENT = response_as_sent(200, HEAD, b"body", ("https", "h", 443), b"/p?q=1", "1.1", 0.25)
+SENT = response_as_sent(200, HEAD, b"body", ("https", "h", 443), b"/p?q=1", "1.1", 0.25, ())
 MADE = Response(404, Headers([("A", "1"), ("b", "\xe9"), ("a", "2")]), b"\0", "http://h/", "HTTP/2", 1e-9, 3)
 RESPONSES = [SENT, MADE, Response(204, Headers(), b"", "")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from scripted import ScriptedServer, answer
 
-from pynector import HTTPRequest, ProtocolError, Pynector, TooManyRedirects
+from pynector import HTTPRequest, HTTPStatusError, ProtocolError, Pynector, TooManyRedirects
 from pynector.testing import LoopbackServer
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +70,23 @@ async def test_follow_redirects_false_gives_the_redirect(server: LoopbackServer,
         response = await client.request({"path": "/redirect/2"}, as_response=True)
         assert (response.status_code, response.headers["location"]) == (302, "/redirect/1")
         assert await client.request({"path": "/redirect/2"}, follow_redirects=True) == b"done"
+
+
+async def test_an_answer_has_its_redirects(client: Pynector, server: LoopbackServer) -> None:
+    def told(answered: Any) -> list[Any]:
+        return [(r.status_code, r.url, r.headers["location"], len(r.history), r.content) for r in answered.history]
+
+    passed = [(302, f"{server.url}/redirect/{n}", f"/redirect/{n - 1}", 2 - n, b"") for n in (2, 1)]
+    whole = await client.request({"path": "/redirect/2"}, as_response=True)
+    assert told(whole) == told(pickle.loads(pickle.dumps(whole))) == passed
+    assert told(await client.request({"path": "/redirect/2", "headers": {"X": "1"}}, as_response=True)) == passed
+    assert 0 <= whole.history[0].elapsed <= whole.history[1].elapsed <= whole.elapsed
+    async with client.stream({"path": "/redirect/2"}) as response:
+        assert told(response) == passed
+    with pytest.raises(HTTPStatusError) as caught:
+        await client.request({"path": "/redirect/1?to=/status/404"})
+    assert [r.url for r in caught.value.response.history] == [f"{server.url}/redirect/1?to=/status/404"]
+    assert (await client.request({"path": "/id/1"}, as_response=True)).history == ()
 
 
 async def test_redirects_are_followed_up_to_max_redirects(client: Pynector, server: LoopbackServer) -> None:

@@ -10,6 +10,7 @@ from ..dispatch.stream import BatchStream as AsyncBatchStream
 from ..eventstream import EventStream as AsyncEventStream
 from ..transport.http.events import ServerSentEvent
 from ..transport.http.headers import Headers
+from ..transport.http.response import Response
 from ..transport.http.streaming import StreamedResponse as AsyncStreamedResponse
 from .held import Held, Pieces
 
@@ -48,6 +49,11 @@ class StreamedResponse:
     def headers(self) -> Headers:
         """The header fields, a mapping without regard to case."""
         return self._response.headers
+
+    @property
+    def history(self) -> tuple[Response, ...]:
+        """The redirects that were followed to it, first to last, without their bodies."""
+        return self._response.history
 
     @property
     def links(self) -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from .decoding import decode, with_room
 from .redirects import redirected
 from .request import PreparedRequest
 from .response import RawResponse, Response, status_error
+from .urls import URL
 
 
 def next_hop(
@@ -45,8 +46,18 @@ def next_hop(
     return following
 
 
+def passed(raw: RawResponse, url: URL, elapsed: float, history: tuple[Response, ...]) -> Response:
+    """Return a redirect that is followed, for the history of the answer."""
+    return Response(raw.status, raw.headers, b"", url, raw.http_version, elapsed, history=history)
+
+
 def answer_of(
-    raw: RawResponse, settings: dict[str, Any], elapsed: float, is_head: bool, request: Callable[[], PreparedRequest]
+    raw: RawResponse,
+    settings: dict[str, Any],
+    elapsed: float,
+    is_head: bool,
+    request: Callable[[], PreparedRequest],
+    history: tuple[Response, ...],
 ) -> Generator[None, None, bytes | Response]:
     """Make the answer to a request, in short steps: the decoded body, or a Response if the settings say so.
 
@@ -58,6 +69,7 @@ def answer_of(
         elapsed: Seconds that it took.
         is_head: Whether the request was a HEAD, whose answer has no body, whatever it says.
         request: Gives the request, which most answers are made without.
+        history: The redirects before it.
 
     Raises:
         DecodingError: If the body is not what its coding says.
@@ -81,7 +93,7 @@ def answer_of(
     if not settings["as_response"] and not wants_error:
         return content
     sent = request()
-    response = Response(raw.status, raw.headers, content, sent.url, raw.http_version, elapsed)
+    response = Response(raw.status, raw.headers, content, sent.url, raw.http_version, elapsed, history=history)
     if wants_error:
         raise status_error(response, sent.label)
     return response

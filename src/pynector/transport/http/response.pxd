@@ -9,6 +9,7 @@ cdef class Response:
     cdef public str http_version
     cdef public double elapsed
     cdef public Py_ssize_t attempts
+    cdef public tuple history
     cdef object _headers
     cdef object _url
     cdef tuple _origin
@@ -16,5 +17,12 @@ cdef class Response:
 
 @cython.locals(response=Response)
 cpdef Response response_as_sent(
-    int status, bytes head, bytes content, tuple origin, bytes target, str version, double elapsed
+    int status,
+    bytes head,
+    bytes content,
+    tuple origin,
+    bytes target,
+    str version,
+    double elapsed,
+    tuple history,
 )

@@ -44,9 +44,20 @@ class Response:
         http_version: "HTTP/1.0", "HTTP/1.1" or "HTTP/2".
         elapsed: Seconds from the start of the request to the end of the body, redirects included.
         attempts: How many times the request was sent to get this answer, 1 or more.
+        history: The redirects that were followed to it, first to last, without their bodies.
     """
 
-    __slots__ = ("_headers", "_origin", "_url", "attempts", "content", "elapsed", "http_version", "status_code")
+    __slots__ = (
+        "_headers",
+        "_origin",
+        "_url",
+        "attempts",
+        "content",
+        "elapsed",
+        "history",
+        "http_version",
+        "status_code",
+    )
 
     def __init__(
         self,
@@ -57,6 +68,7 @@ class Response:
         http_version: str = "HTTP/1.1",
         elapsed: float = 0.0,
         attempts: int = 1,
+        history: tuple[Response, ...] = (),
     ) -> None:
         self.status_code = status_code
         self.content = content
@@ -67,13 +79,15 @@ class Response:
         self.http_version = http_version
         self.elapsed = elapsed
         self.attempts = attempts
+        self.history = history
 
     def __reduce__(self) -> tuple[Any, ...]:
         of_this = (self.status_code, self.headers, self.content, self.url, self.http_version, self.elapsed)
-        return copyreg.__newobj__, (type(self),), (of_this, self.attempts, getattr(self, "__dict__", None))  # type: ignore[attr-defined]
+        state = (of_this, self.attempts, self.history, getattr(self, "__dict__", None))
+        return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        of_this, self.attempts, of_subclass = state
+        of_this, self.attempts, self.history, of_subclass = state
         self._origin = None
         self.status_code, self._headers, self.content, self._url, self.http_version, self.elapsed = of_this
         if of_subclass:
@@ -143,7 +157,14 @@ class Response:
 
 
 def response_as_sent(
-    status: int, head: bytes, content: bytes, origin: tuple[str, str, int], target: bytes, version: str, elapsed: float
+    status: int,
+    head: bytes,
+    content: bytes,
+    origin: tuple[str, str, int],
+    target: bytes,
+    version: str,
+    elapsed: float,
+    history: tuple[Response, ...],
 ) -> Response:
     """Return a response of what has come, before anybody has asked for more than that.
 
@@ -155,6 +176,7 @@ def response_as_sent(
         target: Path and query, as they were sent.
         version: The HTTP version, "1.1" or the like.
         elapsed: Seconds that it took.
+        history: The redirects before it.
     """
     response = Response.__new__(Response)
     response.status_code = status
@@ -164,6 +186,7 @@ def response_as_sent(
     response.http_version = "HTTP/1.1" if version == "1.1" else "HTTP/" + version
     response.elapsed = elapsed
     response.attempts = 1
+    response.history = history
     return response
 
 

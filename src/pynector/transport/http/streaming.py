@@ -59,6 +59,10 @@ class RawStream(Protocol):
     def request(self) -> PreparedRequest:
         """What it answers, after redirects."""
 
+    @property
+    def history(self) -> tuple[Response, ...]:
+        """The redirects before it."""
+
     async def receive(self) -> bytes:
         """Give the next piece of the body as it comes, b"" at its end.
 
@@ -114,6 +118,11 @@ class StreamedResponse:
     def url(self) -> str:
         """The URL that answered, after redirects, without the user."""
         return str(self._raw.request.url)
+
+    @property
+    def history(self) -> tuple[Response, ...]:
+        """The redirects that were followed to it, first to last, without their bodies."""
+        return self._raw.history
 
     @property
     def reason_phrase(self) -> str:
@@ -217,7 +226,7 @@ class StreamedResponse:
                 if start.size >= MOST_OF_AN_ERROR:
                     break
         content = self._decoded_start(start.finish())[:MOST_OF_AN_ERROR]
-        response = Response(self.status_code, self.headers, content, self.url, self.http_version)
+        response = Response(self.status_code, self.headers, content, self.url, self.http_version, history=self.history)
         raise status_error(response, self._raw.request.label)
 
     def close(self) -> None:

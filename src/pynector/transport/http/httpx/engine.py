@@ -13,7 +13,7 @@ from typing import Any
 from ....errors import ConnectionLost
 from ....eventloop import ClientContext, Runtime
 from ...contract import OriginCounts, RequestObserver
-from ..answers import answer_of, next_hop
+from ..answers import answer_of, next_hop, passed
 from ..cookies import KeptCookies
 from ..flows import through_flow
 from ..options import HTTPOptions
@@ -88,7 +88,9 @@ class HttpxEngine:
         run = self._run(data, options, observer)
         raw = await run.told(lambda: self._whole(run))
         elapsed = time.perf_counter() - started
-        steps = Steps(answer_of(raw, run.settings, elapsed, run.request.method == "HEAD", lambda: run.request))
+        steps = Steps(
+            answer_of(raw, run.settings, elapsed, run.request.method == "HEAD", lambda: run.request, run.history)
+        )
         if not steps.at_once():
             await run.told(lambda: self._unpacked(run, steps))
         return steps.result()
@@ -129,12 +131,12 @@ class HttpxEngine:
 
     async def _answer(self, run: Run) -> HttpxStream:
         """Give the answer after redirects."""
-        hops = 0
+        started = time.perf_counter()
         while True:
             stream = await self._sent(run)
             try:
                 raw = RawResponse(stream.status, stream.headers, b"", stream.http_version)
-                following = next_hop(run.request, raw, run.settings, hops, self._options.redirect_headers)
+                following = next_hop(run.request, raw, run.settings, len(run.history), self._options.redirect_headers)
             except BaseException:
                 await stream.aclose()
                 raise
@@ -143,8 +145,9 @@ class HttpxEngine:
             await stream.drop()
             if run.observer is not None:
                 run.observer.done()
+            elapsed = time.perf_counter() - started
+            run.history = (*run.history, passed(raw, run.request.url, elapsed, run.history))
             run.go_to(following)
-            hops += 1
 
     async def _sent(self, run: Run) -> HttpxStream:
         """Send what is to be sent now, and give its response."""

@@ -17,6 +17,7 @@ from ...contract import RequestObserver
 from ..body import failed_upload
 from ..methods import IDEMPOTENT
 from ..request import PreparedRequest
+from ..response import Response
 from .errors import translated
 from .network import Network, NotConnected
 from .progress import Progress
@@ -43,6 +44,7 @@ class Run:
         progress: How far it has come.
         upload: Its body, where it is read while it is sent.
         timeout: Seconds that it may take.
+        history: The redirects that it has followed.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Run:
         self.observer = observer
         self.progress = Progress(tell)
         self.upload: Upload | None = None
+        self.history: tuple[Response, ...] = ()
         self.timeout = math.inf
         self._deadline = math.inf
         self._network = network

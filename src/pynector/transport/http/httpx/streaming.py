@@ -33,6 +33,7 @@ class HttpxStream:
         self.encoded = "content-encoding" in self.headers
         self.http_version: str = response.extensions["http_version"].decode("ascii", "replace")
         self.settings = run.settings
+        self.history = run.history
         self._run = run
         self._response = response
         self._pieces: AsyncIterator[bytes] = aiter(response.stream)

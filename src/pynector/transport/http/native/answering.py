@@ -7,14 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ....errors import ConfigurationError, TimeoutError, TransportError, as_pynector_error
-from ..answers import answer_of, next_hop
+from ..answers import answer_of, next_hop, passed
 from ..headers import Headers
 from ..options import HTTPOptions
 from ..request import PreparedRequest
-from ..response import RawResponse
+from ..response import RawResponse, response_as_sent
 from ..steps import Steps
 from ..urls import start_of
-from .exchange import Exchange
+from .exchange import Exchange, target_of
 from .head import is_redirect
 from .sending import Sender
 from .target import is_path
@@ -68,17 +68,17 @@ class Answers:
         headers = Headers.of_head(head)
         try:
             leads_on = is_redirect(status) and exchange.settings["follow_redirects"]
-            if leads_on and self._sent_on(exchange, headers):
+            if leads_on and self._sent_on(exchange, status, headers, version):
                 return
             raw = RawResponse(status, headers, body, f"HTTP/{version}")
             if leads_on:
                 following = self.next_hop(exchange, request_of(exchange), raw)
                 if following is not None:
-                    self.follow(exchange, following)
+                    self.follow(exchange, following, raw)
                     return
             elapsed = self._now() - exchange.started
             request = partial(request_of, exchange)
-            steps = Steps(answer_of(raw, exchange.settings, elapsed, exchange.is_head, request))
+            steps = Steps(answer_of(raw, exchange.settings, elapsed, exchange.is_head, request, exchange.history))
             if not steps.at_once():
                 self._unpacking.take(exchange, steps)
                 return
@@ -88,11 +88,11 @@ class Answers:
             return
         exchange.succeed(answer)
 
-    def _sent_on(self, exchange: Exchange, headers: Headers) -> bool:
+    def _sent_on(self, exchange: Exchange, status: int, headers: Headers, version: str) -> bool:
         """Follow a redirect whose request is the one before with another target, or say that it is not so simple."""
         if exchange.request is not None or exchange.observer is not None:
             return False
-        if exchange.hops >= exchange.settings["max_redirects"]:
+        if len(exchange.history) >= exchange.settings["max_redirects"]:
             return False
         method, _, rest = exchange.payload.partition(b" ")
         location = headers.first_look("location")
@@ -103,19 +103,21 @@ class Answers:
             location = location[len(start) - 1 :]
         if not is_path(location) or location.startswith("//") or "/." in location:
             return False
+        now, origin, target = self._now(), exchange.pool.origin, target_of(exchange.payload)
+        elapsed, head = now - exchange.started, headers.read_from
+        exchange.hop(response_as_sent(status, head, b"", origin, target, version, elapsed, exchange.history))
         exchange.payload = b"%b %b%b" % (method, location.encode("ascii"), rest[rest.index(b" HTTP/1.1\r\n") :])
-        exchange.hop()
         exchange.repeatable = True
-        exchange.pool.dispatch(exchange, self._now())
+        exchange.pool.dispatch(exchange, now)
         return True
 
     def next_hop(self, exchange: Exchange, request: PreparedRequest, raw: RawResponse) -> PreparedRequest | None:
         """Return the request to send next, or None if the response is the answer; see next_hop."""
-        return next_hop(request, raw, exchange.settings, exchange.hops, self._options.redirect_headers)
+        return next_hop(request, raw, exchange.settings, len(exchange.history), self._options.redirect_headers)
 
-    def follow(self, exchange: Exchange, following: PreparedRequest) -> None:
+    def follow(self, exchange: Exchange, following: PreparedRequest, raw: RawResponse) -> None:
         """Send the request that a redirect asks for."""
-        exchange.hop()
+        exchange.hop(passed(raw, request_of(exchange).url, self._now() - exchange.started, exchange.history))
         try:
             self._sender.send(exchange, following, self._now())
         except Exception as error:

@@ -27,7 +27,7 @@ cdef class Exchange:
     cdef public bint is_head
     cdef public bint repeatable
     cdef public Py_ssize_t limit
-    cdef public Py_ssize_t hops
+    cdef public tuple history
     cdef public Py_ssize_t refusals
     cdef public bint anew
     cdef public str sent
@@ -53,7 +53,7 @@ cdef class Exchange:
     @cython.locals(elapsed=double)
     cpdef object answered(self, int status, bytes head, bytes body, int encoded, str version, double now)
     cpdef object succeed(self, object answer)
-    cpdef object hop(self)
+    cpdef object hop(self, object response)
 
 
 @cython.locals(data="const unsigned char*", start=Py_ssize_t, end=Py_ssize_t)

@@ -65,7 +65,7 @@ class Exchange:
         is_head: Whether its answer has no body, whatever it says.
         repeatable: Whether it may be sent again if the connection was dead before it arrived.
         limit: The most bytes its body may have, or NO_LIMIT.
-        hops: How many redirects it has followed.
+        history: The redirects that it has followed.
         anew: Whether it is to go on a connection that is made for it: those that there are may be dead.
         refusals: How often it was sent again because the server had not looked at it, since the last redirect.
         sent: How much of it had left on earlier tries: before a redirect, or on a connection that was dead.
@@ -95,7 +95,7 @@ class Exchange:
         "context",
         "data",
         "deadline",
-        "hops",
+        "history",
         "is_head",
         "limit",
         "observer",
@@ -155,7 +155,7 @@ class Exchange:
         self.is_head = False
         self.repeatable = True
         self.limit = NO_LIMIT
-        self.hops = 0
+        self.history: Any = ()
         self.anew = False
         self.refusals = 0
         self.sent: Any = "none"
@@ -196,7 +196,8 @@ class Exchange:
                 self.succeed(body)
             elif is_plain and self.as_response:
                 target, elapsed = target_of(self.payload), now - self.started
-                self.succeed(response_as_sent(status, head, body, self.pool.origin, target, version, elapsed))
+                origin, history = self.pool.origin, self.history
+                self.succeed(response_as_sent(status, head, body, origin, target, version, elapsed, history))
             else:
                 self.owner.conclude(self, status, head, body, version)
         except Exception as error:
@@ -212,9 +213,9 @@ class Exchange:
             self.completion = None
             succeed(completion, self.token, answer)
 
-    def hop(self) -> None:
+    def hop(self, response: Any) -> None:
         """Take note that what was sent is answered with a redirect, which is followed."""
-        self.hops += 1
+        self.history = (*self.history, response)
         self.refusals = 0
         self.sent = "full"
 

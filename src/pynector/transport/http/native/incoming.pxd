@@ -24,6 +24,7 @@ cdef class Incoming:
     cdef object _error
     cdef object _problem
     cdef object _following
+    cdef object _redirect
     cdef object _waiter
 
     cpdef object head(self, object connection, int status, bytes head, str version)

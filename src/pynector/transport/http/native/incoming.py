@@ -43,6 +43,7 @@ class Incoming:
         "_is_paused",
         "_pieces",
         "_problem",
+        "_redirect",
         "_size",
         "_tasks",
         "_waiter",
@@ -71,6 +72,7 @@ class Incoming:
         self._error: Any = None
         self._problem: Any = None
         self._following: Any = None
+        self._redirect: Any = None
         self._waiter: Any = None
         exchange.sink = self
         exchange.completion = self
@@ -98,6 +100,7 @@ class Incoming:
             raw = RawResponse(status, Headers.of_head(head), b"", "HTTP/" + version)
             try:
                 self._following = self._answers.next_hop(exchange, request_of(exchange), raw)
+                self._redirect = raw
             except PynectorError as problem:
                 self._problem = problem
         if self._following is None and self._problem is None:
@@ -133,7 +136,7 @@ class Incoming:
         if self._problem is not None:
             self._answers.failed(self.exchange, self._problem)
         elif following is not None:
-            self._answers.follow(self.exchange, following)
+            self._answers.follow(self.exchange, following, self._redirect)
         else:
             self.exchange.succeed(None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..headers import Headers
 from ..request import PreparedRequest
+from ..response import Response
 from .incoming import Incoming
 from .wire import request_of
 
@@ -22,6 +23,12 @@ class IncomingStream(Incoming):
     def http_version(self) -> str:
         """See RawStream."""
         return f"HTTP/{self.version}"
+
+    @property
+    def history(self) -> tuple[Response, ...]:
+        """See RawStream."""
+        history: tuple[Response, ...] = self.exchange.history
+        return history
 
     @property
     def request(self) -> PreparedRequest:
