@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
+import anyio
 import trustme
 
 NAME = "server.test"
@@ -39,7 +39,6 @@ class Told(asyncio.Protocol):
         self.told: list[Any] = []
         self.data = bytearray()
         self.transport: Any = None
-        self.news = asyncio.Event()
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -48,7 +47,6 @@ class Told(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         assert data
         self.data += data
-        self.news.set()
 
     def eof_received(self) -> None:
         self.tell("eof")
@@ -64,18 +62,13 @@ class Told(asyncio.Protocol):
 
     def tell(self, what: Any) -> None:
         self.told.append(what)
-        self.news.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60) if hasattr(asyncio, "timeout") else _forever():
-            while not condition():
-                self.news.clear()
-                await self.news.wait()
-
-
-@asynccontextmanager
-async def _forever() -> AsyncIterator[None]:
-    yield
+        with anyio.move_on_after(20):
+            while not condition():  # noqa: ASYNC110 - on any loop
+                await anyio.sleep(0.001)
+            return
+        raise AssertionError(f"it did not come to be: {self.told}, {len(self.data)} bytes")
 
 
 class Buffered(Told, asyncio.BufferedProtocol):

@@ -6,16 +6,21 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 import trustme
 
-from loops import LOOPS
 from proxyserver import ESTABLISHED, Proxy
 from pynector import ConfigurationError, ConnectError
+from pynector.callbacks import running_loop
+from pynector.eventloop import ClientContext, Runtime
 from pynector.transport.net.connect import Connector, Progress
 from pynector.transport.net.detours import Detours
 from pynector.transport.net.proxies import Proxy as Through
@@ -25,7 +30,7 @@ from resolver import Resolver, here
 from sockets import sockets_to
 from told import NAME, Buffered, Told
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
+pytestmark = pytest.mark.anyio
 
 SCHEMES = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
 
@@ -74,10 +79,10 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         await writer.drain()
 
 
-@asynccontextmanager
-async def serving(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Serve connections here; give the port."""
-    tasks = set()
+@contextmanager
+def serving(serve: Serve, context: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Serve connections in a thread; give the port."""
+    tasks, up, found = set(), threading.Event(), list[Any]()
 
     async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.add(asyncio.current_task())
@@ -87,11 +92,27 @@ async def serving(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncI
         with suppress(OSError):
             await writer.wait_closed()
 
-    server = await asyncio.start_server(run, "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-    if tasks:
-        await asyncio.wait(tasks, timeout=30)
+    async def main() -> None:
+        stop = asyncio.Event()
+        server = await asyncio.start_server(run, "127.0.0.1", 0, ssl=context)
+        found.extend((server.sockets[0].getsockname()[1], asyncio.get_running_loop(), stop))
+        up.set()
+        async with server:
+            await stop.wait()
+        # What was connected last may be new to it.
+        await asyncio.sleep(0.01)
+        if tasks:
+            await asyncio.wait(tasks, timeout=30)
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    up.wait(10)
+    port, loop, stop = found
+    try:
+        yield port
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
 
 
 def through(scheme: str, port: int, user: str = "") -> Through:
@@ -99,7 +120,7 @@ def through(scheme: str, port: int, user: str = "") -> Through:
 
 
 def connector(tls: ClientTLS, detours: Detours | None = None) -> Connector:
-    return Connector(asyncio.get_running_loop(), tls, None, (), detours or Detours({}))
+    return Connector(running_loop(ClientContext()), tls, None, (), detours or Detours({}))
 
 
 async def exchange(protocol: Told, data: bytes) -> None:
@@ -120,15 +141,12 @@ async def test_a_tunnel_by_each_kind_of_proxy(
     Resolver(monkeypatch, here)
     user = "" if scheme.startswith("socks5") else "us%20er:p%40ss@"
     context = secure.proxy if scheme == "https" else None
-    async with serving(echo, secure.server if is_secure else None) as port:
-        with Proxy(tls=context) as proxy:
-            origin = ("https" if is_secure else "http", NAME, port)
-            protocol = Buffered()
-            made = await connector(secure.client).connect(
-                origin, lambda: protocol, None, through(scheme, proxy.port, user)
-            )
-            assert made is protocol
-            await exchange(protocol, b"hello" * 10_000)
+    with serving(echo, secure.server if is_secure else None) as port, Proxy(tls=context) as proxy:
+        origin = ("https" if is_secure else "http", NAME, port)
+        protocol = Buffered()
+        made = await connector(secure.client).connect(origin, lambda: protocol, None, through(scheme, proxy.port, user))
+        assert made is protocol
+        await exchange(protocol, b"hello" * 10_000)
     told = "127.0.0.1" if scheme in ("socks4", "socks5") else NAME
     if scheme.startswith("socks"):
         assert proxy.asked == [(int(scheme[5]), told, port, b"us er" if "4" in scheme else None)]
@@ -142,55 +160,51 @@ async def test_a_tunnel_by_each_kind_of_proxy(
 
 
 async def test_socks_may_want_a_password(secure: Secure) -> None:
-    async with serving(echo) as port:
-        with Proxy(password=b"p@ss") as proxy:
-            for user, said in (("user:p%40ss@", ""), ("user:wrong@", "did not accept"), ("", "who asks")):
-                protocol = Told()
-                connecting = connector(secure.client).connect(
-                    ("http", "127.0.0.1", port), lambda p=protocol: p, None, through("socks5", proxy.port, user)
-                )
-                if not said:
+    with serving(echo) as port, Proxy(password=b"p@ss") as proxy:
+        for user, said in (("user:p%40ss@", ""), ("user:wrong@", "did not accept"), ("", "who asks")):
+            protocol = Told()
+            connecting = connector(secure.client).connect(
+                ("http", "127.0.0.1", port), lambda p=protocol: p, None, through("socks5", proxy.port, user)
+            )
+            if not said:
+                await connecting
+                await exchange(protocol, b"x")
+            else:
+                with pytest.raises(ConnectError, match=said) as failed:
                     await connecting
-                    await exchange(protocol, b"x")
-                else:
-                    with pytest.raises(ConnectError, match=said) as failed:
-                        await connecting
-                    assert not failed.value.transient
-                    assert "wrong" not in str(failed.value)
+                assert not failed.value.transient
+                assert "wrong" not in str(failed.value)
 
 
 async def test_much_both_ways_in_tls_within_tls(secure: Secure) -> None:
     data = bytes(range(256)) * (16 << 12)
-    async with serving(echo, secure.server) as port:
-        with Proxy(tls=secure.proxy) as proxy:
-            protocol = Buffered(1 << 18)
-            await connector(secure.client).connect(
-                ("https", f"{NAME}", port), lambda: protocol, None, through("https", proxy.port)
-            )
-            await exchange(protocol, data)
+    with serving(echo, secure.server) as port, Proxy(tls=secure.proxy) as proxy:
+        protocol = Buffered(1 << 18)
+        await connector(secure.client).connect(
+            ("https", f"{NAME}", port), lambda: protocol, None, through("https", proxy.port)
+        )
+        await exchange(protocol, data)
 
 
 @pytest.mark.exhaustive
 async def test_very_much_both_ways_in_tls_within_tls(secure: Secure) -> None:
     data = bytes(range(256)) * (64 << 12)
-    async with serving(echo, secure.server) as port:
-        with Proxy(tls=secure.proxy) as proxy:
-            protocol = Buffered(1 << 18)
-            await connector(secure.client).connect(
-                ("https", f"{NAME}", port), lambda: protocol, None, through("https", proxy.port)
-            )
-            await exchange(protocol, data)
+    with serving(echo, secure.server) as port, Proxy(tls=secure.proxy) as proxy:
+        protocol = Buffered(1 << 18)
+        await connector(secure.client).connect(
+            ("https", f"{NAME}", port), lambda: protocol, None, through("https", proxy.port)
+        )
+        await exchange(protocol, data)
 
 
 async def test_the_detours_are_the_proxy_s_address_and_not_its_name(secure: Secure) -> None:
-    async with serving(echo, secure.server) as port:
-        with Proxy(tls=secure.proxy) as proxy:
-            detours = Detours({("localhost", 3128): ("127.0.0.1", proxy.port)}, NAME)
-            protocol = Told()
-            await connector(secure.client, detours).connect(
-                ("https", "other.test", port), lambda: protocol, None, through("https", 3128)
-            )
-            await exchange(protocol, b"x")
+    with serving(echo, secure.server) as port, Proxy(tls=secure.proxy) as proxy:
+        detours = Detours({("localhost", 3128): ("127.0.0.1", proxy.port)}, NAME)
+        protocol = Told()
+        await connector(secure.client, detours).connect(
+            ("https", "other.test", port), lambda: protocol, None, through("https", 3128)
+        )
+        await exchange(protocol, b"x")
     assert secure.asked == [("proxy", "localhost"), ("server", NAME)]
     assert f"CONNECT other.test:{port} ".encode() in proxy.asked[0]
 
@@ -244,7 +258,7 @@ REFUSALS: list[tuple[Serve, str, bool]] = [
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize(("serve", "said", "transient"), REFUSALS)
 async def test_no_tunnel(scheme: str, serve: Serve, said: str, transient: bool, secure: Secure) -> None:
-    async with serving(serve, secure.proxy if scheme == "https" else None) as port:
+    with serving(serve, secure.proxy if scheme == "https" else None) as port:
         for origin in ("http", "https"):
             progress = Progress()
             with pytest.raises(ConnectError, match=f"no connection.* the proxy.*({said})") as failed:
@@ -256,28 +270,27 @@ async def test_no_tunnel(scheme: str, serve: Serve, said: str, transient: bool, 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_an_answer_that_comes_byte_by_byte(scheme: str, secure: Secure) -> None:
     answer = b"HTTP/1.0 299 Whatever\r\nVia: x\r\n\r\n"
-    async with serving(saying(answer, drips=True, ends=False), secure.proxy if scheme == "https" else None) as port:
+    with serving(saying(answer, drips=True, ends=False), secure.proxy if scheme == "https" else None) as port:
         protocol = Told()
         await connector(secure.client).connect(("http", NAME, 80), lambda: protocol, None, through(scheme, port))
         await exchange(protocol, b"hello")
 
 
 async def test_tls_that_cannot_be_says_with_whom(secure: Secure) -> None:
-    async with serving(echo, secure.server) as port:
-        with Proxy(tls=secure.proxy) as proxy:
-            untrusting = connector(ClientTLS(True))
-            with pytest.raises(ConnectError, match=r"no TLS connection to the proxy: .*certificate") as failed:
-                await untrusting.connect(("https", NAME, port), Told, None, through("https", proxy.port))
+    with serving(echo, secure.server) as port, Proxy(tls=secure.proxy) as proxy:
+        untrusting = connector(ClientTLS(True))
+        with pytest.raises(ConnectError, match=r"no TLS connection to the proxy: .*certificate") as failed:
+            await untrusting.connect(("https", NAME, port), Told, None, through("https", proxy.port))
+        assert (failed.value.phase, failed.value.transient) == ("tls", False)
+        for scheme in ("https", "http"):
+            with (
+                Proxy(tls=secure.proxy if scheme == "https" else None) as other,
+                pytest.raises(ConnectError, match=r"no TLS connection: .*mismatch") as failed,
+            ):
+                await connector(secure.client).connect(
+                    ("https", "other.test", port), Told, None, through(scheme, other.port)
+                )
             assert (failed.value.phase, failed.value.transient) == ("tls", False)
-            for scheme in ("https", "http"):
-                with (
-                    Proxy(tls=secure.proxy if scheme == "https" else None) as other,
-                    pytest.raises(ConnectError, match=r"no TLS connection: .*mismatch") as failed,
-                ):
-                    await connector(secure.client).connect(
-                        ("https", "other.test", port), Told, None, through(scheme, other.port)
-                    )
-                assert (failed.value.phase, failed.value.transient) == ("tls", False)
     with pytest.raises(ConnectError, match="no connection to the proxy: "):
         await connector(secure.client).connect(("https", NAME, 443), Told, None, through("https", 9))
 
@@ -287,11 +300,10 @@ async def test_a_server_that_ends_in_the_handshake(scheme: str, secure: Secure) 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
 
-    async with serving(serve) as port:
-        with Proxy(tls=secure.proxy if scheme == "https" else None) as proxy:
-            with pytest.raises(ConnectError, match="no TLS connection: ") as failed:
-                await connector(secure.client).connect(("https", NAME, port), Told, None, through(scheme, proxy.port))
-            assert (failed.value.phase, failed.value.transient) == ("tls", True)
+    with serving(serve) as port, Proxy(tls=secure.proxy if scheme == "https" else None) as proxy:
+        with pytest.raises(ConnectError, match="no TLS connection: ") as failed:
+            await connector(secure.client).connect(("https", NAME, port), Told, None, through(scheme, proxy.port))
+        assert (failed.value.phase, failed.value.transient) == ("tls", True)
 
 
 async def test_a_context_that_agrees_on_http_2_is_told_in_a_tunnel(secure: Secure) -> None:
@@ -299,20 +311,17 @@ async def test_a_context_that_agrees_on_http_2_is_told_in_a_tunnel(secure: Secur
     offering = ssl.create_default_context(cafile=secure.trusted)
     offering.set_alpn_protocols(["h2"])
     try:
-        async with serving(echo, secure.server) as port:
-            with Proxy(tls=secure.proxy) as proxy:
-                with pytest.raises(ConfigurationError, match="h2"):
-                    await connector(ClientTLS(offering)).connect(
-                        ("https", NAME, port), Told, None, through("https", proxy.port)
-                    )
-                protocol = Told()
-                both = ClientTLS(offering, alpn=("h2", "http/1.1"))
-                await connector(both).connect(
-                    ("https", NAME, port), lambda: protocol, None, through("https", proxy.port)
+        with serving(echo, secure.server) as port, Proxy(tls=secure.proxy) as proxy:
+            with pytest.raises(ConfigurationError, match="h2"):
+                await connector(ClientTLS(offering)).connect(
+                    ("https", NAME, port), Told, None, through("https", proxy.port)
                 )
-                agreed = protocol.transport.get_extra_info("ssl_object").selected_alpn_protocol()
-                assert agreed == "h2"
-                await exchange(protocol, b"x")
+            protocol = Told()
+            both = ClientTLS(offering, alpn=("h2", "http/1.1"))
+            await connector(both).connect(("https", NAME, port), lambda: protocol, None, through("https", proxy.port))
+            agreed = protocol.transport.get_extra_info("ssl_object").selected_alpn_protocol()
+            assert agreed == "h2"
+            await exchange(protocol, b"x")
     finally:
         secure.server.set_alpn_protocols([])
 
@@ -339,9 +348,11 @@ async def test_no_tunnel_by_socks(scheme: str, answer: bytes, said: str, transie
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(answer)
-        await writer.drain()
+        # To close with something unread would be a reset.
+        writer.write_eof()
+        await reader.read()
 
-    async with serving(serve) as port:
+    with serving(serve) as port:
         with pytest.raises(ConnectError, match=f"through the proxy: .*{said}") as failed:
             await connector(secure.client).connect(("http", "127.0.0.1", 80), Told, None, through(scheme, port))
         assert (failed.value.phase, failed.value.sent, failed.value.transient) == ("connect", "none", transient)
@@ -356,7 +367,7 @@ async def test_socks_may_say_any_address_and_the_server_something_at_once(kind: 
         writer.write(b"\5\0\0" + kind + b"\0\x50" + b"first")
         await echo(reader, writer)
 
-    async with serving(serve) as port:
+    with serving(serve) as port:
         protocol = Told()
         await connector(secure.client).connect(("http", "::1", 80), lambda: protocol, None, through("socks5", port))
         await protocol.until(lambda: protocol.data == b"first")
@@ -385,42 +396,57 @@ async def test_a_cancellation_anywhere_leaves_nothing(
     scheme: str, is_secure: bool, secure: Secure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It comes one turn of the loop later each time, until the connection is made before it."""
-    async with serving(echo, secure.server if is_secure else None) as port:
-        with Proxy(tls=secure.proxy if scheme == "https" else None) as proxy:
-            connecting = connector(secure.client)
-            origin = ("https" if is_secure else "http", NAME, port)
-            made: list[Told] = []
-            for turns in range(2_000):
-                protocol = Told()
-                task = asyncio.ensure_future(
-                    connecting.connect(origin, lambda p=protocol: p, None, through(scheme, proxy.port))
-                )
-                for _ in range(turns):
-                    await asyncio.sleep(0)
-                if task.done():
-                    break
-                task.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await task
-                assert _sockets_to(proxy.port) == 0, turns
-                made.append(protocol)
-            await task
-            await exchange(protocol, b"x")
-            assert turns > 3
-            for other in made:
-                assert not other.told or other.told[-1] is None or isinstance(other.told[-1], OSError)
-            await _until(lambda: _sockets_to(proxy.port) == 0)
+    with (
+        serving(echo, secure.server if is_secure else None) as port,
+        Proxy(tls=secure.proxy if scheme == "https" else None) as proxy,
+    ):
+        connecting = connector(secure.client)
+        origin = ("https" if is_secure else "http", NAME, port)
+        made: list[Told] = []
+        for turns in range(5_000):
+            protocol = Told()
+            made.append(protocol)
+            connected = await after(
+                turns, connecting.connect(origin, lambda p=protocol: p, None, through(scheme, proxy.port))
+            )
+            if connected:
+                break
+            assert _sockets_to(proxy.port) == 0, turns
+        await exchange(protocol, b"x")
+        assert turns > 3
+        for other in made:
+            assert not other.told or other.told[-1] is None or isinstance(other.told[-1], OSError)
+        await made[-1].until(lambda: _sockets_to(proxy.port) == 0)
+
+
+async def after(turns: int, work: Coroutine[Any, Any, Any]) -> bool:
+    """Cancel a coroutine after some turns of the loop; say whether it was over by then."""
+    if Runtime.current().is_asyncio:
+        task = asyncio.ensure_future(work)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        is_over = task.done()
+        if not is_over:
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        return is_over
+    is_over = False
+
+    async def run() -> None:
+        nonlocal is_over
+        await work
+        is_over = True
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+        for _ in range(turns):
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    return is_over
 
 
 def _sockets_to(port: int) -> int:
     """Count the sockets that lead to a port."""
     with sockets_to(port) as found:
         return len(found)
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come to be")

@@ -171,6 +171,8 @@ def test_what_the_transport_below_does_not_take_waits_once() -> None:
     assert played.below.got == b"a" * 1_000_000
     assert played.below.ended
     assert played.layer.get_write_buffer_size() == 0
+    played.layer.connection_lost(OSError("what the peer made of that"))
+    assert protocol.told[-1] is None
 
 
 def test_resuming_is_told_when_nothing_waits_any_more() -> None:

@@ -66,7 +66,7 @@ class TLSLayer(asyncio.BufferedProtocol):
         self._backlog: deque[memoryview] = deque()
         self._size = 0
         self._paused = self._full = self._is_told_full = False
-        self._eof = self._closing = self._is_open = self._lost = False
+        self._eof = self._closing = self._is_said = self._is_open = self._lost = False
         self._error: Exception | None = None
         self._protocol: Any = None
         self._is_buffered = False
@@ -120,7 +120,8 @@ class TLSLayer(asyncio.BufferedProtocol):
         self._size = 0
         # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
         self._lower.close()
-        error = self._error or error
+        # What becomes of the transport below after all is said is nobody's trouble.
+        error = self._error or (None if self._is_said else error)
         protocol, self._protocol = self._protocol, None
         if self._on_connected is not None:
             self._tell(error or ConnectionResetError("the connection ended in the handshake"))
@@ -326,6 +327,7 @@ class TLSLayer(asyncio.BufferedProtocol):
             with suppress(OSError):
                 self._tls.unwrap()
             self._flush()
+            self._is_said = True
             self._lower.close()
 
     def _encrypt(self) -> bool:
