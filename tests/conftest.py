@@ -50,7 +50,7 @@ ABOUT = {
     "http/test_http2_flow.py": ("httptools", "ngh2"),
     "http/test_http2_ledger.py": ("httptools", "ngh2"),
     "http/test_http2_servers.py": ("httptools", "ngh2"),
-    "http/test_through_proxies.py": ("httptools", "ngh2", "python_socks"),
+    "http/test_through_proxies.py": ("httptools", "ngh2"),
 }
 collect_ignore = [file for file, packages in ABOUT.items() if not all(map(installed, packages))]
 

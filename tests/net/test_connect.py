@@ -7,8 +7,10 @@ import socket
 import ssl
 import struct
 import threading
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from proxyserver import ESTABLISHED, Proxy
 from pynector import ConfigurationError, ConnectError
 from pynector.callbacks import running_loop
 from pynector.eventloop import ClientContext, Runtime
-from pynector.transport.net.connect import Connector, Progress
+from pynector.transport.net.connect import Connector, Progress, network_of
 from pynector.transport.net.detours import Detours
 from pynector.transport.net.proxies import Proxy as Through
 from pynector.transport.net.proxies import checked_proxy
@@ -255,16 +257,34 @@ REFUSALS: list[tuple[Serve, str, bool]] = [
 ]
 
 
+@pytest.mark.parametrize("origin", ["wss", "ws"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize(("serve", "said", "transient"), REFUSALS)
-async def test_no_tunnel(scheme: str, serve: Serve, said: str, transient: bool, secure: Secure) -> None:
-    with serving(serve, secure.proxy if scheme == "https" else None) as port:
-        for origin in ("http", "https"):
+async def test_no_tunnel(scheme: str, origin: str, secure: Secure) -> None:
+    turns = iter(REFUSALS)
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await next(turns)[0](reader, writer)
+
+    with serving(refuse, secure.proxy if scheme == "https" else None) as port:
+        for _, said, transient in REFUSALS:
             progress = Progress()
             with pytest.raises(ConnectError, match=f"no connection.* the proxy.*({said})") as failed:
                 await connector(secure.client).connect((origin, NAME, 443), Told, progress, through(scheme, port))
             assert (failed.value.phase, failed.value.sent, failed.value.transient) == ("connect", "none", transient)
             assert progress.phase == "connect"
+
+
+@pytest.mark.parametrize("protocol", [Told, partial(Buffered, 3)])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_what_a_server_of_http_2_in_clear_text_says_first(
+    scheme: str, protocol: Callable[[], Told], secure: Secure
+) -> None:
+    first = b"first\r\n\r\nof all"
+    with serving(saying(ESTABLISHED + first, ends=False), secure.proxy if scheme == "https" else None) as port:
+        made = await connector(secure.client).connect(("http", NAME, 80), protocol, None, through(scheme, port))
+        await made.until(lambda: made.data == first)
+        made.transport.close()
+        await made.until(lambda: made.told[-1] is None)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -343,19 +363,21 @@ SOCKS: list[tuple[str, bytes, str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("scheme", "answer", "said", "transient"), SOCKS)
-async def test_no_tunnel_by_socks(scheme: str, answer: bytes, said: str, transient: bool, secure: Secure) -> None:
+async def test_no_tunnel_by_socks(secure: Secure) -> None:
+    turns = iter(SOCKS)
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
-        writer.write(answer)
+        writer.write(next(turns)[1])
         # To close with something unread would be a reset.
         writer.write_eof()
         await reader.read()
 
     with serving(serve) as port:
-        with pytest.raises(ConnectError, match=f"through the proxy: .*{said}") as failed:
-            await connector(secure.client).connect(("http", "127.0.0.1", 80), Told, None, through(scheme, port))
-        assert (failed.value.phase, failed.value.sent, failed.value.transient) == ("connect", "none", transient)
+        for scheme, _, said, transient in SOCKS:
+            with pytest.raises(ConnectError, match=f"through the proxy: .*{said}") as failed:
+                await connector(secure.client).connect(("http", "127.0.0.1", 80), Told, None, through(scheme, port))
+            assert (failed.value.phase, failed.value.sent, failed.value.transient) == ("connect", "none", transient)
 
 
 @pytest.mark.parametrize("kind", [b"\1" + bytes(4), b"\3\5abcde", b"\4" + bytes(16)])
@@ -450,3 +472,15 @@ def _sockets_to(port: int) -> int:
     """Count the sockets that lead to a port."""
     with sockets_to(port) as found:
         return len(found)
+
+
+async def test_what_was_to_be_sent_stands_in_no_frame_of_an_error() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.setblocking(False)
+        theirs.close()
+        with pytest.raises(OSError, match="Broken pipe") as failed:
+            await network_of(running_loop(ClientContext())).send(ours, b"s3cr3t")
+    frames = [frame for frame, _ in traceback.walk_tb(failed.value.__traceback__)][1:]
+    assert frames
+    assert not [frame for frame in frames if b"s3cr3t" in frame.f_locals.values()]

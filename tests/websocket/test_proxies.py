@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,6 @@ from pynector.transport.net.environment import NamedProxies
 from wsservers import Url, certificate, client, running
 
 pytestmark = pytest.mark.anyio
-
-needs_socks = pytest.mark.skipif(importlib.util.find_spec("python_socks") is None, reason="needs python-socks")
 
 
 @pytest.fixture
@@ -71,7 +68,6 @@ async def test_a_proxy_that_speaks_tls(tmp_path: Path, scheme: str, websockets_p
         assert (failed.value.phase, failed.value.transient) == ("tls", False)
 
 
-@needs_socks
 @pytest.mark.parametrize(
     ("scheme", "host", "told"),
     [
@@ -89,7 +85,6 @@ async def test_messages_go_through_socks(websockets_port: int, proxy: Proxy, sch
     assert proxy.asked == [(int(scheme[5]), told, websockets_port, user)] * 2
 
 
-@needs_socks
 async def test_tls_and_a_password_go_through_socks(tmp_path: Path) -> None:
     chain, key, trusted = certificate(tmp_path)
     with running(files=(chain, key)) as port, Proxy(password=b"p@ss") as proxy:
@@ -102,7 +97,6 @@ async def test_tls_and_a_password_go_through_socks(tmp_path: Path) -> None:
         assert "wrong" not in str(failed.value)
 
 
-@needs_socks
 @pytest.mark.parametrize("scheme", ["socks4", "socks5"])
 async def test_socks_that_makes_no_tunnel(websockets_port: int, scheme: str) -> None:
     with Proxy(refuse=True) as proxy:
@@ -111,7 +105,7 @@ async def test_socks_that_makes_no_tunnel(websockets_port: int, scheme: str) -> 
         assert (failed.value.phase, failed.value.sent) == ("connect", "none")
 
 
-@pytest.mark.parametrize("scheme", ["http", pytest.param("socks5", marks=needs_socks)])
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
 async def test_no_proxy_there(scheme: str) -> None:
     with pytest.raises(ConnectError, match="no connection") as failed:
         await client("ws://127.0.0.1:9/", proxy=f"{scheme}://127.0.0.1:9").request("x")
@@ -139,7 +133,6 @@ async def test_the_environment_may_name_a_proxy(
     assert "secret" not in str(refused.value)
 
 
-@needs_socks
 async def test_the_environment_may_name_socks(
     websockets_port: int, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,12 +176,6 @@ async def test_a_proxy_that_makes_no_tunnel(answer: bytes, said: str, transient:
 def test_a_proxy_is_the_url_of_one(value: Any) -> None:
     with pytest.raises(ConfigurationError, match="proxy must be the URL of a proxy"):
         client("ws://a/", proxy=value)
-
-
-def test_without_python_socks_there_is_no_socks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match=r"pynector\[socks\]"):
-        client("ws://a/", proxy="socks5://proxy")
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,6 @@ async def test_a_lost_connection(url: Url) -> None:
 @pytest.mark.parametrize("scheme", ["http", "socks5", "socks4"])
 @pytest.mark.parametrize("kind", ["refuses", "is not there"])
 async def test_a_proxy(scheme: str, kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    pytest.importorskip("python_socks")
     caplog.set_level(logging.DEBUG)
     with Proxy(b"HTTP/1.1 407 No\r\n\r\n", password=SECRET.encode() + b"!", refuse=True) as running:
         there = running.url(scheme, f"user:{SECRET}@")

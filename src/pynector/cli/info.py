@@ -25,7 +25,6 @@ PACKAGES = (
     "ngh2",
     "opentelemetry-api",
     "opentelemetry-sdk",
-    "python-socks",
     "rich",
     "structlog",
     "trio",

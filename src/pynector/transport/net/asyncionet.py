@@ -11,12 +11,9 @@ from contextlib import suppress
 from typing import Any
 
 from ...callbacks import AsyncioLoop
-from ...errors import PynectorError
 from .names import Address, Names
+from .network import STAGGER, reason_of
 from .sockets import SocketOption, set_options
-
-# RFC 8305 section 5: how long one address may take before the next is tried beside it (seconds).
-STAGGER = 0.25
 
 FEW_TURNS = 4
 
@@ -45,7 +42,12 @@ class AsyncioNetwork:
 
     async def send(self, sock: socket.socket, data: bytes) -> None:
         """See Network."""
-        await self._loop.sock_sendall(sock, data)
+        try:
+            await self._loop.sock_sendall(sock, data)
+        except OSError as error:
+            # Nobody's tool is to find a password in its frames.
+            del data
+            raise error.with_traceback(None)
 
     async def receive(self, sock: socket.socket, most: int) -> bytes:
         """See Network."""
@@ -94,7 +96,7 @@ class AsyncioNetwork:
         """Try addresses in turn, each a little after the one before, and return the first socket that connects."""
         waiting = list(addresses)
         attempts: set[asyncio.Task[socket.socket]] = set()
-        errors: list[BaseException] = []
+        errors: list[Exception] = []
         try:
             while waiting or attempts:
                 if waiting:
@@ -105,17 +107,12 @@ class AsyncioNetwork:
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 connected = [task.result() for task in done if task.exception() is None]
-                errors += [error for task in done if (error := task.exception()) is not None]
+                errors += [error for task in done if isinstance(error := task.exception(), Exception)]
                 for extra in connected[1:]:
                     extra.close()
                 if connected:
                     return await _kept(connected[0], attempts)
-            for error in errors:
-                if isinstance(error, PynectorError):
-                    raise error
-            said = dict.fromkeys(map(str, errors))
-            # Such as that there is no descriptor left, whatever the address.
-            raise errors[0] if len(said) == 1 else OSError("; ".join(said))
+            raise reason_of(errors)
         finally:
             await _give_up(attempts)
 

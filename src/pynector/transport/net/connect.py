@@ -16,10 +16,9 @@ from .network import Network
 from .proxies import Proxy
 from .sockets import SocketOption
 from .tls import ClientTLS, check_transport, tls_problem
-from .tlslayer import TLSLayer, make_scratch
-from .tunnels import TunnelRequest, connect_request, make_tunnel
-
-Origin = tuple[str, str, int]
+from .tlslayer import Handshake, TLSLayer, make_scratch
+from .tunnels import Origin as Origin
+from .tunnels import TunnelRequest, make_tunnel
 
 
 class Progress:
@@ -145,7 +144,7 @@ class Connector:
         if proxy.scheme == "https":
             return await self._through_tls(sock, proxy, origin, make_protocol, progress)
         try:
-            await make_tunnel(self._net, sock, proxy, origin[1], origin[2])
+            await make_tunnel(self._net, sock, proxy, origin)
         except BaseException:
             sock.close()
             raise
@@ -157,7 +156,7 @@ class Connector:
         """Do as `_secured` with a socket that leads to a proxy with which TLS is spoken."""
         try:
             context = self._proxy_tls.context()
-            request = TunnelRequest(connect_request(proxy, *origin[1:]), self._net.new_future())
+            request = TunnelRequest(proxy, origin, self._net.new_future())
             progress.phase = "tls"
         except BaseException:
             sock.close()
@@ -186,20 +185,10 @@ class Connector:
             raise request.problem
         context, protocol = self._tls.context(), make_protocol()
         progress.phase, progress.where = "tls", ""
-        ended, errors = self._net.new_future(), list[Exception]()
-
-        def on_connected(error: Exception | None) -> None:
-            errors.extend((error,) if error is not None else ())
-            if not ended.done():
-                ended.set_result(None)
-
-        layer = TLSLayer(
-            context, self._detours.name(origin[1]), protocol, self._net.call_soon, self._scratch(), on_connected
-        )
+        shaken, name = Handshake(self._net.new_future()), self._detours.name(origin[1])
+        layer = TLSLayer(context, name, protocol, self._net.call_soon, self._scratch(), shaken.end)
         request.give_way(layer)
-        await ended
-        if errors:
-            raise errors[0]
+        await shaken.ended()
         if not self._tls.speaks_http2:
             check_transport(layer)
         return protocol

@@ -7,8 +7,12 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ...errors import PynectorError
 from .names import Address, Names
 from .sockets import SocketOption
+
+# RFC 8305 section 5: how long one address may take before the next is tried beside it (seconds).
+STAGGER = 0.25
 
 
 class Network(Protocol):
@@ -55,3 +59,13 @@ class Network(Protocol):
 
     async def drop(self, transport: Any) -> None:
         """End a transport at once, and wait until its socket is closed."""
+
+
+def reason_of(errors: list[Exception]) -> Exception:
+    """Return why none of some addresses could be connected to."""
+    for error in errors:
+        if isinstance(error, PynectorError):
+            return error
+    said = dict.fromkeys(map(str, errors))
+    # Such as that there is no descriptor left, whatever the address.
+    return errors[0] if len(said) == 1 else OSError("; ".join(said))

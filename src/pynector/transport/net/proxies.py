@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import re
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -41,11 +40,6 @@ class Proxy(NamedTuple):
         if self.user is None:
             return None
         return f"Basic {base64.b64encode(f'{self.user}:{self.password}'.encode()).decode()}"
-
-    def require_package(self) -> None:
-        """Raise a ConfigurationError if it is one of SOCKS, and python-socks is not installed."""
-        if self.scheme.startswith("socks") and importlib.util.find_spec("python_socks") is None:
-            raise ConfigurationError(f"{self.scheme} proxies need python-socks: pip install 'pynector[socks]'")
 
     def __repr__(self) -> str:
         return f"<Proxy {self.scheme}://{self.host}:{self.port}>"

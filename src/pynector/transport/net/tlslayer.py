@@ -27,6 +27,34 @@ def make_scratch() -> memoryview:
     return memoryview(bytearray(SCRATCH))
 
 
+class Handshake:
+    """How a layer's handshake ends, for one task that waits for that.
+
+    Args:
+        future: One of the loop's own kind; see Runtime.
+    """
+
+    def __init__(self, future: Any) -> None:
+        self._future = future
+        self._error: Exception | None = None
+
+    def end(self, error: Exception | None) -> None:
+        """Take note of the end, as what a layer tells of it."""
+        self._error = error
+        if not self._future.done():
+            self._future.set_result(None)
+
+    async def ended(self) -> None:
+        """Wait for the end.
+
+        Raises:
+            Exception: Why there is no connection.
+        """
+        await self._future
+        if self._error is not None:
+            raise self._error
+
+
 class TLSLayer(asyncio.BufferedProtocol):
     """The client's side of TLS. It knows no event loop and no clock, and so waits for nothing.
 

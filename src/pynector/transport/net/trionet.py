@@ -11,15 +11,12 @@ import trio
 from trio.lowlevel import wait_readable, wait_writable
 
 from ...callbacks import Loop
-from ...errors import PynectorError
 from ...groups import ungrouped
 from .names import Address, Names
+from .network import STAGGER, reason_of
 from .sockets import SocketOption, set_options
-from .tlslayer import TLSLayer, make_scratch
+from .tlslayer import Handshake, TLSLayer, make_scratch
 from .triosocket import TrioTransport
-
-# RFC 8305 section 5: how long one address may take before the next is tried beside it (seconds).
-STAGGER = 0.25
 
 
 class TrioNetwork:
@@ -49,6 +46,10 @@ class TrioNetwork:
                 data = data[sock.send(data) :]
             except (BlockingIOError, InterruptedError):
                 await wait_writable(sock)
+            except OSError as error:
+                # Nobody's tool is to find a password in its frames.
+                del data
+                raise error.with_traceback(None)
 
     async def receive(self, sock: socket.socket, most: int) -> bytes:
         """See Network."""
@@ -65,7 +66,7 @@ class TrioNetwork:
         """See Network."""
         try:
             protocol = make_protocol()
-            shaken = _Handshake(self.new_future())
+            shaken = Handshake(self.new_future())
             lower: Any = protocol
             if context is not None:
                 lower = TLSLayer(context, name, protocol, self.call_soon, self._scratch, shaken.end)
@@ -89,22 +90,6 @@ class TrioNetwork:
         transport.abort()
         with trio.CancelScope(shield=True):
             await self._loop.catch_up()
-
-
-class _Handshake:
-    def __init__(self, future: Any) -> None:
-        self._future = future
-        self._error: Exception | None = None
-
-    def end(self, error: Exception | None) -> None:
-        self._error = error
-        if not self._future.done():
-            self._future.set_result(None)
-
-    async def ended(self) -> None:
-        await self._future
-        if self._error is not None:
-            raise self._error
 
 
 async def connected(family: int, address: Any, options: tuple[SocketOption, ...]) -> socket.socket:
@@ -145,7 +130,9 @@ class _First:
                             await failed.wait()
             for extra in self._socks[1:]:
                 extra.close()
-            return self._socks[0] if self._socks else self._raise()
+            if not self._socks:
+                raise reason_of(self._errors)
+            return self._socks[0]
         except BaseException:
             for sock in self._socks:
                 sock.close()
@@ -158,10 +145,3 @@ class _First:
         except Exception as error:
             self._errors.append(error)
             failed.set()
-
-    def _raise(self) -> socket.socket:
-        for error in self._errors:
-            if isinstance(error, PynectorError):
-                raise error
-        said = dict.fromkeys(map(str, self._errors))
-        raise self._errors[0] if len(said) == 1 else OSError("; ".join(said))

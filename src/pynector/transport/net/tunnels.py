@@ -13,47 +13,64 @@ from .network import Network
 from .proxies import Proxy
 from .socks import SocksClient
 
+Origin = tuple[str, str, int]
+"""Scheme, host and port."""
+
+END = b"\r\n\r\n"
+
 # The most bytes of a proxy's answer.
 MOST = 1 << 16
-
 
 # How much of it is read at a time (bytes).
 PIECE = 1 << 12
 
 
-async def make_tunnel(net: Network, sock: socket.socket, proxy: Proxy, host: str, port: int) -> None:
+async def make_tunnel(net: Network, sock: socket.socket, proxy: Proxy, origin: Origin) -> None:
     """Have a proxy make a tunnel to a server.
 
     Args:
         net: What the socket is on.
         sock: Leads to the proxy. It is not closed if that fails.
         proxy: The proxy, with which TLS is not spoken.
-        host: The server's name or address.
-        port: The server's port.
+        origin: The server.
 
     Raises:
         ConnectError: If the proxy makes no tunnel.
         OSError: If it breaks the connection.
     """
-    host = without_zone(host)
     if proxy.scheme.startswith("socks"):
-        await SocksClient(partial(net.send, sock), partial(net.receive, sock), net.names).ask(proxy, host, port)
+        host = without_zone(origin[1])
+        await SocksClient(partial(net.send, sock), partial(net.receive, sock), net.names).ask(proxy, host, origin[2])
         return
-    await net.send(sock, connect_request(proxy, host, port))
-    answer = b""
+    await net.send(sock, connect_request(proxy, origin))
+    answer, speaks_first = b"", may_speak_first(origin)
     while not is_whole(answer):
-        piece = await net.receive(sock, PIECE)
+        piece = await net.receive(sock, least_missing(answer) if speaks_first else PIECE)
         if not piece:
             raise closed_by_proxy()
         answer += piece
     check_answer(answer)
 
 
+def may_speak_first(origin: Origin) -> bool:
+    """Say whether a server may say something before it is spoken to.
+
+    In HTTP/2 in clear text it may, and HTTP/1.1 in clear text needs no tunnel by CONNECT; not in TLS or WebSocket.
+    """
+    return origin[0] == "http"
+
+
+def least_missing(answer: bytes) -> int:
+    """Return how many bytes an answer lacks at the least."""
+    return next((len(END) - size for size in (3, 2, 1) if answer.endswith(END[:size])), len(END))
+
+
 class TunnelRequest(asyncio.Protocol):
     """Asks an http proxy for a tunnel where a transport leads to it, and makes way for who uses the tunnel.
 
     Args:
-        request: What to write; see connect_request.
+        proxy: The proxy.
+        origin: The server.
         ended: A future of the loop's own kind, which is done when there is a tunnel, or none.
 
     Attributes:
@@ -61,11 +78,12 @@ class TunnelRequest(asyncio.Protocol):
         problem: Why there is none, or no more.
     """
 
-    def __init__(self, request: bytes, ended: Any) -> None:
+    def __init__(self, proxy: Proxy, origin: Origin, ended: Any) -> None:
         self.ended = ended
         self.problem: Exception | None = None
-        self._request = request
-        self._answer = b""
+        self._request = connect_request(proxy, origin)
+        self._speaks_first = may_speak_first(origin)
+        self._answer = self._rest = b""
         self._transport: Any = None
         self._successor: Any = None
 
@@ -80,6 +98,8 @@ class TunnelRequest(asyncio.Protocol):
         self._successor = protocol
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
+        if self._rest:
+            pass_on(protocol, self._rest)
         self._transport.resume_reading()
 
     def connection_made(self, transport: Any) -> None:
@@ -93,7 +113,11 @@ class TunnelRequest(asyncio.Protocol):
         try:
             if not is_whole(self._answer):
                 return
-            check_answer(self._answer)
+            if self._speaks_first:
+                head, end, self._rest = self._answer.partition(END)
+                check_answer(head + end)
+            else:
+                check_answer(self._answer)
         except ConnectError as error:
             self._end(error)
         else:
@@ -121,8 +145,21 @@ class TunnelRequest(asyncio.Protocol):
             self.ended.set_result(None)
 
 
-def connect_request(proxy: Proxy, host: str, port: int) -> bytes:
-    """Give the request for a tunnel to a server."""
+def pass_on(protocol: Any, data: bytes) -> None:
+    """Give a protocol what somebody else has received."""
+    if not isinstance(protocol, asyncio.BufferedProtocol):
+        protocol.data_received(data)
+        return
+    while data:
+        room = memoryview(protocol.get_buffer(len(data)))
+        piece, data = data[: len(room)], data[len(room) :]
+        room[: len(piece)] = piece
+        protocol.buffer_updated(len(piece))
+
+
+def connect_request(proxy: Proxy, origin: Origin) -> bytes:
+    """Return the request for a tunnel to a server."""
+    host, port = without_zone(origin[1]), origin[2]
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
     if proxy.authorization is not None:
@@ -138,7 +175,7 @@ def is_whole(answer: bytes) -> bool:
     """
     if len(answer) > MOST:
         raise no_tunnel("its answer does not end")
-    return b"\r\n\r\n" in answer
+    return END in answer
 
 
 def check_answer(answer: bytes) -> None:
@@ -153,12 +190,12 @@ def check_answer(answer: bytes) -> None:
     status = int(words[1])
     if not 200 <= status < 300:
         raise no_tunnel(f"it answered with status {status}", status)
-    if not answer.endswith(b"\r\n\r\n") or answer.count(b"\r\n\r\n") > 1:
+    if not answer.endswith(END) or answer.count(END) > 1:
         raise no_tunnel("it sent something of its own into the tunnel")
 
 
 def no_tunnel(said: str, status: int | None = None) -> ConnectError:
-    """Give the error of a proxy that makes no tunnel, and has perhaps answered with a status."""
+    """Return the error of a proxy that makes no tunnel, and has perhaps answered with a status."""
     return ConnectError(f"no connection through the proxy: {said}", phase="connect", sent="none", came_of=status)
 
 

@@ -174,8 +174,6 @@ class WebSocketOptions:
         origin = origin_of(self.url)
         if self.proxy is None and values["trust_env"] and origin[1:] not in self.detours.addresses:
             self.proxy = NamedProxies().proxy_for(*origin)
-        if self.proxy is not None:
-            self.proxy.require_package()
         self.max_reconnects: int = values["max_reconnects"]
         self.reconnect_delay: float = values["reconnect_delay"]
         self.on_message: Callable[..., Any] | None = values["on_message"]
