@@ -66,15 +66,21 @@ def is_over_http2(item: pytest.Item) -> bool:
 
 
 def cannot_be(item: pytest.Item) -> bool:
-    """Say whether there is nothing to test: the native engine runs on asyncio's loops, and with httptools."""
-    if not hasattr(item, "callspec") or item.callspec.params.get("engine") not in ("native", "http2"):
+    """Say whether there is nothing to test, or nothing that another combination of loop and engine does not."""
+    if not hasattr(item, "callspec"):
+        return False
+    engine = item.callspec.params.get("engine")
+    loops = {"asyncio", "uvloop", "trio"}.intersection(re.split("[-_]", item.callspec.id))
+    if engine == "httpx":
+        # Its sockets are AnyIO's there, as on asyncio.
+        return "uvloop" in loops and find_spec("httptools") is not None
+    if engine not in ("native", "http2"):
         return False
     if find_spec("httptools") is None:
         return True
-    loops = {"asyncio", "uvloop", "trio"}.intersection(re.split("[-_]", item.callspec.id))
     if not is_over_http2(item):
         return False
-    # What goes on in a loop is the native engine's.
+    # What goes on in a loop is the native engine's, over HTTP/1.1.
     return not HAS_HTTP2 or not loops <= {LOOPS[-1].id} or _is_not_asked(item)
 
 

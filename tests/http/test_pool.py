@@ -51,7 +51,8 @@ async def test_an_attempt_that_nobody_waits_for_is_ended(
             await client.request({"path": "/"}, timeout=0.1)
         files = open_files()
         await give_up(client, max_connections, how)
-        assert await eventually(lambda: open_files() == files)
+        # What was given up before may have had to be closed yet.
+        assert await eventually(lambda: open_files() <= files)
         started = time.monotonic()
         with pytest.raises(TimeoutError) as late:
             await client.request({"path": "/"}, timeout=0.3)
