@@ -105,19 +105,19 @@ class Proxy:
         there_reader, there = await self._open(parts.hostname or "", parts.port or 80)
         answers = asyncio.create_task(_pass(there_reader, writer))
         start = f"{parts.scheme}://{parts.netloc}".encode()
-        while True:
-            assert url.startswith(start + b"/"), url
-            fields = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"proxy-")]
-            there.write(method + b" " + url[len(start) :] + b" " + b"\r\n".join(fields))
-            await _pass_body(head.lower(), reader, there)
-            try:
+        try:
+            while True:
+                assert url.startswith(start + b"/"), url
+                fields = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"proxy-")]
+                there.write(method + b" " + url[len(start) :] + b" " + b"\r\n".join(fields))
+                await _pass_body(head.lower(), reader, there)
                 head = await reader.readuntil(b"\r\n\r\n")
-            except (OSError, asyncio.IncompleteReadError):
-                break
-            self.asked.append(head)
-            method, url, rest = head.split(b" ", 2)
-        there.close()
-        await answers
+                self.asked.append(head)
+                method, url, rest = head.split(b" ", 2)
+        finally:
+            # The client has gone, also in the middle of a body.
+            there.close()
+            await answers
 
     async def _connect(self, asked: bytes, writer: asyncio.StreamWriter) -> Any:
         writer.write(self._answer)
