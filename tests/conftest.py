@@ -45,6 +45,7 @@ ABOUT = {
     "fuzz/test_targets.py": ("httptools",),
     "http/test_head.py": ("httptools",),
     "http/test_http1.py": ("httptools",),
+    "http/test_httpx_transports.py": ("httptools",),
     "http/test_http2_ends.py": ("httptools", "ngh2"),
     "http/test_http2_faults.py": ("httptools", "ngh2"),
     "http/test_http2_flow.py": ("httptools", "ngh2"),

@@ -87,6 +87,7 @@ BELOW = {
         "transport",
     },
     "blocking": {"client", "dispatch", "errors", "eventstream", "stats", "transport"},
+    "integrations": {"config", "errors", "eventloop", "transport"},
     "testing": set(),
 }
 

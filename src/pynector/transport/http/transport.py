@@ -58,6 +58,8 @@ class HTTPTransport:
         self._capacity = self._options.max_connections or LEAST
         self._was_narrow = False
         self.submit: Callable[..., Any] | None = None
+        # Sends what another client has encoded; the native engine alone can do so.
+        self.relay: Any = None
         self._pending: tuple[Any, dict[str, Any]] | None = None
 
     @property
@@ -118,7 +120,7 @@ class HTTPTransport:
             self._options.tls.context()
         engine = NativeEngine(self._options, running_loop(self._context), self._tell)
         self._engine = engine
-        self.submit = engine.submit
+        self.submit, self.relay = engine.submit, engine.relay
 
     def _other_engine(self, name: str) -> Engine:
         from .httpx.engine import HttpxEngine
@@ -137,7 +139,7 @@ class HTTPTransport:
         """Close every connection."""
         if self._engine is not None:
             self._ending.append(self._engine)
-            self._engine = self.submit = None
+            self._engine = self.submit = self.relay = None
         # One whose end was cancelled in the middle is ended by the next call.
         for engine in list(self._ending):
             await engine.disconnect()

@@ -19,6 +19,7 @@ from ..streaming import RawStream
 from .answering import Answers
 from .exchange import Exchange
 from .pools import Pools
+from .relaying import Relay
 from .sending import Sender
 from .streaming import IncomingStream
 from .submitter import Submitter
@@ -38,6 +39,7 @@ class NativeEngine:
     Attributes:
         submit: See SubmitTransport.
         pools: Its connections.
+        relay: Sends what another client has encoded.
     """
 
     name = "native"
@@ -64,6 +66,7 @@ class NativeEngine:
         own = None if encoder is None or options.base is None else self.pools.keep(options.base.origin)
         self._submitter = Submitter(loop.time, self._answers, self._sender, encoder, own)
         self.submit = self._submitter.submit
+        self.relay = Relay(self._tasks, self.pools, self._answers, self._sender.terms({}))
 
     async def exchange(
         self, data: Any, options: Mapping[str, Any], observer: RequestObserver | None

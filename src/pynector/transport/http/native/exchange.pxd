@@ -39,6 +39,7 @@ cdef class Exchange:
     cdef public object passing
     cdef public object upload
     cdef public object context
+    cdef public object patience
 
     cpdef object begin(
         self,
@@ -54,6 +55,7 @@ cdef class Exchange:
     cpdef object answered(self, int status, bytes head, bytes body, int encoded, str version, double now)
     cpdef object succeed(self, object answer)
     cpdef object hop(self, object response)
+    cpdef bint goes_on(self, object phase, double now) except -1
 
 
 @cython.locals(data="const unsigned char*", start=Py_ssize_t, end=Py_ssize_t)

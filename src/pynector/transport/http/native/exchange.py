@@ -81,6 +81,7 @@ class Exchange:
         passing: What has put header fields on the payload, and wants to hear nothing; or None.
         upload: Writes the request's body after its head, or None if the payload is all.
         context: The caller's context variables, for the upload; None where there is none.
+        patience: Says how long each phase may take, where each has a time of its own; `deadline` follows it. Or None.
     """
 
     __slots__ = (
@@ -102,6 +103,7 @@ class Exchange:
         "options",
         "owner",
         "passing",
+        "patience",
         "payload",
         "pool",
         "refusals",
@@ -167,6 +169,7 @@ class Exchange:
         self.passing: Any = None
         self.upload: Any = None
         self.context: Any = None
+        self.patience: Any = None
 
     def answered(self, status: int, head: bytes, body: bytes, encoded: int, version: str, now: float) -> None:
         """Take a response: a body alone is the answer, anything else is the owner's.
@@ -228,6 +231,13 @@ class Exchange:
         if self.completion is not None:
             self.completion = None
             self.owner.give_up(self)
+
+    def goes_on(self, phase: Any, now: float) -> bool:
+        """Say whether an exchange whose deadline has come has another one, by how long this phase of it may take."""
+        if self.patience is None:
+            return False
+        self.deadline = self.patience.due(phase, now)
+        return self.deadline > now
 
     def name(self) -> Any:
         """Name the request by what was sent, without anything secret; None before it was."""

@@ -155,6 +155,10 @@ class Connection(PooledConnection):
         """Return a piece of a body whose length is not known as it is written; an empty one is its end."""
         return b"%x\r\n" % len(piece), piece, b"\r\n"
 
+    def left(self) -> int:
+        """Return how many bytes of what was written have not left."""
+        return 0 if self.transport is None else unsent(self.transport)
+
     def end_body(self) -> None:
         """Take note that all of the body is written."""
 

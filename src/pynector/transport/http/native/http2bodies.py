@@ -28,6 +28,7 @@ class Bodies:
     def begin(self, stream: Stream, body: bytes) -> None:
         """Send a body: what is given, unless the exchange has an upload."""
         stream.sends = True
+        stream.bodies = self
         self._streams[stream.number] = stream
         if stream.exchange.upload is not None:
             stream.exchange.upload.begin(stream)
@@ -40,6 +41,11 @@ class Bodies:
         """Send a piece of an upload."""
         self._protocol.send_data(stream.number, data, end_stream=is_last)
         self._pace(stream)
+
+    def left_of(self, stream: Stream) -> int:
+        """Return how many bytes of a body have not been written."""
+        queued: int = self._protocol.queued_body_size(stream.number)
+        return queued + (0 if stream.rest is None else len(stream.rest))
 
     def drop(self, number: int) -> None:
         """Let go of a stream that has ended."""

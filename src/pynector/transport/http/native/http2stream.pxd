@@ -17,6 +17,7 @@ cdef class Stream:
     cdef readonly Exchange exchange
     cdef readonly object number
     cdef public bint sends
+    cdef public object bodies
     cdef public bint is_sent
     cdef public object rest
     cdef tuple headers

@@ -31,6 +31,7 @@ class Stream:
         number: The stream's identifier.
         sends: Whether there is a body to be sent.
         is_sent: Whether all of it has left.
+        bodies: What sends it, or None.
         rest: What of a long body has not been given to the library, as a memoryview; or None.
         is_ended: Whether it has ended.
         headers: The header fields of its answer, or None before they have come.
@@ -50,6 +51,7 @@ class Stream:
 
     __slots__ = (
         "_connection",
+        "bodies",
         "body",
         "chunks",
         "empty",
@@ -83,6 +85,7 @@ class Stream:
         self.exchange = exchange
         self.number = number
         self.sends = False
+        self.bodies: Any = None
         self.is_sent = False
         self.rest: Any = None
         self.headers: Any = None
@@ -132,6 +135,10 @@ class Stream:
     def write(self, parts: Sequence[bytes]) -> None:
         """Send pieces of a body."""
         self._connection.send(self, b"".join(parts), False)
+
+    def left(self) -> int:
+        """Return how many bytes of what was written have not left."""
+        return 0 if self.bodies is None else self.bodies.left_of(self)
 
     def end_body(self) -> None:
         """Send the end of the body."""

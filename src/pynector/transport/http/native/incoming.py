@@ -96,7 +96,7 @@ class Incoming:
         exchange = self.exchange
         if exchange.observer is not None:
             exchange.observer.head(status, "HTTP/" + version)
-        if is_redirect(status):
+        if is_redirect(status) and exchange.settings["follow_redirects"]:
             raw = RawResponse(status, Headers.of_head(head), b"", "HTTP/" + version)
             try:
                 self._following = self._answers.next_hop(exchange, request_of(exchange), raw)

@@ -169,6 +169,8 @@ class Pool:
             return
         if connection.load == 1:
             self._shared.put(connection)
+        if exchange.patience is not None:
+            exchange.patience.begun()
         if exchange.deadline < connection.due:
             self._arm(connection, exchange.deadline)
 
@@ -368,9 +370,11 @@ class Pool:
         ended, due = [], NEVER
         for exchange in connection.exchanges():
             if exchange.deadline <= now + EARLY:
-                ended.append((exchange, exchange.connection.phase()))
-            elif exchange.deadline < due:
-                due = exchange.deadline
+                phase = exchange.connection.phase()
+                if not exchange.goes_on(phase, now + EARLY):
+                    ended.append((exchange, phase))
+                    continue
+            due = min(due, exchange.deadline)
         if due < NEVER:
             # However the deadlines of many lie, to look through them is not done all the time.
             self._arm(connection, max(due, now + RESOLUTION) if connection.multiplexes else due)

@@ -20,6 +20,7 @@ cdef class WaitingList:
     cpdef object add(self, Exchange exchange)
     cpdef object add_first(self, Exchange exchange)
     cpdef Exchange pop(self)
+    cpdef object phase_of(self, Py_ssize_t rank)
     cpdef bint lacks(self, Py_ssize_t opened, Py_ssize_t unsettled, Py_ssize_t limit) except -1
     cpdef object watch(self, double when)
     cpdef object stop(self)

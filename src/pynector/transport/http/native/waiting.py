@@ -74,9 +74,15 @@ class WaitingList:
         without = len(self.exchanges) - (len(self.attempts) + unsettled) * expected
         return [self.pop() for _ in range(min(max(without, 1), expected, len(self.exchanges)))]
 
+    def phase_of(self, rank: int) -> Any:
+        """Say what is under way for the exchange that so many have waited longer than."""
+        place = rank // max(self.expected, 1)
+        return self.attempts[place].phase if place < len(self.attempts) else "queue"
+
     def progress(self, exchange: Exchange) -> tuple[Any, Any]:
         """Say what is under way for an exchange that has no connection yet, and how much of it has left."""
-        return self.attempts[0].phase if self.attempts else "queue", exchange.sent
+        is_last = next(reversed(self.exchanges), None) is exchange
+        return self.phase_of(len(self.exchanges) - 1 if is_last else 0), exchange.sent
 
     def lacks(self, opened: int, unsettled: int, limit: int) -> bool:
         """Say whether there should be one more connection.
@@ -124,8 +130,8 @@ class WaitingList:
     def _on_due(self) -> None:
         """Fail those whose time is over."""
         now = self._now() + EARLY
-        phases = [attempt.phase for attempt in self.attempts]
-        overdue = [(rank, exchange) for rank, exchange in enumerate(self.exchanges) if exchange.deadline <= now]
+        due = [(self.phase_of(rank), each) for rank, each in enumerate(self.exchanges) if each.deadline <= now]
+        overdue = [(phase, exchange) for phase, exchange in due if not exchange.goes_on(phase, now)]
         for _, exchange in overdue:
             del self.exchanges[exchange]
         self.end_attempts(NEVER if overdue else now)
@@ -136,8 +142,6 @@ class WaitingList:
         deadlines = [waits.deadline for waits in (*self.exchanges, *self.attempts)]
         # However the deadlines lie, to look through many is not done all the time.
         self._set(max(min(deadlines, default=NEVER), now + RESOLUTION))
-        for rank, exchange in overdue:
-            place = rank // max(self.expected, 1)
-            phase = phases[place] if place < len(phases) else "queue"
+        for phase, exchange in overdue:
             exchange.owner.failed(exchange, late(exchange, phase, "none"))
         self._relieved()

@@ -1,0 +1,37 @@
+cimport cython
+
+cdef Py_ssize_t MOST
+cdef Py_ssize_t LONGEST
+cdef Py_ssize_t MOST_DIGITS
+
+
+cdef class Block:
+    cdef readonly bytes lines
+    cdef readonly object length
+    cdef readonly bint is_chunked
+    cdef readonly bint closes
+
+
+cdef class Heads:
+    cdef dict _blocks
+    cdef dict _lines
+    cdef dict _starts
+    cdef dict _fields
+
+    @cython.locals(key=tuple, known=Block)
+    cpdef Block block(self, object fields)
+    @cython.locals(start=bytes)
+    cpdef bytes head(self, str method, bytes target, Block block)
+    @cython.locals(found=list, lines=list, line=bytes, field=tuple)
+    cpdef list fields(self, bytes head)
+    @cython.locals(line=bytes)
+    cdef bytes _line(self, tuple pair)
+
+
+cpdef bytes reason_of(bytes head)
+cpdef bytes start_of(str method)
+cpdef bytes line_of(bytes name, bytes value)
+@cython.locals(hosts=Py_ssize_t, is_chunked=bint, closes=bint)
+cpdef Block block_of(object fields, list lines)
+cpdef object length_of(object before, bytes value)
+cpdef object remember(dict known, object key, object value)

@@ -1,0 +1,211 @@
+"""A transport of httpx, and of what is made like it, over Pynector's engine."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import anyio
+
+from ..errors import PynectorError
+from ..transport.http.native.relayed import Patience, Relayed
+from ..transport.http.native.relaying import Message
+from .arguments import checked_options, transport_options
+from .bodies import NetworkStream, RequestBody, ResponseBody
+from .failures import may_be_tried_again, raised_for
+from .lives import Life
+from .messages import Block, Heads, InvalidMessage, checked_target, reason_of, remember
+from .tracing import Trace
+
+_NO_TIMEOUTS: dict[str, float | None] = {}
+
+_PORTS = {"http": 80, "https": 443}
+
+_VERSIONS = {"1.1": b"HTTP/1.1", "2": b"HTTP/2"}
+
+# How long to wait before a connection is tried a second time again; each time after that twice as long (seconds).
+_DELAY = 0.5
+
+
+class RelayTransport:
+    """What PynectorTransport is, for any package.
+
+    Attributes:
+        package: The package.
+        body_class: ResponseBody as the package wants it.
+    """
+
+    package: ModuleType
+    body_class: type[ResponseBody]
+
+    def __init__(
+        self,
+        verify: Any = True,
+        cert: Any = None,
+        trust_env: bool = True,
+        http1: bool = True,
+        http2: bool = False,
+        limits: Any = None,
+        proxy: Any = None,
+        uds: str | None = None,
+        local_address: str | None = None,
+        retries: int = 0,
+        socket_options: Any = None,
+        **options: Any,
+    ) -> None:
+        """Make a transport. Connections are made when requests need them, on the event loop that then runs.
+
+        Args:
+            verify: True for the system's and certifi's authorities, the path of a CA file or folder, an
+                ssl.SSLContext, or False.
+            cert: The path of a client certificate with its key, or (certificate, key[, password]).
+            trust_env: Whether the environment's proxies, and SSLKEYLOGFILE, count.
+            http1: Whether HTTP/1.1 is spoken.
+            http2: Whether HTTP/2 is: where the server has it, or, with http1=False, always.
+            limits: The package's Limits. None: 100 connections, each kept for 5 s when nothing is on it.
+            proxy: The URL of a proxy, or the package's Proxy.
+            uds: The path of a Unix socket.
+            local_address: Is refused.
+            retries: How often a connection that cannot be made is tried again, 0 or more.
+            socket_options: Tuples (level, name, value).
+            **options: Pynector's max_connections_per_origin, max_streams, ping_interval, ping_timeout, resolve and
+                server_hostname; see HTTPTransportFactory.
+
+        Raises:
+            ConfigurationError: If an argument is not valid.
+        """
+        self._options = checked_options(
+            transport_options(
+                verify, cert, trust_env, http1, http2, limits, proxy, uds, local_address, socket_options, options
+            )
+        )
+        self._retries = retries
+        self._heads = Heads()
+        self._patiences: dict[tuple[float | None, ...], Patience] = {}
+        self._life: Life | None = None
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Send a request, and return its response when the head has come.
+
+        Raises:
+            TransportError: The package's, one of those below it.
+        """
+        extensions = request.extensions
+        patience = self._patience(extensions.get("timeout") or _NO_TIMEOUTS)
+        message, source = self._message(request)
+        trace = Trace(extensions["trace"], request) if "trace" in extensions else None
+        tries = 0
+        while True:
+            try:
+                relayed = await self._relayed(message, patience, extensions.get("sni_hostname"), trace)
+                return self._response(relayed, patience, request, trace)
+            except PynectorError as error:
+                if source is not None and source.error is not None:
+                    # What the caller's own code raises is the caller's.
+                    raise source.error from None
+                if tries >= self._retries or not may_be_tried_again(error):
+                    failure = self.failure(error, patience, request)
+                    if trace is not None:
+                        await trace.failed("receive_response_headers", failure)
+                    raise failure from error
+            await anyio.sleep(_DELAY * 2 ** (tries - 1) if tries else 0)
+            tries += 1
+
+    async def aclose(self) -> None:
+        """Close every connection; what is in flight fails. The transport may be used again."""
+        life, self._life = self._life, None
+        if life is not None and life.runtime.serves():
+            await life.end()
+
+    def failure(self, error: PynectorError, patience: Patience, request: Any) -> Exception:
+        """Return what a request fails with."""
+        return raised_for(error, patience, self.package, request)
+
+    async def _relayed(self, message: Message, patience: Patience, name: str | None, trace: Trace | None) -> Relayed:
+        """Send a message, and return its answer when the head has come; TLS is to know the server by a name."""
+        life = self._life
+        if life is None or not life.runtime.serves():
+            # That of a loop that has ended has ended with it.
+            self._life = life = Life(self._options, self)
+        relay = life.relays.get(name)
+        if relay is None:
+            relay = await life.begin(name)
+        if trace is not None:
+            return await trace.relayed(relay, message, patience)
+        return await answered(relay.begin(message, patience))
+
+    def _patience(self, timeouts: dict[str, float | None]) -> Patience:
+        key = timeouts.get("pool"), timeouts.get("connect"), timeouts.get("write"), timeouts.get("read")
+        patience = self._patiences.get(key)
+        if patience is None:
+            patience = Patience(*(float("inf") if seconds is None else seconds for seconds in key))
+            remember(self._patiences, key, patience)
+        return patience
+
+    def _message(self, request: Any) -> tuple[Message, RequestBody | None]:
+        """Return a request as the engine sends it, and what gives its body where that is not at hand."""
+        url, method = request.url, request.method
+        scheme, extensions = url.scheme, request.extensions
+        if scheme not in _PORTS:
+            raise self.package.UnsupportedProtocol(_wrong_scheme(scheme), request=request)
+        try:
+            block = self._heads.block(request.headers.raw)
+            target = checked_target(extensions["target"]) if "target" in extensions else url.raw_path
+            head = self._heads.head(method, target, block)
+            body, source = self._body(request, block)
+        except InvalidMessage as error:
+            raise self.package.LocalProtocolError(str(error), request=request) from None
+        origin = scheme, url.raw_host.decode("ascii"), url.port or _PORTS[scheme]
+        pieces = None if source is None else source.pieces()
+        length = block.length if block.is_chunked else block.length or 0
+        return Message(origin, head, body, pieces, length, method == "HEAD", block.closes), source
+
+    def _body(self, request: Any, block: Block) -> tuple[bytes, RequestBody | None]:
+        """Return a request's body, or what gives it.
+
+        Raises:
+            InvalidMessage: If the header fields say something else.
+        """
+        try:
+            content = request.content
+        except RuntimeError:
+            # It has not been read; but the client's own of what is redirected is at hand.
+            content = b"".join(request.stream) if isinstance(request.stream, self.package.ByteStream) else None
+        if content is None or block.is_chunked:
+            return b"", RequestBody(request.stream)
+        if len(content) != (block.length or 0):
+            raise InvalidMessage(f"the body has {len(content)} bytes, and Content-Length says {block.length or 0}")
+        return content, None
+
+    def _response(self, relayed: Relayed, patience: Patience, request: Any, trace: Trace | None) -> Any:
+        version = relayed.version
+        extensions = {
+            "http_version": _VERSIONS.get(version) or b"HTTP/" + version.encode("ascii"),
+            "network_stream": NetworkStream(relayed.transport),
+        }
+        if version != "2":
+            extensions["reason_phrase"] = reason_of(relayed.start)
+        return self.package.Response(
+            relayed.status,
+            headers=self._heads.fields(relayed.start),
+            stream=self.body_class(self, relayed, patience, request, trace),
+            extensions=extensions,
+        )
+
+
+async def answered(relayed: Relayed) -> Relayed:
+    """Wait for the head of an answer, and return it."""
+    try:
+        while not relayed.arrived():
+            await relayed.news()
+    except BaseException:
+        relayed.leave()
+        raise
+    return relayed
+
+
+def _wrong_scheme(scheme: str) -> str:
+    # As httpcore says it.
+    if scheme:
+        return f"Request URL has an unsupported protocol '{scheme}://'."
+    return "Request URL is missing an 'http://' or 'https://' protocol."

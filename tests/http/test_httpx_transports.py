@@ -1,0 +1,420 @@
+"""The transports for httpx and httpx2: what their clients see is what they see over a transport of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import threading
+from collections.abc import AsyncIterator, Callable
+from importlib.util import find_spec
+from typing import Any
+
+import anyio
+import pytest
+from scripted import ScriptedServer, answer, chunked, eventually
+
+from loops import BACKENDS
+from pynector.errors import ConfigurationError
+from pynector.testing import LoopbackServer
+
+pytestmark = pytest.mark.anyio
+
+Play = Callable[..., ScriptedServer]
+
+
+@pytest.fixture(params=BACKENDS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Runs an async test on every event loop that the native engine has."""
+    return request.param
+
+
+@pytest.fixture
+def package(anyio_backend: Any) -> Any:
+    """One of the packages on asyncio's own loop, the other on others: nothing here is about both."""
+    is_other = anyio_backend != BACKENDS[0].values[0] and find_spec("httpx2") is not None
+    return importlib.import_module("httpx2" if is_other else "httpx")
+
+
+@pytest.fixture
+def transport_class(package: Any) -> Any:
+    """The transport for it."""
+    return importlib.import_module(f"pynector.integrations.{package.__name__}").PynectorTransport
+
+
+@pytest.fixture
+async def client(package: Any, transport_class: Any) -> AsyncIterator[Any]:
+    """A client over the transport."""
+    async with package.AsyncClient(transport=transport_class()) as connected:
+        yield connected
+
+
+async def test_what_the_client_sends_goes_on_the_wire_as_it_is(client: Any, package: Any, play: Play) -> None:
+    server = play([answer(), answer()])
+    await client.get(f"{server.url}/a%20b?c=d", headers=[("X-One", "1"), ("x-TWO", "2"), ("X-One", "3")])
+    client.cookies = {"c": "d"}
+    await client.post(server.url, json={"a": 1})
+    first, second = server.requests
+    lines = first.split(b"\r\n")
+    assert lines[0] == b"GET /a%20b?c=d HTTP/1.1"
+    assert lines[1] == b"Host: 127.0.0.1:%d" % server.port
+    assert lines[-5:] == [b"X-One: 1", b"x-TWO: 2", b"X-One: 3", b"", b""]
+    names = [line.partition(b":")[0].lower() for line in second.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]]
+    assert sorted(names) == sorted(set(names))
+    assert {b"cookie", b"content-length", b"content-type"} < set(names)
+    assert first.count(b"User-Agent: python-%b/" % package.__name__.encode()) == 1
+
+
+async def test_what_comes_is_given_as_it_is(client: Any, play: Play) -> None:
+    head = ("X-One:  1 ", "x-TWO: 2", "X-One: 3", "Set-Cookie: a=b", "Set-Cookie: c=d")
+    server = play([answer(b"body", "299 Fine By Me", *head)])
+    response = await client.get(server.url)
+    raw = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-length"]
+    assert raw == [
+        (b"X-One", b"1"),
+        (b"x-TWO", b"2"),
+        (b"X-One", b"3"),
+        (b"Set-Cookie", b"a=b"),
+        (b"Set-Cookie", b"c=d"),
+    ]
+    assert (response.status_code, response.reason_phrase, response.http_version) == (299, "Fine By Me", "HTTP/1.1")
+    assert (response.content, dict(client.cookies)) == (b"body", {"a": "b", "c": "d"})
+
+
+async def test_the_transport_keeps_no_cookies_and_follows_nothing(
+    package: Any, transport_class: Any, play: Play
+) -> None:
+    server = play([answer(b"", "302 Found", "Location: /next", "Set-Cookie: a=b"), answer(), answer()])
+    async with transport_class() as transport:
+        for _ in range(2):
+            request = package.Request("GET", server.url)
+            response = await transport.handle_async_request(request)
+            await response.aread()
+    assert b"ookie" not in server.received
+    assert (response.status_code, len(server.requests)) == (200, 2)
+
+
+async def test_redirects_and_codings_are_the_clients(client: Any, server: LoopbackServer) -> None:
+    response = await client.get(f"{server.url}/redirect/2", follow_redirects=True)
+    assert ([hop.status_code for hop in response.history], response.text) == ([302, 302], "done")
+    async with client.stream("GET", f"{server.url}/compressed/gzip") as response:
+        raw = [piece async for piece in response.aiter_raw()]
+    assert b"".join(raw).startswith(b"\x1f\x8b")
+    assert (await client.get(f"{server.url}/compressed/gzip")).json()["coding"] == "gzip"
+
+
+async def test_bodies_stream_both_ways(client: Any, server: LoopbackServer) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for number in range(100):
+            yield b"%04d" % number * 1000
+            await asyncio.sleep(0)
+
+    async with client.stream("POST", f"{server.url}/echo", content=pieces()) as response:
+        body = b"".join([piece async for piece in response.aiter_bytes()])
+    assert body == b"".join(b"%04d" % number * 1000 for number in range(100))
+    sized = await client.post(f"{server.url}/inspect", content=pieces(), headers={"Content-Length": "400000"})
+    assert ["Content-Length", "400000"] in sized.json()["headers"]
+    multipart = await client.post(f"{server.url}/inspect", files={"file": b"x" * 100_000})
+    assert len(multipart.json()["body"]) > 100_000
+
+
+async def test_a_large_body_that_is_at_hand_goes_whole(client: Any, server: LoopbackServer) -> None:
+    body = bytes(range(256)) * 20_000
+    assert (await client.post(f"{server.url}/echo", content=body)).content == body
+
+
+FAILURES: dict[str, tuple[Any, str]] = {
+    "no answer": (["hang"], "ReadTimeout"),
+    "closed at once": (["close"], "RemoteProtocolError"),
+    "reset": (["reset"], "ReadError"),
+    "nonsense": ([b"nonsense\r\n\r\n"], "RemoteProtocolError"),
+    "stops in the body": ([[b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "hang"]], "ReadTimeout"),
+    "closed in the body": ([[b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "close"]], "RemoteProtocolError"),
+    "reset in the body": ([[b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "reset"]], "ReadError"),
+    "a bad chunk": ([[b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno\r\n"]], "RemoteProtocolError"),
+    "a switch of protocols": ([[b"HTTP/1.1 101 Other\r\nUpgrade: x\r\n\r\n"]], "RemoteProtocolError"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+async def test_a_failure_is_the_packages_most_specific(client: Any, package: Any, play: Play, case: str) -> None:
+    script, name = FAILURES[case]
+    server = play(script)
+    with pytest.raises(package.RequestError) as caught:
+        await client.get(server.url, timeout=0.3)
+    assert type(caught.value) is getattr(package, name)
+    assert caught.value.request.url.port == server.port
+    assert await eventually(lambda: server.connections[0].ended.is_set())
+
+
+async def test_no_connection_is_a_connect_error(client: Any, package: Any, play: Play) -> None:
+    refused = play(listening=False)
+    with pytest.raises(package.ConnectError):
+        await client.get(refused.url)
+    plain = play(greeting=b"this is no TLS")
+    with pytest.raises(package.ConnectError):
+        await client.get(plain.url.replace("http:", "https:"))
+
+
+async def test_who_does_not_accept_is_a_connect_timeout(client: Any, package: Any, deaf: str) -> None:
+    with pytest.raises(package.ConnectTimeout):
+        await client.get(deaf, timeout=package.Timeout(30, connect=0.2))
+
+
+async def test_no_free_connection_is_a_pool_timeout(package: Any, transport_class: Any, play: Play) -> None:
+    held = threading.Event()
+    server = play([[held, answer()], answer()])
+    limits = package.Limits(max_connections=1)
+    async with package.AsyncClient(transport=transport_class(limits=limits), timeout=30) as client:
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.get, server.url)
+            assert await eventually(lambda: server.connections)
+            with pytest.raises(package.PoolTimeout):
+                await client.get(server.url, timeout=package.Timeout(30, pool=0.1))
+            held.set()
+        assert (await client.get(server.url)).text == "ok"
+    assert len(server.connections) == 1
+
+
+async def test_who_does_not_read_is_a_write_timeout(client: Any, package: Any, play: Play) -> None:
+    held = threading.Event()
+    server = play([[held, answer()]], early=True)
+    with pytest.raises(package.WriteTimeout):
+        await client.post(server.url, content=bytes(1 << 24), timeout=package.Timeout(30, write=0.2))
+    held.set()
+
+
+async def test_times_are_between_bytes_and_none_is_another(client: Any, package: Any, server: LoopbackServer) -> None:
+    # Longer together than any is alone.
+    timeout = package.Timeout(connect=0.001, read=0.25, write=0.1, pool=0.001)
+    await client.get(f"{server.url}/id/1")
+
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            await anyio.sleep(0.12)
+            yield b"x"
+
+    async with client.stream(
+        "POST", f"{server.url}/drip/4?interval=0.12", content=slowly(), timeout=timeout
+    ) as response:
+        assert len(await response.aread()) == 4
+    async with client.stream("GET", f"{server.url}/bytes/3000000", timeout=timeout) as response:
+        pieces = response.aiter_raw()
+        await anext(pieces)
+        # Nobody waits for the next one while this one is looked at.
+        await anyio.sleep(0.6)
+        assert sum([len(piece) async for piece in pieces]) > 0
+
+
+async def test_what_the_callers_body_raises_is_the_callers(client: Any, play: Play) -> None:
+    async def failing() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise LookupError("mine")
+
+    server = play([answer()])
+    with pytest.raises(LookupError, match="mine"):
+        await client.post(server.url, content=failing())
+    assert await eventually(lambda: server.connections and server.connections[0].ended.is_set())
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "scheme": ({"url": "ftp://127.0.0.1/"}, "UnsupportedProtocol"),
+    "field": ({"headers": [(b"X", b"a\r\nB: c")]}, "LocalProtocolError"),
+    "name": ({"headers": [(b"X: a", b"c")]}, "LocalProtocolError"),
+    "two hosts": ({"headers": [(b"Host", b"a"), (b"Host", b"b")]}, "LocalProtocolError"),
+    "method": ({"method": "G T"}, "LocalProtocolError"),
+    "tunnel": ({"method": "CONNECT"}, "LocalProtocolError"),
+    "length": ({"content": b"abc", "headers": {"Content-Length": "2"}}, "LocalProtocolError"),
+    "coding": ({"content": b"abc", "headers": {"Transfer-Encoding": "gzip"}}, "LocalProtocolError"),
+    "target": ({"extensions": {"target": b"/a b"}}, "LocalProtocolError"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+async def test_what_may_not_go_on_the_wire_does_not(client: Any, package: Any, play: Play, case: str) -> None:
+    given, name = BAD[case]
+    server = play([answer()])
+    with pytest.raises(getattr(package, name)):
+        await client.request(**{"method": "GET", "url": server.url, **given})
+    assert server.connections == []
+
+
+async def test_a_body_of_another_length_than_it_says_is_no_request(client: Any, package: Any, play: Play) -> None:
+    async def short() -> AsyncIterator[bytes]:
+        yield b"abc"
+
+    server = play(["hang"])
+    with pytest.raises(package.LocalProtocolError):
+        await client.post(server.url, content=short(), headers={"Content-Length": "9"})
+
+
+async def test_a_cancelled_request_leaves_nothing(client: Any, play: Play) -> None:
+    server = play(["hang"], [[b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "hang"]], [answer()])
+    for _ in range(2):
+        with anyio.move_on_after(0.2):
+            await client.get(server.url)
+    assert await eventually(lambda: all(connection.ended.is_set() for connection in server.connections))
+    assert (await client.get(server.url)).text == "ok"
+
+
+async def test_a_response_that_is_left_closes_its_connection_and_one_that_is_read_does_not(
+    client: Any, play: Play
+) -> None:
+    half = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
+    server = play([answer(), [half, "hang"]], [answer()])
+    await client.get(server.url)
+    async with client.stream("GET", server.url) as response:
+        async for _ in response.aiter_raw():
+            break
+    assert await eventually(lambda: server.connections[0].ended.is_set())
+    await client.get(server.url)
+    assert [len(connection.requests) for connection in server.connections] == [2, 1]
+
+
+async def test_a_connection_that_the_server_has_closed_is_not_used(client: Any, play: Play) -> None:
+    server = play([answer(), "close"], [answer()])
+    server.script([[answer(), "close"]], [answer()])
+    await client.post(server.url, content=b"1")
+    assert await eventually(lambda: server.connections[0].ended.is_set())
+    await client.post(server.url, content=b"2")
+    assert len(server.connections) == 2
+
+
+async def test_nothing_is_sent_twice_that_the_server_may_have_seen(client: Any, package: Any, play: Play) -> None:
+    server = play([answer(), "close"], [answer()])
+    await client.get(server.url)
+    with pytest.raises(package.RemoteProtocolError):
+        await client.get(server.url)
+    assert len(server.requests) == 2
+
+
+async def test_a_connection_that_cannot_be_made_is_tried_again_where_that_is_asked_for(
+    package: Any, transport_class: Any, play: Play
+) -> None:
+    refused = play(listening=False)
+    started = anyio.current_time()
+    async with package.AsyncClient(transport=transport_class(retries=2)) as client:
+        with pytest.raises(package.ConnectError):
+            await client.get(refused.url)
+    assert anyio.current_time() - started > 0.4
+
+
+async def test_extensions_of_a_request_and_of_its_response(client: Any, play: Play) -> None:
+    told: list[str] = []
+
+    async def trace(name: str, info: dict[str, Any]) -> None:
+        told.append(name)
+
+    server = play([answer(b"", "200 OK")])
+    response = await client.options(server.url, extensions={"target": b"*", "trace": trace})
+    assert server.requests[0].startswith(b"OPTIONS * HTTP/1.1\r\n")
+    assert told[0] == "http11.send_request_headers.started"
+    assert told[-1] == "http11.response_closed.complete"
+    stream = response.extensions["network_stream"]
+    assert stream.get_extra_info("server_addr") == ("127.0.0.1", server.port)
+    assert stream.get_extra_info("ssl_object") is None
+    assert stream.get_extra_info("nothing") is None
+
+
+async def test_an_observed_failure_is_traced(client: Any, package: Any, play: Play) -> None:
+    told: list[str] = []
+
+    async def trace(name: str, info: dict[str, Any]) -> None:
+        told.append(name)
+
+    server = play(["close"])
+    with pytest.raises(package.RemoteProtocolError):
+        await client.get(server.url, extensions={"trace": trace})
+    assert told[-1] == "http11.receive_response_headers.failed"
+
+
+async def test_what_is_in_flight_fails_when_the_transport_is_closed(
+    package: Any, transport_class: Any, play: Play
+) -> None:
+    server = play(["hang"])
+    transport = transport_class()
+    client = package.AsyncClient(transport=transport)
+    async with anyio.create_task_group() as group:
+
+        async def send() -> None:
+            with pytest.raises(package.ReadError):
+                await client.get(server.url)
+
+        group.start_soon(send)
+        assert await eventually(lambda: server.requests)
+        await transport.aclose()
+    await client.aclose()
+
+
+async def test_arguments_that_cannot_be_are_refused(package: Any, transport_class: Any) -> None:
+    for wrong in ({"base_url": "http://x"}, {"local_address": "127.0.0.1"}, {"http1": False}, {"proxy": "nothing"}):
+        with pytest.raises(ConfigurationError):
+            transport_class(**wrong)
+
+
+@pytest.fixture
+def new_loops(anyio_backend: Any) -> Callable[[Any], Any]:
+    """Runs a coroutine on a loop of its own."""
+    factory = anyio_backend[1].get("loop_factory", asyncio.new_event_loop)
+
+    def run(work: Any) -> Any:
+        loop = factory()
+        try:
+            return loop.run_until_complete(work)
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+    return run
+
+
+def test_a_transport_survives_its_loop(
+    package: Any, transport_class: Any, server: LoopbackServer, new_loops: Callable[[Any], Any]
+) -> None:
+    client = package.AsyncClient(transport=transport_class())
+
+    async def get() -> int:
+        return int((await client.get(f"{server.url}/id/1")).status_code)
+
+    assert [new_loops(get()) for _ in range(3)] == [200, 200, 200]
+    new_loops(client.aclose())
+
+
+async def test_auth_flows_and_hooks_are_the_clients(client: Any, package: Any, server: LoopbackServer) -> None:
+    seen: list[Any] = []
+
+    async def note(message: Any) -> None:
+        seen.append(type(message).__name__)
+
+    client.event_hooks = {"request": [note], "response": [note]}
+    told = await client.get(f"{server.url}/inspect", auth=("user", "pass"))
+    assert ["Authorization", "Basic dXNlcjpwYXNz"] in told.json()["headers"]
+    assert seen == ["Request", "Response"]
+
+
+async def test_a_chunked_answer_and_one_without_a_length_end_where_they_do(client: Any, play: Play) -> None:
+    server = play(
+        [answer(chunked(b"ab", b"cd"), "200 OK", "Transfer-Encoding: chunked", length=False)],
+        [[answer(b"all", length=False), "close"]],
+    )
+    server.script(
+        [[answer(chunked(b"ab", b"cd"), "200 OK", "Transfer-Encoding: chunked", length=False), "close"]],
+        [[answer(b"all", length=False), "close"]],
+    )
+    assert (await client.get(server.url)).content == b"abcd"
+    assert (await client.get(server.url)).content == b"all"
+
+
+async def test_over_http2(package: Any, transport_class: Any, server: LoopbackServer) -> None:
+    pytest.importorskip("ngh2")
+    async with package.AsyncClient(transport=transport_class(http1=False, http2=True), timeout=0.5) as client:
+        response = await client.post(f"{server.url}/inspect", content=b"abc", headers={"X-Name": "value"})
+        told = json.loads(response.content)
+        assert (response.http_version, response.reason_phrase, told["body"]) == ("HTTP/2", "OK", "abc")
+        assert ["x-name", "value"] in told["headers"]
+        with pytest.raises(package.ReadTimeout):
+            await client.get(f"{server.url}/hang")
+        with pytest.raises(package.RemoteProtocolError):
+            await client.get(f"{server.url}/close")
+        large = bytes(1 << 20)
+        assert (await client.post(f"{server.url}/echo", content=large)).content == large
