@@ -13,13 +13,13 @@ import pytest
 import trustme
 
 from inside import transport_of
-from loops import LOOPS
+from loops import BACKENDS
 from proxyserver import Proxy
 from pynector import HTTPStatusError, Pynector, PynectorError, Response
 from pynector.testing import LoopbackServer
 from resolver import Resolver, here
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", BACKENDS)]
 
 SECRET = "hunter2"
 

@@ -98,10 +98,12 @@ class Connector:
             else:
                 protocol = await self._through(sock, proxy, origin, make_protocol, progress)
             connected = True
-        except PynectorError:
-            raise
+        except PynectorError as error:
+            # The frames that it comes from hold what a proxy is told of who asks.
+            raise error.with_traceback(None) from error.__cause__
         except Exception as error:
-            raise (tls_problem if progress.phase == "tls" else no_connection)(error, progress.where) from error
+            problem = (tls_problem if progress.phase == "tls" else no_connection)(error, progress.where)
+            raise problem from error.with_traceback(None)
         finally:
             if not connected:
                 self._net.names.forget(*endpoint)
