@@ -145,13 +145,13 @@ async def test_the_beginning_of_something_else(play: Play, engine: str, tmp_path
         assert asked_for(server) == [(b"", b"")]
 
 
-@pytest.mark.parametrize("length", [BODY[:10], BODY[:4]])
-async def test_nothing_beyond_what_is_there(play: Play, engine: str, tmp_path: Path, length: bytes) -> None:
-    none = answer(b"", "416 Range Not Satisfiable", f"Content-Range: bytes */{len(length)}", "Connection: close")
+@pytest.mark.parametrize("length", [10, 4])
+async def test_nothing_beyond_what_is_there(play: Play, engine: str, tmp_path: Path, length: int) -> None:
+    none = answer(b"", "416 Range Not Satisfiable", f"Content-Range: bytes */{length}", "Connection: close")
     server = play([cut(BODY, 10, TAG)], [[none, "close"]], [answer(BODY, "200 OK", TAG)])
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         await client.download("/x", tmp_path / "it")
-    assert (tmp_path / "it").read_bytes() == (BODY[:10] if len(length) == 10 else BODY)
+    assert (tmp_path / "it").read_bytes() == (BODY[:10] if length == 10 else BODY)
 
 
 async def test_a_server_that_gives_less_than_asked_for(play: Play, engine: str, tmp_path: Path) -> None:
