@@ -74,8 +74,8 @@ async def test_an_attempt_goes_to_whom_waits_when_its_own_request_is_given_up(pl
                 results.append(await client.request({"path": path}))
 
         async with anyio.create_task_group() as tasks:
+            # Both begin before the attempt can have come to its end.
             tasks.start_soon(ask, "/first", first)
-            await anyio.lowlevel.checkpoint()
             tasks.start_soon(ask, "/second", anyio.CancelScope())
             await anyio.lowlevel.checkpoint()
             first.cancel()
