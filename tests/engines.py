@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
-from loops import LOOPS
+from loops import LOOPS, PACKAGES
 
 HAS_HTTP2 = find_spec("ngh2") is not None
 """Whether the bundled server can speak it."""
 
-ENGINES = ["httpx", "native", "http2"]
-"""The last one is the native engine where every client speaks HTTP/2, in clear text, too."""
-
-PACKAGES = ["httpx", *(["httpx2"] if find_spec("httpx2") else [])]
-"""Those that the first one can run on. It runs on httpx; a few tests ask the other one, too, which is much the same."""
+ENGINES: list[Any] = [pytest.param(PACKAGES[-1], id="httpx"), "native", "http2"]
+"""The first one is what runs where the native one cannot: it is on httpx2 where that is installed. The last one is the
+native engine where every client speaks HTTP/2, in clear text, too."""
 
 # What a test is about, and the tests: all of one, or those with a part in their id.
 NOT_ASKED_OF_HTTP2 = {

@@ -24,7 +24,10 @@ BACKENDS: list[Any] = [*LOOPS, pytest.param(("trio", {}), id="trio")]
 EVERYWHERE = pytest.mark.parametrize("anyio_backend", BACKENDS)
 """For a test among others that run on one loop."""
 
-ENGINES: list[Any] = [pytest.param(*backend.values, "httpx", id=f"{backend.id}-httpx") for backend in BACKENDS]
+PACKAGES = ["httpx", *(["httpx2"] if find_spec("httpx2") else [])]
+"""What the engine that is not the native one can run on. The last one it takes by itself."""
+
+ENGINES: list[Any] = [pytest.param(*backend.values, PACKAGES[-1], id=f"{backend.id}-httpx") for backend in BACKENDS]
 if find_spec("httptools") is not None:
     if find_spec("ngh2") is not None:
         ENGINES.append(pytest.param(*LOOPS[-1].values, "http2", id=f"{LOOPS[-1].id}-http2"))

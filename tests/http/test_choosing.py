@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from engines import PACKAGES
+from loops import PACKAGES
 from pynector import ConfigurationError, Pynector
 from pynector.testing import LoopbackServer
 from pynector.transport.http import choosing, transport

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from scripted import ScriptedServer, answer, eventually
 
-from engines import PACKAGES
+from loops import PACKAGES
 from pynector import (
     ConnectError,
     HTTPStatusError,

@@ -12,7 +12,7 @@ import anyio
 import pytest
 import trustme
 
-from engines import PACKAGES
+from loops import PACKAGES
 from pynector import ConfigurationError, ConnectError, Pynector
 from pynector.testing import LoopbackServer
 from pynector.transport.http import choosing
