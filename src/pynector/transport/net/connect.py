@@ -98,12 +98,10 @@ class Connector:
             else:
                 protocol = await self._through(sock, proxy, origin, make_protocol, progress)
             connected = True
-        except PynectorError as error:
-            # The frames that it comes from hold what a proxy is told of who asks.
-            raise error.with_traceback(None) from error.__cause__
+        except PynectorError:
+            raise
         except Exception as error:
-            problem = (tls_problem if progress.phase == "tls" else no_connection)(error, progress.where)
-            raise problem from error.with_traceback(None)
+            raise (tls_problem if progress.phase == "tls" else no_connection)(error, progress.where) from error
         finally:
             if not connected:
                 self._net.names.forget(*endpoint)
