@@ -70,7 +70,7 @@ def cannot_be(item: pytest.Item) -> bool:
         return False
     engine = item.callspec.params.get("engine")
     loops = {"asyncio", "uvloop", "trio"}.intersection(re.split("[-_]", item.callspec.id))
-    if engine == "httpx":
+    if engine in PACKAGES:
         # Its sockets are AnyIO's there, as on asyncio.
         return "uvloop" in loops and find_spec("httptools") is not None
     if engine not in ("native", "http2"):

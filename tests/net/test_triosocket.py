@@ -232,6 +232,18 @@ def test_a_protocol_that_fails_ends_its_connection(run: Any, caplog: pytest.LogC
     run(test)
 
 
+def test_one_that_fails_at_once_leaves_nothing(run: Any) -> None:
+    async def test(loop: Loop, ours: socket.socket, theirs: socket.socket) -> None:
+        class Failing(Told):
+            def connection_made(self, transport: Any) -> None:
+                raise KeyError("this one")
+
+        with pytest.raises(KeyError):
+            TrioTransport(loop, ours, Failing())
+
+    run(test)
+
+
 def test_the_end_of_the_run_closes_what_is_open(run: Any) -> None:
     others = [*pair(), *pair(), *pair()]
     told: list[Told] = []

@@ -50,7 +50,11 @@ class TrioTransport:
         self._is_full = self._is_paused = self._is_closing = self._is_ended = False
         self.set_protocol(protocol)
         self._watch()
-        protocol.connection_made(self)
+        try:
+            protocol.connection_made(self)
+        except BaseException:
+            self.abort()
+            raise
 
     # What the protocol calls
 
