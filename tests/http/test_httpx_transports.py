@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import json
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from importlib.util import find_spec
 from typing import Any
 
-import anyio
+import anyio.lowlevel
 import pytest
 from scripted import ScriptedServer, answer, chunked, eventually
 
-from loops import BACKENDS
+from loops import BACKENDS, runners
 from pynector.errors import ConfigurationError
 from pynector.testing import LoopbackServer
 
@@ -107,7 +107,7 @@ async def test_bodies_stream_both_ways(client: Any, server: LoopbackServer) -> N
     async def pieces() -> AsyncIterator[bytes]:
         for number in range(100):
             yield b"%04d" % number * 1000
-            await asyncio.sleep(0)
+            await anyio.lowlevel.checkpoint()
 
     async with client.stream("POST", f"{server.url}/echo", content=pieces()) as response:
         body = b"".join([piece async for piece in response.aiter_bytes()])
@@ -263,9 +263,8 @@ async def test_a_response_that_is_left_closes_its_connection_and_one_that_is_rea
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
     server = play([answer(), [half, "hang"]], [answer()])
     await client.get(server.url)
-    async with client.stream("GET", server.url) as response:
-        async for _ in response.aiter_raw():
-            break
+    async with client.stream("GET", server.url) as response, aclosing(response.aiter_raw()) as pieces:
+        await anext(pieces)
     assert await eventually(lambda: server.connections[0].ended.is_set())
     await client.get(server.url)
     assert [len(connection.requests) for connection in server.connections] == [2, 1]
@@ -352,32 +351,19 @@ async def test_arguments_that_cannot_be_are_refused(package: Any, transport_clas
             transport_class(**wrong)
 
 
-@pytest.fixture
-def new_loops(anyio_backend: Any) -> Callable[[Any], Any]:
-    """Runs a coroutine on a loop of its own."""
-    factory = anyio_backend[1].get("loop_factory", asyncio.new_event_loop)
+@pytest.mark.parametrize("run", runners())
+def test_a_transport_survives_its_loop(run: Callable[[Any], Any], server: LoopbackServer) -> None:
+    httpx = importlib.import_module("httpx")
+    client = httpx.AsyncClient(transport=importlib.import_module("pynector.integrations.httpx").PynectorTransport())
+    found: list[int] = []
 
-    def run(work: Any) -> Any:
-        loop = factory()
-        try:
-            return loop.run_until_complete(work)
-        finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+    async def get() -> None:
+        found.append((await client.get(f"{server.url}/id/1")).status_code)
 
-    return run
-
-
-def test_a_transport_survives_its_loop(
-    package: Any, transport_class: Any, server: LoopbackServer, new_loops: Callable[[Any], Any]
-) -> None:
-    client = package.AsyncClient(transport=transport_class())
-
-    async def get() -> int:
-        return int((await client.get(f"{server.url}/id/1")).status_code)
-
-    assert [new_loops(get()) for _ in range(3)] == [200, 200, 200]
-    new_loops(client.aclose())
+    for _ in range(3):
+        run(get())
+    run(client.aclose())
+    assert found == [200, 200, 200]
 
 
 async def test_auth_flows_and_hooks_are_the_clients(client: Any, package: Any, server: LoopbackServer) -> None:

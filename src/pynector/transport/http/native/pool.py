@@ -369,12 +369,10 @@ class Pool:
         now = self.now()
         ended, due = [], NEVER
         for exchange in connection.exchanges():
-            if exchange.deadline <= now + EARLY:
-                phase = exchange.connection.phase()
-                if not exchange.goes_on(phase, now + EARLY):
-                    ended.append((exchange, phase))
-                    continue
-            due = min(due, exchange.deadline)
+            if exchange.deadline <= now + EARLY and not exchange.goes_on(exchange.connection.phase(), now + EARLY):
+                ended.append((exchange, exchange.connection.phase()))
+            elif exchange.deadline < due:
+                due = exchange.deadline
         if due < NEVER:
             # However the deadlines of many lie, to look through them is not done all the time.
             self._arm(connection, max(due, now + RESOLUTION) if connection.multiplexes else due)
