@@ -271,8 +271,7 @@ async def test_a_response_that_is_left_closes_its_connection_and_one_that_is_rea
 
 
 async def test_a_connection_that_the_server_has_closed_is_not_used(client: Any, play: Play) -> None:
-    server = play([answer(), "close"], [answer()])
-    server.script([[answer(), "close"]], [answer()])
+    server = play([[answer(), "close"]], [answer()])
     await client.post(server.url, content=b"1")
     assert await eventually(lambda: server.connections[0].ended.is_set())
     await client.post(server.url, content=b"2")
@@ -379,14 +378,8 @@ async def test_auth_flows_and_hooks_are_the_clients(client: Any, package: Any, s
 
 
 async def test_a_chunked_answer_and_one_without_a_length_end_where_they_do(client: Any, play: Play) -> None:
-    server = play(
-        [answer(chunked(b"ab", b"cd"), "200 OK", "Transfer-Encoding: chunked", length=False)],
-        [[answer(b"all", length=False), "close"]],
-    )
-    server.script(
-        [[answer(chunked(b"ab", b"cd"), "200 OK", "Transfer-Encoding: chunked", length=False), "close"]],
-        [[answer(b"all", length=False), "close"]],
-    )
+    first = answer(chunked(b"ab", b"cd"), "200 OK", "Transfer-Encoding: chunked", length=False)
+    server = play([first, [answer(b"all", length=False), "close"]])
     assert (await client.get(server.url)).content == b"abcd"
     assert (await client.get(server.url)).content == b"all"
 
