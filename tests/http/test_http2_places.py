@@ -143,3 +143,40 @@ async def test_a_peer_that_does_not_read_keeps_no_place(anyio_backend: Any) -> N
                 await it.request({"method": "POST", "path": "/", "content": bytes(1 << 24)}, timeout=0.5)
             assert await eventually(lambda: not it.stats().connections["active"] + it.stats().connections["idle"])
         deaf.set()
+
+
+PING = frames.frame(frames.PING, 0, 0, bytes(8))
+ENDS = frames.frame(frames.GOAWAY, 0, 0, bytes.fromhex("0000000100000000"))
+
+
+@pytest.mark.parametrize(("news", "connections"), [(PING, 1), (PING + ENDS, 2)], ids=["ping", "goaway"])
+async def test_what_is_to_be_read_on_an_idle_connection_is_read_before_it_is_used(
+    anyio_backend: Any, news: bytes, connections: int
+) -> None:
+    """A PING is no reason to make another one; a GOAWAY is."""
+    is_idle, is_said = threading.Event(), threading.Event()
+
+    def tells(peer: RawPeer) -> None:
+        peer.settings(max_concurrent_streams=10)
+        peer.answer(peer.request()[0])
+        is_idle.wait(10)
+        peer.send(news)
+        is_said.set()
+        answers(peer)
+
+    def answers(peer: RawPeer) -> None:
+        peer.settings(max_concurrent_streams=10)
+        while (frame := peer.receive()) is not None:
+            if frame.ends:
+                peer.answer(frame.stream)
+
+    post = {"method": "POST", "path": "/"}
+    with RawServer(tells, answers) as server:
+        async with client(server.url) as it:
+            assert await it.request(post) == b"ok"
+            is_idle.set()
+            # The loop hears nothing of it.
+            assert is_said.wait(10)
+            with anyio.fail_after(5):
+                assert await it.batch_request([(post, {})] * 3) == [b"ok"] * 3
+        assert len(server.peers) == connections

@@ -14,6 +14,7 @@ cdef class IdleConnections:
     cdef object _call_at
     cdef Py_ssize_t _most
     cdef double _expiry
+    cdef object _look_closer
     cdef object _timer
     cdef readonly list connections
 
@@ -23,6 +24,6 @@ cdef class IdleConnections:
     cpdef object put(self, PooledConnection connection, Py_ssize_t server_timeout, double now)
     cpdef bint remove(self, PooledConnection connection) except -1
     cpdef double since(self) except? -1
-    cdef bint _is_usable(self, PooledConnection connection, bint repeatable, double now) except -1
+    cdef bint _has_news(self, PooledConnection connection, bint repeatable, double now) except -1
     cdef object _plan(self)
     cdef object _close(self, list connections)

@@ -26,18 +26,27 @@ class IdleConnections:
         call_at: Sets timers on that clock.
         most: The most connections, 0 or more.
         expiry: Seconds that each may be idle.
+        look_closer: Takes a connection that carries several exchanges, on which there is something to be read.
 
     Attributes:
         connections: These, the one that has been idle longest first.
     """
 
-    __slots__ = ("_call_at", "_expiry", "_most", "_now", "_timer", "connections")
+    __slots__ = ("_call_at", "_expiry", "_look_closer", "_most", "_now", "_timer", "connections")
 
-    def __init__(self, now: Callable[[], float], call_at: Callable[..., Any], most: int, expiry: float) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        call_at: Callable[..., Any],
+        most: int,
+        expiry: float,
+        look_closer: Callable[[PooledConnection], None],
+    ) -> None:
         self._now = now
         self._call_at = call_at
         self._most = most
         self._expiry = expiry
+        self._look_closer = look_closer
         self._timer: Any = None
         self.connections: list[PooledConnection] = []
 
@@ -50,9 +59,15 @@ class IdleConnections:
         """
         while self.connections:
             connection = self.connections.pop()
-            if self._is_usable(connection, repeatable, now):
+            if connection.idle_until <= now or connection.transport.is_closing():
+                connection.close()
+            elif not self._has_news(connection, repeatable, now):
                 return connection
-            connection.close()
+            elif connection.multiplexes:
+                # It may be no more than settings, or a PING.
+                self._look_closer(connection)
+            else:
+                connection.close()
         return None
 
     def put(self, connection: PooledConnection, server_timeout: int, now: float) -> None:
@@ -99,13 +114,12 @@ class IdleConnections:
             self._timer.cancel()
             self._timer = None
 
-    def _is_usable(self, connection: PooledConnection, repeatable: bool, now: float) -> bool:
-        if connection.idle_until <= now or connection.transport.is_closing():
-            return False
+    def _has_news(self, connection: PooledConnection, repeatable: bool, now: float) -> bool:
+        """Say whether there is something to be read on a connection, such as its end."""
         # What may not be sent again is worth a look each time.
         if repeatable and connection.idle_until - now > self._expiry - FRESH:
-            return True
-        return not is_readable(connection.descriptor)
+            return False
+        return is_readable(connection.descriptor)
 
     def _plan(self) -> None:
         if self.connections:

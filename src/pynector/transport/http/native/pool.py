@@ -75,10 +75,10 @@ class Pool:
         self._room = room
         self._limit = limits.connections
         self._forget = forget
-        self._idle = IdleConnections(tasks.now, tasks.call_at, limits.idle, limits.expiry)
+        self._idle = IdleConnections(tasks.now, tasks.call_at, limits.idle, limits.expiry, self._look_closer)
         self._open: set[PooledConnection] = set()
         self._shared = SharedConnections()
-        # Those of them whose servers have not said how many exchanges they take.
+        # Those of them of which is soon known how many exchanges they take.
         self._unsettled: set[PooledConnection] = set()
         # When a connection was last retired, so that another pool may have its place.
         self._yielded = 0.0
@@ -127,8 +127,7 @@ class Pool:
             self._begin(connection, exchange)
             return
         self._waiting.add_first(exchange)
-        if self._lacks():
-            self.connect()
+        self.connect()
 
     def give_up(self, exchange: Exchange) -> None:
         """End an exchange whose caller does not want its answer any more."""
@@ -316,24 +315,40 @@ class Pool:
             # Its end may have come with the last answer: what may not be sent again would be lost.
             if exchange.repeatable or not is_readable(connection.descriptor):
                 self._begin(connection, self._waiting.pop())
-            elif self.route.is_secure:
+            elif self.route.is_secure or connection.multiplexes:
                 # What there is may be no more than a session ticket.
-                self._opener.look_closer(self, connection, server_timeout)
+                self._look_closer(connection, server_timeout)
             else:
                 connection.transport.close()
         else:
             self._idle.put(connection, server_timeout, now)
 
+    def _look_closer(self, connection: PooledConnection, server_timeout: int = -1) -> None:
+        """Have the event loop read what there is on a connection, before another is made in its place."""
+        self._unsettled.add(connection)
+        self._opener.look_closer(self, connection, server_timeout)
+
     def looked_at(self, connection: PooledConnection, server_timeout: int) -> None:
         """Take a connection back, of which the event loop has read what there was."""
-        if connection.transport is None or connection.transport.is_closing():
+        self._unsettled.discard(connection)
+        if connection.transport is None or connection.transport.is_closing() or connection.load > 0:
             return
-        if is_readable(connection.descriptor):
+        if is_readable(connection.descriptor) and not connection.multiplexes:
             connection.transport.abort()
+        else:
+            self._take_in(connection, server_timeout)
+
+    def _take_in(self, connection: PooledConnection, server_timeout: int) -> None:
+        """Give a connection to those that wait, or keep it."""
+        if connection.multiplexes:
+            self.freed(connection)
         elif self._waiting.exchanges:
             self._begin(connection, self._waiting.pop())
-        else:
+            return
+        if connection.load == 0 and (connection.limit > 0 or connection.retired):
             self._free(connection, server_timeout, self.now())
+        elif connection.load == 0:
+            self._shared.put(connection)
 
     def evict(self) -> None:
         """Close a connection that may carry nothing, or the one that has been idle longest."""
@@ -367,12 +382,7 @@ class Pool:
         connection.timer = None
         connection.due = NEVER
         now = self.now()
-        ended, due = [], NEVER
-        for exchange in connection.exchanges():
-            if exchange.deadline <= now + EARLY and not exchange.goes_on(exchange.connection.phase(), now + EARLY):
-                ended.append((exchange, exchange.connection.phase()))
-            elif exchange.deadline < due:
-                due = exchange.deadline
+        ended, due = connection.overdue(now + EARLY)
         if due < NEVER:
             # However the deadlines of many lie, to look through them is not done all the time.
             self._arm(connection, max(due, now + RESOLUTION) if connection.multiplexes else due)
@@ -406,16 +416,7 @@ class Pool:
             self._unsettled.add(connection)
         else:
             self._waiting.expected = connection.limit
-        if connection.multiplexes:
-            self.freed(connection)
-            if connection.load == 0 and (connection.limit > 0 or connection.retired):
-                self._free(connection, -1, self.now())
-            elif connection.load == 0:
-                self._shared.put(connection)
-        elif self._waiting.exchanges:
-            self._begin(connection, self._waiting.pop())
-        else:
-            self._free(connection, -1, self.now())
+        self._take_in(connection, -1)
         # It may carry less than was expected.
         self.connect()
 

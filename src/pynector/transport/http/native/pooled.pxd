@@ -1,3 +1,5 @@
+cimport cython
+
 from pynector.transport.http.native.exchange cimport Exchange
 from pynector.transport.http.native.head cimport Head
 
@@ -22,6 +24,8 @@ cdef class PooledConnection:
 
     cpdef object start(self, Exchange exchange)
     cpdef object exchanges(self)
+    @cython.locals(due=double, exchange=Exchange)
+    cpdef tuple overdue(self, double now)
     cpdef object abandon(self)
     cpdef object close(self)
     cpdef object release(self)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from . import timing
 from .exchange import Exchange
 from .head import Head
 
@@ -98,6 +99,16 @@ class PooledConnection:
     def exchanges(self) -> Sequence[Exchange]:
         """Return what is on it."""
         return ()
+
+    def overdue(self, now: float) -> tuple[list[tuple[Exchange, str]], float]:
+        """Return what is on it and has no time left, with what is under way; and when the next has none."""
+        ended, due = [], timing.NEVER
+        for exchange in self.exchanges():
+            if exchange.deadline <= now and not exchange.goes_on(exchange.connection.phase(), now):
+                ended.append((exchange, exchange.connection.phase()))
+            elif exchange.deadline < due:
+                due = exchange.deadline
+        return ended, due
 
     def abandon(self) -> None:
         """Let go of what is on it, and end it at once."""
