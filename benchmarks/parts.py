@@ -156,7 +156,7 @@ def http2(build: Build, count: int) -> None:
             pass
 
     scratch = memoryview(bytearray(1 << 16))
-    connection = build.http2.Http2Connection("https", scratch, Nobody(), lambda call: call(), 1 + count)
+    connection = build.http2.Http2Connection("https", scratch, Nobody(), lambda call: call(), lambda: 0.0, 1 + count)
     connection.connection_made(_Wire())
     scratch[: len(_SETTINGS)] = _SETTINGS
     connection.buffer_updated(len(_SETTINGS))

@@ -218,6 +218,8 @@ async def test_a_graceful_end_in_two_steps_fails_nothing(h2server: LoopbackServe
 async def test_who_gives_up_frees_the_stream_at_once(h2server: LoopbackServer, path: str) -> None:
     h2server.reset()
     async with client(h2server.url, max_connections=1, max_streams=1) as it:
+        # It may take a while until there is a connection.
+        assert await it.request({"path": "/id/1"}) == b"1"
         for _ in range(3):
             with anyio.move_on_after(0.03):
                 await it.request({"path": path})

@@ -22,7 +22,7 @@ from .credentials import Fields
 from .dialer import Dialer
 from .frames import FrameWriter
 from .handshake import Handshake
-from .keepalive import KeepAlive
+from .keepalive import WebSocketKeepAlive
 from .link import Link
 from .matchers import Matcher
 from .messages import Message
@@ -195,7 +195,7 @@ class ConnectionPool:
             matcher,
             FrameWriter(transport, loop.call_soon, partial(os.urandom, KEYS)),
             protocol,
-            KeepAlive(loop, options.ping_interval, options.ping_timeout),
+            WebSocketKeepAlive(loop, options.ping_interval, options.ping_timeout),
             link,
             loop,
             _at_most(options.max_message_bytes),

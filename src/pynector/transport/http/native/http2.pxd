@@ -27,7 +27,8 @@ cdef class Http2Connection(PooledConnection):
     cdef bint _is_busy
     cdef bint _is_planned
     cdef object _goaway
-    cdef public bint is_silent
+    cdef object _clock
+    cdef readonly double heard
     cdef readonly Py_ssize_t written
     cdef public object keepalive
 

@@ -1,7 +1,7 @@
 """HTTP/2 over one connection: many exchanges at a time, each on a stream of its own (RFC 9113).
 
-It is driven by an event loop's BufferedProtocol calls, and knows no clock. What goes on in one of these calls, or in
-one turn of the loop, is written at once. Frames, header compression and flow control are the library's (ngh2).
+It is driven by an event loop's BufferedProtocol calls. What goes on in one of these calls, or in one turn of the loop,
+is written at once. Frames, header compression and flow control are the library's (ngh2).
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from .failures import broken, connection_lost, ended_by_server, name_of
 from .http2bodies import Bodies
 from .http2ends import NO_ERROR, REFUSED_STREAM, refusal, tell
 from .http2fields import RequestFields, ResponseFields
-from .http2settings import CONFIGURATION, CONNECTION_WINDOW, OWN_SETTINGS
+from .http2settings import new_protocol
 from .http2stream import CANCEL, Stream
 from .pooled import ExhaustedError, PooledConnection, unsent
 
@@ -39,10 +39,11 @@ class Http2Connection(PooledConnection):
         scratch: A memoryview of a bytearray that all connections of an event loop read into.
         owner: Told of the end of exchanges, and of the connection; see Pool.
         call_soon: Has a function called in the next turn of the event loop.
+        clock: Gives the time, in seconds.
         most: The most streams at a time.
 
     Attributes:
-        is_silent: Whether nothing has come since somebody has set this.
+        heard: When something came last, on that clock.
         written: How many bytes were given to the event loop.
         keepalive: Watches over it, and is ended with it; or None.
     """
@@ -50,6 +51,7 @@ class Http2Connection(PooledConnection):
     __slots__ = (
         "_bodies",
         "_call_soon",
+        "_clock",
         "_fields",
         "_goaway",
         "_is_busy",
@@ -63,28 +65,28 @@ class Http2Connection(PooledConnection):
         "_scratch",
         "_send_request",
         "_streams",
-        "is_silent",
+        "heard",
         "keepalive",
         "written",
     )
 
-    def __init__(self, scheme: str, scratch: memoryview, owner: Any, call_soon: Any, most: int) -> None:
+    def __init__(self, scheme: str, scratch: memoryview, owner: Any, call_soon: Any, clock: Any, most: int) -> None:
         super().__init__()
         self.multiplexes = True
         self.settled = False
         self.limit = AT_FIRST
         self.version = "2"
-        self.is_silent = False
+        self.heard = clock()
         self.written = 0
         self.keepalive: Any = None
         self._scratch = scratch
         self._owner = owner
         self._call_soon = call_soon
+        self._clock = clock
         self._most = most
-        self._protocol = ngh2.Connection(ngh2.Role.CLIENT, CONFIGURATION)
+        self._protocol = new_protocol()
         self._send_request = self._protocol.send_request
         self._fields = RequestFields(scheme)
-        # What the header fields come to that have just come.
         self._read = ResponseFields()
         self._streams: dict[int, Stream] = {}
         self._bodies = Bodies(self._protocol)
@@ -194,8 +196,6 @@ class Http2Connection(PooledConnection):
         """See asyncio.BaseProtocol."""
         self.transport = transport
         self.descriptor = transport.get_extra_info("socket").fileno()
-        self._protocol.initiate_connection(OWN_SETTINGS)
-        self._protocol.set_local_window_size(CONNECTION_WINDOW)
         self._flush()
 
     def pause_writing(self) -> None:
@@ -213,7 +213,7 @@ class Http2Connection(PooledConnection):
 
     def buffer_updated(self, count: int) -> None:
         """See asyncio.BufferedProtocol."""
-        self.is_silent = False
+        self.heard = self._clock()
         self._is_busy = True
         try:
             try:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from .http2 import Http2Connection
-from .keepalive import KeepAlive
+from .keepalive import Http2KeepAlive
 from .protocols import Http2
 from .tasks import Tasks
 
@@ -19,7 +19,8 @@ class AsyncioHttp2Connection(Http2Connection, asyncio.BufferedProtocol):
 
 def make_http2_connection(http2: Http2, scratch: memoryview, tasks: Tasks, pool: Any) -> Http2Connection:
     """Make the protocol of a new connection, and watch over it."""
-    connection = AsyncioHttp2Connection(pool.origin[0], scratch, pool, tasks.call_soon, http2.streams)
+    connection = AsyncioHttp2Connection(pool.origin[0], scratch, pool, tasks.call_soon, tasks.now, http2.streams)
     if http2.ping_interval is not None:
-        connection.keepalive = KeepAlive(tasks, connection, http2.ping_interval, http2.ping_timeout)
+        connection.keepalive = Http2KeepAlive(tasks.loop, http2.ping_interval, http2.ping_timeout)
+        connection.keepalive.begin(connection)
     return connection

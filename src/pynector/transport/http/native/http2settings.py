@@ -29,3 +29,11 @@ CONFIGURATION = ngh2.Configuration(
     # Of the smallest size that a frame's largest may have.
     max_continuations=4 * MOST_HEADERS >> 14,
 )
+
+
+def new_protocol() -> ngh2.Connection:
+    """Return the library's part of a new connection, which is to say our settings first."""
+    protocol = ngh2.Connection(ngh2.Role.CLIENT, CONFIGURATION)
+    protocol.initiate_connection(OWN_SETTINGS)
+    protocol.set_local_window_size(CONNECTION_WINDOW)
+    return protocol

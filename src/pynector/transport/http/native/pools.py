@@ -64,7 +64,7 @@ class Pools:
             options.http2 == "only",
             _or_any(options.max_streams),
             options.ping_interval,
-            math.inf if options.ping_timeout is None else options.ping_timeout,
+            options.ping_timeout,
         )
         self._opener = Opener(connector, to_proxies, make_parser, tasks, self._renewal.admit, tell, http2)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -24,14 +23,14 @@ class Http2(NamedTuple):
         is_all: Whether nothing else is spoken, in clear text neither.
         streams: The most exchanges on a connection at a time.
         ping_interval: After how many seconds of silence a server is asked whether it is there; None: it is not.
-        ping_timeout: How many seconds it may take to answer.
+        ping_timeout: How many seconds it may take to answer; None: any number.
     """
 
     is_offered: bool = False
     is_all: bool = False
     streams: int = sys.maxsize
     ping_interval: float | None = None
-    ping_timeout: float = math.inf
+    ping_timeout: float | None = None
 
     def may_be_spoken(self, origin: Origin) -> bool:
         """Say whether a connection to an origin may turn out to speak it."""
