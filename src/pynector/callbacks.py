@@ -14,6 +14,7 @@ from contextvars import copy_context
 from typing import Any, Protocol
 
 from .eventloop import ClientContext, Runtime, is_end
+from .threads import MOST_THREADS
 from .unraisable import unraisable
 
 Job = Callable[[], Coroutine[Any, Any, None]]
@@ -79,7 +80,7 @@ class Loop(ABC):
         self.context.run(self.begin, _told(job, self))
 
     async def end(self) -> None:
-        """End all tasks that were begun here, but for the caller's."""
+        """End all tasks that were begun here, but for the caller's, and threads when they have done their work."""
         tasks = [task for task in self._tasks if not self.is_current(task)]
         for task in tasks:
             task.cancel()
@@ -150,6 +151,8 @@ class AsyncioLoop(Loop):
         self.loop = loop
         self.time = loop.time
         self.call_soon = loop.call_soon
+        # Made when one is needed.
+        self._threads: Any = None
 
     def call_from_anywhere(self, call: Callable[..., Any], *args: Any) -> None:
         """See Loop."""
@@ -172,6 +175,15 @@ class AsyncioLoop(Loop):
         task.add_done_callback(self._tasks.discard)
         return task
 
+    async def end(self) -> None:
+        """See Loop."""
+        try:
+            await super().end()
+        finally:
+            if self._threads is not None:
+                self._threads.shutdown(wait=False)
+                self._threads = None
+
     def is_current(self, task: Any) -> bool:
         """See Loop."""
         return task is asyncio.current_task()
@@ -192,7 +204,11 @@ class AsyncioLoop(Loop):
     def in_thread(self, work: Callable[[], None], done: Callable[[], None]) -> asyncio.Future[None]:
         """See Loop."""
         try:
-            running = self.loop.run_in_executor(None, work)
+            if self._threads is None:
+                from concurrent.futures import ThreadPoolExecutor
+
+                self._threads = ThreadPoolExecutor(MOST_THREADS, "pynector")
+            running = self.loop.run_in_executor(self._threads, work)
         except RuntimeError:
             # There are no threads any more: the program is at its end.
             work()
@@ -221,6 +237,7 @@ class TrioLoop(Loop):
         self._trio = trio
         self._run_soon: Any = trio.lowlevel.current_trio_token().run_sync_soon
         self._reactor = running_reactor()
+        self._room = trio.CapacityLimiter(MOST_THREADS)
         self.time = self._runtime.clock
         self.call_soon = self._reactor.call_soon
 
@@ -276,7 +293,7 @@ class TrioLoop(Loop):
 
         async def run() -> None:
             try:
-                await self._trio.to_thread.run_sync(work)
+                await self._trio.to_thread.run_sync(work, limiter=self._room)
             except RuntimeError:
                 # There can be no more threads.
                 work()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import threading
 import time
@@ -82,6 +83,26 @@ async def test_the_loop_has_its_turns_while_an_answer_is_decoded(
             assert await size_of(client, how) == SIZE * times
     # It takes some hundred milliseconds; on the loop there would be one turn or two.
     assert len(turns) > 6
+
+
+@pytest.mark.parametrize("how", ["single", "stream", "read"])
+async def test_a_program_that_has_filled_its_own_threads_does_not_hold_it_up(
+    play: Play, engine: str, how: str, anyio_backend_name: str
+) -> None:
+    server = play([coded("gzip")])
+    let_go = threading.Event()
+    async with Pynector(base_url=server.url, http_engine=engine) as client, anyio.create_task_group() as tasks:
+        for _ in range(40):
+            tasks.start_soon(anyio.to_thread.run_sync, let_go.wait)
+        if anyio_backend_name == "asyncio":
+            for _ in range(40):
+                asyncio.get_running_loop().run_in_executor(None, let_go.wait)
+        await anyio.sleep(0.05)
+        try:
+            with anyio.fail_after(20):
+                assert await size_of(client, how) == SIZE
+        finally:
+            let_go.set()
 
 
 @pytest.mark.parametrize("how", ["batch", "single", "stream", "read"])

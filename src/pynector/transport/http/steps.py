@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
-import anyio.to_thread
+from ...threads import in_thread
 
 Result = TypeVar("Result")
 
@@ -54,7 +54,7 @@ class Steps(Generic[Result]):
     async def finished(self) -> None:
         """Do the rest in another thread, which is not waited for when this is cancelled, but stopped."""
         try:
-            await anyio.to_thread.run_sync(self.finish, abandon_on_cancel=True)
+            await in_thread(self.finish)
         except BaseException:
             self.stop()
             raise
@@ -121,7 +121,7 @@ class Pieces:
                 return b""
             if piece:
                 return piece
-        await anyio.to_thread.run_sync(self._find, abandon_on_cancel=True)
+        await in_thread(self._find)
         found = self._found.pop()
         if isinstance(found, bytes):
             return found

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
-import anyio.to_thread
-
 from ..._speedups.accumulator import Accumulator
 from ...config import at_least
 from ...errors import DecodingError, PynectorError, TimeoutError, TransportError
+from ...threads import in_thread
 from .decoding import Decoder, decoders_of, too_large
 from .events import EventParser, ServerSentEvent
 from .headers import Headers
@@ -399,7 +398,7 @@ async def _joined(content: Accumulator) -> bytes:
     """Return a body as one piece; where it is so long that this takes long, another thread makes it."""
     if content.size < MUCH:
         return content.finish()
-    return await anyio.to_thread.run_sync(content.finish, abandon_on_cancel=True)
+    return await in_thread(content.finish)
 
 
 def _through(decoders: list[Decoder], piece: bytes) -> Iterator[bytes]:
