@@ -151,6 +151,73 @@ def test_any_split_of_bytes(
     assert played.below.closed
 
 
+ACTIONS = ("write", "write much", "fill", "drain", "pause", "resume", "peer writes", "peer reads", "turn", "peer asks")
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.sampled_from(ACTIONS), max_size=25), st.booleans(), st.booleans())
+def test_any_order_of_events(actions: list[str], is_buffered: bool, is_peer_first: bool) -> None:
+    """Whatever comes when, everything arrives once and in order, and before the end."""
+    protocol = Buffered(5_000) if is_buffered else Told()
+    played = Played(protocol)
+    played.connect()
+    below, layer, written, read = played.below, played.layer, bytearray(), bytearray()
+
+    def pass_on() -> None:
+        if not below.paused:
+            below.pass_up(lambda: 3_000)
+
+    def write(size: int) -> None:
+        piece = bytes([len(written) % 251]) * size
+        written.extend(piece)
+        layer.write(piece)
+
+    for number, action in enumerate(actions):
+        if action.startswith("write"):
+            write(150_000 if "much" in action else number)
+        elif action in ("fill", "drain"):
+            below.full = action == "fill"
+            if below.full:
+                layer.pause_writing()
+            else:
+                below.serve()
+                layer.resume_writing()
+        elif action in ("pause", "resume"):
+            (layer.pause_reading if action == "pause" else layer.resume_reading)()
+        elif action == "peer writes":
+            read += (piece := bytes([number]) * 20_000)
+            below.server.write(piece)
+            pass_on()
+        elif action == "peer reads":
+            below.serve()
+        elif action == "turn":
+            played.turn()
+        else:
+            # What it says in between is not for the protocol.
+            below.server.write(b"!")
+            read += b"!"
+    layer.resume_reading()
+    played.turn()
+    if is_peer_first:
+        with suppress(ssl.SSLWantReadError):
+            below.server.unwrap()
+    pass_on()
+    below.full = False
+    below.serve()
+    layer.resume_writing()
+    layer.close()
+    below.serve()
+    assert below.got == written
+    assert protocol.data == read
+    assert below.closed
+    layer.connection_lost(None)
+    assert protocol.told[0] == "made"
+    assert protocol.told[-1] is None
+    assert protocol.told.count("eof") == is_peer_first
+    moves = [told for told in protocol.told if told in ("pause", "resume")]
+    assert moves == ["pause", "resume"] * (len(moves) // 2) + ["pause"] * (len(moves) % 2)
+
+
 def test_what_the_transport_below_does_not_take_waits_once() -> None:
     protocol = Told()
     played = Played(protocol)
