@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any
 
 from ...callbacks import AsyncioLoop, Loop
@@ -20,13 +21,17 @@ from .tlslayer import Handshake, TLSLayer, make_scratch
 from .tunnels import Origin as Origin
 from .tunnels import TunnelRequest, make_tunnel
 
+SECURE = ("https", "wss")
+
+TO_PROXY = " to the proxy"
+
 
 class Progress:
     """How far the making of a connection has come, for whoever ends it.
 
     Attributes:
         phase: "connect" or "tls".
-        where: " to the proxy" while that is not to the server.
+        where: TO_PROXY while that is not to the server, else "".
     """
 
     __slots__ = ("phase", "where")
@@ -79,8 +84,7 @@ class Connector:
             origin: Scheme, host and port.
             make_protocol: Makes the protocol when TCP is connected.
             progress: Told how far it has come.
-            proxy: What makes a tunnel to the origin, whatever its scheme. To speak with an http or https proxy itself,
-                let its scheme, host and port be the origin.
+            proxy: What makes a tunnel to the origin, whatever its scheme.
 
         Raises:
             ConnectError: If that cannot be, whyever, with the phase "connect" or "tls" and `sent` "none".
@@ -88,15 +92,34 @@ class Connector:
                 of the user's has agreed on HTTP/2.
         """
         progress = progress or Progress()
-        progress.where = "" if proxy is None else " to the proxy"
-        endpoint = self._detours.endpoint(*(origin if proxy is None else proxy)[1:3])
+        if proxy is None:
+            return await self._connected(origin, progress, partial(self._secured, origin, make_protocol, progress))
+        progress.where = TO_PROXY
+        through = self._through_tls if proxy.scheme == "https" else self._through
+        return await self._connected(proxy, progress, partial(through, proxy, origin, make_protocol, progress))
+
+    async def connect_to_proxy(
+        self, proxy: Proxy, make_protocol: Callable[[], Any], progress: Progress | None = None
+    ) -> Any:
+        """Connect to an http or https proxy that itself passes requests on, and return the protocol; see `connect`."""
+        progress = progress or Progress()
+        progress.where = TO_PROXY
+        tls = self._proxy_tls if proxy.scheme == "https" else None
+
+        async def attached(sock: socket.socket) -> Any:
+            _, protocol = await self._attached(sock, tls, proxy.host, make_protocol, progress)
+            return protocol
+
+        return await self._connected(proxy, progress, attached)
+
+    async def _connected(
+        self, peer: Origin | Proxy, progress: Progress, use: Callable[[socket.socket], Awaitable[Any]]
+    ) -> Any:
+        """Connect a socket, and return what is made of it; it is closed if that fails."""
+        endpoint = self._detours.endpoint(peer[1], peer[2])
         connected = False
         try:
-            sock = await self._socket(*endpoint)
-            if proxy is None:
-                protocol = await self._secured(sock, origin, make_protocol, progress)
-            else:
-                protocol = await self._through(sock, proxy, origin, make_protocol, progress)
+            made = await use(await self._socket(*endpoint))
             connected = True
         except PynectorError:
             raise
@@ -105,7 +128,7 @@ class Connector:
         finally:
             if not connected:
                 self._net.names.forget(*endpoint)
-        return protocol
+        return made
 
     async def _socket(self, host: str, port: int) -> socket.socket:
         if self._uds is not None:
@@ -114,64 +137,75 @@ class Connector:
             addresses = await self._net.names.addresses(host, port)
         return await self._net.connected(addresses, self._socket_options)
 
-    async def _secured(
-        self, sock: socket.socket, origin: Origin, make_protocol: Callable[[], Any], progress: Progress
-    ) -> Any:
-        """Put a protocol on a socket that leads to an origin, over TLS where that is its scheme."""
-        scheme, host, _ = origin
-        context, name = None, ""
-        progress.where = ""
+    async def _attached(
+        self,
+        sock: socket.socket,
+        tls: ClientTLS | None,
+        host: str,
+        make_protocol: Callable[[], Any],
+        progress: Progress,
+    ) -> tuple[Any, Any]:
+        """Put a protocol on a socket, with TLS to a host where it is said; return the transport and the protocol."""
+        context = None
         try:
-            if scheme in ("https", "wss"):
-                context, name = self._tls.context(), self._detours.name(host)
+            if tls is not None:
+                context = tls.context()
                 progress.phase = "tls"
         except BaseException:
             sock.close()
             raise
-        transport, protocol = await self._net.attach(sock, make_protocol, context, name)
-        if not self._tls.speaks_http2:
+        transport, protocol = await self._net.attach(sock, make_protocol, context, server_name(host))
+        if tls is not None and not tls.speaks_http2:
             try:
                 check_transport(transport)
             except BaseException:
                 await self._net.drop(transport)
                 raise
+        return transport, protocol
+
+    async def _secured(
+        self, origin: Origin, make_protocol: Callable[[], Any], progress: Progress, sock: socket.socket
+    ) -> Any:
+        """Put a protocol on a socket that leads to an origin, over TLS where that is its scheme."""
+        progress.where = ""
+        tls = self._tls if origin[0] in SECURE else None
+        _, protocol = await self._attached(sock, tls, self._detours.name(origin[1]), make_protocol, progress)
         return protocol
 
     async def _through(
-        self, sock: socket.socket, proxy: Proxy, origin: Origin, make_protocol: Callable[[], Any], progress: Progress
+        self,
+        proxy: Proxy,
+        origin: Origin,
+        make_protocol: Callable[[], Any],
+        progress: Progress,
+        sock: socket.socket,
     ) -> Any:
         """Do as `_secured` with a socket that leads to a proxy."""
-        if proxy.scheme == "https":
-            return await self._through_tls(sock, proxy, origin, make_protocol, progress)
         try:
             await make_tunnel(self._net, sock, proxy, origin)
         except BaseException:
             sock.close()
             raise
-        return await self._secured(sock, origin, make_protocol, progress)
+        return await self._secured(origin, make_protocol, progress, sock)
 
     async def _through_tls(
-        self, sock: socket.socket, proxy: Proxy, origin: Origin, make_protocol: Callable[[], Any], progress: Progress
+        self,
+        proxy: Proxy,
+        origin: Origin,
+        make_protocol: Callable[[], Any],
+        progress: Progress,
+        sock: socket.socket,
     ) -> Any:
-        """Do as `_secured` with a socket that leads to a proxy with which TLS is spoken."""
-        try:
-            context = self._proxy_tls.context()
-            request = TunnelRequest(proxy, origin, self._net.new_future())
-            progress.phase = "tls"
-        except BaseException:
-            sock.close()
-            raise
-        transport, _ = await self._net.attach(sock, lambda: request, context, server_name(proxy.host))
+        """Do as `_through` where TLS is spoken with the proxy."""
+        make_request = partial(TunnelRequest, proxy, origin, self._net.new_future())
+        transport, request = await self._attached(sock, self._proxy_tls, proxy.host, make_request, progress)
         progress.phase = "connect"
         try:
-            # A context of the user's offers what it offers.
-            check_transport(transport)
             await request.ended
-            if origin[0] not in ("https", "wss"):
-                protocol = make_protocol()
-                request.give_way(protocol)
-            else:
-                protocol = await self._within(request, origin, make_protocol, progress)
+            if origin[0] in SECURE:
+                return await self._within(request, origin, make_protocol, progress)
+            protocol = make_protocol()
+            request.give_way(protocol)
         except BaseException:
             await self._net.drop(transport)
             raise

@@ -30,9 +30,5 @@ class Detours(NamedTuple):
         """Return the name that TLS asks a server for."""
         return server_name(self.server_hostname or host)
 
-    def without_name(self) -> Detours:
-        """Return what holds for a proxy, which has its own name."""
-        return self._replace(server_hostname=None)
-
 
 NO_DETOURS = Detours({})

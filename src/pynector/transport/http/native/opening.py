@@ -79,8 +79,7 @@ class Opener:
     """Makes the connections of a client.
 
     Args:
-        connector: Connects to an origin.
-        to_proxies: Connects to a proxy that passes requests on itself.
+        connector: Connects to origins and proxies.
         make_parser: httptools.HttpResponseParser.
         tasks: Where attempts run.
         admit: Told of each new connection over TLS, and its pool.
@@ -95,7 +94,6 @@ class Opener:
     def __init__(
         self,
         connector: Connector,
-        to_proxies: Connector,
         make_parser: Callable[[Any], Any],
         tasks: Tasks,
         admit: Callable[[Any, PooledConnection], None],
@@ -105,7 +103,6 @@ class Opener:
         self.tell = tell
         self.closed = False
         self._connector = connector
-        self._to_proxies = to_proxies
         self._make_parser = make_parser
         # A read and its parsing follow each other at once, so one buffer serves all connections.
         self._scratch = memoryview(bytearray(SCRATCH))
@@ -162,7 +159,7 @@ class Opener:
             return await self._connector.connect(origin, self._protocol_for(pool), attempt, proxy)
         forwarding = Forwarding(start_of(origin).removesuffix("/"), proxy.authorization)
         make = partial(AsyncioConnection, self._make_parser, self._scratch, pool, forwarding)
-        return await self._to_proxies.connect(proxy[:3], make, attempt)
+        return await self._connector.connect_to_proxy(proxy, make, attempt)
 
     def _is_forwarded(self, origin: Origin, proxy: Proxy) -> bool:
         """Say whether a proxy passes requests on itself: what TLS or HTTP/2 hides from it needs a tunnel."""

@@ -55,10 +55,8 @@ class Pools:
             _or_any(options.max_connections_per_origin), _or_any(options.max_keepalive), options.keepalive_expiry
         )
         self._proxied = Proxied(options)
-        proxy_tls = options.tls.for_proxy()
-        self._renewal = Renewal(tasks, options.tls, proxy_tls, self._pools.values)
+        self._renewal = Renewal(tasks, options.tls, options.tls.for_proxy(), self._pools.values)
         connector = Connector(tasks.loop, options.tls, options.uds, options.socket_options, options.detours)
-        to_proxies = Connector(tasks.loop, proxy_tls, None, options.socket_options, options.detours.without_name())
         http2 = Http2(
             bool(options.http2),
             options.http2 == "only",
@@ -66,7 +64,7 @@ class Pools:
             options.ping_interval,
             options.ping_timeout,
         )
-        self._opener = Opener(connector, to_proxies, make_parser, tasks, self._renewal.admit, tell, http2)
+        self._opener = Opener(connector, make_parser, tasks, self._renewal.admit, tell, http2)
 
     @property
     def closed(self) -> bool:
