@@ -1,0 +1,198 @@
+"""Batches through proxies beside aiohttp: python -m benchmarks.proxies [--rounds N] [--proxy URL [--pid N]].
+
+Medians of rounds in which all have their turn. Server and proxy are processes of their own; every answer is checked.
+CPU time is what the client's own process takes. The floor is a bare protocol: what is as fast as that has come to the
+limit of the proxy, or of the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import os
+import ssl
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from pynector import Pynector
+
+from .floor import Floor
+from .relay import relaying
+from .servers import SMALL, serving
+from .table import certificate
+
+COUNT, IN_FLIGHT = 10_000, 100
+
+# aiohttp sends fewer, for it takes longer.
+SHARE = 4
+
+Batch = Callable[[int], Awaitable[list[bytes]]]
+
+Figures = dict[str, tuple[float, ...]]
+"""By client: requests/s, CPU microseconds of its own a request, and how much of a core the proxy took."""
+
+
+class Burden:
+    """How long a process was busy, where the system tells.
+
+    Args:
+        process: Its number, or None for one that is not ours.
+    """
+
+    def __init__(self, process: int | None) -> None:
+        self._stat = Path(f"/proc/{process}/stat")
+
+    def seconds(self) -> float:
+        """Return for how many seconds it has been busy so far."""
+        if not self._stat.exists():
+            return float("nan")
+        user, system = self._stat.read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+async def rates(batches: dict[str, Batch], rounds: int, burden: Burden) -> Figures:
+    """Measure each."""
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in batches}
+    for turn in range(rounds + 1):
+        for name, batch in batches.items():
+            count = COUNT // SHARE if name == "aiohttp" else COUNT
+            started, used, before = time.perf_counter(), time.process_time(), burden.seconds()
+            bodies = await batch(count)
+            elapsed, used = time.perf_counter() - started, time.process_time() - used
+            assert [len(body) for body in bodies] == [SMALL] * count
+            if turn:
+                found[name].append((count / elapsed, used / count * 1e6, (burden.seconds() - before) / elapsed))
+    return {name: tuple(map(statistics.median, zip(*values, strict=True))) for name, values in found.items()}  # type: ignore[misc]
+
+
+async def pynector_batch(stack: AsyncExitStack, url: str, path: str, **options: Any) -> Batch:
+    """Start a client of ours."""
+    client = Pynector(base_url=url, keepalive_expiry=600, **options)
+    await stack.enter_async_context(client)
+
+    async def batch(count: int) -> list[Any]:
+        return await client.batch_request([({"path": path}, {})] * count, max_concurrency=IN_FLIGHT)
+
+    return batch
+
+
+async def aiohttp_batch(stack: AsyncExitStack, url: str, proxy: str, context: Any) -> Batch:
+    """Start a client of aiohttp's."""
+    import aiohttp
+
+    connector = aiohttp.TCPConnector(limit=IN_FLIGHT, ssl=context or True, keepalive_timeout=600)
+    session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+
+    async def one() -> bytes:
+        async with session.get(url, proxy=proxy) as response:
+            return await response.read()
+
+    return by_tasks(one)
+
+
+async def floor_batch(stack: AsyncExitStack, url: str, proxy: str) -> Batch:
+    """Start the floor, which is what a client can reach through a proxy that passes requests on."""
+    floor = Floor(proxy)
+    stack.push_async_callback(floor.aclose)
+    return by_tasks(lambda: floor.request("GET", url))
+
+
+def by_tasks(one: Callable[[], Awaitable[bytes]]) -> Batch:
+    """Return what drains one iterator from many tasks."""
+
+    async def batch(count: int) -> list[bytes]:
+        turns, bodies = iter(range(count)), [b""] * count
+
+        async def work() -> None:
+            for turn in turns:
+                bodies[turn] = await one()
+
+        await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+        return bodies
+
+    return batch
+
+
+async def through(
+    url: str, path: str, proxy: str, context: ssl.SSLContext | None, rounds: int, burden: Burden
+) -> Figures:
+    """Measure both through a proxy."""
+    async with AsyncExitStack() as stack:
+        verify = True if context is None else context
+        batches = {
+            "pynector": await pynector_batch(stack, url, path, proxy=proxy, verify=verify),
+            "aiohttp": await aiohttp_batch(stack, url + path, proxy, context),
+        }
+        if context is None:
+            batches["floor"] = await floor_batch(stack, url + path, proxy)
+        return await rates(batches, rounds, burden)
+
+
+@contextmanager
+def environment(**variables: str) -> Iterator[None]:
+    """Have some variables for the time of the context."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+async def past(port: str, path: str, proxy: str, rounds: int) -> Figures:
+    """Measure a host that NO_PROXY covers beside the same without proxies."""
+    loop: Any = asyncio.get_running_loop()
+    resolve = loop.getaddrinfo
+    # A name that is not this machine's by itself.
+    loop.getaddrinfo = lambda host, *rest, **more: resolve("127.0.0.1", *rest, **more)
+    url = f"http://service.example:{port}"
+    async with AsyncExitStack() as stack:
+        with environment(HTTP_PROXY=proxy, NO_PROXY="10.0.0.0/8,.internal,service.example"):
+            excepted = await pynector_batch(stack, url, path)
+        batches = {"excepted": excepted, "without": await pynector_batch(stack, url, path, trust_env=False)}
+        return await rates(batches, rounds, Burden(None))
+
+
+def report(name: str, found: Figures) -> None:
+    """Print the first one's figures, and how many times those of the others they are."""
+    (first, (rate, cpu, busy)), *others = found.items()
+    proxy = "" if math.isnan(busy) else f", the proxy {busy:.0%} busy"
+    print(f"{name}: {first} {rate:,.0f}/s, CPU {cpu:.1f} us{proxy}")
+    for other, (its_rate, its_cpu, _) in others:
+        times, less = rate / its_rate, its_cpu / cpu
+        print(f"  {times:.2f} times {other} ({its_rate:,.0f}/s), {less:.2f} times less CPU ({its_cpu:.1f} us)")
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.proxies", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--proxy", help="an http proxy that is running already")
+    parser.add_argument("--pid", type=int, help="its process")
+    given = parser.parse_args()
+    try:
+        from uvloop import run
+    except ImportError:
+        run = asyncio.run
+    with ExitStack() as stack:
+        proxy, process = given.proxy, given.pid
+        if proxy is None:
+            relay, port = stack.enter_context(relaying())
+            proxy, process = f"http://127.0.0.1:{port}", relay.pid
+        burden = Burden(process)
+        server = stack.enter_context(serving())
+        report("http, passed on", run(through(server.url, server.small, proxy, None, given.rounds, burden)))
+        files, context = stack.enter_context(certificate())
+        secure = stack.enter_context(serving(files))
+        report("https, by CONNECT", run(through(secure.url, secure.small, proxy, context, given.rounds, burden)))
+        report("http, in NO_PROXY", run(past(server.url.rpartition(":")[2], server.small, proxy, given.rounds)))
+
+
+if __name__ == "__main__":
+    main()
