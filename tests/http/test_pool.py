@@ -366,3 +366,15 @@ async def test_connections_follow_the_window_unless_they_are_said(
         assert made == (limit or 150) or (engine == "httpx" and made > (limit or 150))
     told = [record for record in caplog.records if "max_connections" in record.getMessage()]
     assert len(told) == (0 if limit is None else 1)
+
+
+async def test_what_is_sent_again_to_a_server_that_is_not_the_client_s_own_leaves_no_connection(
+    play: Callable[..., ScriptedServer], engine: str
+) -> None:
+    server = play([answer(b"once"), "close"], [answer(b"anew")])
+    async with Pynector(http_engine=engine) as client:
+        for expected in (b"once", b"anew"):
+            assert await client.request({"url": f"{server.url}/"}) == expected
+        if engine == "native":
+            assert client.stats().connections == {"active": 0, "idle": 1}
+    assert await eventually(lambda: all(connection.ended.is_set() for connection in server.connections))

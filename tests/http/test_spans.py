@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -242,6 +243,30 @@ async def test_what_is_suppressed_is_not_told_of_twice(client: Pynector, spans: 
             context.detach(token)
     assert attempts(spans) == []
     assert len(requests(spans)) == 2
+
+
+@pytest.mark.parametrize("way", ["request", "stream"])
+async def test_what_an_auth_flow_sends_is_one_attempt(play: Any, engine: str, spans: Any, way: str) -> None:
+    import httpx
+
+    challenge = answer(b"", "401 Unauthorized", 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"')
+    server = play([challenge, answer(b"ok"), "close"], [answer(b"anew")])
+    async with Pynector(base_url=server.url, http_engine=engine, auth=httpx.DigestAuth("user", "password")) as client:
+        for expected in (b"ok", b"anew"):
+            # The second one finds that its connection has gone.
+            if way == "request":
+                assert await client.request({"path": "/"}) == expected
+            else:
+                async with client.stream({"path": "/"}) as response:
+                    assert await response.read() == expected
+    first, *others = attempts(spans)
+    assert first.attributes["http.response.status_code"] == 200
+    assert first.attributes["network.peer.port"] == server.port
+    assert [span.attributes.get("http.response.status_code") for span in others] == [None, 200]
+    assert others[1].attributes["http.request.resend_count"] == 1
+    parents = [re.findall(rb"(?i)traceparent: (\S+)", request) for request in server.requests]
+    assert parents[0] == parents[1]
+    assert [len(found) for found in parents] == [1] * 4
 
 
 async def test_what_instruments_httpx_sees_nothing(client: Pynector, spans: Any) -> None:

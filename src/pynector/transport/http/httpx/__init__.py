@@ -1,1 +1,1 @@
-"""The engine over httpx, or httpx2, for what the native one leaves to it."""
+"""The engine over httpx, or httpx2, for where the native one cannot run."""

@@ -96,6 +96,8 @@ class Sender:
             exchange.observer.failed(problem)
             put_request(exchange, self._as_sent(exchange, request))
         renew_upload(self._tasks, exchange, request)
+        # It may have been dropped with its last connection.
+        exchange.pool = self._pools.pool(exchange.pool.origin)
         exchange.pool.send_again(exchange)
 
     def passed_fields(self, passed: Any) -> bytes:
