@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -12,6 +13,7 @@ from typing import Any
 
 import anyio.lowlevel
 import pytest
+import trustme
 from scripted import ScriptedServer, answer, chunked, eventually
 
 from loops import BACKENDS, runners
@@ -342,6 +344,39 @@ async def test_what_is_in_flight_fails_when_the_transport_is_closed(
         assert await eventually(lambda: server.requests)
         await transport.aclose()
     await client.aclose()
+
+
+async def test_a_proxy_is_told_who_asks_and_nobody_else_is(package: Any, transport_class: Any, play: Play) -> None:
+    server = play([answer()])
+    proxy = package.Proxy(server.url, auth=("us er", "p@ss"))
+    async with package.AsyncClient(transport=transport_class(proxy=proxy)) as client:
+        response = await client.get("http://service.example/path")
+    assert server.requests[0].startswith(b"GET http://service.example/path HTTP/1.1\r\n")
+    assert b"Proxy-Authorization: Basic dXMgZXI6cEBzcw==" in server.requests[0]
+    assert "Proxy-Authorization" not in response.request.headers
+
+
+async def test_a_proxy_that_makes_no_tunnel_is_a_proxy_error(package: Any, transport_class: Any, play: Play) -> None:
+    server = play([answer(b"", "407 Proxy Authentication Required")])
+    async with package.AsyncClient(transport=transport_class(proxy=package.URL(server.url))) as client:
+        with pytest.raises(package.ProxyError, match="407"):
+            await client.get("https://service.example/")
+
+
+async def test_tls_asks_for_the_name_that_it_is_told(package: Any, transport_class: Any, play: Play) -> None:
+    ca = trustme.CA()
+    serving, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    ca.issue_cert("service.example").configure_cert(serving)
+    ca.configure_trust(trusting)
+    server = play([answer()], tls=serving)
+    async with package.AsyncClient(transport=transport_class(verify=trusting)) as client:
+        with pytest.raises(package.ConnectError, match="certificate"):
+            await client.get(server.url)
+        response = await client.get(server.url, extensions={"sni_hostname": "service.example"})
+        stream = response.extensions["network_stream"]
+        assert stream.get_extra_info("ssl_object").version().startswith("TLS")
+        assert stream.get_extra_info("is_readable") is False
+    assert stream.get_extra_info("is_readable") is True
 
 
 async def test_arguments_that_cannot_be_are_refused(package: Any, transport_class: Any) -> None:

@@ -113,7 +113,11 @@ class NetworkStream:
         if self._transport is None:
             return None
         if info == "is_readable":
-            sock = self._transport.get_extra_info("socket")
+            sock = self.get_extra_info("socket")
             return sock is None or sock.fileno() < 0 or is_readable(sock.fileno())
         names = {"client_addr": "sockname", "server_addr": "peername"}
-        return self._transport.get_extra_info(names.get(info, info))
+        try:
+            return self._transport.get_extra_info(names.get(info, info))
+        except AttributeError:
+            # asyncio's TLS transport fails like this when its connection is lost.
+            return None

@@ -77,7 +77,10 @@ class Relayed(Incoming):
         exchange = self.exchange
         # What it waited for before may have had another time.
         exchange.deadline = self._since + self.patience.shortest
-        self._phase = "headers" if exchange.upload is None and not exchange.body else "write"
+        self._phase = "headers"
+        if exchange.upload is not None or exchange.body:
+            self._phase = "write"
+            self._left = exchange.connection.left()
 
     def due(self, phase: Any, now: float) -> float:
         """Return when the exchange will have stood still for too long, if it does so until then.
