@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from .._speedups import COMPILED
 from .._version import __version__
@@ -35,15 +37,19 @@ PACKAGES = (
 """The packages that Pynector uses where they are installed."""
 
 
-def run(screen: Screen) -> int:
+def run(screen: Screen, as_json: bool = False) -> int:
     """Print what is installed and which build runs; give the exit status."""
+    engine, reason = asyncio.run(chosen())
+    if as_json:
+        print(json.dumps(figures(engine, reason), indent=1))
+        return 0
     facts = {
         "Pynector": __version__,
         "Build": build(),
         "Python": python(),
         "System": f"{platform.system()} {platform.release()} {platform.machine()}",
         "Event loop": event_loop(),
-        "HTTP engine": asyncio.run(http_engine()),
+        "HTTP engine": said_of_engine(engine, reason),
         "HTTP parser": found("httptools") or "none (httptools is not installed)",
         "HTTP/2": http2(),
     }
@@ -71,13 +77,32 @@ def event_loop() -> str:
     return found("uvloop") or "asyncio without uvloop"
 
 
-async def http_engine() -> str:
-    """Name the engine that a client runs on, with the settings of the environment, and say why if it is another."""
+async def chosen() -> tuple[str | None, str | None]:
+    """Return the engine that a client runs on with the settings of the environment, or None, and why no better one."""
     try:
-        engine, reason = chosen_engine(HTTPOptions({}, "pynector"))
+        return chosen_engine(HTTPOptions({}, "pynector"))
     except ConfigurationError as error:
-        return f"none: {error}"
-    return (found(engine) or engine) + (f": {reason}" if reason else "")
+        return None, str(error)
+
+
+def said_of_engine(engine: str | None, reason: str | None) -> str:
+    """Name the engine, and say why if it is another than the native one."""
+    return ("none" if engine is None else found(engine) or engine) + (f": {reason}" if reason else "")
+
+
+def figures(engine: str | None, reason: str | None) -> dict[str, Any]:
+    """Return the same for machines."""
+    return {
+        "pynector": __version__,
+        "build": "compiled" if COMPILED else "pure",
+        "python": python(),
+        "system": {"name": platform.system(), "release": platform.release(), "machine": platform.machine()},
+        "event_loop": "uvloop" if has("uvloop") else "asyncio",
+        "engine": engine,
+        "engine_reason": reason,
+        "http2": "native" if has("ngh2") and has("httptools") else "httpx" if has("h2") else None,
+        "packages": {name: installed_version(name) for name in PACKAGES},
+    }
 
 
 def http2() -> str:
