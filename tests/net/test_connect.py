@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 import struct
 import threading
 import traceback
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -28,6 +30,7 @@ from pynector.transport.net.detours import Detours
 from pynector.transport.net.proxies import Proxy as Through
 from pynector.transport.net.proxies import checked_proxy
 from pynector.transport.net.tls import ClientTLS
+from pynector.transport.net.tlslayer import TLSLayer
 from resolver import Resolver, here
 from sockets import sockets_to
 from told import NAME, Buffered, Told
@@ -183,9 +186,39 @@ async def test_much_both_ways_in_tls_within_tls(secure: Secure) -> None:
     with serving(echo, secure.server) as port, Proxy(tls=secure.proxy) as proxy:
         protocol = Buffered(1 << 18)
         await connector(secure.client).connect(
-            ("https", f"{NAME}", port), lambda: protocol, None, through("https", proxy.port)
+            ("https", NAME, port), lambda: protocol, None, through("https", proxy.port)
         )
         await exchange(protocol, data)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_what_is_over_is_freed_at_once(scheme: str, secure: Secure, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[weakref.ref[Any]] = []
+
+    class Seen(TLSLayer):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr("pynector.transport.net.connect.TLSLayer", Seen)
+    if not Runtime.current().is_asyncio:
+        monkeypatch.setattr("pynector.transport.net.trionet.TLSLayer", Seen)
+    with serving(echo, secure.server) as port, Proxy(tls=secure.proxy if scheme == "https" else None) as proxy:
+        gc.disable()
+        try:
+            made.append(weakref.ref(await over(("https", NAME, port), through(scheme, proxy.port), secure)))
+            await Told().until(lambda: not any(it() for it in made))
+        finally:
+            gc.enable()
+
+
+async def over(origin: Any, proxy: Through, secure: Secure) -> Told:
+    """Return a protocol whose connection is over."""
+    protocol = Told()
+    await connector(secure.client).connect(origin, lambda: protocol, None, proxy)
+    await exchange(protocol, b"x")
+    protocol.transport = None
+    return protocol
 
 
 @pytest.mark.exhaustive
@@ -194,7 +227,7 @@ async def test_very_much_both_ways_in_tls_within_tls(secure: Secure) -> None:
     with serving(echo, secure.server) as port, Proxy(tls=secure.proxy) as proxy:
         protocol = Buffered(1 << 18)
         await connector(secure.client).connect(
-            ("https", f"{NAME}", port), lambda: protocol, None, through("https", proxy.port)
+            ("https", NAME, port), lambda: protocol, None, through("https", proxy.port)
         )
         await exchange(protocol, data)
 

@@ -148,6 +148,8 @@ class TLSLayer(asyncio.BufferedProtocol):
         self._size = 0
         # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
         self._lower.close()
+        # It may go on to refer to this object.
+        self._lower = None
         # What becomes of the transport below after all is said is nobody's trouble.
         error = self._error or (None if self._is_said else error)
         protocol, self._protocol = self._protocol, None
@@ -179,7 +181,8 @@ class TLSLayer(asyncio.BufferedProtocol):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """See asyncio.WriteTransport."""
-        self._lower.set_write_buffer_limits(high, low)
+        if not self._lost:
+            self._lower.set_write_buffer_limits(high, low)
 
     def can_write_eof(self) -> bool:
         """See asyncio.WriteTransport."""
@@ -241,7 +244,7 @@ class TLSLayer(asyncio.BufferedProtocol):
         if name in ("peercert", "cipher", "compression"):
             ask: Callable[[], Any] = getattr(self._tls, "getpeercert" if name == "peercert" else name)
             return ask()
-        return self._lower.get_extra_info(name, default)
+        return default if self._lower is None else self._lower.get_extra_info(name, default)
 
     # Inside
 
