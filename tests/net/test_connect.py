@@ -344,8 +344,11 @@ async def test_tls_that_cannot_be_says_with_whom(secure: Secure) -> None:
                     ("https", "other.test", port), Told, None, through(scheme, other.port)
                 )
             assert (failed.value.phase, failed.value.transient) == ("tls", False)
-    with pytest.raises(ConnectError, match="no connection to the proxy: "):
-        await connector(secure.client).connect(("https", NAME, 443), Told, None, through("https", 9))
+    for there in (through("https", 9), through("http", 9)._replace(host="proxy.invalid")):
+        with pytest.raises(ConnectError, match="no connection to the proxy: "):
+            await connector(secure.client).connect(("https", NAME, 443), Told, None, there)
+        with pytest.raises(ConnectError, match="no connection to the proxy: "):
+            await connector(secure.client).connect_to_proxy(there, Told)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -119,7 +119,7 @@ class Connector:
         endpoint = self._detours.endpoint(peer[1], peer[2])
         connected = False
         try:
-            made = await use(await self._socket(*endpoint))
+            made = await use(await self._socket(*endpoint, progress.where))
             connected = True
         except PynectorError:
             raise
@@ -130,11 +130,11 @@ class Connector:
                 self._net.names.forget(*endpoint)
         return made
 
-    async def _socket(self, host: str, port: int) -> socket.socket:
+    async def _socket(self, host: str, port: int, where: str) -> socket.socket:
         if self._uds is not None:
             addresses: Any = [(socket.AF_UNIX, self._uds)]
         else:
-            addresses = await self._net.names.addresses(host, port)
+            addresses = await self._net.names.addresses(host, port, where)
         return await self._net.connected(addresses, self._socket_options)
 
     async def _attached(

@@ -53,8 +53,13 @@ class Names:
     def __len__(self) -> int:
         return len(self._known)
 
-    async def addresses(self, host: str, port: int) -> list[Address]:
+    async def addresses(self, host: str, port: int, where: str = "") -> list[Address]:
         """Return the addresses of a name, the families in turn; an address is its own.
+
+        Args:
+            host: The name or address.
+            port: Goes along with the addresses.
+            where: See no_connection.
 
         Raises:
             ConnectError: If there is none.
@@ -79,7 +84,7 @@ class Names:
                 await self._end(host, port, lookup)
         found = lookup.found
         if isinstance(found, Exception):
-            raise no_connection(found) from found
+            raise no_connection(found, where) from found
         return found
 
     def forget(self, host: str, port: int) -> None:
