@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from pynector import (
     ConfigurationError,
@@ -155,13 +154,16 @@ async def elsewhere(client: Pynector, number: int) -> Any:
 
 async def given_up(work: Awaitable[Any], number: int) -> str:
     """Cancel what has been begun, after some turns of the event loop."""
-    task = asyncio.ensure_future(work)
-    for _ in range(number % TURNS):
-        await asyncio.sleep(0)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+
+    async def ask() -> None:
+        await work
         raise AssertionError("it ended before")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        for _ in range(number % TURNS):
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
     return "cancelled"
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import anyio
+
 from pynector import Pynector
+from pynector.callbacks import running_loop
+from pynector.eventloop import ClientContext
 from wsservers import running as websocket_server
 
 from .measure import PARTS, Sample, Watch
@@ -89,12 +92,12 @@ async def settled(client: Pynector, pooled: bool, tasks: int | None) -> int:
     Raises:
         AssertionError: If that takes very long.
     """
-    loop = asyncio.get_running_loop()
+    loop = running_loop(ClientContext())
     for _ in range(TIMERS):
-        loop.call_later(3600, print).cancel()
+        loop.call_at(loop.time() + 3600, print).cancel()
     for _ in range(1000):
-        await asyncio.sleep(0.02)
-        there, stats = len(asyncio.all_tasks()), client.stats()
+        await anyio.sleep(0.02)
+        there, stats = len(anyio.get_running_tasks()), client.stats()
         connected = pooled and any(stats.connections.values())
         if not stats.in_flight and not connected and there <= (tasks or there):
             return there
