@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engines import ENGINES, HAS_HTTP2, cannot_be, is_over_http2
+from engines import ENGINES, HAS_HTTP2, cannot_be, is_over_http2, way_of
 from loops import BACKENDS
 from pynector.testing import LoopbackServer
 
@@ -88,12 +88,18 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of each engine, for clients that speak HTTP/2 where it is the third."""
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of each engine, for clients that speak HTTP/2 where it is the third, or that are led through a proxy."""
     if is_over_http2(request.node):
         monkeypatch.setenv("PYNECTOR_HTTP2", "only")
-        return "native"
-    return str(request.param)
+        yield "native"
+    elif (way := way_of(request.node)) is not None:
+        from ways import led_through
+
+        with led_through(way, monkeypatch):
+            yield "native"
+    else:
+        yield str(request.param)
 
 
 @pytest.fixture

@@ -13,9 +13,18 @@ from loops import LOOPS, PACKAGES
 HAS_HTTP2 = find_spec("ngh2") is not None
 """Whether the bundled server can speak it."""
 
-ENGINES: list[Any] = [pytest.param(PACKAGES[-1], id="httpx"), "native", "http2"]
-"""The first one is what runs where the native one cannot: it is on httpx2 where that is installed. The last one is the
-native engine where every client speaks HTTP/2, in clear text, too."""
+WAYS = ["forwarded", "CONNECT", "TLS", "socks5h", "socks4a"]
+"""Through what every client may be led; see tests/ways.py."""
+
+ENGINES: list[Any] = [
+    pytest.param(PACKAGES[-1], id="httpx"),
+    "native",
+    "http2",
+    *(pytest.param(f"by {way}", marks=pytest.mark.exhaustive) for way in WAYS),
+]
+"""The first one is what runs where the native one cannot: it is on httpx2 where that is installed. The third one is the
+native engine where every client speaks HTTP/2, in clear text, too; the others are it where every client goes through a
+proxy."""
 
 # What a test is about, and the tests: all of one, or those with a part in their id.
 NOT_ASKED_OF_HTTP2 = {
@@ -59,6 +68,39 @@ NOT_ASKED_OF_HTTP2 = {
 }
 
 
+NOT_ASKED_THROUGH_PROXIES = {
+    "what the client would find out itself, and the proxy does: names, addresses, who does not listen or answer": [
+        "test_a_server_that_is_not_there_is_a_connect_error",
+        "test_a_name_that_does_not_resolve_is_a_connect_error",
+        "test_a_timeout_while_connecting_has_sent_nothing",
+        "test_a_refused_connection_says_so",
+        "test_a_refused_connection_is_an_attempt",
+        "test_every_socket_sends_at_once_and_is_kept_alive",
+        "test_the_zone_of_an_address_is_for_the_lookup_only",
+        "test_after_a_failed_connection_the_name_is_looked_up_again",
+        "test_other_ports_and_redirects_go_where_they_would",
+        "test_a_next_hop_that_refuses_does_not_unsay_the_first",
+        "test_an_attempt_that_is_refused_does_not_unsay_the_one_before",
+        "test_what_was_never_sent_is_none",
+        "test_an_attempt_is_a_client_span",
+    ],
+    "how soon the end of a connection comes": [
+        "test_a_connection_that_ended_with_its_answer_takes_no_post",
+        "test_an_attempt_that_nobody_waits_for_is_ended",
+    ],
+    "descriptors of the process, which are the proxy's, too": [
+        "test_every_answer_of_a_large_batch_is_in_its_place",
+        "test_every_request_ends_as_it_should_and_leaves_nothing",
+    ],
+}
+
+
+def way_of(item: pytest.Item) -> str | None:
+    """Return the way by which a test's clients go through a proxy, or None."""
+    engine = str(item.callspec.params.get("engine")) if hasattr(item, "callspec") else ""
+    return engine.removeprefix("by ") if engine.startswith("by ") else None
+
+
 def is_over_http2(item: pytest.Item) -> bool:
     """Say whether a test runs on the third engine."""
     return bool(hasattr(item, "callspec") and item.callspec.params.get("engine") == "http2")
@@ -73,18 +115,20 @@ def cannot_be(item: pytest.Item) -> bool:
     if engine in PACKAGES:
         # Its sockets are AnyIO's there, as on asyncio.
         return "uvloop" in loops and find_spec("httptools") is not None
-    if engine not in ("native", "http2"):
+    if engine not in ("native", "http2") and way_of(item) is None:
         return False
     if find_spec("httptools") is None:
         return True
+    if way_of(item) is not None:
+        return not loops <= {LOOPS[-1].id} or _is_in(NOT_ASKED_THROUGH_PROXIES, item)
     if not is_over_http2(item):
         return False
     # What goes on in a loop is the native engine's, over HTTP/1.1.
-    return not HAS_HTTP2 or not loops <= {LOOPS[-1].id} or _is_not_asked(item)
+    return not HAS_HTTP2 or not loops <= {LOOPS[-1].id} or _is_in(NOT_ASKED_OF_HTTP2, item)
 
 
-def _is_not_asked(item: pytest.Item) -> bool:
-    for tests in NOT_ASKED_OF_HTTP2.values():
+def _is_in(listed: dict[str, list[str]], item: pytest.Item) -> bool:
+    for tests in listed.values():
         for name, _, part in (test.partition(": ") for test in tests):
             if name == item.originalname and part in item.callspec.id:  # type: ignore[attr-defined]
                 return True

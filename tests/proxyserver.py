@@ -79,7 +79,7 @@ class Proxy:
             first = await reader.readexactly(1)
             take = {b"\x04": self._socks4, b"\x05": self._socks5}.get(first)
             if take is not None:
-                where = await take(reader, writer)
+                tunnel = await take(reader, writer)
             else:
                 head = first + await reader.readuntil(b"\r\n\r\n")
                 self.asked.append(head)
@@ -87,11 +87,17 @@ class Proxy:
                     await self._forward(head, reader, writer)
                     writer.close()
                     return
-                where = await self._connect(head, writer)
-            if where is not None:
-                there_reader, there = await self._open(*where)
-                await asyncio.gather(_pass(reader, there), _pass(there_reader, writer))
+                tunnel = await self._connect(head, writer)
+            if tunnel is not None:
+                await asyncio.gather(_pass(reader, tunnel[1]), _pass(tunnel[0], writer))
         writer.close()
+
+    async def _reached(self, host: str, port: int) -> Any:
+        """Connect to a server, or return None where there is none, or is to be none."""
+        try:
+            return None if self._refuse else await self._open(host, port)
+        except OSError:
+            return None
 
     async def _open(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection(_here(host), port)
@@ -120,12 +126,12 @@ class Proxy:
             await answers
 
     async def _connect(self, asked: bytes, writer: asyncio.StreamWriter) -> Any:
-        writer.write(self._answer)
-        await writer.drain()
-        if self._answer != ESTABLISHED:
-            return None
         host, _, port = asked.split(b" ")[1].decode().rpartition(":")
-        return host, int(port)
+        tunnel = await self._reached(host, int(port)) if self._answer == ESTABLISHED else None
+        is_gone = tunnel is None and self._answer == ESTABLISHED
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n" if is_gone else self._answer)
+        await writer.drain()
+        return tunnel
 
     async def _socks4(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:
         _, *address = await reader.readexactly(7)
@@ -135,8 +141,9 @@ class Proxy:
         if host.startswith("0.0.0."):
             host = (await reader.readuntil(b"\0"))[:-1].decode()
         self.asked.append((4, host, port, user))
-        writer.write(b"\0" + (b"\x5b" if self._refuse else b"\x5a") + bytes(6))
-        return None if self._refuse else (host, port)
+        tunnel = await self._reached(host, port)
+        writer.write(b"\0" + (b"\x5b" if tunnel is None else b"\x5a") + bytes(6))
+        return tunnel
 
     async def _socks5(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:
         methods = await reader.readexactly((await reader.readexactly(1))[0])
@@ -161,8 +168,9 @@ class Proxy:
             host = ".".join(map(str, await reader.readexactly(4)))
         port = int.from_bytes(await reader.readexactly(2), "big")
         self.asked.append((5, host, port, user))
-        writer.write(b"\x05" + (b"\x05" if self._refuse else b"\x00") + b"\x00\x01" + bytes(6))
-        return None if self._refuse else (host, port)
+        tunnel = await self._reached(host, port)
+        writer.write(b"\x05" + (b"\x05" if tunnel is None else b"\x00") + b"\x00\x01" + bytes(6))
+        return tunnel
 
 
 def _here(host: str) -> str:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import anyio
 import pytest
 import trustme
+from scripted import ScriptedServer, answer, eventually
 
 from inside import transport_of
 from loops import BACKENDS
 from proxyserver import Proxy
 from pynector import HTTPStatusError, Pynector, PynectorError, Response
 from pynector.testing import LoopbackServer
+from pynector.transport.net import tls
 from resolver import Resolver, here
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", BACKENDS)]
@@ -262,3 +267,40 @@ async def test_proxies_are_no_obstacle_to_the_native_engine(monkeypatch: pytest.
     monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
     async with Pynector(base_url="http://a.example") as client:
         assert transport_of(client)._engine.name == "native"
+
+
+# TLS
+
+
+async def test_connections_to_a_proxy_over_tls_end_with_the_files_of_its_authorities(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tls, "EVERY", 0.02)
+    monkeypatch.setattr(tls, "FRESH", 0.0)
+    authority, serving = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    trusted, shown = str(tmp_path / "ca.pem"), str(tmp_path / "client.pem")
+
+    def write(path: str) -> None:
+        blob = (
+            authority.cert_pem
+            if path == trusted
+            else authority.issue_cert("a@b.example").private_key_and_cert_chain_pem
+        )
+        blob.write_to_path(path + ".new")
+        os.replace(path + ".new", path)
+
+    write(trusted)
+    write(shown)
+    with ScriptedServer([answer()] * 9, tls=serving) as proxy:
+        options: dict[str, Any] = {"proxy": proxy.url, "verify": trusted, "cert": shown, "keepalive_expiry": 60}
+        async with Pynector(base_url="http://service.example", **options) as client:
+            await client.request(None)
+            # Which a proxy is not shown.
+            write(shown)
+            await anyio.sleep(0.1)
+            await client.request(None)
+            write(trusted)
+            assert await eventually(proxy.connections[0].ended.is_set)
+            await client.request(None)
+        assert [len(used.requests) for used in proxy.connections] == [2, 1]
