@@ -89,7 +89,7 @@ BELOW = {
         "transport",
     },
     "blocking": {"client", "dispatch", "errors", "eventstream", "stats", "transport"},
-    "integrations": {"config", "errors", "eventloop", "transport"},
+    "integrations": {"blocking", "config", "errors", "eventloop", "transport"},
     "testing": set(),
 }
 

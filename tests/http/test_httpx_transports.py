@@ -6,7 +6,7 @@ import importlib
 import json
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from importlib.util import find_spec
 from typing import Any
@@ -432,3 +432,53 @@ async def test_over_http2(package: Any, transport_class: Any, server: LoopbackSe
             await client.get(f"{server.url}/close")
         large = bytes(1 << 20)
         assert (await client.post(f"{server.url}/echo", content=large)).content == large
+
+
+@pytest.fixture(params=["httpx", "httpx2"])
+def sync_client(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A synchronous client over the transport for it, of each package."""
+    package = pytest.importorskip(request.param)
+    transport = importlib.import_module(f"pynector.integrations.{request.param}").PynectorSyncTransport()
+    with package.Client(transport=transport) as connected:
+        connected.package = package
+        yield connected
+
+
+def test_a_synchronous_client_streams_both_ways(sync_client: Any, server: LoopbackServer) -> None:
+    pieces = [b"%04d" % number * 1000 for number in range(50)]
+    assert sync_client.post(f"{server.url}/echo", content=iter(pieces)).content == b"".join(pieces)
+    with sync_client.stream("GET", f"{server.url}/bytes/3000000") as response:
+        assert sum(map(len, response.iter_raw())) == 3_000_000
+    with sync_client.stream("GET", f"{server.url}/endless") as response:
+        assert next(response.iter_raw())
+    assert sync_client.get(f"{server.url}/redirect/1", follow_redirects=True).text == "done"
+
+
+def test_a_synchronous_client_is_told_what_fails(sync_client: Any, server: LoopbackServer, play: Play) -> None:
+    told: list[str] = []
+
+    def trace(name: str, info: dict[str, Any]) -> None:
+        told.append(name)
+
+    package = sync_client.package
+    with pytest.raises(package.ReadTimeout):
+        sync_client.get(f"{server.url}/hang", timeout=0.2, extensions={"trace": trace})
+    assert told[-1] == "http11.receive_response_headers.failed"
+    with pytest.raises(package.RemoteProtocolError):
+        sync_client.get(f"{server.url}/truncate/100")
+
+    def failing() -> Iterator[bytes]:
+        yield b"x"
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        sync_client.post(play([answer()]).url, content=failing())
+
+
+def test_a_synchronous_response_outlives_its_transport_without_a_thread(
+    sync_client: Any, server: LoopbackServer
+) -> None:
+    response = sync_client.send(sync_client.build_request("GET", f"{server.url}/endless"), stream=True)
+    sync_client.close()
+    response.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "pynector.blocking"]

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ..errors import PynectorError
 from ..transport.http.native.readable import is_readable
 from ..transport.http.native.relayed import Patience, Relayed
+from ..transport.http.sources import content_of
 from .tracing import Trace
 
 
@@ -21,13 +22,15 @@ class RequestBody:
         error: What that was, or None.
     """
 
-    def __init__(self, stream: AsyncIterable[bytes]) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
         self.error: Exception | None = None
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Give the pieces, once."""
-        pieces = aiter(self._stream)
+        stream = self._stream
+        source: Any = stream if isinstance(stream, AsyncIterable) else content_of(iter(stream), "content")
+        pieces = aiter(source)
         try:
             async for piece in pieces:
                 yield piece

@@ -1,4 +1,4 @@
-"""A transport for httpx: `httpx.AsyncClient(transport=PynectorTransport())`."""
+"""Transports for httpx: `httpx.AsyncClient(transport=PynectorTransport())`, and one for `httpx.Client`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ try:
 except ImportError as error:
     raise ImportError("pynector.integrations.httpx needs httpx: pip install 'pynector[httpx]'") from error
 
+from .blocking import SyncRelayTransport, SyncResponseBody
 from .bodies import ResponseBody
 from .transport import RelayTransport
 
 
 class _Body(ResponseBody, httpx.AsyncByteStream):
     """See ResponseBody."""
+
+
+class _SyncBody(SyncResponseBody, httpx.SyncByteStream):
+    """See SyncResponseBody."""
 
 
 class PynectorTransport(RelayTransport, httpx.AsyncBaseTransport):
@@ -23,3 +28,16 @@ class PynectorTransport(RelayTransport, httpx.AsyncBaseTransport):
 
     package = httpx
     body_class = _Body
+
+
+class _Relay(RelayTransport):
+    """See RelayTransport."""
+
+    package = httpx
+    body_class = _SyncBody
+
+
+class PynectorSyncTransport(SyncRelayTransport, httpx.BaseTransport):
+    """The same for `httpx.Client`, in a thread with an event loop; see SyncRelayTransport."""
+
+    relay_class = _Relay

@@ -1,4 +1,4 @@
-"""A transport for httpx2: `httpx2.AsyncClient(transport=PynectorTransport())`."""
+"""Transports for httpx2: `httpx2.AsyncClient(transport=PynectorTransport())`, and one for `httpx2.Client`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ try:
 except ImportError as error:
     raise ImportError("pynector.integrations.httpx2 needs httpx2: pip install 'pynector[httpx2]'") from error
 
+from .blocking import SyncRelayTransport, SyncResponseBody
 from .bodies import ResponseBody
 from .transport import RelayTransport
 
 
 class _Body(ResponseBody, httpx2.AsyncByteStream):
     """See ResponseBody."""
+
+
+class _SyncBody(SyncResponseBody, httpx2.SyncByteStream):
+    """See SyncResponseBody."""
 
 
 class PynectorTransport(RelayTransport, httpx2.AsyncBaseTransport):
@@ -23,3 +28,16 @@ class PynectorTransport(RelayTransport, httpx2.AsyncBaseTransport):
 
     package = httpx2
     body_class = _Body
+
+
+class _Relay(RelayTransport):
+    """See RelayTransport."""
+
+    package = httpx2
+    body_class = _SyncBody
+
+
+class PynectorSyncTransport(SyncRelayTransport, httpx2.BaseTransport):
+    """The same for `httpx2.Client`, in a thread with an event loop; see SyncRelayTransport."""
+
+    relay_class = _Relay

@@ -43,12 +43,18 @@ class Trace:
 
     async def started(self, name: str) -> None:
         """Tell that something begins."""
-        await self._tell(f"{self._prefix}.{name}.started", {"request": self._request})
+        await self._say(f"{name}.started", {"request": self._request})
 
     async def complete(self, name: str, value: Any = None) -> None:
         """Tell that something has ended well, and with what."""
-        await self._tell(f"{self._prefix}.{name}.complete", {"return_value": value})
+        await self._say(f"{name}.complete", {"return_value": value})
 
     async def failed(self, name: str, error: Exception) -> None:
         """Tell that something has failed, and with what."""
-        await self._tell(f"{self._prefix}.{name}.failed", {"exception": error})
+        await self._say(f"{name}.failed", {"exception": error})
+
+    async def _say(self, event: str, known: dict[str, Any]) -> None:
+        told = self._tell(f"{self._prefix}.{event}", known)
+        # That of a synchronous client is no async function.
+        if told is not None:
+            await told

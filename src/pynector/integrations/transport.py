@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..errors import PynectorError
 from ..transport.http.native.relayed import Patience, Relayed
 from ..transport.http.native.relaying import Message
 from .arguments import checked_options, transport_options
-from .bodies import NetworkStream, RequestBody, ResponseBody
+from .bodies import NetworkStream, RequestBody
 from .failures import may_be_tried_again, raised_for
 from .lives import Life
 from .messages import Block, Heads, InvalidMessage, checked_target, reason_of, remember
@@ -32,11 +33,11 @@ class RelayTransport:
 
     Attributes:
         package: The package.
-        body_class: ResponseBody as the package wants it.
+        body_class: ResponseBody as the package wants it, or what is made of the same.
     """
 
     package: ModuleType
-    body_class: type[ResponseBody]
+    body_class: Callable[..., Any]
 
     def __init__(
         self,
