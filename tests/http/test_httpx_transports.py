@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import ssl
@@ -221,6 +222,7 @@ async def test_what_the_callers_body_raises_is_the_callers(client: Any, play: Pl
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "scheme": ({"url": "ftp://127.0.0.1/"}, "UnsupportedProtocol"),
+    "no host": ({"url": "http:///path"}, "UnsupportedProtocol"),
     "field": ({"headers": [(b"X", b"a\r\nB: c")]}, "LocalProtocolError"),
     "name": ({"headers": [(b"X: a", b"c")]}, "LocalProtocolError"),
     "two hosts": ({"headers": [(b"Host", b"a"), (b"Host", b"b")]}, "LocalProtocolError"),
@@ -398,6 +400,24 @@ def test_a_transport_survives_its_loop(run: Callable[[Any], Any], server: Loopba
         run(get())
     run(client.aclose())
     assert found == [200, 200, 200]
+
+
+def test_a_transport_serves_two_loops_at_a_time(server: LoopbackServer) -> None:
+    httpx = importlib.import_module("httpx")
+    transport = importlib.import_module("pynector.integrations.httpx").PynectorTransport()
+
+    async def get() -> int:
+        response = await transport.handle_async_request(httpx.Request("GET", f"{server.url}/inspect"))
+        return int(json.loads(await response.aread())["connection"])
+
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    try:
+        connections = [loop.run_until_complete(get()) for loop in (first, second, first, second)]
+        assert connections[:2] == connections[2:]
+    finally:
+        for loop in (first, second):
+            loop.run_until_complete(transport.aclose())
+            loop.close()
 
 
 async def test_auth_flows_and_hooks_are_the_clients(client: Any, package: Any, server: LoopbackServer) -> None:

@@ -46,8 +46,8 @@ class Life:
 
     async def end(self) -> None:
         """Close every connection; what is in flight fails."""
-        await self._forgotten.leave()
         await self._disconnect()
+        await self._forgotten.leave()
 
     async def _disconnect(self) -> None:
         for transport in self._transports:

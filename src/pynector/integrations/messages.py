@@ -6,7 +6,7 @@ from typing import Any
 # RFC 9110 section 5.6.2 (token) and 5.5 (field-value), RFC 9112 section 3.2 (request-target).
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-_TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
+_TARGET = re.compile(rb"[\x21-\x7e]+")
 
 # More digits than any body has bytes.
 MOST_DIGITS = 18

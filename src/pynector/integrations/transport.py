@@ -83,7 +83,9 @@ class RelayTransport:
         self._retries = retries
         self._heads = Heads()
         self._patiences: dict[tuple[float | None, ...], Patience] = {}
+        # That used last, and all whose loops are not over.
         self._life: Life | None = None
+        self._lives: list[Life] = []
 
     async def handle_async_request(self, request: Any) -> Any:
         """Send a request, and return its response when the head has come.
@@ -113,9 +115,10 @@ class RelayTransport:
             tries += 1
 
     async def aclose(self) -> None:
-        """Close every connection; what is in flight fails. The transport may be used again."""
-        life, self._life = self._life, None
-        if life is not None and life.runtime.serves():
+        """Close the connections on this event loop; what is in flight fails. The transport may be used again."""
+        here = [life for life in self._lives if life.runtime.serves()]
+        self._life, self._lives = None, [life for life in self._lives if life not in here]
+        for life in here:
             await life.end()
 
     def failure(self, error: PynectorError, patience: Patience, request: Any) -> Exception:
@@ -126,14 +129,23 @@ class RelayTransport:
         """Send a message, and return its answer when the head has come; TLS is to know the server by a name."""
         life = self._life
         if life is None or not life.runtime.serves():
-            # That of a loop that has ended has ended with it.
-            self._life = life = Life(self._options, self)
+            life = self._life_here()
         relay = life.relays.get(name)
         if relay is None:
             relay = await life.begin(name)
         if trace is not None:
             return await trace.relayed(relay, message, patience)
         return await answered(relay.begin(message, patience))
+
+    def _life_here(self) -> Life:
+        """Return what there is on this event loop; that of one that is over has ended with it."""
+        self._lives = [life for life in self._lives if not life.runtime.is_over()]
+        found = [life for life in self._lives if life.runtime.serves()]
+        if not found:
+            found = [Life(self._options, self)]
+            self._lives += found
+        self._life = found[0]
+        return found[0]
 
     def _patience(self, timeouts: dict[str, float | None]) -> Patience:
         key = timeouts.get("pool"), timeouts.get("connect"), timeouts.get("write"), timeouts.get("read")
@@ -157,6 +169,8 @@ class RelayTransport:
         except InvalidMessage as error:
             raise self.package.LocalProtocolError(str(error), request=request) from None
         origin = scheme, url.raw_host.decode("ascii"), url.port or _PORTS[scheme]
+        if not origin[1]:
+            raise self.package.UnsupportedProtocol("Request URL is missing a host.", request=request)
         pieces = None if source is None else source.pieces()
         length = block.length if block.is_chunked else block.length or 0
         return Message(origin, head, body, pieces, length, method == "HEAD", block.closes), source
