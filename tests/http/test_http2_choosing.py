@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import ssl
+from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import trustme
 
 from loops import PACKAGES
-from pynector import ConfigurationError, ConnectError, Pynector
+from pynector import ConfigurationError, ConnectError, HTTP2Error, Pynector
 from pynector.testing import LoopbackServer
 from pynector.transport.http import choosing
 
@@ -146,3 +147,37 @@ async def test_no_field_goes_out_that_is_not_of_http2_and_no_secret_is_compresse
     assert ["x-upper", "a"] in seen["headers"]
     assert sorted(seen["never_indexed"]) == ["authorization", "cookie", "x-api-key"]
     assert ["te", "trailers"] in again["headers"]
+
+
+# Servers that ask for HTTP/1.1 (RFC 9113 section 7)
+
+RESET = {"path": "/h2-reset?code=http_1_1_required"}
+
+
+async def once() -> AsyncIterator[bytes]:
+    yield b"x"
+
+
+@pytest.mark.parametrize("data", [RESET, {**RESET, "method": "POST", "content": b"x"}])
+async def test_a_request_that_a_server_wants_over_http1_is_sent_so(
+    files: tuple[Path, Path], secure: LoopbackServer, data: Any
+) -> None:
+    async with Pynector(
+        base_url=secure.url, verify=str(files[0]), http2=True, as_response=True, raise_for_status=False
+    ) as client:
+        answers = [await client.request(request) for request in ({"path": "/id/1"}, data, {"path": "/id/2"})]
+        assert [answer.http_version for answer in answers] == ["HTTP/2", "HTTP/1.1", "HTTP/2"]
+
+
+@pytest.mark.parametrize("case", ["only", "body", "context"])
+async def test_what_cannot_be_sent_over_http1_fails_with_what_the_server_said(
+    files: tuple[Path, Path], secure: LoopbackServer, case: str
+) -> None:
+    context = ssl.create_default_context(cafile=str(files[0]))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    verify: Any = context if case == "context" else str(files[0])
+    data: Any = {**RESET, "method": "POST", "content": once()} if case == "body" else RESET
+    async with Pynector(base_url=secure.url, verify=verify, http2="only" if case == "only" else True) as client:
+        with pytest.raises(HTTP2Error, match="HTTP_1_1_REQUIRED") as caught:
+            await client.request(data)
+    assert (caught.value.phase, caught.value.sent) == ("queue", "none")

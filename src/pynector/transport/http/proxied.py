@@ -17,10 +17,12 @@ class Route(NamedTuple):
     Attributes:
         origin: Scheme, host and port.
         proxy: What it is reached through, or None.
+        over_http1: Whether HTTP/1.1 is spoken, whatever the server would rather.
     """
 
     origin: Origin
     proxy: Proxy | None
+    over_http1: bool = False
 
     @property
     def is_secure(self) -> bool:

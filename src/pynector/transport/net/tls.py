@@ -152,6 +152,16 @@ class ClientTLS:
             other._context = other._loaded = other._failed = None
         return other
 
+    def for_http1(self) -> ClientTLS | None:
+        """Return the same without an offer of HTTP/2; None for a context of the caller's own, which others may use."""
+        if self._recipe is None:
+            return None
+        other = copy.copy(self)
+        other.speaks_http2 = False
+        other._recipe = self._recipe._replace(alpn=("http/1.1",))
+        other._context = other._loaded = other._failed = None
+        return other
+
     def _follow(self, recipe: _Recipe, look: Look) -> None:
         """Take other files in use where there are any."""
         loaded, failed = self._loaded, self._failed

@@ -41,6 +41,14 @@ ERROR_CODES = (
 )
 
 
+HTTP_1_1_REQUIRED = ERROR_CODES.index("HTTP_1_1_REQUIRED")
+
+
+def wants_http1(problem: Any) -> bool:
+    """Say whether a server has told that it takes a request over HTTP/1.1 only."""
+    return isinstance(problem, HTTP2Error) and problem.code == HTTP_1_1_REQUIRED
+
+
 def wrong_answer(exchange: Exchange, problem: Any, phase: Any) -> PynectorError:
     """Return the error of an answer that is too large, or of a server that breaks the protocol."""
     if problem is TOO_LARGE:

@@ -6,7 +6,7 @@ from typing import Any
 
 import ngh2
 
-from .failures import ended_by_server, name_of, never_sent, stream_reset
+from .failures import HTTP_1_1_REQUIRED, ended_by_server, name_of, never_sent, stream_reset
 from .http2stream import Stream
 
 # RFC 9113 section 7.
@@ -23,11 +23,11 @@ def refusal(stream: Stream, event: Any, said: tuple[int, bytes] | None) -> Any:
         said: The code and the reason with which the server has ended the connection, or None.
     """
     is_ours = event.local_error is not None and not isinstance(event.local_error, ngh2.ConnectionClosingError)
-    if event.error_code != REFUSED_STREAM or stream.is_final or is_ours:
+    if event.error_code not in (REFUSED_STREAM, HTTP_1_1_REQUIRED) or stream.is_final or is_ours:
         return None
     if stream.reset_code < 0 and said is not None:
         return ended_by_server(*said, "queue")
-    return stream_reset(REFUSED_STREAM, "queue")
+    return stream_reset(event.error_code, "queue")
 
 
 def tell(owner: Any, stream: Stream, event: Any, phase: str) -> None:

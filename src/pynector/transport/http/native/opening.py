@@ -11,8 +11,9 @@ from ....callbacks import Task
 from ....errors import ConnectError
 from ...net.connect import Connector, Origin, Progress
 from ...net.proxies import Proxy
+from ..proxied import Route
 from ..urls import start_of
-from .failures import lost_at_once
+from .failures import lost_at_once, wants_http1
 from .forwarding import Forwarding
 from .http1 import Connection
 from .pooled import PooledConnection
@@ -80,6 +81,7 @@ class Opener:
 
     Args:
         connector: Connects to origins and proxies.
+        over_http1: The same without an offer of HTTP/2; None where there is none, or no other way.
         make_parser: httptools.HttpResponseParser.
         tasks: Where attempts run.
         admit: Told of each new connection over TLS, and its pool.
@@ -94,6 +96,7 @@ class Opener:
     def __init__(
         self,
         connector: Connector,
+        over_http1: Connector | None,
         make_parser: Callable[[Any], Any],
         tasks: Tasks,
         admit: Callable[[Any, PooledConnection], None],
@@ -103,6 +106,7 @@ class Opener:
         self.tell = tell
         self.closed = False
         self._connector = connector
+        self._over_http1 = over_http1
         self._make_parser = make_parser
         # A read and its parsing follow each other at once, so one buffer serves all connections.
         self._scratch = memoryview(bytearray(SCRATCH))
@@ -110,9 +114,13 @@ class Opener:
         self._admit = admit
         self._http2 = http2
 
-    def expected(self, origin: Origin) -> int:
+    def expected(self, route: Route) -> int:
         """Return how many exchanges a connection to an origin will probably carry at a time."""
-        return self._http2.expected(origin)
+        return 1 if route.over_http1 else self._http2.expected(route.origin)
+
+    def may_repeat(self, problem: Any) -> bool:
+        """Say whether a request that was not looked at can be sent again: over HTTP/1.1 if that is asked for."""
+        return self._over_http1 is not None or not wants_http1(problem)
 
     def begin(self, pool: Any, deadline: float) -> Attempt:
         """Begin to make a connection for a pool, which is told of its end."""
@@ -154,9 +162,10 @@ class Opener:
 
     async def _reached(self, pool: Any, attempt: Attempt) -> Any:
         """Return the protocol of a new connection: to the origin, perhaps through a tunnel, or to its proxy."""
-        origin, proxy = pool.route
+        origin, proxy, over_http1 = pool.route
         if proxy is None or not self._is_forwarded(origin, proxy):
-            return await self._connector.connect(origin, self._protocol_for(pool), attempt, proxy)
+            connector: Any = self._over_http1 if over_http1 else self._connector
+            return await connector.connect(origin, self._protocol_for(pool), attempt, proxy)
         forwarding = Forwarding(start_of(origin).removesuffix("/"), proxy.authorization)
         make = partial(AsyncioConnection, self._make_parser, self._scratch, pool, forwarding)
         return await self._connector.connect_to_proxy(proxy, make, attempt)
@@ -168,7 +177,7 @@ class Opener:
     def _protocol_for(self, pool: Any) -> Callable[[], Any]:
         """Return what makes the protocol of a new connection to an origin."""
         http1 = partial(AsyncioConnection, self._make_parser, self._scratch, pool)
-        if not self._http2.may_be_spoken(pool.origin):
+        if pool.route.over_http1 or not self._http2.may_be_spoken(pool.origin):
             return http1
         # ngh2 need not be installed.
         from .http2opening import make_http2_connection

@@ -82,7 +82,7 @@ class Pool:
         self._unsettled: set[PooledConnection] = set()
         # When a connection was last retired, so that another pool may have its place.
         self._yielded = 0.0
-        expected = opener.expected(self.origin)
+        expected = opener.expected(route)
         self._waiting = WaitingList(tasks.now, tasks.call_at, room, expected, self._forget_if_empty)
 
     def __repr__(self) -> str:
@@ -290,7 +290,7 @@ class Pool:
     def unprocessed(self, exchange: Exchange, problem: Any) -> None:
         """Send an exchange again that the server has not looked at, unless that has happened too often."""
         exchange.connection = None
-        if exchange.refusals < MOST_REFUSALS and exchange.is_whole():
+        if exchange.refusals < MOST_REFUSALS and exchange.is_whole() and self._opener.may_repeat(problem):
             exchange.refusals += 1
             exchange.anew = False
             exchange.owner.send_again(exchange, problem)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...contract import OriginCounts
 from ...net.connect import Connector, Origin
+from ...net.tls import ClientTLS
 from ..options import LEAST, HTTPOptions, most_connections
 from ..proxied import Proxied, Route
 from .opening import Opener
@@ -48,6 +49,8 @@ class Pools:
     ) -> None:
         self._tasks = tasks
         self._pools: dict[Origin, Pool] = {}
+        # Those of what was asked for over HTTP/1.1 by servers of HTTP/2.
+        self._http1_pools: dict[Origin, Pool] = {}
         self._kept: Origin | None = None
         self._grows = options.max_connections is None
         self.room = Room(options.max_connections or LEAST, tasks.now, self._evict)
@@ -55,8 +58,12 @@ class Pools:
             _or_any(options.max_connections_per_origin), _or_any(options.max_keepalive), options.keepalive_expiry
         )
         self._proxied = Proxied(options)
-        self._renewal = Renewal(tasks, options.tls, options.tls.for_proxy(), self._pools.values)
-        connector = Connector(tasks.loop, options.tls, options.uds, options.socket_options, options.detours)
+        http1_tls = options.tls.for_http1() if options.http2 and options.http2 != "only" else None
+        self._renewal = Renewal(tasks, options.tls, options.tls.for_proxy(), http1_tls, self.all)
+
+        def connector(tls: ClientTLS) -> Connector:
+            return Connector(tasks.loop, tls, options.uds, options.socket_options, options.detours)
+
         http2 = Http2(
             bool(options.http2),
             options.http2 == "only",
@@ -64,7 +71,10 @@ class Pools:
             options.ping_interval,
             options.ping_timeout,
         )
-        self._opener = Opener(connector, make_parser, tasks, self._renewal.admit, tell, http2)
+        over_http1 = None if http1_tls is None else connector(http1_tls)
+        self._opener = Opener(
+            connector(options.tls), over_http1, make_parser, tasks, self._renewal.admit, tell, http2
+        )
 
     @property
     def closed(self) -> bool:
@@ -80,9 +90,18 @@ class Pools:
         pool = self._pools.get(origin)
         if pool is None:
             route = Route(origin, self._proxied.proxy_for(origin))
-            pool = Pool(route, self._opener, self._tasks, self.room, self._limits, self._forget)
-            self._pools[origin] = pool
+            pool = self._pools[origin] = self._made(route)
         return pool
+
+    def over_http1(self, pool: Pool) -> Pool:
+        """Return the pool of the same origin on whose connections HTTP/1.1 is spoken."""
+        found = self._http1_pools.get(pool.origin)
+        if found is None:
+            found = self._http1_pools[pool.origin] = self._made(pool.route._replace(over_http1=True))
+        return found
+
+    def _made(self, route: Route) -> Pool:
+        return Pool(route, self._opener, self._tasks, self.room, self._limits, self._forget)
 
     def keep(self, origin: Origin) -> Pool:
         """Return the pool of the client's own origin, to be kept when it is empty."""
@@ -92,7 +111,7 @@ class Pools:
 
     def all(self) -> list[Pool]:
         """Return those that there are; any thread may ask."""
-        return list(self._pools.values())
+        return [*self._pools.values(), *self._http1_pools.values()]
 
     def counts(self) -> list[OriginCounts]:
         """Count connections and requests by origin; any thread may ask."""
@@ -115,18 +134,20 @@ class Pools:
     async def closing(self) -> None:
         """Wait until the sockets are released: a transport does so in one of the loop's next turns, over TLS later."""
         for _ in range(CLOSING_TURNS):
-            if all(pool.is_empty for pool in self._pools.values()):
+            if all(pool.is_empty for pool in self.all()):
                 break
             await self._tasks.loop.turn()
 
     def _forget(self, pool: Pool) -> None:
         """Drop an empty pool: a crawler meets very many origins."""
-        if pool.origin != self._kept:
+        if pool.route.over_http1:
+            self._http1_pools.pop(pool.origin, None)
+        elif pool.origin != self._kept:
             self._pools.pop(pool.origin, None)
 
     def _evict(self, pool: Pool) -> None:
         """Close the idle connection of another pool that has been idle longest, so that this one may have its place."""
-        others = [other for other in self._pools.values() if other is not pool]
+        others = [other for other in self.all() if other is not pool]
         oldest = min(others, key=Pool.idle_since, default=pool)
         if oldest.idle_since() != math.inf:
             oldest.evict()

@@ -22,6 +22,7 @@ class Renewal:
         tasks: Sets timers.
         client_tls: The client's TLS.
         proxy_tls: That of connections to proxies.
+        http1_tls: That of connections without HTTP/2, or None where there are none.
         pools: Gives all pools.
     """
 
@@ -30,11 +31,13 @@ class Renewal:
         tasks: Tasks,
         client_tls: tls.ClientTLS,
         proxy_tls: tls.ClientTLS,
+        http1_tls: tls.ClientTLS | None,
         pools: Callable[[], Iterable[Pool]],
     ) -> None:
         self._tasks = tasks
         self._tls = client_tls
         self._proxy_tls = proxy_tls
+        self._http1_tls = http1_tls
         self._pools = pools
         self._contexts: dict[tls.ClientTLS, ssl.SSLContext] = {}
         self._timer: Timer | None = None
@@ -57,6 +60,8 @@ class Renewal:
 
     def _tls_of(self, pool: Pool) -> tls.ClientTLS:
         """Return the TLS with the server, or with the proxy where there is no other."""
+        if pool.route.over_http1 and self._http1_tls is not None:
+            return self._http1_tls
         return self._tls if pool.origin[0] == "https" else self._proxy_tls
 
     def _current(self, used: tls.ClientTLS) -> ssl.SSLContext:

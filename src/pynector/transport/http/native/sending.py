@@ -13,6 +13,7 @@ from ..options import HTTPOptions
 from ..request import PreparedRequest, observed, prepare
 from ..urls import parse_url
 from .exchange import NO_LIMIT, Exchange, url_of
+from .failures import wants_http1
 from .flows import run_flow
 from .pool import Pool
 from .pools import Pools
@@ -92,6 +93,8 @@ class Sender:
         """Send a request again, whose connection was dead before it arrived."""
         exchange.sent = most_sent(exchange.sent, problem.sent)
         request = request_of(exchange)
+        if wants_http1(problem):
+            exchange.pool = self._pools.over_http1(exchange.pool)
         if exchange.observer is not None:
             exchange.observer.failed(problem)
             put_request(exchange, self._as_sent(exchange, request))
