@@ -149,6 +149,30 @@ async def test_no_field_goes_out_that_is_not_of_http2_and_no_secret_is_compresse
     assert ["te", "trailers"] in again["headers"]
 
 
+class Noted(ssl.SSLContext):
+    """A context that notes what it is made to offer."""
+
+    def set_alpn_protocols(self, alpn_protocols: Any) -> None:
+        self.offers = [*getattr(self, "offers", []), alpn_protocols]
+        super().set_alpn_protocols(alpn_protocols)
+
+
+@pytest.mark.parametrize("own", [None, ["http/1.1"], ["http/1.1", "h2"], ["h2"]])
+async def test_a_context_that_does_not_offer_http2_is_made_to_with_a_warning_and_another_is_left_alone(
+    files: tuple[Path, Path], secure: LoopbackServer, own: list[str] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = Noted(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(str(files[0]))
+    if own is not None:
+        context.set_alpn_protocols(own)
+    said = [own] if own is not None else []
+    for _ in range(2):
+        assert await version(base_url=secure.url, verify=context, http2=True) == "HTTP/2"
+    is_changed = own is None or "h2" not in own
+    assert getattr(context, "offers", []) == ([*said, ["h2", "http/1.1"]] if is_changed else said)
+    assert [record.name for record in caplog.records].count("pynector.transport") == is_changed
+
+
 # Servers that ask for HTTP/1.1 (RFC 9113 section 7)
 
 RESET = {"path": "/h2-reset?code=http_1_1_required"}

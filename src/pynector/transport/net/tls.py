@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ...causes import text_of
 from ...config import parse_flag
 from ...errors import ConfigurationError, ConnectError
+from .offers import offered_protocols
 from .watched_files import Look, WatchedFiles
 
 # How often files are looked at while they are in use (seconds). Three files take 0.01 ms, a system's folder 1 ms.
@@ -79,7 +80,7 @@ class ClientTLS:
         trust_env: Whether the variable SSLKEYLOGFILE counts.
 
     Attributes:
-        speaks_http2: Whether HTTP/2 is offered; a context of the caller's own is changed to do so, too.
+        speaks_http2: Whether HTTP/2 is offered; a context of the caller's own that does not is changed, with a warning.
     """
 
     def __init__(
@@ -100,7 +101,12 @@ class ClientTLS:
         self.speaks_http2 = "h2" in alpn
         if isinstance(verify, ssl.SSLContext):
             self._context = verify
-            if self.speaks_http2:
+            if self.speaks_http2 and "h2" not in offered_protocols(verify):
+                _logger.warning(
+                    "verify: the context does not offer HTTP/2, and is changed to do so for all who use it: call "
+                    "set_alpn_protocols(%r) of a context of the client's own to say that this is meant",
+                    list(alpn),
+                )
                 verify.set_alpn_protocols(list(alpn))
         else:
             trusts = trust_env and not sys.flags.ignore_environment
