@@ -101,7 +101,7 @@ class Calls:
 
         own_rules = not is_read and has_rules(requests)
         if own_rules:
-            check_own_rules(requests)
+            check_own_rules(requests, plan.own.hedge_after or self._own.hedge_after)
         if plan.has_rules or self._own.says_something or own_rules:
             rules = make_rules()
         deadline = session.runtime.clock() + plan.limit

@@ -98,7 +98,9 @@ async def test_what_belongs_elsewhere_is_told_so(name: str, where: str) -> None:
             await client.request({"path": "/"}, **{name: 1})
 
 
-@pytest.mark.parametrize("own", [{"retry": 3}, {"hedge_after": -1}, {"idempotency_key": ""}])
+@pytest.mark.parametrize(
+    "own", [{"retry": 3}, {"hedge_after": -1}, {"hedge_after": "p95"}, {"idempotency_key": ""}], ids=str
+)
 async def test_a_list_is_checked_before_anything_is_sent(own: dict[str, Any], serve: Serve) -> None:
     server = serve()
     async with Pynector(base_url=server.url) as client:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._speedups.dispatcher import doubtful_timeouts, first_malformed
 from ..config import Check, positive_seconds
 from ..errors import ConfigurationError
-from .limits import hedge_after, own_key, retry_policy
+from .limits import own_hedge, own_key, retry_policy
 
 if TYPE_CHECKING:
     from ..transport.http.request import HTTPRequest
@@ -93,20 +94,25 @@ def checked_requests(requests: Any) -> Sequence[Request] | None:
     return entries
 
 
-def check_own_rules(entries: Sequence[Request]) -> None:
+def check_own_rules(entries: Sequence[Request], hedge: float | str | None) -> None:
     """Check what entries have of their own beside the transport's options.
+
+    Args:
+        entries: The entries.
+        hedge: The `hedge_after` that is declared for all of them, or None.
 
     Raises:
         ConfigurationError: If a value is not valid; the message names the index.
     """
+    checks: dict[str, Check] = {**_CHECKS, "hedge_after": partial(own_hedge, declared=hedge)}
     for index, (_, own) in enumerate(entries):
         if own and not OF_ENTRIES.isdisjoint(own):
-            for name, check in _CHECKS.items():
+            for name, check in checks.items():
                 if own.get(name) is not None:
                     check(own[name], f"requests[{index}]: {name}")
 
 
-_CHECKS: dict[str, Check] = {"retry": retry_policy, "hedge_after": hedge_after, "idempotency_key": own_key}
+_CHECKS: dict[str, Check] = {"retry": retry_policy, "idempotency_key": own_key}
 
 
 def checked_source(requests: Any) -> Any:

@@ -159,6 +159,14 @@ def hedge_after(value: Any, where: str) -> float | str:
         raise ConfigurationError(f"{where} must be {said}, not {value!r}") from None
 
 
+def own_hedge(value: Any, where: str, declared: float | str | None) -> float | str:
+    """Accept what one entry of a batch has: a number of seconds, or what is declared for all of them."""
+    hedge = hedge_after(value, where)
+    if isinstance(hedge, str) and hedge != declared:
+        raise ConfigurationError(f"{where} must be a number of seconds where it is an entry's own, not {hedge!r}")
+    return hedge
+
+
 def own_key(value: Any, where: str) -> bool | str:
     """Accept what one request's idempotency key is: True for a new one, False for none, or a str."""
     if isinstance(value, bool) or (isinstance(value, str) and value):

@@ -33,7 +33,7 @@ from ..transport.http.methods import IDEMPOTENT
 from ..unraisable import unraisable
 from .costs import Costs
 from .entries import OF_ENTRIES
-from .limits import Declared, hedge_after, own_key, retry_policy
+from .limits import Declared, own_hedge, own_key, retry_policy
 from .observing import Observed
 from .retry import RetryPolicy
 from .shared import Shared, limits_of, quantile_of
@@ -175,7 +175,7 @@ class Rules:
             if own.get("retry") is not None:
                 call.policy = retry_policy(own["retry"], "retry")
             if own.get("hedge_after") is not None:
-                hedge = self._own_hedge(own["hedge_after"])
+                hedge = own_hedge(own["hedge_after"], "hedge_after", self._hedge)
             if own.get("idempotency_key") is not None:
                 key = own_key(own["idempotency_key"], "idempotency_key")
         if not own or traits is None or traits.is_plain(own):
@@ -214,12 +214,6 @@ class Rules:
         except CheckpointError as error:
             keeping.fail(error)
             return True
-
-    def _own_hedge(self, value: Any) -> float | str:
-        hedge = hedge_after(value, "hedge_after")
-        if isinstance(hedge, str) and hedge != self._hedge:
-            raise ConfigurationError(f"hedge_after of an entry must be a number of seconds, not {hedge!r}")
-        return hedge
 
     def _fix(self, call: Call, own: Mapping[str, Any]) -> None:
         """Have a call send the same each time, whatever becomes of the caller's objects."""
