@@ -72,9 +72,7 @@ class Pools:
             options.ping_timeout,
         )
         over_http1 = None if http1_tls is None else connector(http1_tls)
-        self._opener = Opener(
-            connector(options.tls), over_http1, make_parser, tasks, self._renewal.admit, tell, http2
-        )
+        self._opener = Opener(connector(options.tls), over_http1, make_parser, tasks, self._renewal.admit, tell, http2)
 
     @property
     def closed(self) -> bool:
