@@ -403,6 +403,22 @@ async def test_the_time_of_a_request_is_its_flow_s_too(server: LoopbackServer, e
     assert client.stats().in_flight == 0
 
 
+@pytest.mark.parametrize("engine", ["native", "httpx"], indirect=True)
+async def test_a_flow_goes_through_a_proxy_and_its_cookies_are_the_hosts_own(play: Play, engine: str) -> None:
+    async def fetching(request: Any) -> Any:
+        yield httpx.Request("GET", "http://tokens.example/t")
+        yield request
+
+    # A connection each: to where the tokens are, and to the service.
+    proxy = play(*([answer(b"", "200 OK", f"Set-Cookie: c={n}; Path=/"), answer()] for n in (1, 2)))
+    options: Any = {"http_engine": engine, "proxy": proxy.url, "persist_cookies": True}
+    async with Pynector(base_url="http://service.example/s", auth=Flow(fetching), **options) as client:
+        assert [await client.request(None) for _ in range(2)] == [b"", b"ok"]
+    asked = [(r.split(b" ")[1], re.findall(rb"(?i)\r\ncookie: (\S+)", r)) for r in proxy.requests]
+    tokens, service = b"http://tokens.example/t", b"http://service.example/s"
+    assert asked == [(tokens, []), (tokens, [b"c=1"]), (service, []), (service, [b"c=2"])]
+
+
 WITHOUT = """
 import asyncio, sys
 from pynector import Pynector
