@@ -91,7 +91,11 @@ class Pools:
             pool = self._pools[origin] = self._made(route)
         return pool
 
-    def over_http1(self, pool: Pool) -> Pool:
+    def again(self, pool: Pool, wants_http1: bool) -> Pool:
+        """Return the pool for what has been in one: the same, unless it was dropped, or is to speak HTTP/1.1 now."""
+        return self._over_http1(pool) if wants_http1 or pool.route.over_http1 else self.pool(pool.origin)
+
+    def _over_http1(self, pool: Pool) -> Pool:
         """Return the pool of the same origin on whose connections HTTP/1.1 is spoken."""
         found = self._http1_pools.get(pool.origin)
         if found is None:

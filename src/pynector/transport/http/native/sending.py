@@ -93,14 +93,12 @@ class Sender:
         """Send a request again, whose connection was dead before it arrived."""
         exchange.sent = most_sent(exchange.sent, problem.sent)
         request = request_of(exchange)
-        if wants_http1(problem):
-            exchange.pool = self._pools.over_http1(exchange.pool)
+        # Its pool may have been dropped with its last connection.
+        exchange.pool = self._pools.again(exchange.pool, wants_http1(problem))
         if exchange.observer is not None:
             exchange.observer.failed(problem)
             put_request(exchange, self._as_sent(exchange, request))
         renew_upload(self._tasks, exchange, request)
-        # It may have been dropped with its last connection.
-        exchange.pool = self._pools.pool(exchange.pool.origin)
         exchange.pool.send_again(exchange)
 
     def passed_fields(self, passed: Any) -> bytes:
