@@ -96,7 +96,7 @@ def response(build: Build, count: int) -> None:
     """Make a Response of what has come."""
     make, origin = build.response.response_as_sent, ("http", "127.0.0.1", 80)
     for _ in range(count):
-        make(200, _HEAD[:-4], b"", origin, b"/items/1", "1.1", 0.0)
+        make(200, _HEAD[:-4], b"", origin, b"/items/1", "1.1", 0.0, ())
 
 
 def inflating(build: Build, count: int) -> None:
@@ -170,6 +170,12 @@ def http2(build: Build, count: int) -> None:
         connection.buffer_updated(len(_ANSWER))
 
 
+class _Answers:
+    """What a stream asks of the client's answers: it keeps no cookies."""
+
+    cookies = None
+
+
 class _Framed:
     """What a connection knows of a body."""
 
@@ -180,7 +186,7 @@ class _Framed:
 def stream(build: Build, count: int) -> None:
     """Take a piece of a body that is read while it comes, and give it to its reader."""
     exchange = build.exchange.Exchange(None, None, None, 0.0, None, 0, 0.0)
-    incoming = build.incoming.Incoming(None, None, exchange)
+    incoming = build.incoming.Incoming(_Answers, None, exchange)
     incoming.head(_Framed, 200, _HEAD, "1.1")
     for _ in range(count):
         incoming.feed(b"0123456789abcdef")
