@@ -69,7 +69,7 @@ NOT_ASKED_OF_HTTP2 = {
 
 
 NOT_ASKED_THROUGH_PROXIES = {
-    "what the client would find out itself, and the proxy does: names, addresses, who does not listen or answer": [
+    "who is at the other end, which is the proxy: names, addresses, who does not listen, or speaks first": [
         "test_a_server_that_is_not_there_is_a_connect_error",
         "test_a_name_that_does_not_resolve_is_a_connect_error",
         "test_a_timeout_while_connecting_has_sent_nothing",
@@ -77,18 +77,23 @@ NOT_ASKED_THROUGH_PROXIES = {
         "test_a_refused_connection_is_an_attempt",
         "test_every_socket_sends_at_once_and_is_kept_alive",
         "test_the_zone_of_an_address_is_for_the_lookup_only",
+        "test_whatever_a_lookup_raises_ends_every_request_with_a_connect_error",
         "test_after_a_failed_connection_the_name_is_looked_up_again",
         "test_other_ports_and_redirects_go_where_they_would",
         "test_a_next_hop_that_refuses_does_not_unsay_the_first",
         "test_an_attempt_that_is_refused_does_not_unsay_the_one_before",
         "test_what_was_never_sent_is_none",
         "test_an_attempt_is_a_client_span",
+        "test_what_an_auth_flow_sends_is_one_attempt",
+        "test_a_server_without_tls_is_no_tls_connection",
     ],
-    "how soon the end of a connection comes": [
+    "how soon a connection is there, or its end comes": [
+        "test_none_of_many_answers_at_a_time_loses_its_cookie",
         "test_a_connection_that_ended_with_its_answer_takes_no_post",
         "test_an_attempt_that_nobody_waits_for_is_ended",
     ],
     "descriptors of the process, which are the proxy's, too": [
+        "test_a_connection_without_a_descriptor_says_so",
         "test_every_answer_of_a_large_batch_is_in_its_place",
         "test_every_request_ends_as_it_should_and_leaves_nothing",
     ],
