@@ -76,7 +76,7 @@ def test_requests(client: Pynector, server: LoopbackServer) -> None:
     with pytest.raises(ConfigurationError, match="timeout"):
         client.get("/", -1)
     assert client.stats().requests > 0
-    assert repr(client) == "<blocking Pynector HTTPTransport open>"
+    assert repr(client) == "<blocking Pynector HTTPTransport on native open>"
 
 
 def test_batches(client: Pynector) -> None:
@@ -225,7 +225,12 @@ def test_its_own_thread_is_told(client: Pynector) -> None:
     assert "cannot be called from its own thread" in str(told[0])
 
 
-def test_ctrl_c_ends_what_is_waited_for(client: Pynector, server: LoopbackServer) -> None:
+def test_ctrl_c_ends_what_is_waited_for(
+    client: Pynector, server: LoopbackServer, request: pytest.FixtureRequest
+) -> None:
+    # Where tests run in several processes, these ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     main = threading.get_ident()
     timer = later(lambda: signal.pthread_kill(main, signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):

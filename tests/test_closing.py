@@ -113,6 +113,7 @@ async def test_a_close_cancelled_at_any_turn_leaves_nothing(
         # The first connection of a loop makes the loop open files of its own.
         async with Pynector(base_url=server.url, http_engine=engine) as client:
             await client.request({"path": "/id/1"})
+        await anyio.wait_all_tasks_blocked()
         gc.collect()
         before = open_files()
         client = Pynector(base_url=server.url, http_engine=engine)
@@ -124,6 +125,7 @@ async def test_a_close_cancelled_at_any_turn_leaves_nothing(
                     await anyio.lowlevel.checkpoint()
                 scope.cancel()
         await client.aclose()
+        await anyio.wait_all_tasks_blocked()
         gc.collect()
     assert open_files() == before
 

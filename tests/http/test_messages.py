@@ -175,6 +175,7 @@ async def test_a_timeout_says_how_long_and_at_what(
     client: Pynector, server: LoopbackServer, call: Callable[[Pynector], Awaitable[None]]
 ) -> None:
     server.reset()
+    await client.request({"path": "/id/1"})
     with pytest.raises(TimeoutError, match=LATE) as late:
         await call(client)
     assert late.value.seconds == pytest.approx(0.3, abs=0.001)
