@@ -29,6 +29,7 @@ class StillLoop(Loop):
         self.may_spawn = False
         self.call_soon = self.calls.append
         self.time = lambda: 0.0
+        self.new_future = self._unasked
 
     def call_at(self, when: float, call: Any, *args: Any) -> Any:
         self.timers += 1
