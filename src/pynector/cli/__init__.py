@@ -49,6 +49,10 @@ def _run(arguments: Any) -> int:
         from . import request
 
         return request.run(arguments)
+    if arguments.command == "batch":
+        from . import batch
+
+        return batch.run(arguments)
     from . import bench, demo, info
     from .screen import open_screen
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ..dispatch.limits import Rate
 from ..errors import ConfigurationError
+from .templates import JSONTemplate, Template
 
 _UNITS = {"s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "m": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
 
@@ -149,6 +150,19 @@ def json_text(text: str) -> Any:
         raise ArgumentTypeError(f"this is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except (ValueError, RecursionError):
         raise ArgumentTypeError("this is not JSON") from None
+
+
+def url_template(text: str) -> Template:
+    """Accept a template of a URL or a path."""
+    return Template(text, is_url=True)
+
+
+def json_template(text: str) -> JSONTemplate:
+    """Accept a template of JSON, or `@FILE` with one."""
+    try:
+        return JSONTemplate(read_text(text[1:]) if text.startswith("@") else text)
+    except (ValueError, RecursionError):
+        raise ArgumentTypeError("this is not JSON, nor just {field}") from None
 
 
 def body(text: str) -> bytes:

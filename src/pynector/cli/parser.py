@@ -41,6 +41,28 @@ examples:
 _STATUSES = "exit status: 0, 1 for a status of 400 or above and other failures, 2 for bad use, 130 after Ctrl-C.\n"
 
 
+_OF_BATCH = """\
+FILE is, by its name or its beginning, one of (.gz and .zst are unpacked, - is standard input):
+  JSON lines  {{"url": "https://api.example.com/items/7"}}, with method, headers, params, json, ...
+              or any records, of which --url, --path, --json and --header make requests
+  CSV         rows with a column url, or any rows, likewise; the first line names the fields
+  a list      a URL or a path in each line, which is {{line}} in templates; # begins a comment
+
+In templates {{field}} is a field of the record, {{user.name}} one within, {{.}} the whole record, {{{{ a brace.
+In a URL it is percent-encoded, and in JSON a text of just "{{field}}" is the value with its own type.
+
+examples:
+  pynector batch urls.txt > results.jsonl
+  pynector batch items.csv --url 'https://api.example.com/items/{{id}}' --output results.jsonl
+  pynector batch people.jsonl --url https://api.example.com/score --env-header Authorization=TOKEN \\
+      --json '{{"name": "{{name}}", "age": "{{age}}"}}' --key id --rate 100/s --retries 3 --output out.jsonl
+  pynector batch people.jsonl ... --output out.jsonl --resume
+
+{secrets}
+exit status: 0 if all succeeded, 1 if some failed, 2 for bad use and bad lines, 130 after Ctrl-C.
+"""
+
+
 def parser() -> Parser:
     """Return the parser of the command line."""
     whole = Parser(
@@ -52,6 +74,7 @@ def parser() -> Parser:
     commands = whole.add_subparsers(dest="command", metavar="command")
     for name in METHODS:
         _add_request(commands, name)
+    _add_batch(commands)
     info = commands.add_parser(
         "info",
         help="what is installed and which build runs",
@@ -74,7 +97,7 @@ def parser() -> Parser:
     return whole
 
 
-def add_headers(command: argparse.ArgumentParser) -> None:
+def add_headers(command: Any) -> None:
     """Add the options that give header fields."""
     command.add_argument(
         "-H",
@@ -95,7 +118,7 @@ def add_headers(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_exchange(command: argparse.ArgumentParser) -> None:
+def add_exchange(command: Any) -> None:
     """Add the options that say how requests are sent."""
     command.add_argument(
         "--timeout",
@@ -137,6 +160,82 @@ def _add_request(commands: Any, name: str) -> None:
                 help="put the body into a file, from where an earlier try has come to",
             )
     add_exchange(command)
+
+
+def _add_batch(commands: Any) -> None:
+    batch = commands.add_parser(
+        "batch",
+        help="the requests of a file, and their results as lines of JSON",
+        description="Send the requests of a file, and write a line of JSON for each result, as they come.",
+        epilog=_OF_BATCH.format(secrets=_SECRETS),
+    )
+    batch.add_argument("file", metavar="FILE", help="the requests, or records to make them of; - is standard input")
+    _add_requests_of_batch(batch.add_argument_group("requests"))
+    _add_pace(batch.add_argument_group("pace"))
+    _add_results(batch.add_argument_group("input and output"))
+
+
+def _add_requests_of_batch(group: Any) -> None:
+    group.add_argument("--url", type=arguments.url_template, metavar="TEMPLATE", help="where they go")
+    group.add_argument("--path", type=arguments.url_template, metavar="TEMPLATE", help="where, below --base-url")
+    group.add_argument("--base-url", metavar="URL", help="what paths are below (default: PYNECTOR_BASE_URL)")
+    group.add_argument("--method", metavar="METHOD", help="the method (default: GET, POST with a body)")
+    group.add_argument("--json", type=arguments.json_template, metavar="TEMPLATE", help="a body as JSON, or @FILE")
+    add_headers(group)
+    group.add_argument("--key", metavar="FIELD", help="what a record is known by, for --resume, else its place")
+    add_exchange(group)
+
+
+def _add_pace(group: Any) -> None:
+    group.add_argument(
+        "--concurrency",
+        type=arguments.concurrency,
+        metavar="N|auto",
+        help="how many at a time; auto finds out (default: 100)",
+    )
+    group.add_argument("--per-origin", type=whole_number(100_000), metavar="N", help="how many at a time at one server")
+    group.add_argument(
+        "--rate",
+        type=arguments.rate,
+        action="append",
+        metavar="RATE",
+        help="500/s, 1000/min; may be given several times",
+    )
+    group.add_argument("--cost", metavar="FIELD", help="the field that has what a request costs, such as tokens")
+    group.add_argument(
+        "--cost-rate", type=arguments.rate, metavar="RATE", help="how much may be spent, such as 90000/min"
+    )
+    group.add_argument(
+        "--retries",
+        type=whole_number(100, 0),
+        default=0,
+        metavar="N",
+        help="how often what may pass is sent again (default: 0)",
+    )
+    group.add_argument(
+        "--attempt-timeout", type=arguments.seconds, metavar="SECONDS", help="how long one attempt may take"
+    )
+    group.add_argument(
+        "--idempotency-key", action="store_true", help="an Idempotency-Key for each, so that POSTs may be sent again"
+    )
+    group.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
+
+
+def _add_results(group: Any) -> None:
+    group.add_argument("--format", choices=("jsonl", "csv", "tsv", "urls"), help="what FILE is")
+    group.add_argument("--skip-bad", action="store_true", help="leave out lines that are no record, and tell which")
+    group.add_argument("--limit", type=whole_number(10**12), metavar="N", help="only the first N records")
+    group.add_argument(
+        "--shard", type=arguments.shard, default=(1, 1), metavar="I/N", help="every Nth record, from the Ith: 1/4"
+    )
+    group.add_argument("--dry-run", action="store_true", help="print the first requests as they would go out")
+    group.add_argument("-o", "--output", type=Path, metavar="FILE", help="where results go (default: standard output)")
+    group.add_argument("--resume", action="store_true", help="go on with an output that is there")
+    group.add_argument("--retry-failed", action="store_true", help="with --resume, send again what failed")
+    group.add_argument("--ordered", action="store_true", help="results in the order of the input")
+    group.add_argument("--include-headers", action="store_true", help="the answers' header fields, too")
+    group.add_argument("--summary-json", type=Path, metavar="FILE", help="write the summary as JSON")
+    group.add_argument("-q", "--quiet", action="store_true", help="nothing on standard error but what is wrong")
 
 
 def _add_limits(command: argparse.ArgumentParser) -> None:

@@ -1,0 +1,315 @@
+"""`pynector batch`: the requests of a file, and their results as lines of JSON."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from ..dispatch.limits import Rate
+from ..dispatch.retry import RetryPolicy
+from ..dispatch.stream import BatchItem, BatchStream
+from ..errors import ConfigurationError, PynectorError, TransportError
+from ..transport.http.options import HTTPOptions
+from ..transport.http.request import prepare
+from .arguments import HeaderField, flat
+from .described import Job, Templates, is_harmless
+from .info import has
+from .inputs import BadInput, Input, Record
+from .outputs import BadOutput, Done, Output, resumed
+from .request import client_of, complain, give_up_stdout
+from .results import Writer, method_of
+from .showing import Display
+from .summary import Summary
+from .templates import BadField, Template
+
+# How many requests a dry run shows, and how many bad lines are told one by one.
+FEW = 5
+MOST_TOLD = 20
+
+# How much of a body a dry run shows (bytes).
+MOST_SHOWN = 1000
+
+Entry = tuple[dict[str, Any], dict[str, Any]]
+
+
+def run(arguments: Any) -> int:
+    """Run the batch, and return the exit status."""
+    with ExitStack() as stack:
+        try:
+            source = Input(arguments.file, arguments.format)
+            stack.callback(source.close)
+            batch = Batch(arguments, source)
+            if arguments.dry_run:
+                return batch.show()
+            batch.open(stack)
+            return batch.run()
+        except (BadInput, BadOutput, ConfigurationError) as error:
+            complain(error)
+            return 2
+        except OSError as error:
+            complain(f"cannot write {arguments.output or 'the output'}: {error.strerror or error}")
+            return 1
+
+
+class Batch:
+    """One run of the command.
+
+    Args:
+        arguments: The command line.
+        source: Where the records come from.
+    """
+
+    def __init__(self, arguments: Any, source: Input) -> None:
+        if (arguments.cost is None) != (arguments.cost_rate is None):
+            raise ConfigurationError("--cost and --cost-rate need one another")
+        self._arguments = arguments
+        self._source = source
+        self._given = flat(arguments.headers)
+        constant, changing = _headers(self._given)
+        self._templates = Templates(
+            arguments.url, arguments.path, arguments.method, arguments.json, changing, arguments.key, arguments.cost
+        )
+        self._client: dict[str, Any] = {"headers": constant}
+        if arguments.base_url is not None:
+            self._client["base_url"] = arguments.base_url
+        self._options = HTTPOptions(self._client, "pynector")
+        self._writer = Writer(self._options, arguments.include_headers)
+        self._done: Done | None = None
+        self._output: Output | None = None
+        self._summary = Summary()
+        self._display = Display(not arguments.quiet, arguments.output is not None)
+        # The entries that have no result yet, by their number in the stream.
+        self._jobs: dict[int, Job] = {}
+        self._begun = 0
+        self._taken = 0
+        self._is_stopping = False
+        self._was_interrupted = False
+        self._problem: Exception | None = None
+
+    def open(self, stack: ExitStack) -> None:
+        """Open the output.
+
+        Raises:
+            BadOutput: If it is there, and is not to be gone on with.
+        """
+        path: Path | None = self._arguments.output
+        if self._arguments.resume:
+            if path is None:
+                raise BadOutput("--resume needs --output: it goes on with that file")
+            self._done = Done(self._arguments.key is not None)
+            resumed(path, self._done, self._arguments.retry_failed)
+        elif path is not None and path.is_file() and path.stat().st_size:
+            raise BadOutput(f"{path} is there already: give --resume to go on with it, or another name")
+        self._output = Output(path)
+        stack.callback(self._output.close)
+
+    def run(self) -> int:
+        """Send the requests, tell of them, and return the exit status."""
+        started = time.monotonic()
+        anyio.run(self._go, backend_options={"use_uvloop": has("uvloop")})
+        seconds = time.monotonic() - started
+        if not self._arguments.quiet and not isinstance(self._problem, BrokenPipeError):
+            for line in self._summary.lines(seconds):
+                self._display.say(line)
+        if self._arguments.summary_json is not None:
+            self._arguments.summary_json.write_text(json.dumps(self._summary.figures(seconds), indent=1) + "\n")
+        return self._status()
+
+    def _status(self) -> int:
+        problem = self._problem
+        if isinstance(problem, BrokenPipeError):
+            give_up_stdout()
+            return 1
+        if problem is not None:
+            complain(f"cannot write: {problem.strerror}" if isinstance(problem, OSError) else problem)
+        if problem is not None or self._was_interrupted or self._is_stopping:
+            self._tell_how_to_go_on()
+        if self._was_interrupted:
+            return 130
+        if problem is not None:
+            return 2 if isinstance(problem, (BadInput, BadOutput, ConfigurationError)) else 1
+        return 1 if self._summary.failed or (self._done is not None and self._done.failures) else 0
+
+    def _tell_how_to_go_on(self) -> None:
+        if self._arguments.output is not None:
+            complain("to go on, give the same command with --resume")
+        elif self._was_interrupted:
+            complain("with --output FILE it could go on another time")
+
+    # Sending
+
+    async def _go(self) -> None:
+        receiver = nullcontext(None)
+        with suppress(NotImplementedError):
+            receiver = anyio.open_signal_receiver(signal.SIGINT)  # type: ignore[assignment]
+        with receiver as signals:
+            async with anyio.create_task_group() as group:
+                try:
+                    await self._send(signals, group)
+                except (BadInput, BadOutput, PynectorError, OSError) as error:
+                    self._problem = error
+                finally:
+                    group.cancel_scope.cancel()
+
+    async def _send(self, signals: Any, group: Any) -> None:
+        entries = self._entries_as_they_come() if self._source.may_wait else self._entries()
+        self._display.expect(self._expected())
+        try:
+            async with (
+                client_of(self._arguments, **self._client) as client,
+                client.batch_stream(entries, **self._batch_options()) as results,
+            ):
+                if signals is not None:
+                    group.start_soon(self._watch, signals, results, group)
+                async for item in results:
+                    self._take(item, results)
+        finally:
+            self._display.end()
+
+    async def _watch(self, signals: AsyncIterator[Any], results: BatchStream, group: Any) -> None:
+        async for _ in signals:
+            if self._was_interrupted:
+                group.cancel_scope.cancel()
+                return
+            self._was_interrupted = self._is_stopping = True
+            results.drain()
+            complain("finishing what is in flight; Ctrl-C again stops at once")
+
+    def _take(self, item: BatchItem, results: BatchStream) -> None:
+        job = self._jobs.pop(item.index)
+        if self._is_stopping and not item.attempts and isinstance(item.error, TransportError):
+            # It was read, but never sent.
+            return
+        assert self._output is not None
+        self._output.write(self._writer.line(job, item))
+        self._summary.add(item)
+        if item.error is not None and self._arguments.fail_fast and not self._is_stopping:
+            self._is_stopping = True
+            results.drain()
+
+    def _batch_options(self) -> dict[str, Any]:
+        given = self._arguments
+        rates = list(given.rate or ())
+        if given.cost_rate is not None:
+            rates.append(Rate(given.cost_rate.requests, given.cost_rate.per, cost=_cost))
+        retry = None
+        if given.retries or given.attempt_timeout is not None:
+            retry = RetryPolicy(1 + given.retries, attempt_timeout=given.attempt_timeout)
+        return {
+            "max_concurrency": given.concurrency,
+            "max_concurrency_per_origin": given.per_origin,
+            "rate": rates or None,
+            "retry": retry,
+            "idempotency_key": given.idempotency_key or None,
+            "ordered": given.ordered,
+            "on_progress": self._display.show,
+            "as_response": True,
+        }
+
+    # Entries
+
+    def _entries(self) -> Iterator[Entry]:
+        for record in self._source.records():
+            entry = self._entry(record)
+            if entry is not None:
+                yield entry
+            if self._taken == self._arguments.limit:
+                break
+        self._display.expect(self._begun)
+
+    async def _entries_as_they_come(self) -> AsyncIterator[Entry]:
+        async for record in self._source.records_as_they_come():
+            entry = self._entry(record)
+            if entry is not None:
+                yield entry
+            if self._taken == self._arguments.limit:
+                break
+        self._display.expect(self._begun)
+
+    def _entry(self, record: Record) -> Entry | None:
+        """Return the entry of a record, or None if it is none of this run's."""
+        number, count = self._arguments.shard
+        if record.index % count != number - 1:
+            return None
+        try:
+            if record.problem is not None:
+                raise BadField(record.problem)
+            request, job = self._templates.request(record), self._templates.job(record)
+            own = {"key": self._templates.cost_of(record)} if self._templates.cost is not None else {}
+        except BadField as error:
+            self._bad(record.line, error)
+            return None
+        self._taken += 1
+        if self._done is not None:
+            url = self._writer.url_of(request)
+            if self._done.has(job.index, job.key, method_of(request), url):
+                self._summary.skipped += 1
+                return None
+        self._jobs[self._begun] = job
+        self._begun += 1
+        return request, own
+
+    def _bad(self, line: int, problem: BadField) -> None:
+        if not self._arguments.skip_bad:
+            raise BadInput(f"line {line}: {problem} (--skip-bad goes on without it)")
+        self._summary.bad += 1
+        if self._summary.bad <= MOST_TOLD and not self._arguments.quiet:
+            complain(f"line {line} is left out: {problem}")
+
+    def _expected(self) -> int | None:
+        """Return how many records there are, about, or None."""
+        if self._arguments.quiet:
+            return None
+        count = self._source.count()
+        if count is None:
+            return None
+        mine: int = -(-count // self._arguments.shard[1])
+        return mine if self._arguments.limit is None else min(mine, self._arguments.limit)
+
+    # A dry run
+
+    def show(self) -> int:
+        """Print the first requests as they would go out, and return the exit status."""
+        most = self._arguments.limit or FEW
+        for record in self._source.records():
+            entry = self._entry(record)
+            if entry is not None:
+                print(self._shown(entry[0]), flush=True)
+            if self._begun == most:
+                break
+        return 0
+
+    def _shown(self, request: dict[str, Any]) -> str:
+        prepared = prepare(request, {}, self._options)
+        lines = [f"{prepared.method} {prepared.url}"]
+        for name, value in prepared.headers:
+            lines.append(f"{name}: {value if is_harmless(name, self._given) else '(not shown)'}")
+        body = prepared.body if isinstance(prepared.body, bytes) else b""
+        text = body[:MOST_SHOWN].decode("utf-8", "replace")
+        return "\n".join([*lines, "", *([text, ""] if text else [])])
+
+
+def _headers(given: list[HeaderField]) -> tuple[list[tuple[str, str]], list[tuple[str, Template]]]:
+    """Return the header fields that all requests have, and those that differ."""
+    constant, changing = [], []
+    for field in given:
+        template = Template(field.value)
+        if field.is_hidden:
+            constant.append((field.name, field.value))
+        elif template.is_constant:
+            constant.append((field.name, template.filled({})))
+        else:
+            changing.append((field.name, template))
+    return constant, changing
+
+
+def _cost(data: Any, options: Any) -> float:
+    cost: float = options["key"]
+    return cost

@@ -1,0 +1,148 @@
+"""The requests that the records of a batch describe, or templates make of them."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from ..config import is_near, nearest
+from ..shorthands import place
+from ..transport.http.request import FIELDS
+from .arguments import HeaderField
+from .inputs import Record
+from .templates import BadField, JSONTemplate, Template, value_of
+
+KNOWN = frozenset(FIELDS) - {"files"}
+OF_ROWS = frozenset({"method", "path", "url"})
+
+# The names of header fields that anybody may see, and what is in those of secrets.
+HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-length", "content-type", "user-agent"})
+_SECRET = re.compile("auth|cookie|key|token|secret|passw|session|signature|credential", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be known of an entry of the batch when its result is there.
+
+    Attributes:
+        index: The number of its record.
+        key: Its key, or None.
+    """
+
+    index: int
+    key: str | int | None
+
+
+@dataclass(frozen=True)
+class Templates:
+    """What the command line says of requests; what is None is as the records have it.
+
+    Attributes:
+        url, path, method, json: See the options of the command.
+        headers: Those that differ from record to record.
+        key, cost: The names of fields.
+    """
+
+    url: Template | None = None
+    path: Template | None = None
+    method: str | None = None
+    json: JSONTemplate | None = None
+    headers: list[tuple[str, Template]] = field(default_factory=list)
+    key: str | None = None
+    cost: str | None = None
+
+    def request(self, record: Record) -> dict[str, Any]:
+        """Return the request of a record.
+
+        Raises:
+            BadField: If it describes none, or has not what is asked for.
+        """
+        fields = record.fields or {}
+        request = {} if self.url or self.path else self._described(record)
+        if self.url is not None:
+            request["url"] = self.url.filled(fields)
+        if self.path is not None:
+            request["path"] = self.path.filled(fields)
+        if self.method is not None:
+            request["method"] = self.method
+        if self.json is not None:
+            request["json"] = self.json.filled(fields)
+        if self.headers:
+            own = request.get("headers") or {}
+            pairs = list(own.items()) if isinstance(own, dict) else list(own)
+            request["headers"] = [*((name, template.filled(fields)) for name, template in self.headers), *pairs]
+        return request
+
+    def job(self, record: Record) -> Job:
+        """Return what is to be known of a record.
+
+        Raises:
+            BadField: If it has no key.
+        """
+        if self.key is None:
+            return Job(record.index, (record.fields or {}).get("key") if self._has_own_key(record) else None)
+        return Job(record.index, _key(self.key, value_of(record.fields or {}, self.key)))
+
+    def cost_of(self, record: Record) -> float:
+        """Return what a request costs.
+
+        Raises:
+            BadField: If the record does not say.
+        """
+        assert self.cost is not None
+        value = value_of(record.fields or {}, self.cost)
+        try:
+            cost = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            cost = math.nan
+        if not 0 <= cost < math.inf:
+            raise BadField(f"its field {self.cost!r} is no number, 0 or more")
+        return cost
+
+    def _has_own_key(self, record: Record) -> bool:
+        key = (record.fields or {}).get("key")
+        return self.url is None and self.path is None and isinstance(key, (str, int)) and not isinstance(key, bool)
+
+    def _described(self, record: Record) -> dict[str, Any]:
+        fields = record.fields or {}
+        if fields.keys() == {"line"}:
+            return place(fields["line"], {})
+        known = OF_ROWS if record.is_row else KNOWN
+        request = {name: value for name, value in fields.items() if name in known and value not in (None, "")}
+        if "json" in fields and not record.is_row:
+            request["json"] = fields["json"]
+        if not {"url", "path"} & request.keys():
+            raise BadField("it has neither url nor path, and there is no --url or --path to make one")
+        if not record.is_row:
+            for name in fields:
+                if name not in KNOWN and (meant := _mistaken(name)) and name not in (self.key, self.cost):
+                    raise BadField(f"it has a field {name!r}: {meant}")
+        return request
+
+
+@lru_cache(maxsize=1024)
+def _mistaken(name: str) -> str | None:
+    """Return what is said of a field that is likely meant to be another one."""
+    return nearest(name, KNOWN) if name != "key" and is_near(name, KNOWN) else None
+
+
+def _key(name: str, value: Any) -> str | int:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise BadField(f"its field {name!r} is no text or whole number, so it is no key")
+    return value
+
+
+def is_harmless(name: str, given: list[HeaderField]) -> bool:
+    """Say whether the value of a header field may be shown.
+
+    Args:
+        name: Its name.
+        given: Those of the command line.
+    """
+    if name.lower() in HARMLESS:
+        return not any(field.is_hidden for field in given if field.name.lower() == name.lower())
+    constant = {field.name.lower() for field in given if field.is_hidden or Template(field.value).is_constant}
+    return name.lower() not in constant and _SECRET.search(name) is None

@@ -1,0 +1,47 @@
+"""How far a batch is, on standard error."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+from ..dispatch.bar import Lines, drawing
+from ..dispatch.progress import BatchProgress, Listener
+
+
+class Display:
+    """A bar on a terminal, else a line every few seconds.
+
+    Args:
+        is_wanted: Whether anything is shown.
+        leaves_stdout: Whether the results go elsewhere than to standard output, which may be the same terminal.
+    """
+
+    def __init__(self, is_wanted: bool, leaves_stdout: bool) -> None:
+        shows = is_wanted and (leaves_stdout or not sys.stdout.isatty())
+        self._listener: Listener | None = drawing(sys.stderr) if shows else None
+        self._total: int | None = None
+        self._last: BatchProgress | None = None
+
+    def expect(self, total: int | None) -> None:
+        """Take note of how many results there will be."""
+        self._total = total
+
+    def show(self, progress: BatchProgress) -> None:
+        """Show how far it is."""
+        total = None if self._total is None else max(self._total, progress.done)
+        left = None if total is None else total - progress.done
+        eta = None if left is None or not progress.rate else left / progress.rate
+        self._last = replace(progress, total=total, eta=eta)
+        if self._listener is not None:
+            self._listener.show(self._last)
+
+    def end(self) -> None:
+        """Leave the bar; where lines are written, the summary is the last of them."""
+        listener, self._listener = self._listener, None
+        if listener is not None and self._last is not None and not isinstance(listener, Lines):
+            listener.end(self._last)
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,107 @@
+"""What a batch came to, in numbers."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+from ..dispatch.bar import duration, per_time
+from ..dispatch.stream import BatchItem
+from .request import amount
+
+# Latencies are counted by their logarithm: so many steps make a factor of e, so that a step is two percent.
+STEPS = 50
+
+PERCENTILES = (50, 90, 99, 100)
+
+
+class Summary:
+    """Counts results; it takes the same memory for any number.
+
+    Attributes:
+        succeeded, failed, retries, received: How many, the last in bytes of decoded bodies.
+        skipped: How many records were done by an earlier run.
+        bad: How many lines were no record, or made no request.
+    """
+
+    def __init__(self) -> None:
+        self.succeeded = 0
+        self.failed = 0
+        self.retries = 0
+        self.received = 0
+        self.skipped = 0
+        self.bad = 0
+        self._statuses: Counter[int] = Counter()
+        self._errors: Counter[str] = Counter()
+        self._latencies: Counter[int] = Counter()
+        self._longest = 0.0
+
+    @property
+    def done(self) -> int:
+        """How many results there were."""
+        return self.succeeded + self.failed
+
+    def add(self, item: BatchItem) -> None:
+        """Count a result."""
+        error = item.error
+        response = item.result if error is None else getattr(error, "response", None)
+        if error is None:
+            self.succeeded += 1
+        else:
+            self.failed += 1
+            self._errors[type(error).__name__] += 1
+        if response is not None:
+            self._statuses[response.status_code] += 1
+            self.received += len(response.content)
+        if item.attempts:
+            self.retries += item.attempts - 1
+            self._latencies[math.ceil(math.log(max(item.elapsed, 1e-6)) * STEPS)] += 1
+            self._longest = max(self._longest, item.elapsed)
+
+    def latency(self, percent: int) -> float:
+        """Return the seconds within which so many of a hundred were done, two percent too much at the most."""
+        left = math.ceil(percent / 100 * self._latencies.total())
+        for step in sorted(self._latencies):
+            left -= self._latencies[step]
+            if left <= 0:
+                return min(math.exp(step / STEPS), self._longest)
+        return 0.0
+
+    def figures(self, seconds: float) -> dict[str, Any]:
+        """Return the numbers for machines."""
+        return {
+            "done": self.done,
+            "succeeded": self.succeeded,
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "bad_lines": self.bad,
+            "statuses": {str(status): count for status, count in sorted(self._statuses.items())},
+            "errors": dict(self._errors.most_common()),
+            "retries": self.retries,
+            "bytes": self.received,
+            "seconds": round(seconds, 3),
+            "rate": round(self.done / seconds, 3) if seconds > 0 else 0.0,
+            "latency": {("max" if p == 100 else f"p{p}"): round(self.latency(p), 6) for p in PERCENTILES},
+        }
+
+    def lines(self, seconds: float) -> list[str]:
+        """Return the numbers in words."""
+        rate = per_time(self.done / seconds if seconds > 0 else 0.0)
+        took = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+        ended = f"{self.succeeded:,} succeeded, {self.failed:,} failed"
+        said = [f"{self.done:,} done in {took} ({rate}): {ended}"]
+        said[0] += "".join(
+            f", {count:,} {what}"
+            for count, what in ((self.skipped, "done before"), (self.bad, "bad lines"), (self.retries, "retries"))
+            if count
+        )
+        rows = {
+            "statuses": "  ".join(f"{status}: {count:,}" for status, count in sorted(self._statuses.items())),
+            "errors": "  ".join(f"{name}: {count:,}" for name, count in self._errors.most_common()),
+        }
+        if self._latencies:
+            named = (("max" if p == 100 else f"p{p}", self.latency(p) * 1000) for p in PERCENTILES)
+            rows["latency"] = "  ".join(f"{name} {value:,.3g} ms" for name, value in named)
+            rows["bytes"] = f"{amount(self.received)} received"
+        return said + [f"  {name:<9} {row}" for name, row in rows.items() if row]

@@ -1,0 +1,138 @@
+"""What makes requests of records: texts, and JSON, with {field} in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+_PART = re.compile(r"\{\{|\}\}|\{([^{}\s][^{}]*)\}")
+
+# The whole record.
+WHOLE = "."
+
+
+class BadField(ValueError):
+    """A record has not what a template asks for."""
+
+
+class Template:
+    """A text with {field} in it; {{ and }} are braces.
+
+    Args:
+        text: The text.
+        is_url: Whether what is put in is percent-encoded, but at the beginning, where it is a URL or a path.
+    """
+
+    def __init__(self, text: str, is_url: bool = False) -> None:
+        # Texts, and between them names of fields.
+        self._parts: list[tuple[str, str | None]] = []
+        self._is_url = is_url
+        place, before = 0, ""
+        for found in _PART.finditer(text):
+            before += text[place : found.start()]
+            place = found.end()
+            if found[1] is None:
+                before += found[0][0]
+            else:
+                self._parts.append((before, found[1]))
+                before = ""
+        if before + text[place:] or not self._parts:
+            self._parts.append((before + text[place:], None))
+
+    @property
+    def field(self) -> str | None:
+        """The field that it is, and nothing else; else None."""
+        return self._parts[0][1] if len(self._parts) == 1 and not self._parts[0][0] else None
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same for all records."""
+        return all(name is None for _, name in self._parts)
+
+    def filled(self, fields: dict[str, Any]) -> str:
+        """Return the text for a record.
+
+        Raises:
+            BadField: If it has not what is asked for.
+        """
+        text = ""
+        for before, name in self._parts:
+            text += before
+            if name is not None:
+                value = as_text(name, value_of(fields, name))
+                text += quote(value, safe="") if self._is_url and text else value
+        return text
+
+
+class JSONTemplate:
+    """JSON whose texts are templates; one that is just {field} is that field's value, of its own type.
+
+    Args:
+        text: The JSON, or just {field}.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+
+    def __init__(self, text: str) -> None:
+        try:
+            self._value = _compiled(json.loads(text))
+        except ValueError:
+            template = Template(text.strip())
+            if template.field is None:
+                raise
+            self._value = template
+
+    def filled(self, fields: dict[str, Any]) -> Any:
+        """Return the value for a record.
+
+        Raises:
+            BadField: If it has not what is asked for.
+        """
+        return _filled(self._value, fields)
+
+
+def value_of(fields: dict[str, Any], name: str) -> Any:
+    """Return a field, by its name or by those that lead to it, as in user.name."""
+    if name in fields:
+        return fields[name]
+    if name == WHOLE:
+        return fields
+    value: Any = fields
+    for part in name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise BadField(f"it has no field {name!r}")
+        value = value[part]
+    return value
+
+
+def as_text(name: str, value: Any) -> str:
+    """Return a value as it stands in a text."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        raise BadField(f"its field {name!r} is null, which is no text")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _compiled(value: Any) -> Any:
+    if isinstance(value, str):
+        template = Template(value)
+        return template.filled({}) if template.is_constant else template
+    if isinstance(value, list):
+        return [_compiled(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _compiled(item) for name, item in value.items()}
+    return value
+
+
+def _filled(value: Any, fields: dict[str, Any]) -> Any:
+    if isinstance(value, Template):
+        return value.filled(fields) if value.field is None else value_of(fields, value.field)
+    if isinstance(value, list):
+        return [_filled(item, fields) for item in value]
+    if isinstance(value, dict):
+        return {name: _filled(item, fields) for name, item in value.items()}
+    return value
