@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -181,7 +182,7 @@ def test_a_bad_line_is_told_with_its_number(
     assert [line["index"] for line in lines] == [*whole, whole[-1] + 2, whole[-1] + 3]
     errors += capfd.readouterr().err
     assert f"pynector: line 7 is left out: {problem}\n" in errors
-    assert ", 1 bad lines\n" in errors
+    assert ", 1 left out\n" in errors
     assert "s3cret" not in errors
 
 
@@ -262,6 +263,9 @@ def test_results_go_to_standard_output_and_the_summary_to_a_file(
     figures = json.loads(summary.read_text())
     assert (figures["done"], figures["statuses"], figures["errors"], figures["bytes"]) == (300, {"200": 300}, {}, 790)
     assert 0 < figures["latency"]["p50"] <= figures["latency"]["p99"] <= figures["latency"]["max"]
+    file.write_text("")
+    assert main(["batch", str(file), "--summary-json", str(tmp_path / "no" / "folder"), "-q"]) == 1
+    assert f"cannot write {tmp_path / 'no' / 'folder'}: No such file" in capfd.readouterr().err
 
 
 def test_shards_and_a_limit_take_parts(server: LoopbackServer, sent: Sent) -> None:
@@ -296,11 +300,30 @@ def test_a_dry_run_shows_requests_and_no_secrets(
     assert errors == ""
 
 
+def test_a_terminal_has_a_bar_that_knows_how_much_there_is(
+    server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, output, terminal = tmp_path / "urls", tmp_path / "out", StringIO()
+    file.write_text("".join(f"{server.url}/id/{number}\n" for number in range(12)))
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    arguments = ["batch", str(file), "-o", str(output)]
+    assert main([*arguments, "--limit", "5"]) == 0
+    assert "5/5 (100%)" in terminal.getvalue()
+    terminal.truncate(0)
+    file.write_text(file.read_text() + "# comment\n\n")
+    assert main([*arguments, "--resume"]) == 0
+    assert "7/7 (100%)" in terminal.getvalue()
+    assert "7 done in " in terminal.getvalue()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["/nowhere/at/all"], "cannot read /nowhere/at/all: No such file"),
         (["FILE", "--resume"], "--resume needs --output"),
+        (["FILE", "--retry-failed"], "--retry-failed needs --resume"),
         (["FILE", "--rate", "s3cret/s"], "expected a rate such as 500/s"),
         (["FILE", "--concurrency", "many"], "expected a whole number"),
         (["FILE", "--shard", "3/2"], "expected a part such as 1/4"),

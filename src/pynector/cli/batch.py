@@ -69,6 +69,8 @@ class Batch:
     def __init__(self, arguments: Any, source: Input) -> None:
         if (arguments.cost is None) != (arguments.cost_rate is None):
             raise ConfigurationError("--cost and --cost-rate need one another")
+        if arguments.retry_failed and not arguments.resume:
+            raise ConfigurationError("--retry-failed needs --resume")
         self._arguments = arguments
         self._source = source
         self._given = flat(arguments.headers)
@@ -118,9 +120,15 @@ class Batch:
         if not self._arguments.quiet and not isinstance(self._problem, BrokenPipeError):
             for line in self._summary.lines(seconds):
                 self._display.say(line)
-        if self._arguments.summary_json is not None:
-            self._arguments.summary_json.write_text(json.dumps(self._summary.figures(seconds), indent=1) + "\n")
-        return self._status()
+        status = self._status()
+        path: Path | None = self._arguments.summary_json
+        if path is not None:
+            try:
+                path.write_text(json.dumps(self._summary.figures(seconds), indent=1) + "\n")
+            except OSError as error:
+                complain(f"cannot write {path}: {error.strerror}")
+                return status or 1
+        return status
 
     def _status(self) -> int:
         problem = self._problem
@@ -251,6 +259,7 @@ class Batch:
             url = self._writer.url_of(request)
             if self._done.has(job.index, job.key, method_of(request), url):
                 self._summary.skipped += 1
+                self._display.skip()
                 return None
         self._jobs[self._begun] = job
         self._begun += 1
@@ -260,6 +269,7 @@ class Batch:
         if not self._arguments.skip_bad:
             raise BadInput(f"line {line}: {problem} (--skip-bad goes on without it)")
         self._summary.bad += 1
+        self._display.skip()
         if self._summary.bad <= MOST_TOLD and not self._arguments.quiet:
             complain(f"line {line} is left out: {problem}")
 

@@ -42,20 +42,25 @@ _STATUSES = "exit status: 0, 1 for a status of 400 or above and other failures, 
 
 
 _OF_BATCH = """\
-FILE is, by its name or its beginning, one of (.gz and .zst are unpacked, - is standard input):
-  JSON lines  {{"url": "https://api.example.com/items/7"}}, with method, headers, params, json, ...
-              or any records, of which --url, --path, --json and --header make requests
-  CSV         rows with a column url, or any rows, likewise; the first line names the fields
-  a list      a URL or a path in each line, which is {{line}} in templates; # begins a comment
+FILE is one of these, by its name or its beginning; .gz and .zst are unpacked:
+  JSON lines  {{"url": "https://api.example.com/items/7"}}, with method, headers,
+              params, json, ...; or any records, of which --url, --path, --json
+              and --header make requests
+  CSV         rows with a column url, or any rows, likewise; the first line
+              names the fields
+  a list      a URL or a path in each line, which is {{line}} in templates;
+              # begins a comment
 
-In templates {{field}} is a field of the record, {{user.name}} one within, {{.}} the whole record, {{{{ a brace.
-In a URL it is percent-encoded, and in JSON a text of just "{{field}}" is the value with its own type.
+In templates {{field}} is a field of the record, {{user.name}} one within another,
+{{.}} the whole record, and {{{{ a brace. In a URL it is percent-encoded, and in JSON
+a text of just "{{field}}" is the value with its own type.
 
 examples:
   pynector batch urls.txt > results.jsonl
-  pynector batch items.csv --url 'https://api.example.com/items/{{id}}' --output results.jsonl
-  pynector batch people.jsonl --url https://api.example.com/score --env-header Authorization=TOKEN \\
-      --json '{{"name": "{{name}}", "age": "{{age}}"}}' --key id --rate 100/s --retries 3 --output out.jsonl
+  pynector batch items.csv --url 'https://api.example.com/items/{{id}}' -o out.jsonl
+  pynector batch people.jsonl --url https://api.example.com/score \\
+      --json '{{"name": "{{name}}", "age": "{{age}}"}}' --env-header Authorization=TOKEN \\
+      --key id --rate 100/s --retries 3 --output out.jsonl
   pynector batch people.jsonl ... --output out.jsonl --resume
 
 {secrets}
@@ -166,6 +171,7 @@ def _add_batch(commands: Any) -> None:
     batch = commands.add_parser(
         "batch",
         help="the requests of a file, and their results as lines of JSON",
+        usage="pynector batch FILE [options]",
         description="Send the requests of a file, and write a line of JSON for each result, as they come.",
         epilog=_OF_BATCH.format(secrets=_SECRETS),
     )

@@ -27,6 +27,11 @@ class Display:
         """Take note of how many results there will be."""
         self._total = total
 
+    def skip(self) -> None:
+        """Take note that there will be one less."""
+        if self._total is not None:
+            self._total -= 1
+
     def show(self, progress: BatchProgress) -> None:
         """Show how far it is."""
         total = None if self._total is None else max(self._total, progress.done)

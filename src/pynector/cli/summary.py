@@ -93,7 +93,7 @@ class Summary:
         said = [f"{self.done:,} done in {took} ({rate}): {ended}"]
         said[0] += "".join(
             f", {count:,} {what}"
-            for count, what in ((self.skipped, "done before"), (self.bad, "bad lines"), (self.retries, "retries"))
+            for count, what in ((self.skipped, "done before"), (self.bad, "left out"), (self.retries, "retries"))
             if count
         )
         rows = {
