@@ -64,7 +64,7 @@ def test_lines_of_json_describe_requests(server: LoopbackServer, sent: Sent) -> 
             "headers": {"X-A": "1"},
             "params": {"q": 2},
         },
-        {"path": "/status/404", "key": 3},
+        {"path": "/status/404", "key": 3, "params": None},
     ]
     text = "\r\n\r\n".join(json.dumps(line) for line in described)
     first, second, third = sent("\ufeff" + text, "--base-url", server.url, "-H", "X-B: 2", name="in.jsonl", status=1)
@@ -159,6 +159,11 @@ def test_a_long_line_and_an_empty_file(server: LoopbackServer, sent: Sent) -> No
         ("in.jsonl", b'["s3cret"]', "it is no JSON object"),
         ("in.jsonl", b'{"s3cret": 1}', "it has neither url nor path, and there is no --url or --path to make one"),
         ("in.jsonl", b'{"url": "http://x/", "header": "s3cret"}', "it has a field 'header': did you mean 'headers'?"),
+        (
+            "in.jsonl",
+            b'{"url": "http://x/s3cret", "key": 1.5}',
+            "its field 'key' is no text or whole number, so it is no key",
+        ),
         ("in.jsonl", b'{"url": "s3cret\xff"}', "it is not UTF-8 at byte 16"),
         ("in.jsonl", b"[" * 100_000, "it is JSON of too many levels"),
         ("in.csv", b"s3cret,s3cret", "it has 2 fields, and the first line 1"),

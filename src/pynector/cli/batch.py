@@ -244,7 +244,7 @@ class Batch:
     def _entry(self, record: Record) -> Entry | None:
         """Return the entry of a record, or None if it is none of this run's."""
         number, count = self._arguments.shard
-        if record.index % count != number - 1:
+        if record.number % count != number - 1:
             return None
         try:
             if record.problem is not None:
@@ -257,7 +257,7 @@ class Batch:
         self._taken += 1
         if self._done is not None:
             url = self._writer.url_of(request)
-            if self._done.has(job.index, job.key, method_of(request), url):
+            if self._done.has(job.number, job.key, method_of(request), url):
                 self._summary.skipped += 1
                 self._display.skip()
                 return None

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..config import is_near, nearest
 from ..shorthands import place
@@ -23,16 +23,15 @@ HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-l
 _SECRET = re.compile("auth|cookie|key|token|secret|passw|session|signature|credential", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What is to be known of an entry of the batch when its result is there.
 
     Attributes:
-        index: The number of its record.
+        number: That of its record.
         key: Its key, or None.
     """
 
-    index: int
+    number: int
     key: str | int | None
 
 
@@ -82,9 +81,12 @@ class Templates:
         Raises:
             BadField: If it has no key.
         """
-        if self.key is None:
-            return Job(record.index, (record.fields or {}).get("key") if self._has_own_key(record) else None)
-        return Job(record.index, _key(self.key, value_of(record.fields or {}, self.key)))
+        fields = record.fields or {}
+        if self.key is not None:
+            return Job(record.number, _key(self.key, value_of(fields, self.key)))
+        if fields.get("key") is None or self.url is not None or self.path is not None:
+            return Job(record.number, None)
+        return Job(record.number, _key("key", fields["key"]))
 
     def cost_of(self, record: Record) -> float:
         """Return what a request costs.
@@ -101,10 +103,6 @@ class Templates:
         if not 0 <= cost < math.inf:
             raise BadField(f"its field {self.cost!r} is no number, 0 or more")
         return cost
-
-    def _has_own_key(self, record: Record) -> bool:
-        key = (record.fields or {}).get("key")
-        return self.url is None and self.path is None and isinstance(key, (str, int)) and not isinstance(key, bool)
 
     def _described(self, record: Record) -> dict[str, Any]:
         fields = record.fields or {}

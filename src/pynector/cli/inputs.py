@@ -9,9 +9,8 @@ import os
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import DecodingError
 from ..transport.http.decoding import DECODERS, Decoder, decoders_of
@@ -33,19 +32,18 @@ class BadInput(Exception):
     """The input cannot be read on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record.
 
     Attributes:
-        index: Its number, 0 for the first, whatever becomes of it.
+        number: 0 for the first, whatever becomes of it.
         line: The number of its first line, 1 for the first.
         fields: What it has, by name; None if it is none.
         problem: What is wrong with it, or None.
         is_row: Whether it is a row of CSV, in which all is text.
     """
 
-    index: int
+    number: int
     line: int
     fields: dict[str, Any] | None
     problem: str | None = None

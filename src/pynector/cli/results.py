@@ -34,7 +34,7 @@ class Writer:
         error = item.error
         response = item.result if error is None else getattr(error, "response", None)
         # Most of it by hand: an encoder takes longer than all the rest of the line.
-        line = b'{"index":%d' % job.index
+        line = b'{"index":%d' % job.number
         if job.key is not None:
             line += b',"key":' + _text(job.key)
         url = self.url_of(item.request) if response is None else _url_before_redirects(response)
