@@ -8,6 +8,8 @@ import os
 import sys
 from typing import Any
 
+import anyio
+
 
 def open_files() -> int | None:
     """Count the open file descriptors, where the system tells."""
@@ -21,9 +23,15 @@ def pending() -> Any:
         import trio
 
         if trio.lowlevel.in_trio_run():
-            return trio.lowlevel.current_statistics().tasks_living
+            return running_tasks()
     timers = getattr(asyncio.get_running_loop(), "_scheduled", ())
     return len(asyncio.all_tasks()), len([timer for timer in timers if not timer.cancelled()])
+
+
+def running_tasks() -> int:
+    """Count the tasks of the running loop, but those that on trio serve whatever there is, and are there with it."""
+    serving = ("pynector.reactor.Reactor.", "pynector.transport.net.readiness.")
+    return sum(not str(task.name).startswith(serving) for task in anyio.get_running_tasks())
 
 
 def living(*names: str) -> list[object]:

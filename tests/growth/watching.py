@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import anyio
 
+from leaks import running_tasks
 from pynector import Pynector
 from pynector.callbacks import running_loop
 from pynector.eventloop import ClientContext
@@ -97,7 +98,7 @@ async def settled(client: Pynector, pooled: bool, tasks: int | None) -> int:
         loop.call_at(loop.time() + 3600, print).cancel()
     for _ in range(1000):
         await anyio.sleep(0.02)
-        there, stats = len(anyio.get_running_tasks()), client.stats()
+        there, stats = running_tasks(), client.stats()
         connected = pooled and any(stats.connections.values())
         if not stats.in_flight and not connected and there <= (tasks or there):
             return there
