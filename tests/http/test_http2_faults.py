@@ -105,9 +105,7 @@ async def test_a_reset_ends_its_stream_alone(
     error = await failure(it, f"/h2-reset?code={code}&at={at}")
     assert isinstance(error, HTTP2Error)
     assert error.code == (code if isinstance(code, int) else ERROR_CODES[code])
-    # A server that wants it over HTTP/1.1 has not looked at it.
-    has_begun = code != "http_1_1_required" or at != "start"
-    assert (error.phase, error.sent) == (progress if has_begun else ("queue", "none"))
+    assert (error.phase, error.sent) == progress
     assert error.transient is (code != "http_1_1_required")
     await goes_on(it, other, h2server)
 

@@ -23,7 +23,7 @@ def refusal(stream: Stream, event: Any, said: tuple[int, bytes] | None) -> Any:
         said: The code and the reason with which the server has ended the connection, or None.
     """
     is_ours = event.local_error is not None and not isinstance(event.local_error, ngh2.ConnectionClosingError)
-    if event.error_code not in (REFUSED_STREAM, HTTP_1_1_REQUIRED) or stream.is_final or is_ours:
+    if event.error_code != REFUSED_STREAM or stream.is_final or is_ours:
         return None
     if stream.reset_code < 0 and said is not None:
         return ended_by_server(*said, "queue")
@@ -42,6 +42,8 @@ def tell(owner: Any, stream: Stream, event: Any, phase: str) -> None:
     if event.local_error is not None:
         owner.unanswered(stream.exchange, never_sent(event.local_error), False)
     elif stream.reset_code >= 0 or event.error_code == REFUSED_STREAM:
-        owner.unanswered(stream.exchange, stream_reset(event.error_code, phase), False)
+        # No rule says that a server which wants HTTP/1.1 has not acted on it.
+        may_repeat = event.error_code == HTTP_1_1_REQUIRED and not stream.is_final
+        owner.unanswered(stream.exchange, stream_reset(event.error_code, phase), may_repeat)
     else:
         owner.failed(stream.exchange, f"the answer is not valid in HTTP/2 ({name_of(event.error_code)})", phase)

@@ -241,7 +241,7 @@ class Pool:
             may_repeat: Whether that is nobody's fault, so that it is sent again where that does no harm.
         """
         exchange.connection = None
-        if may_repeat and exchange.repeatable:
+        if may_repeat and exchange.repeatable and self._opener.may_repeat(problem):
             # The server closed it while the request was on its way; but only once, and not on another kept connection,
             # which may be as dead.
             exchange.repeatable = False
