@@ -29,9 +29,6 @@ WAIT = 0.5
 # How old a file must be for its date to tell its versions apart (seconds).
 LEAST_AGE = 60.0
 
-# What gives a request a body.
-BODIES = frozenset({"method", "json", "data", "content", "files"})
-
 _RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", re.IGNORECASE)
 
 Stream = Callable[..., AbstractAsyncContextManager[Any]]
@@ -59,6 +56,8 @@ class Download:
         resume: bool,
         progress: Callable[[int, int | None], object] | None,
     ) -> None:
+        from .transport.http.request import BODIES
+
         try:
             self._path = Path(path)
         except TypeError:
@@ -79,7 +78,8 @@ class Download:
             *(options.get(name) for name in ("path", "url", "params")),
         ]
         self._identity = hashlib.sha256(json.dumps(said, default=repr).encode()).hexdigest()
-        self._may_repeat = data is None and not BODIES & options.keys()
+        # Until the answer says what was sent.
+        self._may_repeat = data is None and options.keys().isdisjoint({"method", *BODIES})
         self._validator = ""
         self._size = 0
         self._total: int | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -103,6 +102,8 @@ class EventStream(ToEnter):
 
     async def _read(self) -> None:
         """Take what comes next; where it is the end, ask again."""
+        from .transport.http.retry_after import asked_by
+
         assert self._parser is not None
         asked_for = 0.0
         try:
@@ -120,7 +121,7 @@ class EventStream(ToEnter):
             if not self._may_ask_again(error):
                 self._is_over = True
                 raise
-            asked_for = _asked_for(error)
+            asked_for = asked_by(error, MOST_WAIT)
         if not self._reconnects:
             self._is_over = True
             return
@@ -191,12 +192,3 @@ class EventStream(ToEnter):
         manager, self._manager = self._manager, None
         if manager is not None:
             await manager.__aexit__(kind, error, trace)
-
-
-def _asked_for(error: Exception) -> float:
-    """Return the seconds for which an error's answer asks to be left alone."""
-    from .transport.http.retry_after import retry_after_seconds
-
-    response = getattr(error, "response", None)
-    text = None if response is None else response.headers.get("retry-after")
-    return min(MOST_WAIT, max(0.0, retry_after_seconds(text, time.time()))) if text else 0.0

@@ -13,7 +13,7 @@ from ..causes import RETRYABLE_STATUS
 from ..config import at_least, flag, optional, positive_seconds, seconds
 from ..errors import ConfigurationError, HTTPStatusError, PynectorError, TimeoutError, TransportError
 from ..transport.http.methods import IDEMPOTENT
-from ..transport.http.retry_after import retry_after_seconds
+from ..transport.http.retry_after import asked_by
 
 # A budget of more extra requests than that for each first one is none.
 MOST_BUDGET = 1000.0
@@ -112,12 +112,7 @@ class RetryPolicy:
         return max(uniform(most * (1.0 - self.jitter), most), self._asked_for(error, wall_clock))
 
     def _asked_for(self, error: PynectorError, wall_clock: Callable[[], float]) -> float:
-        response = getattr(error, "response", None)
-        headers = getattr(response, "headers", None)
-        text = headers.get("retry-after") if headers is not None and self.respect_retry_after else None
-        if not text:
-            return 0.0
-        return min(self.max_backoff, max(0.0, retry_after_seconds(text, wall_clock())))
+        return asked_by(error, self.max_backoff, wall_clock) if self.respect_retry_after else 0.0
 
 
 def share(value: Any, where: str, most: float) -> float:

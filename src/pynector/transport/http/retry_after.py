@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
+
+
+def asked_by(error: BaseException, most: float, wall_clock: Callable[[], float] = time.time) -> float:
+    """Return the seconds for which the response of an error asks to be left alone, 0 to `most`; 0 where it has none."""
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    text = headers.get("retry-after") if headers is not None else None
+    return min(most, max(0.0, retry_after_seconds(text, wall_clock()))) if text else 0.0
 
 
 def retry_after_seconds(text: str, now: float) -> float:

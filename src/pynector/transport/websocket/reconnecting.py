@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ import anyio
 
 from ...callbacks import Loop, Timer, weakly
 from ...errors import ConfigurationError, ConnectError, PynectorError, WebSocketClosed, as_pynector_error
-from ..http.retry_after import retry_after_seconds
+from ..http.retry_after import asked_by
 from .options import WebSocketOptions
 
 # The longest wait between two attempts, the rest after all of them failed, and how long failures in a row are
@@ -241,5 +240,4 @@ def asked_for(problem: PynectorError, scale: float) -> float:
     response: Any = getattr(problem, "response", None)
     if response is None or response.status_code not in (429, 503):
         return 0.0
-    asked = response.headers.get("retry-after", "")
-    return min(LONGEST_ASKED, max(0.0, retry_after_seconds(asked, time.time())))
+    return asked_by(problem, LONGEST_ASKED)
