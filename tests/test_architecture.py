@@ -73,7 +73,7 @@ BELOW = {
     "streamcall": {"dispatch", "errors", "eventloop", "lifecycle", "opening", "session", "telemetry"},
     "eventstream": {"config", "errors", "opening", "transport"},
     "downloads": {"config", "errors", "transport"},
-    "shorthands": {"downloads", "errors", "eventstream"},
+    "shorthands": {"downloads", "errors", "eventstream", "transport"},
     "client": {
         "calls",
         "config",

@@ -67,6 +67,7 @@ def test_it_has_the_same_methods() -> None:
 def test_requests(client: Pynector, server: LoopbackServer) -> None:
     assert client.request({"path": "/id/7"}) == client.get("/id/7") == b"7"
     assert client.post("/echo", json=[1], as_response=True).json() == [1]
+    assert client.post("/echo", data={"a": "1"}) == b"a=1"
     assert client.request_with_retry({"path": "/flaky?key=blocking&failures=1"}, 2, 0.0) == b"2"
     with pytest.raises(HTTPStatusError, match="404") as caught:
         client.get("/status/404")

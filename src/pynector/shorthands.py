@@ -46,27 +46,33 @@ class Shorthands(ABC):
         Raises:
             PynectorError: As `request`.
         """
-        return await self.request(None, timeout, **said("GET", path_or_url, options))
+        data, options = said("GET", path_or_url, options)
+        return await self.request(data, timeout, **options)
 
     async def post(self, path_or_url: str, timeout: float | None = None, **options: Any) -> Any:
         """Send a POST request, with a body by `json`, `data`, `content` or `files`; see `get`."""
-        return await self.request(None, timeout, **said("POST", path_or_url, options))
+        data, options = said("POST", path_or_url, options)
+        return await self.request(data, timeout, **options)
 
     async def put(self, path_or_url: str, timeout: float | None = None, **options: Any) -> Any:
         """Send a PUT request, with a body by `json`, `data`, `content` or `files`; see `get`."""
-        return await self.request(None, timeout, **said("PUT", path_or_url, options))
+        data, options = said("PUT", path_or_url, options)
+        return await self.request(data, timeout, **options)
 
     async def patch(self, path_or_url: str, timeout: float | None = None, **options: Any) -> Any:
         """Send a PATCH request, with a body by `json`, `data`, `content` or `files`; see `get`."""
-        return await self.request(None, timeout, **said("PATCH", path_or_url, options))
+        data, options = said("PATCH", path_or_url, options)
+        return await self.request(data, timeout, **options)
 
     async def delete(self, path_or_url: str, timeout: float | None = None, **options: Any) -> Any:
         """Send a DELETE request; see `get`."""
-        return await self.request(None, timeout, **said("DELETE", path_or_url, options))
+        data, options = said("DELETE", path_or_url, options)
+        return await self.request(data, timeout, **options)
 
     async def head(self, path_or_url: str, timeout: float | None = None, **options: Any) -> Any:
         """Send a HEAD request, whose answer has header fields alone: `as_response=True` gives them; see `get`."""
-        return await self.request(None, timeout, **said("HEAD", path_or_url, options))
+        data, options = said("HEAD", path_or_url, options)
+        return await self.request(data, timeout, **options)
 
     async def download(
         self,
@@ -143,28 +149,34 @@ class Shorthands(ABC):
         return EventStream(self.stream, *asked(request, options), limit, reconnect, idle_timeout, last_event_id)
 
 
-def said(method: str, path_or_url: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a request with its method and place.
+def said(method: str, path_or_url: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return what `request` takes for a method and a place: its data and its options.
 
     Raises:
         ConfigurationError: If it is said twice, or the place is no text.
     """
     for name in _SAID & options.keys():
         raise ConfigurationError(f"{name} is said already: {method.lower()}(path_or_url), or request({name}=...)")
-    options["method"] = method
-    return place(path_or_url, options)
-
-
-def place(path_or_url: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with a path or a URL."""
     if not isinstance(path_or_url, str):
         raise ConfigurationError(f"path_or_url must be str, not {type(path_or_url).__name__}")
+    options["method"] = method
+    return asked(path_or_url, options)
+
+
+def place(path_or_url: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with a path or a URL."""
     options["url" if path_or_url[:8].lower().startswith(("http://", "https://")) else "path"] = path_or_url
     return options
 
 
 def asked(request: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return what `stream` takes for a request that may be just a path or a URL."""
-    if isinstance(request, str):
-        return None, place(request, options)
-    return request, options
+    """Return what `request` and `stream` take for a request that may be just a path or a URL: data and options."""
+    if not isinstance(request, str):
+        return request, options
+    place(request, options)
+    if "data" not in options:
+        return None, options
+    # A form, whose name is that of a parameter of these; with it goes all that makes a body.
+    from .transport.http.request import BODIES, HTTPRequest
+
+    return HTTPRequest(**{name: options.pop(name) for name in BODIES & options.keys()}), options

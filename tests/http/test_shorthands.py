@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,23 @@ async def test_a_method_by_its_name(client: Pynector, name: str) -> None:
     seen = json.loads(await getattr(client, name)("/inspect?x=1", params={"y": "2"}, **body))
     assert (seen["method"], seen["target"]) == (name.upper(), "/inspect?x=1&y=2")
     assert seen["body"] == ('{"a":1}' if body else "")
+
+
+@pytest.mark.parametrize("name", ["post", "put", "patch"])
+async def test_a_form_whose_option_has_the_name_of_a_parameter_of_request(client: Pynector, name: str) -> None:
+    seen = json.loads(await getattr(client, name)("/inspect", data={"a": "1"}, headers={"X-Own": "yes"}))
+    assert (seen["method"], seen["target"], seen["body"]) == (name.upper(), "/inspect", "a=1")
+    assert ["x-own", "yes"] in [[field.lower(), value] for field, value in seen["headers"]]
+    files = json.loads(await getattr(client, name)("/inspect", data={"a": "1"}, files={"f": b"content"}))
+    assert 'name="a"\r\n\r\n1' in files["body"]
+    assert "content" in files["body"]
+
+
+async def test_a_form_to_whoever_answers_with_a_file_or_events(client: Pynector, tmp_path: Path) -> None:
+    path = await client.download("/echo", tmp_path / "it", method="POST", data={"a": "1"})
+    assert path.read_bytes() == b"a=1"
+    async with client.events("/events/2", method="POST", data={"a": "1"}) as events:
+        assert len([event async for event in events]) == 2
 
 
 async def test_head_gives_header_fields(client: Pynector) -> None:
@@ -54,6 +72,7 @@ async def test_a_timeout_of_its_own(client: Pynector) -> None:
         ("/", {"path": "/x"}, "path is said already"),
         ("/", {"url": "http://x/"}, "url is said already"),
         ("/", {"parms": {}}, "parms"),
+        ("/", {"data": {"a": "1"}, "json": 1}, "json"),
     ],
 )
 async def test_what_makes_no_sense(client: Pynector, place: Any, options: dict[str, Any], said: str) -> None:
@@ -66,6 +85,8 @@ async def test_other_transports_say_that_they_know_no_methods() -> None:
         async with Pynector(transport_type="websocket", url=f"ws://127.0.0.1:{port}/echo") as client:
             with pytest.raises(ConfigurationError, match="method"):
                 await client.get("/")
+            with pytest.raises(ConfigurationError, match="method"):
+                await client.post("/", data={"a": "1"})
 
 
 async def test_ok_and_raise_for_status(client: Pynector) -> None:
