@@ -29,22 +29,22 @@ def question(number: int, review: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def tokens_of(data: Any, options: Any) -> float:
     """Return what a request will cost at the most, as far as one can tell before: four characters a token."""
-    return len(data["json"]["messages"][0]["content"]) / 4 + data["json"]["max_tokens"]
+    return float(len(data["json"]["messages"][0]["content"]) / 4 + data["json"]["max_tokens"])
 
 
 def used_tokens(response: Response) -> float:
     """Return what it has cost: what is left of the guess is given back."""
-    return response.json()["usage"]["total_tokens"]
+    return float(response.json()["usage"]["total_tokens"])
 
 
 async def enrich(url: str, reviews: Sequence[str], results_file: str) -> dict[str, str]:
     """Return the model's answer to each review. Called again after a crash, it asks only what has no answer yet."""
     rates = [Rate(6_000, per=60), Rate(300_000, per=60, cost=tokens_of, settle=used_tokens)]
-    again = {"retry": RetryPolicy(attempts=4, backoff=0.1), "idempotency_key": True, "checkpoint": results_file}
-    answers = {}
-    async with Pynector(base_url=url, as_response=True) as client:
+    again = RetryPolicy(attempts=4, backoff=0.1)
+    answers: dict[str, str] = {}
+    async with Pynector(base_url=url, as_response=True, rate=rates, retry=again, idempotency_key=True) as client:
         requests = [question(number, review) for number, review in enumerate(reviews)]
-        async with client.batch_stream(requests, max_concurrency=20, rate=rates, progress=True, **again) as results:
+        async with client.batch_stream(requests, max_concurrency=20, checkpoint=results_file, progress=True) as results:
             async for item in results:
                 answers[item.key] = (
                     item.result.json()["choices"][0]["message"]["content"] if item.ok else str(item.error)
@@ -88,7 +88,7 @@ class Model(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         """Print nothing."""
 
 

@@ -54,6 +54,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        anyio.run(job, *sys.argv[1:])
+        anyio.run(job, sys.argv[1], sys.argv[2])
     else:
         main()

@@ -33,8 +33,8 @@ async def main() -> None:
         url = f"ws://127.0.0.1:{port}/"
         async with Pynector(transport_type="websocket", url=url, correlation="id", as_response=True) as client:
             names = ["tea", "coffee", "chocolate"] * 1000
-            calls = [({"jsonrpc": "2.0", "method": "price", "params": [name]}, {}) for name in names]
-            answers = await client.batch_request(calls, max_concurrency=100)
+            calls = [{"jsonrpc": "2.0", "method": "price", "params": [name]} for name in names]
+            answers = await client.batch_request([(call, {}) for call in calls], max_concurrency=100)
             right = sum(answer.json()["result"] == len(name) for name, answer in zip(names, answers, strict=True))
             print(f"{right} of {len(names)} prices are right")
 

@@ -12,10 +12,11 @@ from . import _speedups as _speedups
 from ._version import __version__
 from .client import Pynector
 from .dispatch.breaker import CircuitBreaker
+from .dispatch.item import Item as BatchItem
 from .dispatch.limits import Rate
 from .dispatch.progress import BatchProgress
 from .dispatch.retry import RetryPolicy
-from .dispatch.stream import BatchItem, BatchStream
+from .dispatch.stream import BatchStream
 from .errors import (
     CheckpointError,
     CircuitOpen,

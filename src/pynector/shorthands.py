@@ -7,17 +7,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
+from .answer import Answer
 from .downloads import Download
 from .errors import ConfigurationError
 from .eventstream import EventStream
+
+if TYPE_CHECKING:
+    from typing_extensions import Never, Unpack
+
+    from .options import HTTPMethodOptions
+    from .transport.http import Response
 
 # What says where a request goes and how, which the names and the first argument of these methods do.
 _SAID = frozenset({"method", "path", "url"})
 
 
-class Shorthands(ABC):
+class Shorthands(ABC, Generic[Answer]):
     """What can be said by `request` and `stream`, too."""
 
     @abstractmethod
@@ -31,6 +38,34 @@ class Shorthands(ABC):
     @abstractmethod
     def _limit(self, timeout: float | None) -> float:
         """Return the seconds that are meant by a timeout."""
+
+    @overload
+    async def get(self: Shorthands[Never], path_or_url: str, timeout: float | None = None, **options: Any) -> Any: ...
+
+    @overload
+    async def get(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[True],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> Response: ...
+
+    @overload
+    async def get(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[False],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> bytes: ...
+
+    @overload
+    async def get(
+        self, path_or_url: str, timeout: float | None = None, **options: Unpack[HTTPMethodOptions]
+    ) -> Answer: ...
 
     async def get(self, path_or_url: str, timeout: float | None = None, **options: Any) -> Any:
         """Send a GET request; see `request`.
@@ -49,25 +84,167 @@ class Shorthands(ABC):
         data, options = said("GET", path_or_url, options)
         return await self.request(data, timeout, **options)
 
+    @overload
+    async def post(self: Shorthands[Never], path_or_url: str, timeout: float | None = None, **options: Any) -> Any: ...
+
+    @overload
+    async def post(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[True],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> Response: ...
+
+    @overload
+    async def post(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[False],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> bytes: ...
+
+    @overload
+    async def post(
+        self, path_or_url: str, timeout: float | None = None, **options: Unpack[HTTPMethodOptions]
+    ) -> Answer: ...
+
     async def post(self, path_or_url: str, timeout: float | None = None, **options: Any) -> Any:
         """Send a POST request, with a body by `json`, `data`, `content` or `files`; see `get`."""
         data, options = said("POST", path_or_url, options)
         return await self.request(data, timeout, **options)
+
+    @overload
+    async def put(self: Shorthands[Never], path_or_url: str, timeout: float | None = None, **options: Any) -> Any: ...
+
+    @overload
+    async def put(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[True],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> Response: ...
+
+    @overload
+    async def put(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[False],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> bytes: ...
+
+    @overload
+    async def put(
+        self, path_or_url: str, timeout: float | None = None, **options: Unpack[HTTPMethodOptions]
+    ) -> Answer: ...
 
     async def put(self, path_or_url: str, timeout: float | None = None, **options: Any) -> Any:
         """Send a PUT request, with a body by `json`, `data`, `content` or `files`; see `get`."""
         data, options = said("PUT", path_or_url, options)
         return await self.request(data, timeout, **options)
 
+    @overload
+    async def patch(self: Shorthands[Never], path_or_url: str, timeout: float | None = None, **options: Any) -> Any: ...
+
+    @overload
+    async def patch(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[True],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> Response: ...
+
+    @overload
+    async def patch(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[False],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> bytes: ...
+
+    @overload
+    async def patch(
+        self, path_or_url: str, timeout: float | None = None, **options: Unpack[HTTPMethodOptions]
+    ) -> Answer: ...
+
     async def patch(self, path_or_url: str, timeout: float | None = None, **options: Any) -> Any:
         """Send a PATCH request, with a body by `json`, `data`, `content` or `files`; see `get`."""
         data, options = said("PATCH", path_or_url, options)
         return await self.request(data, timeout, **options)
 
+    @overload
+    async def delete(
+        self: Shorthands[Never], path_or_url: str, timeout: float | None = None, **options: Any
+    ) -> Any: ...
+
+    @overload
+    async def delete(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[True],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> Response: ...
+
+    @overload
+    async def delete(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[False],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> bytes: ...
+
+    @overload
+    async def delete(
+        self, path_or_url: str, timeout: float | None = None, **options: Unpack[HTTPMethodOptions]
+    ) -> Answer: ...
+
     async def delete(self, path_or_url: str, timeout: float | None = None, **options: Any) -> Any:
         """Send a DELETE request; see `get`."""
         data, options = said("DELETE", path_or_url, options)
         return await self.request(data, timeout, **options)
+
+    @overload
+    async def head(self: Shorthands[Never], path_or_url: str, timeout: float | None = None, **options: Any) -> Any: ...
+
+    @overload
+    async def head(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[True],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> Response: ...
+
+    @overload
+    async def head(
+        self,
+        path_or_url: str,
+        timeout: float | None = None,
+        *,
+        as_response: Literal[False],
+        **options: Unpack[HTTPMethodOptions],
+    ) -> bytes: ...
+
+    @overload
+    async def head(
+        self, path_or_url: str, timeout: float | None = None, **options: Unpack[HTTPMethodOptions]
+    ) -> Answer: ...
 
     async def head(self, path_or_url: str, timeout: float | None = None, **options: Any) -> Any:
         """Send a HEAD request, whose answer has header fields alone: `as_response=True` gives them; see `get`."""

@@ -7,8 +7,9 @@ import weakref
 from collections.abc import Callable, Coroutine
 from functools import update_wrapper
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ..answer import Answer
 from ..client import Pynector as AsyncPynector
 from ..stats import Stats
 from .held import Entering, Held
@@ -18,41 +19,30 @@ from .thread import LoopThread
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-P = ParamSpec("P")
-T = TypeVar("T")
 V = TypeVar("V")
 
-# The functions of its class; to type checkers they are methods that are bound, whose other parameters they know.
-_OTHER: AsyncPynector = AsyncPynector  # type: ignore[assignment]
 
-
-def _waiting(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[Concatenate[Pynector, P], T]:
+def _waiting(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
     """Return a method that waits for another client's, with its arguments."""
 
-    function: Callable[..., Coroutine[Any, Any, T]] = method
-
-    def call(self: Pynector, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(self: Pynector, /, *args: Any, **kwargs: Any) -> Any:
         return self._thread.run(lambda: function(self._client, *args, **kwargs))
 
-    return update_wrapper(call, method)
+    return update_wrapper(call, function)
 
 
-def _entering(
-    method: Callable[P, Any], made: Callable[[Any, Held[Any]], V]
-) -> Callable[Concatenate[Pynector, P], Entering[V]]:
+def _entering(function: Callable[..., Any], made: Callable[[Any, Held[Any]], V]) -> Callable[..., Entering[V]]:
     """Return a method whose result is used by `with`, as that of another client's is by `async with`."""
 
-    function: Callable[..., Any] = method
-
-    def call(self: Pynector, /, *args: P.args, **kwargs: P.kwargs) -> Entering[V]:
+    def call(self: Pynector, /, *args: Any, **kwargs: Any) -> Entering[V]:
         # What is wrong with the arguments is raised here.
         manager = function(self._client, *args, **kwargs)
         return Entering(Held(self._thread, lambda: manager), made, f"client.{call.__name__}")
 
-    return update_wrapper(call, method)
+    return update_wrapper(call, function)
 
 
-class Pynector:
+class Pynector(Generic[Answer]):
     """The client for code without an event loop; its arguments and methods are those of `pynector.Pynector`.
 
     It has a thread of its own with an event loop (uvloop's where that is installed), which begins with the first use
@@ -74,7 +64,7 @@ class Pynector:
     ) -> None:
         self._begin(AsyncPynector(transport, transport_type, enable_telemetry, config, **transport_options))
 
-    def _begin(self, made: AsyncPynector) -> None:
+    def _begin(self, made: AsyncPynector[Answer]) -> None:
         self._client = made
         self._thread = LoopThread(made.aclose)
         weakref.finalize(self, _forgotten, self._thread).atexit = False
@@ -85,21 +75,21 @@ class Pynector:
     def __repr__(self) -> str:
         return repr(self._client).replace("Pynector", "blocking Pynector", 1)
 
-    request = _waiting(_OTHER.request)
-    request_with_retry = _waiting(_OTHER.request_with_retry)
-    batch_request = _waiting(_OTHER.batch_request)
-    get = _waiting(_OTHER.get)
-    post = _waiting(_OTHER.post)
-    put = _waiting(_OTHER.put)
-    patch = _waiting(_OTHER.patch)
-    delete = _waiting(_OTHER.delete)
-    head = _waiting(_OTHER.head)
-    download = _waiting(_OTHER.download)
+    request = _waiting(AsyncPynector.request)
+    request_with_retry = _waiting(AsyncPynector.request_with_retry)
+    batch_request = _waiting(AsyncPynector.batch_request)
+    get = _waiting(AsyncPynector.get)
+    post = _waiting(AsyncPynector.post)
+    put = _waiting(AsyncPynector.put)
+    patch = _waiting(AsyncPynector.patch)
+    delete = _waiting(AsyncPynector.delete)
+    head = _waiting(AsyncPynector.head)
+    download = _waiting(AsyncPynector.download)
 
-    stream = _entering(_OTHER.stream, StreamedResponse)
-    batch_stream = _entering(_OTHER.batch_stream, BatchStream)
-    events = _entering(_OTHER.events, EventStream)
-    subscribe = _entering(_OTHER.subscribe, Subscription)
+    stream = _entering(AsyncPynector.stream, StreamedResponse)
+    batch_stream: Callable[..., Entering[BatchStream[Any]]] = _entering(AsyncPynector.batch_stream, BatchStream)
+    events = _entering(AsyncPynector.events, EventStream)
+    subscribe = _entering(AsyncPynector.subscribe, Subscription)
 
     def stats(self) -> Stats:
         """Give what this client has done and is doing, in numbers."""
@@ -122,8 +112,8 @@ class Pynector:
         self.close()
 
 
-def _rebuild(made: AsyncPynector) -> Pynector:
-    rebuilt = Pynector.__new__(Pynector)
+def _rebuild(made: AsyncPynector[Any]) -> Pynector[Any]:
+    rebuilt: Pynector[Any] = Pynector.__new__(Pynector)
     rebuilt._begin(made)
     return rebuilt
 

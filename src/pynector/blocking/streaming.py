@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
-from ..dispatch.stream import BatchItem
+from ..answer import Answer
+from ..dispatch.item import Item
 from ..dispatch.stream import BatchStream as AsyncBatchStream
 from ..eventstream import EventStream as AsyncEventStream
 from ..transport.http.events import ServerSentEvent
@@ -114,13 +115,13 @@ class Items(Iterator[T], Generic[T]):
         return next(self._pieces)
 
 
-class BatchStream(Items[BatchItem]):
+class BatchStream(Items[Item[Answer]], Generic[Answer]):
     """The results of a batch: an iterator of `BatchItem`; see `pynector.BatchStream`.
 
     Up to 256 of them are taken before they are asked for.
     """
 
-    _source: AsyncBatchStream
+    _source: AsyncBatchStream[Answer]
 
     def drain(self) -> None:
         """Start nothing new; see `pynector.BatchStream`."""

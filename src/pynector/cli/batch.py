@@ -12,9 +12,10 @@ from typing import Any
 
 import anyio
 
+from ..dispatch.item import BatchItem
 from ..dispatch.limits import Rate
 from ..dispatch.retry import RetryPolicy
-from ..dispatch.stream import BatchItem, BatchStream
+from ..dispatch.stream import BatchStream
 from ..errors import ConfigurationError, PynectorError, TransportError
 from ..transport.http.options import HTTPOptions
 from ..transport.http.request import prepare

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from ..dispatch.stream import BatchItem
+from ..dispatch.item import BatchItem
 from ..errors import HTTPStatusError, PynectorError
 from ..transport.http.headers import Headers
 from ..transport.http.options import HTTPOptions

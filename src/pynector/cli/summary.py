@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from ..dispatch.bar import duration, per_time
-from ..dispatch.stream import BatchItem
+from ..dispatch.item import BatchItem
 from .request import amount
 
 # Latencies are counted by their logarithm: so many steps make a factor of e, so that a step is two percent.

@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import anyio.lowlevel
 
 from .._speedups.dispatcher import BURST
 from .._speedups.results import TakenResults
+from ..answer import Answer
 from ..errors import ConfigurationError, PynectorError
 from .batch import BatchRun
 from .bell import Bell
 from .entries import Request
+from .item import BatchItem, Item
 from .sources import Source
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-@dataclass(slots=True)
-class BatchItem:
-    """What became of one entry of a batch.
-
-    Attributes:
-        index: The entry's number, 0 for the first.
-        key: The option `key` of the entry, or None.
-        request: The entry's data.
-        result: The answer; None if it failed.
-        error: What it failed with, or None.
-        elapsed: Seconds from its start to its end.
-        attempts: How often it was sent; 0 if it never was.
-    """
-
-    index: int
-    key: Any
-    # What was sent and answered may be long, or secret.
-    request: Any = field(repr=False)
-    result: Any = field(repr=False)
-    error: PynectorError | None
-    elapsed: float
-    attempts: int = 1
-
-    @property
-    def ok(self) -> bool:
-        """Whether it has an answer."""
-        return self.error is None
-
-
-class BatchStream:
+class BatchStream(Generic[Answer]):
     """The results of a batch: an asynchronous iterator of `BatchItem`.
 
     Made by `Pynector.batch_stream`. Any number of tasks may take from it, and each item is one task's. An error that
@@ -74,10 +46,10 @@ class BatchStream:
         if self._run is not None and not self._is_over:
             self._run.drain()
 
-    def __aiter__(self) -> AsyncIterator[BatchItem]:
+    def __aiter__(self) -> AsyncIterator[Item[Answer]]:
         return self
 
-    async def __anext__(self) -> BatchItem:
+    async def __anext__(self) -> Item[Answer]:
         if self.results.taken % BURST == BURST - 1:
             # A transport that has every answer at once would keep the event loop from its turn.
             await anyio.lowlevel.checkpoint()
@@ -86,7 +58,7 @@ class BatchStream:
             if item is not None:
                 if self.source.is_held:
                     self._go_on()
-                taken: BatchItem = item
+                taken: Item[Answer] = item
                 return taken
             if self._is_over:
                 error, self.source.error = self.source.error, None
