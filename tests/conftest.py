@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from typing import Any
 
+import hypothesis
 import pytest
 
 from engines import ENGINES, HAS_HTTP2, cannot_be, is_over_http2, way_of
@@ -56,6 +57,13 @@ ABOUT = {
 collect_ignore = [file for file, packages in ABOUT.items() if not all(map(installed, packages))]
 
 
+# A machine may pause, or be slow for a moment, in any example; and a run fails by what was changed, not by what chance
+# has found in it. That is looked for with --hypothesis-profile=search.
+hypothesis.settings.register_profile("search", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("suite", hypothesis.settings.get_profile("search"), derandomize=True)
+hypothesis.settings.load_profile("suite")
+
+
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     """A test waits for a good part of its time, for a server or for what is late: `-n auto` is three for two cores."""
@@ -65,9 +73,6 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
 
 def pytest_collection_finish() -> None:
     """No search for garbage looks again at what there is before the first test: the tests themselves, most of all."""
-    # At its import, which would else be later, it looks for who holds trio's generator, and sees nobody who is frozen.
-    import hypothesis  # noqa: F401
-
     if sys.implementation.name == "cpython":
         gc.collect()
         gc.freeze()

@@ -71,14 +71,12 @@ class Batches(RuleBasedStateMachine):
 
 
 def test_batches_in_any_order() -> None:
-    run_state_machine_as_test(
-        Batches, settings=settings(max_examples=150, derandomize=True, deadline=None, database=None)
-    )
+    run_state_machine_as_test(Batches, settings=settings(max_examples=150))
 
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 def test_batches_in_any_order_for_long() -> None:
     run_state_machine_as_test(
-        Batches, settings=settings(max_examples=5_000, stateful_step_count=100, deadline=None, database=None)
+        Batches, settings=settings(max_examples=5_000, stateful_step_count=100, derandomize=False)
     )

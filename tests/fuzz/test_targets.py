@@ -14,9 +14,7 @@ from .mutation import mutated
 from .source import Drawn
 from .targets import CORPUS, TARGETS
 
-SHORT = settings(
-    max_examples=100, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+SHORT = settings(max_examples=100, suppress_health_check=list(HealthCheck))
 LONG = settings(SHORT, max_examples=5_000, derandomize=False)
 
 FILES = sorted(path for path in CORPUS.glob("*/*"))

@@ -107,7 +107,7 @@ RESPONSES: dict[str, tuple[bytes, dict[str, Any], tuple[int, bytes, bool]]] = {
     "just within the limit": (with_length(b"12345"), {"limit": 5}, (200, b"12345", True)),
 }
 PLACES = st.lists(st.integers(0, 400_000), max_size=12)
-quick = settings(deadline=None, database=None, max_examples=40)
+quick = settings(max_examples=40)
 
 
 @pytest.mark.parametrize("scans", [True, False], ids=["scanned", "parsed"])
@@ -266,7 +266,7 @@ STREAMS = st.one_of(
 )
 
 
-@settings(deadline=None, database=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     stream=STREAMS, places=PLACES, head=st.booleans(), plain=st.booleans(), limit=st.sampled_from([-1, 0, 3, 69_999])
 )
@@ -339,7 +339,7 @@ def mutated(draw: Any) -> tuple[str, bytes]:
     return name, bytes(wire)
 
 
-@settings(deadline=None, database=None, max_examples=400)
+@settings(max_examples=400)
 @given(case=mutated(), places=PLACES)
 def test_a_response_with_wrong_bytes_ends_once_too(case: tuple[str, bytes], places: list[int]) -> None:
     name, wire = case
@@ -435,7 +435,7 @@ def encoder_of(client: dict[str, Any]) -> Any:
     return encoder
 
 
-@settings(deadline=None, database=None, max_examples=400)
+@settings(max_examples=400)
 @given(client=st.sampled_from(CLIENTS), data=DATA)
 def test_a_plain_request_is_encoded_as_any_request_is(client: dict[str, Any], data: Any) -> None:
     options = HTTPOptions(client, "pynector")
@@ -448,7 +448,7 @@ def test_a_plain_request_is_encoded_as_any_request_is(client: dict[str, Any], da
 NAMES = st.sampled_from(["X-A", "x-a", "Authorization", "Host", "Content-Length", "Accept", "Cookie", "Content-Type"])
 
 
-@settings(deadline=None, database=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     client=st.sampled_from(CLIENTS),
     headers=st.dictionaries(NAMES | st.text("aB-~ :\u00e9\r", max_size=4), st.text("aZ ~\t\r\u00e9", max_size=4)),
@@ -498,7 +498,7 @@ def test_what_of_headers_is_left_to_the_long_way() -> None:
         assert encoder.encode({"path": "/", "headers": {"a": "b"}}, {"headers": headers}) is None
 
 
-@settings(deadline=None, database=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     path=st.sampled_from(["/a", "/a?b=c", "/a?", "/?a", None]),
     params=st.dictionaries(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,10 +32,8 @@ def refused() -> Iterator[str]:
 
 
 async def test_an_attempt_that_fails_ends_all_that_it_was_for(refused: str, anyio_backend: Any) -> None:
-    async with client(refused, timeout=10) as it:
-        before = time.perf_counter()
+    async with client(refused) as it:
         results = await it.batch_request([({"path": f"/{n}"}, {}) for n in range(60)])
-        assert time.perf_counter() - before < 5
     assert {type(error) for error in results} == {ConnectError}
     assert len({id(error) for error in results}) == 60
     assert [error.request for error in results] == [f"GET {refused}/{n}" for n in range(60)]

@@ -17,7 +17,8 @@ from pynector.transport.http.urls import parse_url
 pytestmark = pytest.mark.anyio
 
 often = settings(
-    max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 # Hypothesis knows what is odd in Unicode; these are odd in HTTP.
@@ -139,7 +140,7 @@ async def test_any_auth(client: Pynector, auth: Any) -> None:
         assert header.startswith("Basic " if isinstance(auth, tuple) else "Bearer")
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300)
 @given(rest=texts)
 @example("user:secret@host\u2100/")
 @example("[::1]:80/")
@@ -153,7 +154,7 @@ def test_any_url_parses_or_is_refused(rest: str) -> None:
     assert parse_url(str(url)) == url._replace(userinfo=None)
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300)
 @given(kind=st.one_of(wire, wire.map("text/plain; charset={}".format), wire.map("a/b; charset*{}".format)))
 @example("text/plain; charset=idna")
 @example("text/plain; charset=undefined")

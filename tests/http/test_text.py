@@ -49,7 +49,7 @@ def in_pieces(body: bytes, size: int, headers: Headers) -> str:
     return "".join([*pieces, decoder.decode(b"", True)])
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=400)
 @given(st.sampled_from(CHARSETS), st.text("a\u00e9\u4e2d\u3042\n\U0001f600", max_size=12), st.integers(1, 5))
 @example("utf-16", "\ufeffbe", 1)
 @example("utf-16-le", "no mark", 3)
@@ -72,7 +72,7 @@ def test_without_a_byte_order_mark_it_is_little_endian(charset: str, size: int) 
 INVALID = st.lists(st.sampled_from([b"\x1b$B", b"\x1b(J", b"\xff", b"\\q", b"\\N{", b"a", b"\xc3", b"\0"]), max_size=9)
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=400)
 @given(st.sampled_from(CHARSETS), INVALID.map(b"".join) | st.binary(max_size=20), st.integers(1, 5))
 @example("iso2022_jp", b"\x1b$B\xff(a\x1b$B(a(a", 1)
 def test_what_is_not_valid_is_replaced(charset: str, body: bytes, size: int) -> None:

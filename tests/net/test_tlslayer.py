@@ -111,7 +111,7 @@ class Played:
             call()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(1, 40_000), min_size=1, max_size=6),
     st.sampled_from([None, 1, 1000, 16_384, 100_000]),
@@ -154,7 +154,7 @@ def test_any_split_of_bytes(
 ACTIONS = ("write", "write much", "fill", "drain", "pause", "resume", "peer writes", "peer reads", "turn", "peer asks")
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(ACTIONS), max_size=25), st.booleans(), st.booleans())
 def test_any_order_of_events(actions: list[str], is_buffered: bool, is_peer_first: bool) -> None:
     """Whatever comes when, everything arrives once and in order, and before the end."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import trustme
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pynector.testing import protocol, server
@@ -386,7 +386,6 @@ def test_refused_client_that_stays_is_disconnected(http1: Any, monkeypatch: pyte
 # The parts without a connection
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1)), st.lists(st.integers(1, 50), min_size=1))
 def test_chunked_body_does_not_depend_on_the_pieces(chunks: list[bytes], steps: list[int]) -> None:
     data = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\nrest"
@@ -399,7 +398,6 @@ def test_chunked_body_does_not_depend_on_the_pieces(chunks: list[bytes], steps: 
     assert data[taken:] == b"rest"
 
 
-@settings(deadline=None)
 @given(st.binary(), st.integers(0, 20))
 def test_length_body_takes_what_is_its_own(data: bytes, length: int) -> None:
     body = LengthBody(length)
@@ -408,7 +406,6 @@ def test_length_body_takes_what_is_its_own(data: bytes, length: int) -> None:
     assert body.done == (len(data) >= length)
 
 
-@settings(deadline=None)
 @given(st.binary())
 def test_any_head_is_parsed_or_refused(data: bytes) -> None:
     with suppress(BadRequestError):

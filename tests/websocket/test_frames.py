@@ -13,7 +13,7 @@ from websockets.protocol import Protocol, Side, State
 
 from pynector.transport.websocket.frames import BINARY, OTHER, PART, TEXT, WHOLE, FrameScanner, masked_frame
 
-quick = settings(deadline=None, database=None, max_examples=200)
+quick = settings(max_examples=200)
 
 SIZES = [0, 1, 3, 125, 126, 127, 65535, 65536]
 

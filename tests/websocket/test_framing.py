@@ -13,7 +13,7 @@ from pynector import ConnectError, ProtocolError, PynectorError, ResponseTooLarg
 from pynector.transport.websocket import Message
 from wslines import Answers, Line, frame
 
-quick = settings(deadline=None, database=None, max_examples=150)
+quick = settings(max_examples=150)
 
 
 STREAM = b"".join(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pynector.transport.websocket.pending import Pending
 from pynector.transport.websocket.timeouts import Timeouts
 
-quick = settings(deadline=None, database=None, max_examples=200)
+quick = settings(max_examples=200)
 
 
 class Clock:
