@@ -34,6 +34,26 @@ def running_tasks() -> int:
     return sum(not str(task.name).startswith(serving) for task in anyio.get_running_tasks())
 
 
+def present() -> tuple[int, ...]:
+    """Count the open descriptors, and the tasks and timers of the running loop."""
+    count = pending()
+    return (open_files() or 0, *(count if isinstance(count, tuple) else (count,)))
+
+
+async def no_more_than(before: tuple[int, ...]) -> bool:
+    """Wait until there is no more of anything than there was; say whether it came to that.
+
+    What another test has left may end meanwhile, so there may be less.
+    """
+    # Without a deadline of its own: that would be one more timer where timers are counted.
+    for _ in range(2_000):
+        if all(now <= then for now, then in zip(present(), before, strict=True)):
+            return True
+        gc.collect(1)
+        await anyio.sleep(0.01)
+    return False
+
+
 def living(*names: str) -> list[object]:
     """Return the objects there are of classes with these names, which other tests may have left, too."""
     return [it for it in gc.get_objects() if type(it).__name__ in names]

@@ -5,11 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import socket
 import ssl
 import stat
 from collections.abc import Iterator
 from typing import Any
+
+
+def free_port() -> int:
+    """Return a port that nobody has, nor is given who asks the system for any: for what is told where to listen."""
+    while True:
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", random.randrange(20_000, 32_000)))
+            return int(sock.getsockname()[1])
 
 
 @contextlib.contextmanager

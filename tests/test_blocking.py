@@ -48,7 +48,7 @@ def threads() -> list[threading.Thread]:
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 20
     while not condition() and time.monotonic() < end:
         time.sleep(0.01)
     return condition()
@@ -252,7 +252,7 @@ def test_closing_ends_what_others_wait_for(server: LoopbackServer) -> None:
         client.close()
         for future in waiting:
             with pytest.raises(TransportError, match="closed"):
-                future.result(10)
+                future.result(20)
     assert not threads()
     assert client.get("/id/1") == b"1"
     client.close()
@@ -275,12 +275,12 @@ def test_closing_inside_of_a_stream(server: LoopbackServer) -> None:
 
 
 def test_nothing_is_left(server: LoopbackServer) -> None:
-    before = open_files()
+    before = open_files() or 0
     for _ in range(3):
         with Pynector(base_url=server.url) as client:
             client.get("/id/1")
     assert not threads()
-    assert open_files() == before
+    assert (open_files() or 0) <= before
 
 
 def test_one_that_is_forgotten_is_told_of_and_ends(server: LoopbackServer) -> None:

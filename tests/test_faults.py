@@ -183,7 +183,7 @@ class Mute(Exception):
 
 async def test_an_error_that_cannot_be_asked_ends_its_request(transport: Any) -> None:
     async with Pynector(transport) as client:
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             failed, answered = await client.batch_request([(Mute(), {}), ("a", {})])
             assert isinstance(failed, PynectorError)
             assert "Mute" in str(failed)

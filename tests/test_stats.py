@@ -65,7 +65,7 @@ async def test_a_client_counts_what_is_under_way() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.request, "s")
             tasks.start_soon(client.batch_request, [("s", {})] * 5, 2)
-            with anyio.fail_after(10):
+            with anyio.fail_after(20):
                 while client.stats().in_flight < 3:  # noqa: ASYNC110 - the client has no event for it
                     await anyio.sleep(0.001)
             assert (client.stats().in_flight, client.stats().queued) == (3, 3)
@@ -152,7 +152,7 @@ async def test_what_has_ended_in_a_batch_is_counted_while_the_batch_goes_on(serv
         requests = [({"path": f"/status/{status}"}, {}) for status in (200, 404, 404, 503)]
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.batch_request, [*requests, ({"path": "/delay/30"}, {})])
-            with anyio.fail_after(10):
+            with anyio.fail_after(20):
                 while client.stats().requests < 4:  # noqa: ASYNC110 - the client has no event for it
                     await anyio.sleep(0.001)
             counted = client.stats()

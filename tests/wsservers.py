@@ -81,7 +81,7 @@ def listening(serve: Callable[[socket.socket], None] | None = None, tls: ssl.SSL
             for sock in (listener, *kept):
                 with suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(20)
             for connection in kept:
                 connection.close()
             assert not thread.is_alive()

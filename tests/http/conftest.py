@@ -22,8 +22,6 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or (name.startswith("PYNECTOR_") and name != "PYNECTOR_PURE"):
             monkeypatch.delenv(name)
-    # A test that waits for what never comes should not wait for half a minute.
-    monkeypatch.setenv("PYNECTOR_TIMEOUT", "10")
 
 
 @pytest.fixture

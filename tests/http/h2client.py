@@ -25,7 +25,7 @@ async def failure(it: Pynector, path: str, **data: Any) -> Any:
 
 async def nothing_open(server: LoopbackServer) -> None:
     """Wait until the server has no stream, and no connection but that on which it is asked."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(20):
         # Another process sets no Event.
         while (stats := server.stats()).open_streams or stats.in_flight or stats.open_connections > 1:  # noqa: ASYNC110
             await anyio.sleep(0.005)

@@ -16,7 +16,7 @@ from pynector.testing.http2 import frames
 from sockets import secured
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-TIMEOUT = 10
+TIMEOUT = 20
 LARGEST = 2**31 - 1
 
 

@@ -90,12 +90,12 @@ class Http2Server:
 
     def __enter__(self) -> Http2Server:
         self._thread.start()
-        self._up.wait(10)
+        self._up.wait(20)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(20)
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -20,7 +20,7 @@ Part = bytes | str | threading.Event | Callable[[], object]
 Step = Part | Sequence[Part]
 Script = Sequence[Step]
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 
 def answer(body: bytes = b"ok", status: str = "200 OK", *headers: str, length: bool = True) -> bytes:

@@ -62,7 +62,7 @@ async def test_whatever_a_lookup_raises_ends_every_request_with_a_connect_error(
 
     Resolver(monkeypatch, lookup)
     async with Pynector(base_url=f"http://bad.test:{server.port}", http_engine=engine, max_connections=2) as client:
-        with anyio.fail_after(10):
+        with anyio.fail_after(20):
             results = await client.batch_request([({"path": "/"}, {}) for _ in range(6)])
         for error in results:
             assert isinstance(error, ConnectError)
@@ -78,7 +78,7 @@ async def test_without_the_loops_threads_a_name_is_a_connect_error(engine: str, 
     await loop.shutdown_default_executor()
     async with Pynector(base_url="http://localhost:9", http_engine=engine) as client:
         for _ in range(2):
-            with anyio.fail_after(10), pytest.raises(ConnectError) as failed:
+            with anyio.fail_after(20), pytest.raises(ConnectError) as failed:
                 await client.request(None)
             assert (failed.value.phase, failed.value.sent) == ("connect", "none")
 
@@ -93,7 +93,7 @@ async def test_a_bundle_of_authorities_that_is_gone_is_told(
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         base = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        with anyio.fail_after(10):
+        with anyio.fail_after(20):
             for _ in range(3):
                 with pytest.raises(ConfigurationError, match=r"certifi.*cacert\.pem.* cannot be loaded"):
                     async with Pynector(base_url=base, http_engine=engine) as client:
@@ -111,7 +111,7 @@ async def test_whatever_the_tls_raises_ends_the_request(
     monkeypatch.setattr(ClientTLS, "context", fail)
     async with Pynector(base_url=server.url.replace("http", "https"), http_engine=engine) as client:
         for _ in range(3):
-            with anyio.fail_after(10), pytest.raises(ConnectError) as failed:
+            with anyio.fail_after(20), pytest.raises(ConnectError) as failed:
                 await client.request(None)
             assert failed.value.sent == "none"
             assert isinstance(failed.value.__cause__, RuntimeError)

@@ -267,4 +267,4 @@ async def test_it_is_left_in_the_middle(play: Play, engine: str) -> None:
             assert (await anext(events)).data == "a"
         with pytest.raises(StopAsyncIteration):
             await anext(events)
-    assert server.connections[0].ended.wait(10)
+    assert server.connections[0].ended.wait(20)

@@ -368,7 +368,7 @@ async def test_a_connection_that_is_reset_at_once_is_lost_and_no_riddle(engine: 
         finally:
             stop.set()
             with socket.create_connection(listener.getsockname()):
-                slamming.join(10)
+                slamming.join(20)
     assert {(type(error), error.transient) for error in errors} <= {(ConnectionLost, True), (ConnectError, True)}
 
 

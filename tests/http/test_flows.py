@@ -213,10 +213,10 @@ async def test_a_cancellation_out_of_a_flow_is_an_error_of_its_request(play: Pla
         options = mine if by == "request" else {}
         # Python 3.10 cannot tell it from one that was asked for.
         for way in ("request", "stream")[: 2 if sys.version_info >= (3, 11) else 1]:
-            with anyio.fail_after(10), pytest.raises(TransportError, match=r"cancel|closed"):
+            with anyio.fail_after(20), pytest.raises(TransportError, match=r"cancel|closed"):
                 await ask(client, way, {"path": "/a"}, **options)
         if by == "request":
-            with anyio.fail_after(10):
+            with anyio.fail_after(20):
                 first, second = await client.batch_request([({"path": "/a"}, options), ({"path": "/b"}, {})])
             assert isinstance(first, TransportError)
             assert second == b"b"
@@ -241,7 +241,7 @@ async def test_what_a_flow_does_ends_with_its_transport(play: Play) -> None:
     if transport.submit is None:
         await transport.disconnect()
         return
-    with anyio.fail_after(10):
+    with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
             await begun.wait()

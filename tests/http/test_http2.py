@@ -266,7 +266,7 @@ async def test_a_server_may_speak_first(engine: str, monkeypatch: pytest.MonkeyP
         return made
 
     def play(peer: RawPeer) -> None:
-        go.wait(10)
+        go.wait(20)
         peer.settings()
         peer.answer(peer.request()[0], b"1")
 

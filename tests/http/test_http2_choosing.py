@@ -131,7 +131,7 @@ async def test_a_busy_origin_yields_a_place_to_another(clear: LoopbackServer) ->
             async with anyio.create_task_group() as tasks:
                 for _ in range(3):
                     tasks.start_soon(keep_busy)
-                with anyio.fail_after(10):
+                with anyio.fail_after(20):
                     assert await client.request({"url": f"{other.url}/id/7"}) == b"7"
                 done = True
 

@@ -67,7 +67,7 @@ async def test_what_is_refused_goes_again_up_to_three_times(options: Any, conten
     with Http2Server(None, refusing(3)) as server:
         async with client(server.url, **options) as it:
             data = {"method": "POST", "path": "/", "content": content}
-            with anyio.fail_after(5):
+            with anyio.fail_after(20):
                 assert await it.request(data) == b"ab"
                 server.scripts = (refusing(4),)
                 server.sessions[0]._script = server.scripts[0]
@@ -220,22 +220,24 @@ async def test_who_gives_up_frees_the_stream_at_once(h2server: LoopbackServer, p
     async with client(h2server.url, max_connections=1, max_streams=1) as it:
         # It may take a while until there is a connection.
         assert await it.request({"path": "/id/1"}) == b"1"
-        for _ in range(3):
-            with anyio.move_on_after(0.03):
-                await it.request({"path": path})
+        for _ in range(2):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(it.request, {"path": path})
+                assert await eventually(lambda: h2server.stats().open_streams)
+                tasks.cancel_scope.cancel()
             with pytest.raises(TimeoutError) as caught:
-                await it.request({"path": path}, timeout=0.03)
+                await it.request({"path": path}, timeout=0.5)
             assert (caught.value.phase, caught.value.sent) == ("headers" if path == "/hang" else "body", "full")
-            with anyio.fail_after(5):
+            with anyio.fail_after(20):
                 assert await it.request({"path": "/id/1"}) == b"1"
         await nothing_open_but(h2server, it)
         stats = h2server.stats()
-        assert (stats.connections, stats.resets) == (1, 6)
+        assert (stats.connections, stats.resets) == (1, 4)
 
 
 async def nothing_open_but(server: LoopbackServer, it: Pynector) -> None:
     """Wait until there is no stream, on either side, although the connection stays."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         while server.stats().open_streams or it.stats().in_flight:  # noqa: ASYNC110 - another process sets no Event
             await anyio.sleep(0.005)
 
@@ -248,21 +250,25 @@ async def test_a_limit_of_none_is_waited_for_within_the_timeout(h2server: Loopba
     async with client(h2server.url) as it:
         (first, *others) = [
             asyncio.ensure_future(it.request({"path": path}))
-            for path in ("/h2-settings?max_concurrent_streams=0&for=0.2", "/delay/0.1", "/delay/0.12")
+            for path in ("/h2-settings?max_concurrent_streams=0&for=3", "/delay/0.1", "/delay/0.12")
         ]
-        await anyio.sleep(0.05)
-        late = await failure_in(it, 0.03)
-        assert (late.phase, late.sent) == ("queue", "none")
+        late = await failure_in_the_queue(it)
+        assert late.sent == "none"
         assert await it.request({"method": "POST", "path": "/echo", "content": b"x"}) == b"x"
         assert first.done()
         assert [await task for task in (first, *others)] == [b"settings", b"0.1", b"0.12"]
     assert h2server.stats().connections == 1
 
 
-async def failure_in(it: Pynector, seconds: float) -> Any:
-    with pytest.raises(TimeoutError) as caught:
-        await it.request({"path": "/id/1"}, timeout=seconds)
-    return caught.value
+async def failure_in_the_queue(it: Pynector) -> Any:
+    """Return what the first request fails with that may not be sent any more."""
+    with anyio.fail_after(20):
+        while True:
+            try:
+                await it.request({"path": "/id/1"}, timeout=0.1)
+            except TimeoutError as error:
+                if error.phase == "queue":
+                    return error
 
 
 async def test_what_is_begun_in_the_read_that_lowers_the_limit_has_not_left() -> None:
@@ -277,7 +283,7 @@ async def test_what_is_begun_in_the_read_that_lowers_the_limit_has_not_left() ->
         peer.send(done + frames.frame(frames.SETTINGS, 0, 0, b"\0\x03\0\0\0\0"))
         peer.until(lambda frame: frame.kind == frames.SETTINGS and frame.flags & frames.ACK)
         lowered.set()
-        goes_on.wait(10)
+        goes_on.wait(20)
         peer.settings(max_concurrent_streams=1)
         for _ in range(4):
             peer.answer(peer.request()[0])
@@ -326,7 +332,7 @@ async def test_a_connection_that_may_carry_nothing_gives_its_place_to_another_or
         async with client(h2server.url, max_connections=1) as it:
             with pytest.raises(TimeoutError):
                 await it.request({"url": server.url}, timeout=0.05)
-            with anyio.fail_after(5):
+            with anyio.fail_after(20):
                 assert await it.request({"path": "/id/1"}) == b"1"
 
 
@@ -334,7 +340,7 @@ async def test_two_origins_share_the_one_connection_there_may_be(h2server: Loopb
     with LoopbackServer(http2="only") as second:
         async with client(h2server.url, max_connections=1) as it:
             data = [({"url": f"{server.url}/id/{n}"}, {}) for n in range(200) for server in (h2server, second)]
-            with anyio.fail_after(10):
+            with anyio.fail_after(20):
                 results = await it.batch_request(data, max_concurrency=100)
             assert results == [str(n).encode() for n in range(200) for _ in range(2)]
         await nothing_open(second)
@@ -344,7 +350,7 @@ async def test_two_origins_share_the_one_connection_there_may_be(h2server: Loopb
 
 
 async def test_a_peer_that_has_gone_is_found_by_a_ping(h2server: LoopbackServer) -> None:
-    async with client(h2server.url, ping_interval=0.05, ping_timeout=0.05) as it:
+    async with client(h2server.url, ping_interval=0.05, ping_timeout=2) as it:
         assert await it.request({"path": "/h2-mute/all"}) == b"mute"
         error = await failure(it, "/id/1", method="POST")
         assert isinstance(error, ConnectionLost)
@@ -362,11 +368,11 @@ async def test_a_peer_that_reads_slowly_is_not_taken_for_gone() -> None:
     def slow(peer: RawPeer) -> None:
         peer.open_windows()
         while not (frame := peer.next(frames.DATA)).ends:
-            time.sleep(0.002)
+            time.sleep(0.005)
         peer.answer(frame.stream)
 
     with RawServer(slow) as server:
-        async with client(server.url, ping_interval=0.05, ping_timeout=0.05) as it:
+        async with client(server.url, ping_interval=0.05, ping_timeout=0.5) as it:
             assert await it.request({"method": "POST", "content": bytes(6_000_000)}) == b"ok"
 
 
@@ -376,7 +382,7 @@ async def test_a_peer_that_reads_nothing_holds_up_no_other_request() -> None:
     def deaf(peer: RawPeer) -> None:
         peer.open_windows()
         peer.next(frames.HEADERS)
-        over.wait(10)
+        over.wait(20)
 
     def good(peer: RawPeer) -> None:
         peer.settings()
@@ -388,7 +394,7 @@ async def test_a_peer_that_reads_nothing_holds_up_no_other_request() -> None:
             with pytest.raises(TimeoutError) as caught:
                 await it.request({"method": "POST", "content": bytes(1 << 25)}, timeout=0.5)
             assert (caught.value.phase, caught.value.sent) == ("write", "partial")
-            with anyio.fail_after(5):
+            with anyio.fail_after(20):
                 assert await it.request({"path": "/id/1"}) == b"ok"
         over.set()
 
@@ -399,9 +405,9 @@ async def test_a_peer_that_reads_nothing_and_sends_a_flood_is_left() -> None:
     def deaf(peer: RawPeer) -> None:
         peer.open_windows()
         peer.next(frames.HEADERS)
-        full.wait(10)
+        full.wait(20)
         peer.send(frames.frame(frames.PING, 0, 0, bytes(8)) * 2000)
-        over.wait(10)
+        over.wait(20)
 
     def good(peer: RawPeer) -> None:
         peer.settings()
@@ -416,7 +422,7 @@ async def test_a_peer_that_reads_nothing_and_sends_a_flood_is_left() -> None:
             error = await task
             assert isinstance(error, ProtocolError)
             assert (error.phase, error.sent) == ("write", "partial")
-            with anyio.fail_after(5):
+            with anyio.fail_after(20):
                 assert await it.request({"path": "/id/1"}) == b"ok"
         over.set()
 

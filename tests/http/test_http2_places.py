@@ -68,7 +68,7 @@ async def test_after_a_goaway_of_a_server_that_took_nothing_others_go_elsewhere(
         async with client(server.url) as it, anyio.create_task_group() as tasks:
             tasks.start_soon(failure, it, "/stays")
             assert await eventually(lambda: bool(server.sessions and server.sessions[0].requests))
-            with anyio.fail_after(5):
+            with anyio.fail_after(20):
                 assert await it.request({"path": "/goes"}) == b"ok"
             tasks.cancel_scope.cancel()
 
@@ -156,7 +156,7 @@ async def test_what_is_to_be_read_on_an_idle_connection_is_read_before_it_is_use
     def tells(peer: RawPeer) -> None:
         peer.settings(max_concurrent_streams=10)
         peer.answer(peer.request()[0])
-        is_idle.wait(10)
+        is_idle.wait(20)
         peer.send(news)
         is_said.set()
         answers(peer)
@@ -173,7 +173,7 @@ async def test_what_is_to_be_read_on_an_idle_connection_is_read_before_it_is_use
             assert await it.request(post) == b"ok"
             is_idle.set()
             # The loop hears nothing of it.
-            assert is_said.wait(10)
-            with anyio.fail_after(5):
+            assert is_said.wait(20)
+            with anyio.fail_after(20):
                 assert await it.batch_request([(post, {})] * 3) == [b"ok"] * 3
         assert len(server.peers) == connections

@@ -19,6 +19,7 @@ import trustme
 from loops import LOOPS
 from pynector import HTTPStatusError, Pynector
 from pynector.testing import LoopbackServer
+from sockets import free_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
 
@@ -71,12 +72,6 @@ def started(port: int, *command: str) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextmanager

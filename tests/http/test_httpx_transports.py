@@ -189,23 +189,23 @@ async def test_who_does_not_read_is_a_write_timeout(client: Any, package: Any, p
 
 async def test_times_are_between_bytes_and_none_is_another(client: Any, package: Any, server: LoopbackServer) -> None:
     # Longer together than any is alone.
-    timeout = package.Timeout(connect=0.001, read=0.25, write=0.1, pool=0.001)
+    timeout = package.Timeout(connect=0.001, read=2.5, write=2.5, pool=0.001)
     await client.get(f"{server.url}/id/1")
 
     async def slowly() -> AsyncIterator[bytes]:
         for _ in range(3):
-            await anyio.sleep(0.12)
+            await anyio.sleep(1)
             yield b"x"
 
     async with client.stream(
-        "POST", f"{server.url}/drip/4?interval=0.12", content=slowly(), timeout=timeout
+        "POST", f"{server.url}/drip/20?interval=0.15", content=slowly(), timeout=timeout
     ) as response:
-        assert len(await response.aread()) == 4
+        assert len(await response.aread()) == 20
     async with client.stream("GET", f"{server.url}/bytes/3000000", timeout=timeout) as response:
         pieces = response.aiter_raw()
         await anext(pieces)
         # Nobody waits for the next one while this one is looked at.
-        await anyio.sleep(0.6)
+        await anyio.sleep(3)
         assert sum([len(piece) async for piece in pieces]) > 0
 
 
@@ -254,9 +254,11 @@ async def test_a_body_of_another_length_than_it_says_is_no_request(client: Any, 
 
 async def test_a_cancelled_request_leaves_nothing(client: Any, play: Play) -> None:
     server = play(["hang"], [[b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "hang"]], [answer()])
-    for _ in range(2):
-        with anyio.move_on_after(0.2):
-            await client.get(server.url)
+    for count in (1, 2):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.get, server.url)
+            assert await eventually(lambda: len(server.requests) == count)  # noqa: B023
+            tasks.cancel_scope.cancel()
     assert await eventually(lambda: all(connection.ended.is_set() for connection in server.connections))
     assert (await client.get(server.url)).text == "ok"
 
@@ -441,13 +443,13 @@ async def test_a_chunked_answer_and_one_without_a_length_end_where_they_do(clien
 
 async def test_over_http2(package: Any, transport_class: Any, server: LoopbackServer) -> None:
     pytest.importorskip("ngh2")
-    async with package.AsyncClient(transport=transport_class(http1=False, http2=True), timeout=0.5) as client:
+    async with package.AsyncClient(transport=transport_class(http1=False, http2=True)) as client:
         response = await client.post(f"{server.url}/inspect", content=b"abc", headers={"X-Name": "value"})
         told = json.loads(response.content)
         assert (response.http_version, response.reason_phrase, told["body"]) == ("HTTP/2", "OK", "abc")
         assert ["x-name", "value"] in told["headers"]
         with pytest.raises(package.ReadTimeout):
-            await client.get(f"{server.url}/hang")
+            await client.get(f"{server.url}/hang", timeout=0.5)
         with pytest.raises(package.RemoteProtocolError):
             await client.get(f"{server.url}/close")
         large = bytes(1 << 20)

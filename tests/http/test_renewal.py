@@ -192,7 +192,7 @@ async def test_a_handshake_that_began_with_the_old_files_makes_no_connection_to_
 
     def hold(*args: Any) -> None:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(20)
 
     context.sni_callback = hold
     server = play([answer()] * 9, tls=context)

@@ -38,7 +38,7 @@ async def test_a_request_that_changes_in_flight_ends_as_it_would_have(
     request: dict[str, Any] = {"method": "POST", "path": "/x", "json": {"n": 1}}
     server = play([[lambda: spoil(request), response]])
     async with Pynector(base_url=server.url, http_engine=engine) as client:
-        with anyio.fail_after(8):
+        with anyio.fail_after(20):
             if how == "batch":
                 (error,) = await client.batch_request([(request, {})])
             else:
@@ -56,7 +56,7 @@ async def test_a_redirect_sends_what_was_sent_first(play: Play, engine: str, how
     request: dict[str, Any] = {"method": "POST", "path": "/x", "json": {"n": 1}}
     server = play([[lambda: spoil(request), answer(b"", "307 Again", "Location: /y")], answer(b"done")])
     async with Pynector(base_url=server.url, http_engine=engine) as client:
-        with anyio.fail_after(8):
+        with anyio.fail_after(20):
             if how == "batch":
                 (result,) = await client.batch_request([(request, options)])
             elif how == "stream":

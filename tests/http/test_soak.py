@@ -17,7 +17,7 @@ import pytest
 from scripted import eventually
 
 from inside import transport_of
-from leaks import open_files, pending
+from leaks import no_more_than, present
 from pynector import ConnectionLost, Pynector, TimeoutError
 from sockets import end_serving
 
@@ -104,12 +104,12 @@ class Server:
 
     def __enter__(self) -> Server:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(20)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(20)
         assert not self._thread.is_alive()
 
 
@@ -188,7 +188,7 @@ async def test_every_request_ends_as_it_should_and_leaves_nothing(unreliable: Se
         assert await client.request({"path": "/7"}) == body(7)
     assert await eventually(lambda: not unreliable.open)
     gc.collect()
-    before = open_files(), pending()
+    before = present()
     async with Pynector(base_url=unreliable.url, http_engine=engine, max_connections=IN_FLIGHT + 10) as client:
         step = count // 3
         for start in range(0, count, step):
@@ -203,7 +203,7 @@ async def test_every_request_ends_as_it_should_and_leaves_nothing(unreliable: Se
         assert len(unreliable.open) <= IN_FLIGHT + 10
     assert await eventually(lambda: not unreliable.open)
     gc.collect()
-    assert (open_files(), pending()) == before
+    assert await no_more_than(before)
     assert sum(counts.values()) == count
     for kind in ("answered", "reset", "truncated", "late", "cancelled"):
         assert counts[kind] > 0

@@ -123,7 +123,7 @@ async def test_closing_the_client_from_inside_the_body_ends_the_request(play: Pl
         await client.aclose()
         yield b"second"
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(20):
         request = {"method": "POST", "path": "/", "content": closing()}
         if how == "batch":
             (error,) = await client.batch_request([(request, {})])
@@ -157,7 +157,7 @@ async def test_a_body_that_cancels_itself_ends_its_request(play: Play, engine: s
 
     server = play(["hang"], early=True)
     async with Pynector(base_url=server.url, http_engine=engine) as client:
-        with anyio.fail_after(8), pytest.raises(PynectorError):
+        with anyio.fail_after(20), pytest.raises(PynectorError):
             await client.request({"method": "POST", "path": "/", "content": CancelsItself(asyncio.CancelledError)})
 
 

@@ -24,7 +24,7 @@ BACKLOG = 1024
 TURNS = 5
 
 # How long the server waits until nothing is under way on it (seconds).
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 
 class LedgerServer:

@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio
 
-from leaks import open_files, pending
+from leaks import no_more_than, present
 from pynector import Pynector, TimeoutError, TransportError
 from pynector.stats import Stats
 
@@ -31,9 +31,9 @@ ROUND_PATIENCE = 120.0
 
 # Nothing that a server does makes a round of no requests take longer than this (seconds), and a busy machine sends
 # that many a second.
-STALL = 10.0
+STALL = 60.0
 SLOWEST = 20.0
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 # Who opens a client of a server that refuses some connections tries that often.
 OPENINGS = 20
@@ -130,13 +130,13 @@ class Trial(ABC):
             self._blame(f"a client was closed, and the server has {self.server.under_way()}")
         gc.collect()
         await anyio.wait_all_tasks_blocked()
-        before = open_files(), pending()
+        before = present()
         async with await self.opened(number) as client:
             await self.round(client, keys)
         if not await self.server.quiet(closed=True):
             self._blame(f"the client was closed, and the server has {self.server.under_way()}")
-        if not await became(lambda: (open_files(), pending()) == before):
-            self._blame(f"descriptors and tasks were {before}, and are {(open_files(), pending())}")
+        if not await no_more_than(before):
+            self._blame(f"descriptors and tasks were {before}, and are {present()}")
 
     async def opened(self, number: int) -> Pynector:
         """Return a client that is connected; its first connections may be refused."""

@@ -34,5 +34,3 @@ def serve() -> Iterator[Callable[..., NotingServer]]:
 def _own_environment(monkeypatch: Any) -> None:
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
-    # A test that waits for what never comes should not wait for half a minute.
-    monkeypatch.setenv("PYNECTOR_TIMEOUT", "10")

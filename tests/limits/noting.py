@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sockets import end_serving
 
 REQUEST = re.compile(rb"(?P<method>\S+) (?P<path>\S+) HTTP/1\.1\r\n(?P<fields>.*?\r\n)\r\n", re.DOTALL)
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 
 class Asked(NamedTuple):

@@ -105,7 +105,8 @@ async def test_an_origin_that_asks_for_it_is_left_alone_while_others_go_on(serve
             await gate.passed()
         elif not begun:
             begun.append(time.monotonic())
-            return Answer(429, b"", {"Retry-After": "1"})
+            # Longer than a machine may pause.
+            return Answer(429, b"", {"Retry-After": "4"})
         return Answer()
 
     paused, other = serve(play), serve()
@@ -125,13 +126,13 @@ async def test_an_origin_that_asks_for_it_is_left_alone_while_others_go_on(serve
 
 
 async def test_a_pause_holds_for_all_calls_and_is_no_longer_than_a_request_has_time(serve: Serve) -> None:
-    paused, other = serve(lambda asked: Answer(429, b"", {"Retry-After": "9"})), serve()
+    paused, other = serve(lambda asked: Answer(429, b"", {"Retry-After": "60"})), serve()
     async with Pynector(learn=True) as client:
         with pytest.raises(HTTPStatusError):
             await client.request({"url": paused.url})
-        with anyio.fail_after(2):
+        with anyio.fail_after(20):
             with pytest.raises(TimeoutError, match="left alone") as late:
-                await client.request({"url": paused.url}, timeout=5)
+                await client.request({"url": paused.url}, timeout=30)
             assert (late.value.sent, late.value.phase, late.value.attempts) == ("none", "queue", 0)
             assert await client.batch_request(gets(other, 3)) == [b"ok"] * 3
     assert len(paused.asked) == 1
@@ -198,7 +199,7 @@ async def test_an_open_circuit_costs_nothing_of_a_rate_and_is_told_at_once(serve
     broken, well = serve(Switch()), serve()
     rate = Rate(10, per=36_000.0, burst=10)
     async with Pynector(breaker=CircuitBreaker(minimum=4, cooldown=60), rate=rate) as client:
-        results = await client.batch_request(gets(broken, 100) + gets(well, 6), 1, timeout=4)
+        results = await client.batch_request(gets(broken, 100) + gets(well, 6), 1, timeout=20)
     assert [type(result) for result in results[:100]] == [HTTPStatusError] * 4 + [CircuitOpen] * 96
     assert results[100:] == [b"ok"] * 6
 
@@ -206,7 +207,7 @@ async def test_an_open_circuit_costs_nothing_of_a_rate_and_is_told_at_once(serve
 async def test_an_open_circuit_is_not_asked_again_by_a_policy(serve: Serve) -> None:
     broken = serve(Switch())
     policy = RetryPolicy(attempts=10, backoff=0.0, statuses={500})
-    async with Pynector(breaker=BREAKER, retry=policy) as client:
+    async with Pynector(breaker=CircuitBreaker(minimum=4), retry=policy) as client:
         with pytest.raises(CircuitOpen) as refused:
             await client.request({"url": broken.url})
     assert (refused.value.attempts, refused.value.sent, len(broken.asked)) == (4, "full", 4)

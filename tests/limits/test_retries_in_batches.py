@@ -159,11 +159,11 @@ async def test_a_deadline_is_for_all_attempts_of_a_request(serve: Serve) -> None
         return Answer()
 
     server = serve(hang)
-    policy = RetryPolicy(100, 0.0, attempt_timeout=0.15)
-    async with Pynector(base_url=server.url, timeout=0.6) as client:
+    policy = RetryPolicy(100, 0.0, attempt_timeout=0.5)
+    async with Pynector(base_url=server.url, timeout=2) as client:
         results = await client.batch_request(puts(3), retry=policy)
     assert all(isinstance(result, TimeoutError) and 2 <= result.attempts <= 4 for result in results)
-    assert [(result.seconds, result.sent) for result in results] == [(0.6, "full")] * 3
+    assert [(result.seconds, result.sent) for result in results] == [(2, "full")] * 3
 
 
 async def test_an_attempt_that_takes_too_long_is_repeated(serve: Serve) -> None:
@@ -178,7 +178,8 @@ async def test_an_attempt_that_takes_too_long_is_repeated(serve: Serve) -> None:
     async with Pynector(base_url=server.url) as client:
         results = await client.batch_request(puts(3), retry=RetryPolicy(backoff=0.0, attempt_timeout=0.3))
     assert results == [b"ok"] * 3
-    assert len(server.asked) == 6
+    # On a machine that pauses an answer may be late, too.
+    assert all(2 <= server.paths.count(f"/{n}") <= 3 for n in range(3))
 
 
 @EVERYWHERE
@@ -198,7 +199,7 @@ async def test_a_retry_that_finds_no_slot_ends_in_time(serve: Serve) -> None:
         Pynector(base_url=server.url) as client,
         client.batch_stream([first, second], max_concurrency=1, retry=policy) as results,
     ):
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             late = await anext(results)
         assert (late.index, type(late.error), late.attempts) == (0, TimeoutError, 1)
         gate.open()
@@ -206,15 +207,15 @@ async def test_a_retry_that_finds_no_slot_ends_in_time(serve: Serve) -> None:
 
 async def test_a_retry_that_no_rate_lets_through_ends_in_time(serve: Serve) -> None:
     server = serve(lambda asked: BUSY)
-    async with Pynector(base_url=server.url, timeout=0.4) as client:
-        with anyio.fail_after(5):
+    async with Pynector(base_url=server.url, timeout=1) as client:
+        with anyio.fail_after(20):
             (late,) = await client.batch_request(puts(1), rate=Rate(1, per=36_000.0), retry=RetryPolicy(backoff=0.01))
-    assert (type(late), late.attempts, late.sent, late.seconds) == (TimeoutError, 1, "full", 0.4)
+    assert (type(late), late.attempts, late.sent, late.seconds) == (TimeoutError, 1, "full", 1)
 
 
 async def test_a_wait_holds_no_place_in_the_window(serve: Serve) -> None:
     server = serve(busy_at_first(1))
-    policy = RetryPolicy(backoff=0.3, jitter=0.0)
+    policy = RetryPolicy(backoff=2, jitter=0.0)
     async with Pynector(base_url=server.url) as client:
         assert await client.batch_request(puts(6), 1, retry=policy) == [b"ok"] * 6
     # None of them went a second time before all had gone once.

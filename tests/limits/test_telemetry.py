@@ -126,7 +126,7 @@ async def test_what_waits_to_be_sent_again_ends_with_its_batch(serve: Serve, spa
 
     slowly = RetryPolicy(5, backoff=5, jitter=0)
     async with Pynector(base_url=serve(broken).url) as client:
-        with anyio.fail_after(10):
+        with anyio.fail_after(20):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(lambda: client.batch_request(gets(1), retry=slowly))
                 while not client.stats().retries:  # noqa: ASYNC110 - nobody tells

@@ -111,7 +111,7 @@ def serving(serve: Serve, context: ssl.SSLContext | None = None) -> Iterator[int
 
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()
-    up.wait(10)
+    up.wait(20)
     port, loop, stop = found
     try:
         yield port

@@ -87,7 +87,7 @@ async def test_a_generator_that_is_broken_off_tears_nothing(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(consume)
         # The event loop closes the generator, in a task of its own.
-        with anyio.fail_after(10):
+        with anyio.fail_after(20):
             while len(spans.get_finished_spans()) < 2:
                 gc.collect()
                 await anyio.sleep(0.01)

@@ -21,7 +21,7 @@ from pynector.testing import LoopbackServer
 from pynector.testing.server import Listener, listen
 from pynector.testing.state import ServerState
 
-TIMEOUT = 10
+TIMEOUT = 20
 
 
 class Client:

@@ -22,7 +22,7 @@ from pynector.testing import __main__ as command
 from pynector.testing import process
 from pynector.testing.server import Listener
 
-TIMEOUT = 10
+TIMEOUT = 20
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ import trustme
 import pynector.testing
 from pynector.testing import LoopbackServer, ServerStats, process
 
-TIMEOUT = 10
+TIMEOUT = 20
 
 
 def get(port: int, path: str, context: ssl.SSLContext | None = None) -> bytes:

@@ -14,7 +14,7 @@ import anyio.lowlevel
 import pytest
 
 from inside import pool_of
-from leaks import open_files, pending
+from leaks import no_more_than, present
 from loops import LOOPS
 from pynector import ConnectError, Pynector, PynectorError, TransportError
 from pynector.transport.websocket import WebSocketTransport, WebSocketTransportFactory, pool
@@ -240,11 +240,11 @@ async def test_it_may_be_called_again_and_again_and_leaves_nothing(url: Url) -> 
     # Timers that were cancelled are tasks on trio, and end a little later.
     await anyio.lowlevel.checkpoint()
     await anyio.wait_all_tasks_blocked()
-    before = open_files(), pending()
+    before = present()
     for _ in range(20):
         await transport.connect()
         assert await transport.exchange("x") == b"x"
         async with anyio.create_task_group() as tasks:
             for _ in range(3):
                 tasks.start_soon(transport.disconnect)
-    await until(lambda: (open_files(), pending()) == before)
+    assert await no_more_than(before)

@@ -23,7 +23,7 @@ from proxyserver import Proxy
 from pynector import ConfigurationError, ConnectError
 from pynector.transport.net import tls
 from resolver import Resolver, here
-from sockets import sockets_to
+from sockets import free_port, sockets_to
 from wsservers import Url, certificate, client, demanding, listening, running, shake_hands
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +82,7 @@ async def test_connections_made_anew_take_the_new_files(
     trusted = tmp_path / "trusted.pem"
     shutil.copyfile(pairs[0][2], trusted)
     options: dict[str, Any] = {"proxy": proxy.url("http")} if through_proxy else {}
-    with running(files=pairs[0][:2]) as port:
+    with running(free_port(), files=pairs[0][:2]) as port:
         it = client(
             f"wss://127.0.0.1:{port}/echo",
             verify=str(trusted),
@@ -128,7 +128,7 @@ async def test_whatever_a_lookup_raises_is_a_connect_error(monkeypatch: pytest.M
         raise problem
 
     Resolver(monkeypatch, lookup)
-    with anyio.fail_after(10), pytest.raises(ConnectError) as failed:
+    with anyio.fail_after(20), pytest.raises(ConnectError) as failed:
         await client("ws://server.test/", max_reconnects=0).request("x")
     cause: BaseException | None = failed.value
     while cause is not None and cause is not problem:
@@ -143,7 +143,7 @@ async def test_whatever_a_stream_raises_is_a_connect_error(monkeypatch: pytest.M
         raise problem
 
     monkeypatch.setattr(anyio, "connect_tcp", fail)
-    with anyio.fail_after(10), pytest.raises(ConnectError) as failed:
+    with anyio.fail_after(20), pytest.raises(ConnectError) as failed:
         await client("ws://server.test/", max_reconnects=0, proxy="http://127.0.0.1:9").request("x")
     assert (failed.value.phase, failed.value.sent) == ("connect", "none")
 
@@ -265,7 +265,7 @@ async def test_the_zone_of_an_address_is_for_the_lookup_only() -> None:
         port = listener.getsockname()[1]
         with pytest.raises(ConnectError):
             await client(f"ws://[::1%251]:{port}/", max_reconnects=0).request("x")
-        thread.join(10)
+        thread.join(20)
     assert f"Host: [::1]:{port}\r\n".encode() in heard[0]
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import pickle
 import signal
-import socket
 import uuid
 import weakref
 from pathlib import Path
@@ -27,6 +26,7 @@ from pynector import (
     WebSocketClosed,
 )
 from pynector.transport.websocket import Gap
+from sockets import free_port
 from wsservers import Url, certificate, client, running, start, until
 
 pytestmark = pytest.mark.anyio
@@ -101,10 +101,7 @@ async def test_without_reconnects_they_fail(url: Url) -> None:
 
 @pytest.mark.parametrize("correlation", ["fifo", "id"])
 async def test_a_server_that_restarts_loses_nothing_and_answers_nothing_twice(correlation: str) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
+    port = free_port()
     first, _ = start(port)
     second = None
     answers: list[Any] = []

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from leaks import open_files, pending
+from leaks import no_more_than, present
 from pynector import Pynector, TimeoutError, WebSocketClosed
 from wsservers import Url, client, until
 
@@ -89,7 +89,7 @@ async def test_every_request_ends_as_it_should_and_leaves_nothing(
     gc.collect()
     # Timers that were cancelled are tasks on trio, and end a little later.
     await anyio.wait_all_tasks_blocked()
-    before = open_files(), pending()
+    before = present()
     asked = Asked(correlation == "id")
     async with client(address, correlation=correlation, **options) as it:
         await use(it, asked, range(count))
@@ -99,7 +99,7 @@ async def test_every_request_ends_as_it_should_and_leaves_nothing(
         await until(lambda: not it.stats().connections.get("active"))
         assert stats.transport["reconnects"] > 0
     gc.collect()
-    await until(lambda: (open_files(), pending()) == before)
+    assert await no_more_than(before)
     assert asked.counts.total() == count
     assert all(asked.counts[kind] > 0 for kind in ("answered", "closed", "cancelled"))
     print(f"{correlation}: {dict(asked.counts)}")
