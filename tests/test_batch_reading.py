@@ -110,7 +110,7 @@ async def test_a_source_that_does_not_go_on_in_time(transport: Any, raises: bool
         await anyio.sleep_forever()
 
     into: list[Any] = []
-    call = Pynector(transport).batch_request(entries(), timeout=0.1, raise_on_error=raises, into=into)
+    call = Pynector(transport).batch_request(entries(), timeout=1, raise_on_error=raises, into=into)
     if raises:
         with pytest.raises(TimeoutError):
             await call
@@ -125,7 +125,7 @@ async def test_a_source_that_does_not_go_on_in_time(transport: Any, raises: bool
 async def test_a_cancelled_batch_leaves_what_was_done(transport: Any) -> None:
     into: list[Any] = []
     transport.stuck = {"b"}
-    with anyio.move_on_after(0.2) as scope:
+    with anyio.move_on_after(1) as scope:
         await Pynector(transport).batch_request([("a", {}), ("b", {}), ("c", {})], into=into)
     assert scope.cancelled_caught
     assert into == ["a", None, "c"]

@@ -385,7 +385,7 @@ async def test_its_source_may_drain_it(transport: Any, asynchronous: bool) -> No
 async def test_its_time_passes(transport: Any) -> None:
     entries = [(0, {}), (1, {"wait": 30}), (2, {"wait": 30}), (3, {})]
     items: list[Any] = []
-    async with Pynector(transport) as client, client.batch_stream(entries, max_concurrency=2, timeout=0.3) as results:
+    async with Pynector(transport) as client, client.batch_stream(entries, max_concurrency=2, timeout=1) as results:
         with pytest.raises(TimeoutError, match="the batch's timeout passed"):
             await take(results, items)
     assert sorted(((item.index, type(item.error)) for item in items), key=str) == [

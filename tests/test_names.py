@@ -121,7 +121,7 @@ async def test_names_are_forgotten_in_time_and_number(monkeypatch: pytest.Monkey
     monkeypatch.setattr(names, "LIFE", 0.05)
     for number in range(20):
         await known.addresses(f"short-{number}.test", 80)
-    assert len(known) == 50
+    assert len(known) <= 50
     monkeypatch.setattr(names, "LIFE", 5.0)
     await anyio.sleep(0.1)
     for number in range(40):

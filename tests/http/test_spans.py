@@ -23,7 +23,7 @@ from opentelemetry.semconv.attributes import (
     url_attributes,
 )
 from opentelemetry.trace import SpanKind, StatusCode, TraceFlags
-from scripted import ScriptedServer, answer
+from scripted import ScriptedServer, answer, eventually
 
 from leaks import living, newly
 from pynector import ConfigurationError, ConnectError, HTTPStatusError, Pynector, TimeoutError
@@ -128,10 +128,16 @@ async def test_an_attempt_that_is_too_slow_is_an_error(client: Pynector, spans: 
 
 
 async def test_a_cancelled_caller_is_no_error(client: Pynector, server: LoopbackServer, spans: Any) -> None:
-    with anyio.move_on_after(0.1):
-        await client.request({"path": "/hang"})
-    with anyio.move_on_after(0.1):
-        await client.batch_request([({"path": "/hang"}, {})] * 3)
+    hanging: dict[int, Any] = {
+        1: lambda: client.request({"path": "/hang"}),
+        3: lambda: client.batch_request([({"path": "/hang"}, {})] * 3),
+    }
+    for count, call in hanging.items():
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            assert await eventually(lambda: server.stats().in_flight == count)  # noqa: B023
+            tasks.cancel_scope.cancel()
+        assert await eventually(lambda: server.stats().in_flight == 0)
     assert len(attempts(spans)) == len(requests(spans)) == 4
     for span in spans.get_finished_spans():
         assert span.status.status_code is StatusCode.UNSET

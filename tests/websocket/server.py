@@ -82,7 +82,7 @@ async def silent(connection: Any, query: dict[str, str]) -> None:
 async def late_first(connection: Any, query: dict[str, str]) -> None:
     """The first answer of a connection comes late, the others at once after it."""
     message = await connection.recv()
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1)
     await connection.send(message)
     await echo(connection, query)
 

@@ -110,10 +110,8 @@ async def test_the_next_request_has_its_own_time(kind: str) -> None:
                 await it.request("given up")
             with pytest.raises(TimeoutError) as failed:
                 await it.request("late", 0.1)
-        started = anyio.current_time()
-        with pytest.raises(TimeoutError) as failed:
+        with anyio.fail_after(20), pytest.raises(TimeoutError) as failed:
             await it.request("next", 0.3)
-        assert anyio.current_time() - started < 2.5
         assert failed.value.sent == "none"
         await it.aclose()
 
@@ -129,10 +127,8 @@ async def test_what_nobody_waits_for_is_ended() -> None:
                     await it.request("given up")
                 with pytest.raises(TimeoutError):
                     await it.request("late", 0.1)
-            started = anyio.current_time()
-            with pytest.raises(TimeoutError):
+            with anyio.fail_after(20), pytest.raises(TimeoutError):
                 await it.request("next", 0.3)
-            assert anyio.current_time() - started < 2.5
             assert pool.reconnecting.under_way == 0
             # The timer of a request that has ended may be one less by now.
             await until(lambda: pending() <= before)
@@ -158,7 +154,8 @@ async def test_a_subscription_wants_them_until_it_is_closed() -> None:
 
 async def test_whoever_wants_one_next_waits_no_longer_and_no_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a request with a short timeout would begin the wait anew each time, or one with none the attempts."""
-    monkeypatch.setattr(reconnecting, "wait_before", lambda attempt, scale: 1.0)
+    waits: list[int] = []
+    monkeypatch.setattr(reconnecting, "wait_before", lambda attempt, scale: waits.append(attempt) or 1.0)
     with failing(answer=b"HTTP/1.1 502 Bad Gateway\r\n\r\n") as (server, url):
         async with client(url) as it:
             await lost(it)
@@ -166,13 +163,14 @@ async def test_whoever_wants_one_next_waits_no_longer_and_no_shorter(monkeypatch
                 with pytest.raises(TimeoutError):
                     await it.request("impatient", 0.1)
             await until(lambda: len(server.asked) == 2)
-            with anyio.move_on_after(5):
+            # The first attempt is made at once.
+            assert waits == [1]
+            with anyio.fail_after(20):
                 while len(server.asked) < 3:
                     with pytest.raises(TimeoutError):
                         await it.request("impatient", 0.1)
-    first, second, third = server.asked
-    assert second - first < 0.9
-    assert 0.9 < third - second < 4
+    _, second, third = server.asked
+    assert third - second > 0.5
 
 
 async def test_where_there_are_others_an_attempt_may_come_to_its_end(url: Url) -> None:

@@ -102,7 +102,7 @@ async def test_whoever_closes_next_waits_for_the_rest(monkeypatch: pytest.Monkey
 
 async def test_what_is_in_flight_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not when the peers have said farewell."""
-    monkeypatch.setattr(pool, "GOODBYE", 0.5)
+    monkeypatch.setattr(pool, "GOODBYE", 3.0)
     with stubborn() as (_, url):
         transport = await connected(url)
         ended: list[float] = []
@@ -116,10 +116,8 @@ async def test_what_is_in_flight_ends_at_once(monkeypatch: pytest.MonkeyPatch) -
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
             await anyio.wait_all_tasks_blocked()
-            started = anyio.current_time()
             await transport.disconnect()
-            closed = anyio.current_time()
-        assert ended[0] - started < 0.4 < closed - started
+        assert anyio.current_time() - ended[0] > 0.5
 
 
 async def test_a_connection_that_cannot_say_farewell_is_ended(url: Url) -> None:
