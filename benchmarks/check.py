@@ -2,8 +2,8 @@
 
 It measures what baseline.json has and fails if anything became worse by more than its margin. Ratios are taken against
 a reference that runs in turn with the candidate, so that a busy machine slows both alike; one that looks worse is
-measured again, with more rounds, before it counts. Instructions are exact, so their margin is small; they are compared
-only where interpreter, processor and compiler are those of the baseline.
+measured again and again, with more rounds, before it counts. Instructions are exact, so their margin is small; they are
+compared only where interpreter, processor and compiler are those of the baseline.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import shutil
 import statistics
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pynector._speedups import COMPILED
 
 from . import instructions
+from .ratio import seconds, tried
 from .references import REFERENCES, Reference
 
 BASELINE = Path(__file__).with_name("baseline.json")
@@ -34,18 +36,15 @@ SHORT, LONG = (5, 3.0), (15, 10.0)
 
 def ratio_of(reference: Reference, effort: tuple[int, float]) -> float:
     """Give how many times cheaper the candidate is than its reference: the median over rounds of both in turn."""
-    rounds, seconds = effort
+    rounds, least = effort
     ratios: list[float] = []
     with reference.prepared() as (candidate, plain):
         candidate()
         plain()
-        end = time.perf_counter() + seconds
+        end = time.perf_counter() + least
         while len(ratios) < rounds or time.perf_counter() < end:
-            started = time.perf_counter()
-            candidate()
-            between = time.perf_counter()
-            plain()
-            ratios.append((time.perf_counter() - between) / (between - started))
+            cost = seconds(candidate)
+            ratios.append(seconds(plain) / cost)
     return statistics.median(ratios)
 
 
@@ -55,8 +54,9 @@ def check_ratios(baseline: dict[str, float]) -> list[tuple[str, float, float, bo
     for reference in REFERENCES:
         expected = baseline.get(reference.name)
         found = ratio_of(reference, LONG if expected is None else SHORT)
-        if expected is not None and found < expected * (1 - RATIO_MARGIN):
-            found = ratio_of(reference, LONG)
+        if expected is not None:
+            bar = expected * (1 - RATIO_MARGIN)
+            found = found if found >= bar else tried(partial(ratio_of, reference, LONG), bar)
         rows.append((reference.name, expected or found, found, found >= (expected or found) * (1 - RATIO_MARGIN)))
     return rows
 

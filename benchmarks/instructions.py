@@ -48,7 +48,7 @@ def count_all() -> dict[str, float]:
     # Hashes of str decide how long a look into a dict takes.
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
     command = [*CALLGRIND, sys.executable, "-m", "benchmarks.instructions"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=600)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=1800)
     collected = dict(re.findall(r"==(\d+)== Collected : (\d+)", done.stderr))
     found: dict[str, dict[int, int]] = {part: {} for part in PARTS}
     for part, units, process in map(str.split, done.stdout.splitlines()):

@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .ratio import tried
+
 ROUNDS = 9
 LAZY = (
+    "email.utils",
     "httpx",
     "httpx2",
     "opentelemetry",
@@ -23,7 +26,8 @@ LAZY = (
 
 
 def _seconds(module: str, environment: dict[str, str]) -> float:
-    program = f"import time; started = time.perf_counter(); import {module}; print(time.perf_counter() - started)"
+    # Of the processor's: what else runs on the machine takes none of it.
+    program = f"import time; started = time.process_time(); import {module}; print(time.process_time() - started)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     return float(done.stdout)
 
@@ -39,12 +43,16 @@ def test_importing_takes_no_longer_than_importing_httpx(benchmark: Any, tmp_path
         rounds = [[_seconds(module, environment) for module in modules] for _ in range(1 + ROUNDS)]
         return [statistics.median(column) for column in zip(*rounds[1:], strict=True)]
 
-    own, httpx, event_loop = benchmark.pedantic(measure, rounds=1)
-    said = f"{own * 1e3:.0f} ms, httpx {httpx * 1e3:.0f} ms, asyncio alone {event_loop * 1e3:.0f} ms"
-    benchmark.extra_info["import"] = said
-    print(f"\nimport pynector: {said}; {own / httpx:.2f} of httpx")
+    def ratio() -> float:
+        own, httpx, event_loop = measure()
+        said = f"{own * 1e3:.0f} ms, httpx {httpx * 1e3:.0f} ms, asyncio alone {event_loop * 1e3:.0f} ms"
+        benchmark.extra_info["import"] = said
+        print(f"\nimport pynector: {said}; {own / httpx:.2f} of httpx")
+        return httpx / own
+
     # About as long as httpx, most of it for asyncio; the margin is for a busy machine.
-    assert own < 1.5 * httpx
+    bar = 1 / 1.5
+    assert benchmark.pedantic(tried, args=(ratio, bar), rounds=1) >= bar
 
 
 def test_what_is_not_used_is_not_imported() -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from pynector import Pynector
 
+from .ratio import tried
 from .servers import serving
 
 pytest.importorskip("opentelemetry.sdk.trace")
@@ -156,7 +157,7 @@ async def through_httpx(url: str, count: int) -> None:
     import httpx
 
     # One connection: the cost of its pool is not what is measured.
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=None) as client:
         for _ in range(count):
             await client.get(url)
 
@@ -197,21 +198,26 @@ def test_all_spans_cost_less_than_those_of_peers(
     async def theirs() -> None:
         await through(url[0] + url[1], count)
 
-    plain, told, their_plain, their_told = costs(
-        loop,
-        count,
-        user_seconds,
-        lambda: ours,
-        within(lambda: sampled(ALWAYS_ON), ours),
-        lambda: theirs,
-        within(lambda: instrumented(name), theirs),
-    )
-    benchmark.pedantic(lambda: loop.run_until_complete(ours()), rounds=1)
+    def less() -> float:
+        """How much less they cost, in microseconds a request."""
+        plain, told, their_plain, their_told = costs(
+            loop,
+            count,
+            user_seconds,
+            lambda: ours,
+            within(lambda: sampled(ALWAYS_ON), ours),
+            lambda: theirs,
+            within(lambda: instrumented(name), theirs),
+        )
+        own, others = (told - plain) * 1e6, (their_told - their_plain) * 1e6
+        figures = {
+            "Pynector, microseconds a request more": round(own, 1),
+            f"{name}, microseconds a request more": round(others, 1),
+        }
+        benchmark.extra_info.update(figures)
+        print(f"\n{figures}")
+        return others - own
+
+    found = benchmark.pedantic(tried, args=(less, 0.0), rounds=1)
     loop.run_until_complete(client.aclose())
-    figures = {
-        "Pynector, microseconds a request more": round((told - plain) * 1e6, 1),
-        f"{name}, microseconds a request more": round((their_told - their_plain) * 1e6, 1),
-    }
-    benchmark.extra_info.update(figures)
-    print(f"\n{figures}")
-    assert told - plain < their_told - their_plain
+    assert found > 0

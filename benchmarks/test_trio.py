@@ -13,6 +13,7 @@ import pytest
 
 from pynector import Pynector
 
+from .ratio import tried
 from .servers import SMALL, Server, serving
 
 ROUNDS = 7
@@ -77,10 +78,14 @@ async def _measure(server: Server) -> dict[str, tuple[float, float]]:
 def test_get_on_trio(benchmark: Any) -> None:
     trio = pytest.importorskip("trio")
     pytest.importorskip("httpx2")
-    with serving() as server:
-        measured = benchmark.pedantic(lambda: trio.run(_measure, server), rounds=1)
-    (rate, cpu), (other_rate, other_cpu) = measured["pynector"], measured["httpx2"]
-    benchmark.extra_info.update({"server": server.name, "requests/s": rate, "us of CPU a request": cpu})
-    print(f"\n{server.name} server: {rate:,.0f} requests/s, {rate / other_rate:.1f} times httpx2 (>= {BAR})")
-    print(f"microseconds of CPU a request: {cpu:.1f}, httpx2 {other_cpu:.1f}")
-    assert rate >= BAR * other_rate
+
+    def times_as_fast() -> float:
+        with serving() as server:
+            measured = trio.run(_measure, server)
+        (rate, cpu), (other_rate, other_cpu) = measured["pynector"], measured["httpx2"]
+        benchmark.extra_info.update({"server": server.name, "requests/s": rate, "us of CPU a request": cpu})
+        print(f"\n{server.name} server: {rate:,.0f} requests/s, {rate / other_rate:.1f} times httpx2 (>= {BAR})")
+        print(f"microseconds of CPU a request: {cpu:.1f}, httpx2 {other_cpu:.1f}")
+        return rate / other_rate
+
+    assert benchmark.pedantic(tried, args=(times_as_fast, BAR), rounds=1) >= BAR

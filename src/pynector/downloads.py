@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -227,6 +226,9 @@ def _validator(headers: Mapping[str, str]) -> str:
     if etag:
         return "" if etag.startswith("W/") else etag
     modified = headers.get("last-modified", "")
+    # Only where there is no ETag: its import would be a tenth of this package's.
+    from email.utils import parsedate_to_datetime
+
     with suppress(ValueError, TypeError, OverflowError):
         # Section 8.8.2.2: what was changed just now may be so again within the same second.
         age = parsedate_to_datetime(headers.get("date", "")) - parsedate_to_datetime(modified)
