@@ -10,7 +10,7 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import ScriptedServer
+from scripted import ScriptedServer, eventually
 
 from pynector import Pynector
 from pynector.testing import LoopbackServer
@@ -106,6 +106,7 @@ async def test_what_is_there_is_given_without_waiting(server: LoopbackServer, en
         await client.request({"path": "/id/1"})
         async with client.stream({"path": "/bytes/1000"}) as response:
             # Whatever is still on its way gets time to come.
+            assert await eventually(lambda: server.stats().in_flight == 0)
             await anyio.sleep(0.2)
             pieces = response.iter_bytes()
             size = 0
