@@ -37,12 +37,6 @@ def paths(count: int) -> list[tuple[Any, dict[str, Any]]]:
     return [({"path": f"/id/{number}"}, {}) for number in range(count)]
 
 
-def later(function: Callable[[], object], seconds: float = 0.3) -> threading.Timer:
-    timer = threading.Timer(seconds, function)
-    timer.start()
-    return timer
-
-
 def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "pynector.blocking"]
 
@@ -233,10 +227,17 @@ def test_ctrl_c_ends_what_is_waited_for(
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     main = threading.get_ident()
-    timer = later(lambda: signal.pthread_kill(main, signal.SIGINT))
+    asked = server.stats().requests
+
+    def press() -> None:
+        if eventually(lambda: server.stats().requests > asked):
+            signal.pthread_kill(main, signal.SIGINT)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
     with pytest.raises(KeyboardInterrupt):
         client.get("/hang")
-    timer.join()
+    pressing.join()
     assert eventually(lambda: server.stats().in_flight == 0)
     assert client.get("/id/1") == b"1"
 
