@@ -207,9 +207,13 @@ class ConnectError(TransportError, ConnectionError):
     Attributes:
         response: What the server answered a WebSocket handshake with that it refused, else None. It has `status_code`
             and `headers`.
+        proxy_failed: Whether a proxy was there, and made no way to the server.
+        proxy_status: The status with which an HTTP proxy has refused to, or None.
     """
 
     response: StatusResponse | None = None
+    proxy_failed = False
+    proxy_status: int | None = None
 
 
 class CircuitOpen(TransportError):

@@ -274,11 +274,15 @@ async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.transport.abort()
 
 
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+
 REFUSALS: list[tuple[Serve, str, bool]] = [
     (saying(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 2\r\n\r\nno"), "status 407", False),
     (saying(b"HTTP/1.1 502 Bad Gateway\r\n\r\n"), "status 502", True),
     (saying(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), "status 101", False),
-    (saying(b"SSH-2.0-OpenSSH\r\n\r\n"), "does not speak HTTP/1.1", True),
+    (saying(b"SSH-2.0-OpenSSH\r\n", ends=False), "does not speak HTTP/1.1", True),
+    (saying(b"HTTP/1.1 2000 OK\r\n\r\n"), "does not speak HTTP/1.1", True),
+    (saying(b"HTTP/1.1\r\n\r\n"), "does not speak HTTP/1.1", True),
     (saying(b"HTTP/2 200 OK\r\n\r\n"), "does not speak HTTP/1.1", True),
     (saying(b"\r\n\r\n"), "does not speak HTTP/1.1", True),
     (saying(b""), "closed the connection", True),
@@ -286,6 +290,9 @@ REFUSALS: list[tuple[Serve, str, bool]] = [
     (saying(ESTABLISHED + b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), "of its own", True),
     (saying(ESTABLISHED + b"x", ends=False), "of its own", True),
     (saying(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000), "does not end", True),
+    (saying(b"HTTP/1.1 102 Processing\r\n\r\n" * 3_000), "does not end", True),
+    (saying(INTERIM + b"HTTP/1.1 407 No\r\n\r\n"), "status 407", False),
+    (saying(INTERIM), "closed the connection", True),
     (reset, "reset|closed", True),
 ]
 
@@ -299,11 +306,13 @@ async def test_no_tunnel(scheme: str, origin: str, secure: Secure) -> None:
         await next(turns)[0](reader, writer)
 
     with serving(refuse, secure.proxy if scheme == "https" else None) as port:
-        for _, said, transient in REFUSALS:
+        for serves, said, transient in REFUSALS:
             progress = Progress()
             with pytest.raises(ConnectError, match=f"no connection.* the proxy.*({said})") as failed:
                 await connector(secure.client).connect((origin, NAME, 443), Told, progress, through(scheme, port))
             assert (failed.value.phase, failed.value.sent, failed.value.transient) == ("connect", "none", transient)
+            status = int(said[-3:]) if said.startswith("status") else None
+            assert serves is reset or (failed.value.proxy_failed, failed.value.proxy_status) == (True, status)
             assert progress.phase == "connect"
 
 
@@ -321,8 +330,15 @@ async def test_what_a_server_of_http_2_in_clear_text_says_first(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_an_answer_that_comes_byte_by_byte(scheme: str, secure: Secure) -> None:
-    answer = b"HTTP/1.0 299 Whatever\r\nVia: x\r\n\r\n"
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.0 299 Whatever\r\nVia: x\r\n\r\n",
+        INTERIM + b"HTTP/1.1 200\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 100 \n\nHTTP/1.0 200 OK\nVia: x\n\n",
+    ],
+)
+async def test_an_answer_that_comes_byte_by_byte(scheme: str, answer: bytes, secure: Secure) -> None:
     with serving(saying(answer, drips=True, ends=False), secure.proxy if scheme == "https" else None) as port:
         protocol = Told()
         await connector(secure.client).connect(("http", NAME, 80), lambda: protocol, None, through(scheme, port))
@@ -396,6 +412,7 @@ SOCKS: list[tuple[str, bytes, str, bool]] = [
     ("socks5", b"\5\0\5\x63\0\1", "code 99", True),
     ("socks5", b"\5\0\5\0\0\3\5ab", "closed the connection", True),
     ("socks5h", b"\5\0\4\0\0\1", "does not speak SOCKS 5", True),
+    ("socks5", b"\5\0\5\0\0\x09\x7f", "does not speak SOCKS 5", True),
 ]
 
 
@@ -414,6 +431,7 @@ async def test_no_tunnel_by_socks(secure: Secure) -> None:
             with pytest.raises(ConnectError, match=f"through the proxy: .*{said}") as failed:
                 await connector(secure.client).connect(("http", "127.0.0.1", 80), Told, None, through(scheme, port))
             assert (failed.value.phase, failed.value.sent, failed.value.transient) == ("connect", "none", transient)
+            assert (failed.value.proxy_failed, failed.value.proxy_status) == (True, None)
 
 
 @pytest.mark.parametrize("kind", [b"\1" + bytes(4), b"\3\5abcde", b"\4" + bytes(16)])

@@ -18,9 +18,6 @@ from ..errors import (
 )
 from ..transport.http.native.relayed import Patience
 
-# What a tunnel that is not made says first.
-NO_TUNNEL = "no connection through the proxy"
-
 _LATE: dict[Phase | None, str] = {
     "queue": "PoolTimeout",
     "connect": "ConnectTimeout",
@@ -64,7 +61,7 @@ def _name_for(error: PynectorError) -> str:
     if isinstance(error, TimeoutError):
         return _LATE.get(error.phase, "TimeoutException")
     if isinstance(error, ConnectError):
-        return "ProxyError" if str(error).startswith(NO_TUNNEL) else "ConnectError"
+        return "ProxyError" if error.proxy_failed else "ConnectError"
     if isinstance(error, (ProtocolError, HTTP2Error)):
         return "RemoteProtocolError"
     if isinstance(error, ConnectionLost) and error.__cause__ is None and error.phase != "write":

@@ -7,7 +7,8 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from ...errors import ConfigurationError
+from ...causes import Lasting
+from ...errors import ConfigurationError, ConnectError
 from .authority import host_and_port
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
@@ -64,6 +65,19 @@ def checked_proxy(value: Any, where: str) -> Proxy:
         )
     user = None if parts.username is None else unquote(parts.username)
     return Proxy(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme], user, unquote(parts.password or ""))
+
+
+def no_tunnel(said: str, came_of: int | Lasting | None = None) -> ConnectError:
+    """Return the error of a proxy that makes no way to a server.
+
+    Args:
+        said: What it did instead.
+        came_of: The status that it has answered with, or why it will never make one.
+    """
+    error = ConnectError(f"no connection through the proxy: {said}", phase="connect", sent="none", came_of=came_of)
+    error.proxy_failed = True
+    error.proxy_status = came_of if isinstance(came_of, int) else None
+    return error
 
 
 def _says_more(parts: SplitResult) -> bool:

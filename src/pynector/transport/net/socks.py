@@ -6,10 +6,8 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 
-from ...causes import Lasting
-from ...errors import ConnectError
 from .names import Names
-from .proxies import Proxy
+from .proxies import Proxy, no_tunnel
 
 Host = ipaddress.IPv4Address | ipaddress.IPv6Address | str
 
@@ -73,23 +71,23 @@ class SocksClient:
         for family, address in await self._names.addresses(host, port):
             if family == socket.AF_INET or not only_4:
                 return ipaddress.ip_address(address[0])
-        raise no_socks("the server has no IPv4 address, and SOCKS 4 knows no other", "address")
+        raise no_tunnel("the server has no IPv4 address, and SOCKS 4 knows no other", "address")
 
     async def _ask_4(self, proxy: Proxy, target: Host, port: int) -> None:
         if isinstance(target, ipaddress.IPv6Address):
             if proxy.scheme == "socks4":
-                raise no_socks("SOCKS 4 knows no IPv6 address", "address")
+                raise no_tunnel("SOCKS 4 knows no IPv6 address", "address")
             target = str(target)
         # An address that cannot be says that a name follows.
         address, name = (b"\0\0\0\1", target.encode() + b"\0") if isinstance(target, str) else (target.packed, b"")
         if "\0" in (proxy.user or ""):
-            raise no_socks("the user's name cannot be one", "handshake")
+            raise no_tunnel("the user's name cannot be one", "handshake")
         await self._send(b"\4\1" + port.to_bytes(2, "big") + address + (proxy.user or "").encode() + b"\0" + name)
         answer = await self._exactly(8)
         if answer[0] != 0:
-            raise no_socks("it does not speak SOCKS 4")
+            raise no_tunnel("it does not speak SOCKS 4")
         if answer[1] != 0x5A:
-            raise no_socks(f"it refused (code {answer[1]})", "handshake" if answer[1] in (0x5C, 0x5D) else None)
+            raise no_tunnel(f"it refused (code {answer[1]})", "handshake" if answer[1] in (0x5C, 0x5D) else None)
 
     async def _agree_5(self, proxy: Proxy) -> None:
         """Agree on how the proxy is told who asks, and tell it."""
@@ -97,24 +95,26 @@ class SocksClient:
         await self._send(bytes((5, len(methods))) + methods)
         version, method = await self._exactly(2)
         if version != 5:
-            raise no_socks("it does not speak SOCKS 5")
+            raise no_tunnel("it does not speak SOCKS 5")
         if method not in methods:
-            raise no_socks("it wants to know otherwise who asks", "handshake")
+            raise no_tunnel("it wants to know otherwise who asks", "handshake")
         if method == 0:
             return
         # In no local variable, which somebody's tool may show.
         await self._send(b"\1" + _counted(proxy.user or "") + _counted(proxy.password))
         if (await self._exactly(2))[1] != 0:
-            raise no_socks("it did not accept the user and the password", "handshake")
+            raise no_tunnel("it did not accept the user and the password", "handshake")
 
     async def _ask_5(self, where: bytes, port: int) -> None:
         await self._send(b"\5\1\0" + where + port.to_bytes(2, "big"))
         version, code, _, kind = await self._exactly(4)
         if version != 5:
-            raise no_socks("it does not speak SOCKS 5")
+            raise no_tunnel("it does not speak SOCKS 5")
         if code != 0:
             said = _REFUSALS.get(code, f"code {code}")
-            raise no_socks(f"it refused: {said}", "handshake" if code in _LASTING else None)
+            raise no_tunnel(f"it refused: {said}", "handshake" if code in _LASTING else None)
+        if kind not in (1, 3, 4):
+            raise no_tunnel("it does not speak SOCKS 5")
         size = {1: 4, 4: 16}.get(kind) or (await self._exactly(1))[0]
         # From where it has connected to the server.
         await self._exactly(size + 2)
@@ -124,7 +124,7 @@ class SocksClient:
         while len(data) < size:
             piece = await self._receive(size - len(data))
             if not piece:
-                raise no_socks("it closed the connection")
+                raise no_tunnel("it closed the connection")
             data += piece
         return data
 
@@ -136,7 +136,7 @@ def _counted(text: str) -> bytes:
         ConnectError: If it cannot be said.
     """
     if len(text.encode()) > MOST:
-        raise no_socks("a user and a password have up to 255 bytes", "handshake")
+        raise no_tunnel("a user and a password have up to 255 bytes", "handshake")
     return bytes((len(text.encode()),)) + text.encode()
 
 
@@ -150,10 +150,5 @@ def _address_5(target: Host) -> bytes:
         return (b"\1" if target.version == 4 else b"\4") + target.packed
     name = target.encode()
     if len(name) > MOST:
-        raise no_socks("a server's name has up to 255 bytes", "address")
+        raise no_tunnel("a server's name has up to 255 bytes", "address")
     return bytes((3, len(name))) + name
-
-
-def no_socks(said: str, came_of: Lasting | None = None) -> ConnectError:
-    """Return the error of a proxy that makes no tunnel, and perhaps never will."""
-    return ConnectError(f"no connection through the proxy: {said}", phase="connect", sent="none", came_of=came_of)

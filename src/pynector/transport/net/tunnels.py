@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from functools import partial
 from typing import Any
@@ -10,15 +11,18 @@ from typing import Any
 from ...errors import ConnectError
 from .hosts import without_zone
 from .network import Network
-from .proxies import Proxy
+from .proxies import Proxy, no_tunnel
 from .socks import SocksClient
 
 Origin = tuple[str, str, int]
 """Scheme, host and port."""
 
-END = b"\r\n\r\n"
+START = b"HTTP/1."
 
-# The most bytes of a proxy's answer.
+# The end of a head; some proxies end lines with less than they should (RFC 9112 section 2.2).
+END = re.compile(rb"\n\r?\n")
+
+# The most bytes of a proxy's answer, interim ones with it.
 MOST = 1 << 16
 
 # How much of it is read at a time (bytes).
@@ -43,13 +47,12 @@ async def make_tunnel(net: Network, sock: socket.socket, proxy: Proxy, origin: O
         await SocksClient(partial(net.send, sock), partial(net.receive, sock), net.names).ask(proxy, host, origin[2])
         return
     await net.send(sock, connect_request(proxy, origin))
-    answer, speaks_first = b"", may_speak_first(origin)
-    while not is_whole(answer):
-        piece = await net.receive(sock, least_missing(answer) if speaks_first else PIECE)
+    answer = Answer(may_speak_first(origin))
+    while not answer.is_whole:
+        piece = await net.receive(sock, answer.next_size())
         if not piece:
             raise closed_by_proxy()
-        answer += piece
-    check_answer(answer)
+        answer.take(piece)
 
 
 def may_speak_first(origin: Origin) -> bool:
@@ -60,9 +63,66 @@ def may_speak_first(origin: Origin) -> bool:
     return origin[0] == "http"
 
 
-def least_missing(answer: bytes) -> int:
-    """Return how many bytes an answer lacks at the least."""
-    return next((len(END) - size for size in (3, 2, 1) if answer.endswith(END[:size])), len(END))
+class Answer:
+    """What a proxy answers to the request for a tunnel, as it comes. What it says of a body is nothing (section 9.3.6).
+
+    Args:
+        speaks_first: Whether the server may have said what comes behind it.
+
+    Attributes:
+        is_whole: Whether it has come, and there is a tunnel.
+        rest: What has come behind it.
+    """
+
+    def __init__(self, speaks_first: bool) -> None:
+        self.is_whole = False
+        self.rest = b""
+        self._speaks_first = speaks_first
+        self._size = 0
+
+    def take(self, data: bytes) -> None:
+        """Take some of it.
+
+        Raises:
+            ConnectError: If it makes no tunnel.
+        """
+        self.rest += data
+        self._size += len(data)
+        while not self.is_whole:
+            if self.rest[: len(START)] != START[: len(self.rest)]:
+                raise no_tunnel("it does not speak HTTP/1.1")
+            end = END.search(self.rest)
+            if end is None:
+                if self._size > MOST:
+                    raise no_tunnel("its answer does not end")
+                return
+            status = status_of(self.rest)
+            self.rest = self.rest[end.end() :]
+            # An interim one is followed by another (RFC 9110 section 15.2), but not where that is no HTTP any more.
+            if status // 100 != 1 or status == 101:
+                if status // 100 != 2:
+                    raise no_tunnel(f"it answered with status {status}", status)
+                self.is_whole = True
+        if self.rest and not self._speaks_first:
+            raise no_tunnel("it sent something of its own into the tunnel")
+
+    def next_size(self) -> int:
+        """Return how much may be read of what comes next: nothing that may be the server's."""
+        if not self._speaks_first:
+            return PIECE
+        return 1 if self.rest.endswith((b"\n", b"\n\r")) else 2
+
+
+def status_of(answer: bytes) -> int:
+    """Return the status of a proxy's answer, of which a line has come.
+
+    Raises:
+        ConnectError: If it has none.
+    """
+    words = answer.split(b"\n", 1)[0].rstrip(b"\r").split(b" ", 2)
+    if len(words) < 2 or not words[1].isdigit() or len(words[1]) != 3:
+        raise no_tunnel("it does not speak HTTP/1.1")
+    return int(words[1])
 
 
 class TunnelRequest(asyncio.Protocol):
@@ -82,8 +142,7 @@ class TunnelRequest(asyncio.Protocol):
         self.ended = ended
         self.problem: Exception | None = None
         self._request = connect_request(proxy, origin)
-        self._speaks_first = may_speak_first(origin)
-        self._answer = self._rest = b""
+        self._answer = Answer(may_speak_first(origin))
         self._transport: Any = None
         self._successor: Any = None
 
@@ -98,8 +157,8 @@ class TunnelRequest(asyncio.Protocol):
         self._successor = protocol
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
-        if self._rest:
-            pass_on(protocol, self._rest)
+        if self._answer.rest:
+            pass_on(protocol, self._answer.rest)
         self._transport.resume_reading()
 
     def connection_made(self, transport: Any) -> None:
@@ -109,18 +168,12 @@ class TunnelRequest(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        self._answer += data
         try:
-            if not is_whole(self._answer):
-                return
-            if self._speaks_first:
-                head, end, self._rest = self._answer.partition(END)
-                check_answer(head + end)
-            else:
-                check_answer(self._answer)
+            self._answer.take(data)
         except ConnectError as error:
             self._end(error)
-        else:
+            return
+        if self._answer.is_whole:
             # What comes now is for another one.
             self._transport.pause_reading()
             self._end(None)
@@ -165,38 +218,6 @@ def connect_request(proxy: Proxy, origin: Origin) -> bytes:
     if proxy.authorization is not None:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
-def is_whole(answer: bytes) -> bool:
-    """Say whether a proxy's answer has come.
-
-    Raises:
-        ConnectError: If it will not.
-    """
-    if len(answer) > MOST:
-        raise no_tunnel("its answer does not end")
-    return END in answer
-
-
-def check_answer(answer: bytes) -> None:
-    """Take a proxy's answer.
-
-    Raises:
-        ConnectError: If it makes no tunnel.
-    """
-    words = answer.split(b"\r\n", 1)[0].split(b" ", 2)
-    if not words[0].startswith(b"HTTP/1.") or len(words) < 2 or not words[1].isdigit():
-        raise no_tunnel("it does not speak HTTP/1.1")
-    status = int(words[1])
-    if not 200 <= status < 300:
-        raise no_tunnel(f"it answered with status {status}", status)
-    if not answer.endswith(END) or answer.count(END) > 1:
-        raise no_tunnel("it sent something of its own into the tunnel")
-
-
-def no_tunnel(said: str, status: int | None = None) -> ConnectError:
-    """Return the error of a proxy that makes no tunnel, and has perhaps answered with a status."""
-    return ConnectError(f"no connection through the proxy: {said}", phase="connect", sent="none", came_of=status)
 
 
 def closed_by_proxy() -> ConnectError:

@@ -29,8 +29,9 @@ def translated(error: Exception, progress: Any, core: Any) -> TransportError:
     said = _said(error)
     problem: TransportError
     if isinstance(error, (core.ConnectError, core.ConnectTimeout, core.ProxyError)):
-        said = f"no connection: {with_system_error(said, error)}"
-        problem = ConnectError(said, phase=phase, sent=sent, came_of=_status_of_proxy(error, core) or error)
+        said, status = f"no connection: {with_system_error(said, error)}", _status_of_proxy(error, core)
+        problem = ConnectError(said, phase=phase, sent=sent, came_of=status or error)
+        problem.proxy_failed, problem.proxy_status = isinstance(error, core.ProxyError), status
     elif isinstance(error, core.RemoteProtocolError) and not _is_early_end(said):
         problem = ProtocolError(f"the server broke the protocol: {said}", phase=phase, sent=sent)
     elif isinstance(error, (core.NetworkError, core.RemoteProtocolError, core.TimeoutException, OSError, EOFError)):
