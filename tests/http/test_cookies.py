@@ -119,6 +119,7 @@ async def test_none_of_many_answers_at_a_time_loses_its_cookie(play: Play, engin
         ),
         ("a=1; Domain=two.example; Path=/", "http://one.example/", []),
         ("a=1; Domain=example; Path=/", "http://one.example/", []),
+        ("a=1; Domain=co.uk; Path=/", "http://one.co.uk/", []),
         ("a=1; Path=/; Max-Age=0", "http://one.example/", []),
         ("a=1; Path=/; Expires=Thu, 01 Jan 2015 00:00:00 GMT", "http://one.example/", []),
         ("a=1; Path=/; Expires=Wed, 01 Jan 2098 00:00:00 GMT", "http://[::1]/", ["http://[::1]/z"]),
@@ -126,7 +127,10 @@ async def test_none_of_many_answers_at_a_time_loses_its_cookie(play: Play, engin
     ],
 )
 def test_a_cookie_goes_where_http_cookiejar_lets_it_go(cookie: str, of: str, goes_to: list[str]) -> None:
-    never = ["http://two.example/z", "http://127.0.0.1/z"]
+    never = ["http://two.example/z", "http://127.0.0.1/z", "http://two.co.uk/"]
+    if "Domain" not in cookie:
+        # Which are hosts of their own (RFC 6265 section 5.4).
+        never += ["http://www.one.example/x/z", "https://www.one.example/z"]
     jar = KeptCookies()
     jar.take(parse_url(of), Headers([("Set-Cookie", cookie)]))
     asked = {url: jar.added_to(PreparedRequest("GET", parse_url(url), [])).headers for url in [*goes_to, *never]}

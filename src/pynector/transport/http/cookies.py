@@ -1,9 +1,9 @@
-"""Cookies that are kept, with persist_cookies=True, by the policy of http.cookiejar."""
+"""Cookies that are kept, with persist_cookies=True, by the policy of http.cookiejar, strict about hosts."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 from .headers import Headers
@@ -12,10 +12,16 @@ from .urls import URL
 
 
 class KeptCookies:
-    """A jar: answers fill it, and requests are given what is theirs of it."""
+    """A jar: answers fill it, and requests are given what is theirs of it.
+
+    A cookie without a domain is for its host alone, and none is for a whole second level such as co.uk (RFC 6265
+    section 5.3).
+    """
 
     def __init__(self) -> None:
-        self._jar = CookieJar()
+        self._jar = CookieJar(
+            DefaultCookiePolicy(strict_domain=True, strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)
+        )
 
     def added_to(self, request: PreparedRequest) -> PreparedRequest:
         """Return a request with those that belong to it, unless it has one of the same name."""
