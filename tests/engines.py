@@ -91,6 +91,7 @@ NOT_ASKED_THROUGH_PROXIES = {
         "test_none_of_many_answers_at_a_time_loses_its_cookie",
         "test_a_connection_that_ended_with_its_answer_takes_no_post",
         "test_an_attempt_that_nobody_waits_for_is_ended",
+        "test_the_parents_are_right_through_three_services",
     ],
     "descriptors of the process, which are the proxy's, too": [
         "test_a_connection_without_a_descriptor_says_so",

@@ -58,8 +58,6 @@ class Told(asyncio.Protocol):
         self.tell("resume")
 
     def connection_lost(self, error: Exception | None) -> None:
-        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
-        self.transport.close()
         self.tell(error)
 
     def tell(self, what: Any) -> None:

@@ -69,8 +69,9 @@ class ScriptedServer:
     Args:
         scripts: One for each connection in the order of their arrival; the last one serves all later ones, too. A
             script has one step for each request: what to do when the request is complete. A step is a part or several:
-            bytes to send; an Event to wait for; a function to call; or "close", "reset" (an RST instead of a FIN) or
-            "hang" (nothing more, until the client closes the connection). After its last step a connection hangs.
+            bytes to send; an Event to wait for; a function to call; or "close", "unwrap" (the same with TLS's word for
+            it), "reset" (an RST instead of a FIN) or "hang" (nothing more, until the client closes the connection).
+            After its last step a connection hangs.
         tls: Context of a TLS server.
         greeting: What to send at once, before any request.
         early: Whether a request's step is played when its head has come, and its body is not read before.
@@ -207,6 +208,9 @@ def _play(step: Step, sock: socket.socket) -> bool:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return False
         elif part == "close":
+            return False
+        elif part == "unwrap":
+            sock.unwrap()  # type: ignore[attr-defined]
             return False
         elif part == "hang":
             while sock.recv(65536):

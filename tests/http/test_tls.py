@@ -14,7 +14,8 @@ import trustme
 from scripted import ScriptedServer, answer
 
 from engines import HAS_HTTP2
-from pynector import ConfigurationError, ConnectError, Pynector, TimeoutError, TransportError
+from loops import EVERYWHERE
+from pynector import ConfigurationError, ConnectError, ConnectionLost, Pynector, TimeoutError, TransportError
 from pynector.testing import LoopbackServer
 from pynector.transport.net.tls import ClientTLS
 from wsservers import demanding
@@ -178,6 +179,25 @@ async def test_a_certificate_that_the_server_refuses_is_not_shown_again(
                 with pytest.raises(TransportError, match=r"(?i)alert") as refused:
                     await client.request_with_retry(None, retry_delay=0)
     assert (refused.value.transient, refused.value.attempts, came) == (False, 1, ["one"])
+
+
+@EVERYWHERE
+@pytest.mark.anyio
+async def test_a_body_without_a_length_is_whole_where_the_server_has_given_its_word(
+    play: Play, ca: trustme.CA, files: dict[str, str]
+) -> None:
+    pytest.importorskip("httptools")
+    unknown, known = answer(b"all of it", length=False), answer(b"all of it")
+    with named(ca, "127.0.0.1") as (context, _):
+        # An end without a word may be anybody's (RFC 9112 section 9.8), but not in the middle of what is counted.
+        scripts = [[unknown, "unwrap"]], [[unknown, "close"]], [[known, "close"]]
+        server = play(*scripts, tls=context)
+        async with Pynector(base_url=server.url, http_engine="native", verify=files["ca"]) as client:
+            assert await client.request(None) == b"all of it"
+            with pytest.raises(ConnectionLost) as cut_off:
+                await client.request(None)
+            assert await client.request(None) == b"all of it"
+    assert (cut_off.value.phase, cut_off.value.sent) == ("body", "full")
 
 
 @pytest.mark.anyio

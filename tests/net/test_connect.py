@@ -134,7 +134,7 @@ async def exchange(protocol: Told, data: bytes) -> None:
     assert protocol.data == data
     protocol.transport.close()
     await protocol.until(lambda: protocol.told[-1] is None)
-    # asyncio's own TLS tells of an end when it is closed.
+    # uvloop's own TLS tells of an end when it is closed.
     assert [told for told in protocol.told if told not in ("pause", "resume", "eof")] == ["made", None]
 
 
@@ -200,9 +200,7 @@ async def test_what_is_over_is_freed_at_once(scheme: str, secure: Secure, monkey
             super().__init__(*args)
             made.append(weakref.ref(self))
 
-    monkeypatch.setattr("pynector.transport.net.connect.TLSLayer", Seen)
-    if not Runtime.current().is_asyncio:
-        monkeypatch.setattr("pynector.transport.net.trionet.TLSLayer", Seen)
+    monkeypatch.setattr("pynector.transport.net.tlslayer.TLSLayer", Seen)
     with serving(echo, secure.server) as port, Proxy(tls=secure.proxy if scheme == "https" else None) as proxy:
         gc.disable()
         try:

@@ -119,8 +119,4 @@ class NetworkStream:
             sock = self.get_extra_info("socket")
             return sock is None or sock.fileno() < 0 or is_readable(sock.fileno())
         names = {"client_addr": "sockname", "server_addr": "peername"}
-        try:
-            return self._transport.get_extra_info(names.get(info, info))
-        except AttributeError:
-            # asyncio's TLS transport fails like this when its connection is lost.
-            return None
+        return self._transport.get_extra_info(names.get(info, info))

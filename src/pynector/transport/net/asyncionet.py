@@ -14,6 +14,7 @@ from ...callbacks import AsyncioLoop
 from .names import Address, Names
 from .network import STAGGER, reason_of
 from .sockets import SocketOption, set_options
+from .tlslayer import Layers
 
 FEW_TURNS = 4
 
@@ -30,8 +31,10 @@ class AsyncioNetwork:
 
     def __init__(self, loop: AsyncioLoop) -> None:
         self._loop = loop.loop
+        # Those that are not asyncio's have their own, which takes less time.
+        self._has_own_tls = not isinstance(loop.loop, asyncio.BaseEventLoop)
         self.names = Names(loop)
-        self.call_soon: Callable[..., object] = loop.call_soon
+        self.layers = Layers(loop.call_soon, loop.new_future)
         self.new_future = loop.new_future
 
     async def connected(self, addresses: list[Address], options: tuple[SocketOption, ...]) -> socket.socket:
@@ -58,11 +61,18 @@ class AsyncioNetwork:
     ) -> tuple[Any, Any]:
         """See Network."""
         made: asyncio.Task[Any] | None = None
-        secured: dict[str, Any] = {} if context is None else {"ssl": context, "server_hostname": name}
         inode = os.fstat(sock.fileno()).st_ino if KNOWS_SOCKETS else 0
         try:
-            made = self._loop.create_task(self._loop.create_connection(make_protocol, sock=sock, **secured))
-            transport, protocol = await asyncio.shield(made)
+            if context is None or self._has_own_tls:
+                secured: dict[str, Any] = {} if context is None else {"ssl": context, "server_hostname": name}
+                made = self._loop.create_task(self._loop.create_connection(make_protocol, sock=sock, **secured))
+                transport, protocol = await asyncio.shield(made)
+            else:
+                protocol = make_protocol()
+                transport, shaken = self.layers.made(context, name, protocol)
+                made = self._loop.create_task(self._loop.create_connection(lambda: transport, sock=sock))
+                await asyncio.shield(made)
+                await shaken.ended()
             if transport.is_closing():
                 _disown(sock, inode)
         except BaseException:

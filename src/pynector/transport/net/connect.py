@@ -17,7 +17,6 @@ from .network import Network
 from .proxies import Proxy
 from .sockets import SocketOption
 from .tls import ClientTLS, check_transport, tls_problem
-from .tlslayer import Handshake, TLSLayer, make_scratch
 from .tunnels import Origin as Origin
 from .tunnels import TunnelRequest, make_tunnel
 
@@ -66,7 +65,6 @@ class Connector:
         self._uds = uds
         self._socket_options = tuple(socket_options)
         self._detours = detours
-        self._made_scratch: memoryview | None = None
 
     async def connect(
         self,
@@ -214,23 +212,17 @@ class Connector:
     async def _within(
         self, request: TunnelRequest, origin: Origin, make_protocol: Callable[[], Any], progress: Progress
     ) -> Any:
-        """Put a protocol in a tunnel, over TLS that the loop does not know."""
+        """Put a protocol in a tunnel, over TLS that the proxy's TLS carries."""
         if request.problem is not None:
             raise request.problem
         context, protocol = self._tls.context(), make_protocol()
         progress.phase, progress.where = "tls", ""
-        shaken, name = Handshake(self._net.new_future()), self._detours.name(origin[1])
-        layer = TLSLayer(context, name, protocol, self._net.call_soon, self._scratch(), shaken.end)
+        layer, shaken = self._net.layers.made(context, self._detours.name(origin[1]), protocol)
         request.give_way(layer)
         await shaken.ended()
         if not self._tls.speaks_http2:
             check_transport(layer)
         return protocol
-
-    def _scratch(self) -> memoryview:
-        if self._made_scratch is None:
-            self._made_scratch = make_scratch()
-        return self._made_scratch
 
 
 def network_of(loop: Loop) -> Network:

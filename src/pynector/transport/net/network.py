@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from ...errors import PynectorError
 from .names import Address, Names
 from .sockets import SocketOption
+from .tlslayer import Layers
 
 # RFC 8305 section 5: how long one address may take before the next is tried beside it (seconds).
 STAGGER = 0.25
@@ -20,12 +21,12 @@ class Network(Protocol):
 
     Attributes:
         names: What is known of names.
-        call_soon: Calls a function when those that are called before it have returned.
+        layers: Makes TLS that the loop need not know.
         new_future: See Runtime.
     """
 
     names: Names
-    call_soon: Callable[..., object]
+    layers: Layers
     new_future: Callable[[], Any]
 
     async def connected(self, addresses: list[Address], options: tuple[SocketOption, ...]) -> socket.socket:

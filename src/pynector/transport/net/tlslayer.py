@@ -22,11 +22,6 @@ MOST_UNASKED = 1 << 20
 SCRATCH = 1 << 18
 
 
-def make_scratch() -> memoryview:
-    """Return what the layers of one event loop read into: a read and its decryption follow each other at once."""
-    return memoryview(bytearray(SCRATCH))
-
-
 class Handshake:
     """How a layer's handshake ends, for one task that waits for that.
 
@@ -59,15 +54,15 @@ class TLSLayer(asyncio.BufferedProtocol):
     """The client's side of TLS. It knows no event loop and no clock, and so waits for nothing.
 
     It has what asyncio's transports have, and the transport below, which may be any that is like asyncio's, calls it as
-    one of asyncio's protocols. As with asyncio's own TLS, a peer that ends without a word for it (close_notify) is at
-    its end like one that has said so.
+    one of asyncio's protocols. The protocol is told of an end that the peer has given its word for (close_notify); if
+    the connection ends without, it is lost: anybody may have cut it off (RFC 9112 section 9.8).
 
     Args:
         context: Its context.
         server_hostname: The name that is asked for, and verified where the context says so.
         protocol: Connected when the handshake is over; an asyncio.Protocol or asyncio.BufferedProtocol.
         call_soon: Calls a function when those that are called before it have returned.
-        scratch: See make_scratch.
+        scratch: What it reads into.
         on_connected: Told once of the handshake's end: with None when the protocol is connected, else, when the
             transport below is gone, with why it was not.
 
@@ -94,7 +89,7 @@ class TLSLayer(asyncio.BufferedProtocol):
         self._backlog: deque[memoryview] = deque()
         self._size = 0
         self._paused = self._full = self._is_told_full = False
-        self._eof = self._closing = self._is_said = self._is_open = self._lost = False
+        self._eof = self._cut_off = self._closing = self._is_said = self._is_open = self._lost = False
         self._error: Exception | None = None
         self._protocol: Any = None
         self._is_buffered = False
@@ -123,7 +118,7 @@ class TLSLayer(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """See asyncio.BaseProtocol. What the protocol has not read yet is kept for it."""
-        self._eof = True
+        self._cut_off = True
         if self._is_open:
             self._read()
         else:
@@ -146,8 +141,6 @@ class TLSLayer(asyncio.BufferedProtocol):
         self._closing = self._lost = True
         self._backlog.clear()
         self._size = 0
-        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
-        self._lower.close()
         # It may go on to refer to this object.
         self._lower = None
         # What becomes of the transport below after all is said is nobody's trouble.
@@ -306,9 +299,13 @@ class TLSLayer(asyncio.BufferedProtocol):
         self._flush_unasked()
         if self._error is not None:
             self.abort()
-        elif self._eof and not self._paused:
+        elif self._paused:
+            return
+        elif self._eof:
             self._protocol.eof_received()
             self.close()
+        elif self._cut_off:
+            self.abort()
 
     def _fill(self, room: memoryview) -> tuple[bool, int]:
         """Decrypt into a room; say whether there may be more, and how much is in it."""
@@ -382,7 +379,8 @@ class TLSLayer(asyncio.BufferedProtocol):
 
     def _flush(self) -> None:
         if self._outgoing.pending and not self._lost:
-            self._lower.write(self._outgoing.read())
+            # What is left of bytes would be copied before it is put by.
+            self._lower.write(memoryview(self._outgoing.read()))
 
     def _flush_unasked(self) -> None:
         """Send what TLS has to say of its own after a read, and what had to wait for that read."""
@@ -391,3 +389,26 @@ class TLSLayer(asyncio.BufferedProtocol):
             self._error = ssl.SSLError("the peer asks for more than it reads")
         elif self._backlog:
             self._send()
+
+
+class Layers:
+    """Makes the layers of one event loop.
+
+    Args:
+        call_soon: See TLSLayer.
+        new_future: Makes a future of the loop's own kind; see Runtime.
+    """
+
+    def __init__(self, call_soon: Callable[..., object], new_future: Callable[[], Any]) -> None:
+        self._call_soon = call_soon
+        self._new_future = new_future
+        self._scratch: memoryview | None = None
+
+    def made(self, context: ssl.SSLContext, server_hostname: str, protocol: Any) -> tuple[TLSLayer, Handshake]:
+        """Make a layer, for a transport that is to be below it, and what tells how its handshake ends; see TLSLayer."""
+        if self._scratch is None:
+            # One is enough: a read and its decryption follow each other at once.
+            self._scratch = memoryview(bytearray(SCRATCH))
+        shaken = Handshake(self._new_future())
+        layer = TLSLayer(context, server_hostname, protocol, self._call_soon, self._scratch, shaken.end)
+        return layer, shaken

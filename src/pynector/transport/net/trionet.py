@@ -15,7 +15,7 @@ from ...groups import ungrouped
 from .names import Address, Names
 from .network import STAGGER, reason_of
 from .sockets import SocketOption, set_options
-from .tlslayer import Handshake, TLSLayer, make_scratch
+from .tlslayer import Layers
 from .triosocket import TrioTransport
 
 
@@ -28,9 +28,8 @@ class TrioNetwork:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._scratch = make_scratch()
         self.names = Names(loop)
-        self.call_soon = loop.call_soon
+        self.layers = Layers(loop.call_soon, loop.new_future)
         self.new_future = loop.new_future
 
     async def connected(self, addresses: list[Address], options: tuple[SocketOption, ...]) -> socket.socket:
@@ -65,11 +64,10 @@ class TrioNetwork:
     ) -> tuple[Any, Any]:
         """See Network."""
         try:
-            protocol = make_protocol()
-            shaken = Handshake(self.new_future())
-            lower: Any = protocol
+            lower: Any = make_protocol()
+            protocol, shaken = lower, None
             if context is not None:
-                lower = TLSLayer(context, name, protocol, self.call_soon, self._scratch, shaken.end)
+                lower, shaken = self.layers.made(context, name, protocol)
             transport = TrioTransport(self._loop, sock, lower)
         except BaseException:
             sock.close()
@@ -77,7 +75,7 @@ class TrioNetwork:
         try:
             # It may have been cancelled when its last wait was over.
             await trio.lowlevel.checkpoint_if_cancelled()
-            if context is None:
+            if shaken is None:
                 return transport, protocol
             await shaken.ended()
         except BaseException:

@@ -184,8 +184,6 @@ class TunnelRequest(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.BaseProtocol."""
-        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
-        self._transport.close()
         if self._successor is not None:
             # It came after this one was told.
             self._successor.connection_lost(error)

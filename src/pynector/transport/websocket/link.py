@@ -27,7 +27,6 @@ class Link(asyncio.Protocol):
         self._target: Callable[[], Any] = _nobody
         self._kept: Any = None
         self._awaited = awaited
-        self._transport: Any = None
         self.ended = anyio.Event()
 
     def lead_to(self, target: Any) -> None:
@@ -47,12 +46,11 @@ class Link(asyncio.Protocol):
         """Say whether a garbage collector has found the target, so that parts of it have come to their end."""
         return self._target() is None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
-        self._transport = transport
         target = self._target()
         if target is None:
-            self._transport.abort()
+            transport.abort()
         else:
             target.connection_made(transport)
 
@@ -82,8 +80,6 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
-        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
-        self._transport.close()
         target = self._target()
         if target is not None:
             target.connection_lost(error)

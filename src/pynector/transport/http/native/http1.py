@@ -206,8 +206,6 @@ class Connection(PooledConnection):
         phase = self.phase()
         heard = self._final or len(self._head) > 0
         self.exchange = None
-        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
-        self.transport.close()
         self.transport = None
         self._owner.lost(self, exchange, error, phase, heard)
 

@@ -231,8 +231,6 @@ class Http2Connection(PooledConnection):
         """See asyncio.BaseProtocol."""
         ended = [(stream, stream.phase()) for stream in self._streams.values()]
         self._let_go()
-        # Python 3.10 takes a TLS transport that the peer closed for one that was forgotten.
-        self.transport.close()
         self.transport = None
         owner, used, said, error = self._owner, self.used, self._goaway, error or self.loss
         owner.lost(self, None, error, "headers", True)

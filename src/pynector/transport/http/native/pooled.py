@@ -24,11 +24,7 @@ class ExhaustedError(Exception):
 
 def unsent(transport: Any) -> int:
     """Return how many bytes of what was written to a transport have not left."""
-    try:
-        size: int = transport.get_write_buffer_size()
-    except AttributeError:
-        # asyncio's TLS transport of Python 3.10 fails like this when its connection is lost.
-        return 0
+    size: int = transport.get_write_buffer_size()
     return size
 
 
