@@ -360,6 +360,19 @@ async def test_a_proxy_is_told_who_asks_and_nobody_else_is(package: Any, transpo
     assert "Proxy-Authorization" not in response.request.headers
 
 
+async def test_proxies_of_the_environment_count_where_that_is_asked_for(
+    package: Any, transport_class: Any, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = play([answer(b"through")])
+    monkeypatch.setenv("http_proxy", server.url)
+    async with package.AsyncClient(transport=transport_class()) as client:
+        with pytest.raises(package.ConnectError):
+            await client.get("http://service.invalid/")
+    async with package.AsyncClient(transport=transport_class(trust_env=True)) as client:
+        assert (await client.get("http://service.invalid/")).text == "through"
+    assert len(server.requests) == 1
+
+
 async def test_a_proxy_that_makes_no_tunnel_is_a_proxy_error(package: Any, transport_class: Any, play: Play) -> None:
     server = play([answer(b"", "407 Proxy Authentication Required")])
     async with package.AsyncClient(transport=transport_class(proxy=package.URL(server.url))) as client:

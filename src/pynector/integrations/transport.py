@@ -43,7 +43,7 @@ class RelayTransport:
         self,
         verify: Any = True,
         cert: Any = None,
-        trust_env: bool = True,
+        trust_env: bool = False,
         http1: bool = True,
         http2: bool = False,
         limits: Any = None,
@@ -60,7 +60,8 @@ class RelayTransport:
             verify: True for the system's and certifi's authorities, the path of a CA file or folder, an
                 ssl.SSLContext, or False.
             cert: The path of a client certificate with its key, or (certificate, key[, password]).
-            trust_env: Whether the environment's proxies, and SSLKEYLOGFILE, count.
+            trust_env: Whether the environment's proxies, and SSLKEYLOGFILE, count. A client that is given a transport
+                of the package's own has no proxies of the environment either.
             http1: Whether HTTP/1.1 is spoken.
             http2: Whether HTTP/2 is: where the server has it, or, with http1=False, always.
             limits: The package's Limits. None: 100 connections, each kept for 5 s when nothing is on it.
