@@ -10,9 +10,11 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from copy import copy
 from typing import Any
 
-import anyio
+import anyio.lowlevel
 
+from .._speedups.dispatcher import BURST
 from ..eventloop import ENDS, is_end
+from .bell import Bell
 from .entries import OF_ENTRIES, Request, checked_entry
 
 # How many entries are read ahead, at least, where some may have to wait for their origin or to be sent again.
@@ -62,7 +64,8 @@ class Source:
         # What an asynchronous one has given, whether it has ended, and whether another entry is wanted of it.
         self._given: deque[Any] = deque()
         self._is_over = False
-        self._wanted = anyio.Event()
+        self._is_wanted = False
+        self._wanted = Bell()
 
     def __iter__(self) -> Iterator[Request | None]:
         return self
@@ -88,7 +91,9 @@ class Source:
         elif self._is_over:
             raise StopIteration
         else:
-            self._wanted.set()
+            if not self._is_wanted:
+                self._is_wanted = True
+                self._wanted.ring()
             return None
         self._read += 1
         if type(entry) is tuple and len(entry) == 2 and type(entry[1]) is dict and not entry[1]:
@@ -127,9 +132,16 @@ class Source:
     async def read(self) -> None:
         """Read an asynchronous iterable for as long as it has entries; of another there is nothing to read here."""
         later = self._later
+        in_a_row = 0
         while later is not None:
-            await self._wanted.wait()
-            self._wanted = anyio.Event()
+            while not self._is_wanted:
+                in_a_row = 0
+                await self._wanted.wait()
+            in_a_row += 1
+            if in_a_row % BURST == 0:
+                # One that never waits would keep the event loop from its turn.
+                await anyio.lowlevel.checkpoint()
+            self._is_wanted = False
             try:
                 self._given.append(await anext(later))
             except StopAsyncIteration:
