@@ -23,6 +23,7 @@ from .arguments import HeaderField, flat
 from .described import Job, Templates, is_harmless
 from .info import has
 from .inputs import BadInput, Input, Record
+from .locking import Lock
 from .outputs import BadOutput, Done, Output, resumed
 from .request import client_of, complain, give_up_stdout
 from .results import Writer, method_of
@@ -87,7 +88,7 @@ class Batch:
         self._done: Done | None = None
         self._output: Output | None = None
         self._summary = Summary()
-        self._display = Display(not arguments.quiet, arguments.output is not None)
+        self._display = Display(not arguments.quiet, arguments.output is not None, self._summary.latencies)
         # The entries that have no result yet, by their number in the stream.
         self._jobs: dict[int, Job] = {}
         self._begun = 0
@@ -100,18 +101,25 @@ class Batch:
         """Open the output.
 
         Raises:
-            BadOutput: If it is there, and is not to be gone on with.
+            BadOutput: If it is there, and is not to be gone on with, or another run writes to it.
         """
         path: Path | None = self._arguments.output
-        if self._arguments.resume:
-            if path is None:
-                raise BadOutput("--resume needs --output: it goes on with that file")
-            self._done = Done(self._arguments.key is not None)
-            resumed(path, self._done, self._arguments.retry_failed)
-        elif path is not None and path.is_file() and path.stat().st_size:
-            raise BadOutput(f"{path} is there already: give --resume to go on with it, or another name")
+        if path is None and self._arguments.resume:
+            raise BadOutput("--resume needs --output: it goes on with that file")
+        if path is not None:
+            self._open_file(path, stack)
         self._output = Output(path)
         stack.callback(self._output.close)
+
+    def _open_file(self, path: Path, stack: ExitStack) -> None:
+        lock = Lock(path)
+        stack.callback(lock.release)
+        if self._arguments.resume:
+            self._done = Done(self._arguments.key is not None)
+            resumed(path, self._done, self._arguments.retry_failed)
+            lock.follow()
+        elif path.is_file() and path.stat().st_size:
+            raise BadOutput(f"{path} is there already: give --resume to go on with it, or another name")
 
     def run(self) -> int:
         """Send the requests, tell of them, and return the exit status."""

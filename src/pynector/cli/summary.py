@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import Any
 
 from ..dispatch.bar import duration, per_time
 from ..dispatch.item import BatchItem
+from .latencies import Latencies, shown
 from .request import amount
-
-# Latencies are counted by their logarithm: so many steps make a factor of e, so that a step is two percent.
-STEPS = 50
-
-PERCENTILES = (50, 90, 99, 100)
 
 
 class Summary:
@@ -23,6 +18,7 @@ class Summary:
         succeeded, failed, retries, received: How many, the last in bytes of decoded bodies.
         skipped: How many records were done by an earlier run.
         bad: How many lines were no record, or made no request.
+        latencies: How long they took.
     """
 
     def __init__(self) -> None:
@@ -34,8 +30,7 @@ class Summary:
         self.bad = 0
         self._statuses: Counter[int] = Counter()
         self._errors: Counter[str] = Counter()
-        self._latencies: Counter[int] = Counter()
-        self._longest = 0.0
+        self.latencies = Latencies()
 
     @property
     def done(self) -> int:
@@ -43,6 +38,12 @@ class Summary:
         return self.succeeded + self.failed
 
     def add(self, item: BatchItem) -> None:
+        """Count a result, and how long it took."""
+        self.count(item)
+        if item.attempts:
+            self.latencies.add(item.elapsed)
+
+    def count(self, item: BatchItem) -> None:
         """Count a result."""
         error = item.error
         response = item.result if error is None else getattr(error, "response", None)
@@ -56,17 +57,6 @@ class Summary:
             self.received += len(response.content)
         if item.attempts:
             self.retries += item.attempts - 1
-            self._latencies[math.ceil(math.log(max(item.elapsed, 1e-6)) * STEPS)] += 1
-            self._longest = max(self._longest, item.elapsed)
-
-    def latency(self, percent: int) -> float:
-        """Return the seconds within which so many of a hundred were done, two percent too much at the most."""
-        left = math.ceil(percent / 100 * self._latencies.total())
-        for step in sorted(self._latencies):
-            left -= self._latencies[step]
-            if left <= 0:
-                return min(math.exp(step / STEPS), self._longest)
-        return 0.0
 
     def figures(self, seconds: float) -> dict[str, Any]:
         """Return the numbers for machines."""
@@ -82,7 +72,7 @@ class Summary:
             "bytes": self.received,
             "seconds": round(seconds, 3),
             "rate": round(self.done / seconds, 3) if seconds > 0 else 0.0,
-            "latency": {("max" if p == 100 else f"p{p}"): round(self.latency(p), 6) for p in PERCENTILES},
+            "latency": {name: round(value, 6) for name, value in self.latencies.named().items()},
         }
 
     def lines(self, seconds: float) -> list[str]:
@@ -100,8 +90,8 @@ class Summary:
             "statuses": "  ".join(f"{status}: {count:,}" for status, count in sorted(self._statuses.items())),
             "errors": "  ".join(f"{name}: {count:,}" for name, count in self._errors.most_common()),
         }
-        if self._latencies:
-            named = (("max" if p == 100 else f"p{p}", self.latency(p) * 1000) for p in PERCENTILES)
-            rows["latency"] = "  ".join(f"{name} {value:,.3g} ms" for name, value in named)
+        if self.latencies.total:
+            named = self.latencies.named().items()
+            rows["latency"] = "  ".join(f"{name} {shown(value)}" for name, value in named)
             rows["bytes"] = f"{amount(self.received)} received"
         return said + [f"  {name:<9} {row}" for name, row in rows.items() if row]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import RLock
 from typing import Any, Protocol
@@ -81,6 +82,14 @@ class Pen:
 Word = tuple[str, str]
 """A text, and its style."""
 
+Also = Callable[[], Sequence[Word]]
+"""Returns what else is said of a batch."""
+
+
+def nothing() -> Sequence[Word]:
+    """Say nothing else of a batch."""
+    return ()
+
 
 def counted(progress: BatchProgress) -> str:
     """Return how much is done."""
@@ -90,7 +99,7 @@ def counted(progress: BatchProgress) -> str:
     return f"{progress.done:,}/{progress.total:,} ({int(fraction * 100)}%)"
 
 
-def words(progress: BatchProgress, is_last: bool) -> list[Word]:
+def words(progress: BatchProgress, is_last: bool, also: Also = nothing) -> list[Word]:
     """Return what is said of a batch, what matters most first, and no zeros; at the end, how long it took."""
     numbers = [
         (progress.failed, "failed", "red"),
@@ -103,12 +112,12 @@ def words(progress: BatchProgress, is_last: bool) -> list[Word]:
         said.append((f"took {duration(progress.elapsed)}", ""))
     elif progress.eta is not None:
         said.append((f"{duration(progress.eta)} left", ""))
-    return said + [(f"{number:,} {what}", style) for number, what, style in numbers if number]
+    return [*said, *also(), *((f"{number:,} {what}", style) for number, what, style in numbers if number)]
 
 
-def line(progress: BatchProgress, is_last: bool) -> str:
+def line(progress: BatchProgress, is_last: bool, also: Also = nothing) -> str:
     """Return the words in one line."""
-    return ", ".join(text for text, _ in words(progress, is_last))
+    return ", ".join(text for text, _ in words(progress, is_last, also))
 
 
 def per_time(rate: float) -> str:
@@ -133,21 +142,23 @@ class Lines:
 
     Args:
         pen: Writes it.
+        also: What else is said.
     """
 
-    def __init__(self, pen: Pen) -> None:
+    def __init__(self, pen: Pen, also: Also = nothing) -> None:
         self._pen = pen
+        self._also = also
         self._due = PERIOD
 
     def show(self, progress: BatchProgress) -> None:
         """See Listener."""
         if progress.elapsed >= self._due:
             self._due = progress.elapsed + PERIOD
-            self._pen.write(f"pynector: {line(progress, False)}\n")
+            self._pen.write(f"pynector: {line(progress, False, self._also)}\n")
 
     def end(self, progress: BatchProgress) -> None:
         """See Listener."""
-        self._pen.write(f"pynector: {line(progress, True)}\n")
+        self._pen.write(f"pynector: {line(progress, True, self._also)}\n")
 
 
 # On a terminal
@@ -167,7 +178,7 @@ class Board(Protocol):
     def draw(self) -> None:
         """Draw the rows as they are now."""
 
-    def leave(self, progress: BatchProgress) -> None:
+    def leave(self, bar: Bar, progress: BatchProgress) -> None:
         """Write above the rows what became of a batch that is no row any more."""
 
     def close(self) -> None:
@@ -185,12 +196,12 @@ class OneLine:
 
     def draw(self) -> None:
         """See Board."""
-        rows = list(self.rows.values())
-        self._write(line(rows[0], False) if len(rows) == 1 else " | ".join(map(counted, rows)), "")
+        said = [line(progress, False, bar.also) for bar, progress in self.rows.items()]
+        self._write(said[0] if len(said) == 1 else " | ".join(map(counted, self.rows.values())), "")
 
-    def leave(self, progress: BatchProgress) -> None:
+    def leave(self, bar: Bar, progress: BatchProgress) -> None:
         """See Board."""
-        self._write(line(progress, True), "\n")
+        self._write(line(progress, True, bar.also), "\n")
         if self.rows:
             self.draw()
 
@@ -232,20 +243,20 @@ class RichBoard:
         """See Board."""
         self._live.refresh()
 
-    def leave(self, progress: BatchProgress) -> None:
+    def leave(self, bar: Bar, progress: BatchProgress) -> None:
         """See Board."""
         self._live.refresh()
-        self._console.print(_table([(progress, True)], self._console.width), soft_wrap=False)
+        self._console.print(_table([(progress, True, bar.also)], self._console.width), soft_wrap=False)
 
     def close(self) -> None:
         """See Board."""
         self._live.stop()
 
     def _drawn(self) -> Any:
-        return _table([(progress, False) for progress in self.rows.values()], self._console.width)
+        return _table([(progress, False, bar.also) for bar, progress in self.rows.items()], self._console.width)
 
 
-def _table(rows: list[tuple[BatchProgress, bool]], width: int) -> Any:
+def _table(rows: list[tuple[BatchProgress, bool, Also]], width: int) -> Any:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
@@ -256,7 +267,7 @@ def _table(rows: list[tuple[BatchProgress, bool]], width: int) -> Any:
     table = Table.grid(padding=(0, 1))
     table.add_column()
     table.add_column(no_wrap=True, overflow="crop", max_width=max(1, width - 1 - bar_width))
-    for text, (progress, is_last) in zip(texts, rows, strict=True):
+    for text, (progress, is_last, _) in zip(texts, rows, strict=True):
         # An unknown total is known at the end.
         total = progress.done if is_last and progress.total is None else progress.total
         bar = ProgressBar(total, progress.done, bar_width, complete_style="cyan", finished_style="green")
@@ -282,11 +293,13 @@ class Bar:
     Args:
         stream: The terminal.
         make_board: Makes a board of it, where there is none.
+        also: What else is said.
     """
 
-    def __init__(self, stream: Any, make_board: type[OneLine] | type[RichBoard]) -> None:
+    def __init__(self, stream: Any, make_board: type[OneLine] | type[RichBoard], also: Also = nothing) -> None:
         self._stream = stream
         self._make_board = make_board
+        self.also = also
 
     def show(self, progress: BatchProgress) -> None:
         """See Listener."""
@@ -305,7 +318,7 @@ class Bar:
             board = self._board()
             board.rows.pop(self, None)
             try:
-                board.leave(progress)
+                board.leave(self, progress)
             finally:
                 self._leave(board)
 
@@ -328,23 +341,24 @@ def board_on(stream: Any) -> Board | None:
     return next((board for board in _boards if board.stream is stream), None)
 
 
-def drawing(stream: Any) -> Listener | None:
+def drawing(stream: Any, also: Also = nothing) -> Listener | None:
     """Return what draws one batch on a stream, or None where there is no stream.
 
     Args:
         stream: Standard error, or what stands for it.
+        also: What else is said of it, before the numbers of requests.
     """
     if stream is None:
         return None
     pen = Pen(stream)
     if not pen.isatty() or os.environ.get("TERM", "").lower() in DUMB:
-        return Lines(pen)
+        return Lines(pen, also)
     # rich puts this in the place of standard error while it draws, for us or for the program itself.
     if type(stream).__module__ == "rich.file_proxy":
         stream = getattr(stream, "rich_proxied_file", None)
         if board_on(stream) is None:
-            return Lines(pen)
-    return Bar(stream, RichBoard if _has_rich() else OneLine)
+            return Lines(pen, also)
+    return Bar(stream, RichBoard if _has_rich() else OneLine, also)
 
 
 def _has_rich() -> bool:
