@@ -128,7 +128,7 @@ async def test_requests_without_an_answer_end_with_the_turn(
     client = HttpxClient(server.url, 3, None)
     await client.start()
     try:
-        turns = await _never(client, 0.05)
+        turns = await _never(client, 1.0)
     finally:
         await client.stack.aclose()
     assert turns.errors == 3

@@ -37,7 +37,7 @@ def test_those_of_the_document() -> None:
         assert parser().parse_args(arguments).command == arguments[0]
 
 
-@pytest.mark.parametrize("command", [*METHODS, "batch"])
+@pytest.mark.parametrize("command", [*METHODS, "batch", "load"])
 def test_those_of_the_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser().parse_args([command, "--help"])
@@ -47,4 +47,4 @@ def test_those_of_the_help(command: str, capsys: pytest.CaptureFixture[str]) -> 
     for arguments in commands:
         known = [argument for argument in arguments if argument != "..."]
         assert parser().parse_args(known).command == command
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 79

@@ -1,4 +1,4 @@
-"""The command line: `pynector get` and the like, `batch`, `info`, `demo` and `bench`."""
+"""The command line: `pynector get` and the like, `batch`, `load`, `info`, `demo` and `bench`."""
 
 from __future__ import annotations
 
@@ -53,6 +53,10 @@ def _run(arguments: Any) -> int:
         from . import batch
 
         return batch.run(arguments)
+    if arguments.command == "load":
+        from . import load
+
+        return load.run(arguments)
     from . import bench, demo, info
     from .screen import open_screen
 

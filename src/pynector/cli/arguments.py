@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,13 +19,29 @@ from ..dispatch.limits import Rate
 from ..errors import ConfigurationError
 from .templates import JSONTemplate, Template
 
-_UNITS = {"s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "m": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
+_UNITS = {
+    "ms": 0.001,
+    "s": 1.0,
+    "sec": 1.0,
+    "second": 1.0,
+    "min": 60.0,
+    "m": 60.0,
+    "minute": 60.0,
+    "h": 3600.0,
+    "hour": 3600.0,
+}
+
+
+# How wide descriptions are.
+WIDTH = 78
 
 
 class Parser(argparse.ArgumentParser):
     """A parser that takes no abbreviations, and names what it does not know without the values."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, description: str = "", **options: Any) -> None:
+        # The epilog has lines of its own.
+        options["description"] = fill(description, WIDTH)
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -70,6 +88,26 @@ def seconds(text: str) -> float:
     if not value > 0:
         raise ArgumentTypeError(f"expected a positive number of seconds, or inf, not {text!r}")
     return value
+
+
+def duration(text: str) -> float:
+    """Accept a time, such as 30s, 1.5min or a number of seconds, and return it in seconds."""
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    try:
+        value = float(number) * _UNITS[text[len(number) :] or "s"]
+    except (ValueError, KeyError):
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise ArgumentTypeError(f"expected a time such as 30s or 5min, not {text!r}")
+    return value
+
+
+def svg_file(text: str) -> Path:
+    """Accept the name of a file for an SVG."""
+    path = Path(text)
+    if path.suffix.lower() != ".svg" or not path.absolute().parent.is_dir():
+        raise ArgumentTypeError("expected a file in a folder that is there, and with a name that ends in .svg")
+    return path
 
 
 def http_url(text: str) -> str:

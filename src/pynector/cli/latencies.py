@@ -17,10 +17,10 @@ SHORTEST = 1e-6
 PERCENTILES = (50, 90, 99, 99.9, 100)
 
 # The preferred numbers (IEC 60063) that bands begin with: the finer the more of them there are in a decade.
-E24 = "10 11 12 13 15 16 18 20 22 24 27 30 33 36 39 43 47 51 56 62 68 75 82 91".split()
+E24 = (10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 27, 30, 33, 36, 39, 43, 47, 51, 56, 62, 68, 75, 82, 91)
 SERIES = (E24, E24[::2], E24[::4], E24[::8], E24[::24])
 
-MOST_BANDS = 16
+MOST_BANDS = 20
 
 
 class Band(NamedTuple):
@@ -28,7 +28,7 @@ class Band(NamedTuple):
 
     least: float
     most: float
-    count: int
+    number: int
 
 
 class Latencies:
@@ -93,7 +93,7 @@ class Latencies:
             counts[place] += self._counts[step]
         bands = [Band(*found) for found in zip(ends, ends[1:], counts, strict=False)]
         # A step may reach into a band that none of its times is in.
-        kept = [place for place, band in enumerate(bands) if band.count]
+        kept = [place for place, band in enumerate(bands) if band.number]
         return bands[kept[0] : kept[-1] + 1]
 
 
@@ -115,7 +115,7 @@ def _end_of(step: float) -> float:
     return math.exp(step / STEPS)
 
 
-def _ends(series: list[str], least: float, most: float) -> list[float]:
+def _ends(series: tuple[int, ...], least: float, most: float) -> list[float]:
     """Return the numbers of a series from the last one that is not above `least` to the first not below `most`."""
     decades = range(math.floor(math.log10(least)) - 1, math.floor(math.log10(most)) + 2)
     numbers = [float(f"{digits}e{decade - 1}") for decade in decades for digits in series]

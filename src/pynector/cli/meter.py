@@ -9,20 +9,26 @@ from typing import Any
 
 from ..transport.contract import Completion, Handle
 
+Note = Callable[[int, float, float], object]
+
 
 class Meter:
     """Passes requests on to a transport and takes the time of each.
 
     Args:
         inner: A transport with `exchange`, with `submit`, or with both.
+        note: Called when a request has ended, with its number, 0 for the first that started, and when it started and
+            ended (`time.perf_counter`); None: `seconds` has how long each took.
 
     Attributes:
         seconds: How long each request took, in the order in which they ended.
     """
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Any, note: Note | None = None) -> None:
         self._inner = inner
         self.seconds: list[float] = []
+        self._note = note or self._take
+        self._begun = 0
 
     @property
     def max_concurrency(self) -> int | None:
@@ -49,11 +55,12 @@ class Meter:
 
     async def exchange(self, data: Any, /, **options: Any) -> Any:
         """See ExchangeTransport."""
+        number = self._number()
         started = time.perf_counter()
         try:
             return await self._inner.exchange(data, **options)
         finally:
-            self.seconds.append(time.perf_counter() - started)
+            self._note(number, started, time.perf_counter())
 
     def _submit(
         self,
@@ -63,26 +70,35 @@ class Meter:
         completion: Completion,
         token: int,
     ) -> Handle | None:
-        handle: Handle | None = self._inner.submit(data, options, deadline, _Timed(completion, self.seconds), token)
+        timed = _Timed(completion, self._note, self._number())
+        handle: Handle | None = self._inner.submit(data, options, deadline, timed, token)
         return handle
+
+    def _number(self) -> int:
+        self._begun += 1
+        return self._begun - 1
+
+    def _take(self, number: int, started: float, ended: float) -> None:
+        self.seconds.append(ended - started)
 
 
 class _Timed:
     """A completion that notes the time and passes the answer on."""
 
-    __slots__ = ("_completion", "_seconds", "_started")
+    __slots__ = ("_completion", "_note", "_number", "_started")
 
-    def __init__(self, completion: Completion, seconds: list[float]) -> None:
+    def __init__(self, completion: Completion, note: Note, number: int) -> None:
         self._completion = completion
-        self._seconds = seconds
+        self._note = note
+        self._number = number
         self._started = time.perf_counter()
 
     def succeed(self, token: int, response: Any) -> None:
-        self._seconds.append(time.perf_counter() - self._started)
+        self._note(self._number, self._started, time.perf_counter())
         self._completion.succeed(token, response)
 
     def fail(self, token: int, error: BaseException) -> None:
-        self._seconds.append(time.perf_counter() - self._started)
+        self._note(self._number, self._started, time.perf_counter())
         self._completion.fail(token, error)
 
 

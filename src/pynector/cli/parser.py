@@ -17,8 +17,8 @@ MOST_SECONDS = 600
 METHODS = ("get", "post", "put", "patch", "delete", "head")
 
 _SECRETS = """\
-Arguments can be seen by others on the same machine. What is secret is better in an
-environment variable or a file; it is shown nowhere:
+Arguments can be seen by others on the same machine. What is secret is better
+in an environment variable or a file; it is shown nowhere:
   --env-header Authorization=TOKEN    the value of $TOKEN
   --header @FILE                      a field in each line
   --header 'Authorization: @FILE'     the value from a file
@@ -35,10 +35,14 @@ _OF_BODIES = """\
 examples:
   pynector {name} --json '{{"name": "new"}}' https://api.example.com/items
   pynector {name} --json @item.json https://api.example.com/items
-  pynector {name} --data @photo.jpg --header 'Content-Type: image/jpeg' https://example.com/
+  pynector {name} --data @photo.jpg --header 'Content-Type: image/jpeg' \\
+      https://example.com/photos/7
 """
 
-_STATUSES = "exit status: 0, 1 for a status of 400 or above and other failures, 2 for bad use, 130 after Ctrl-C.\n"
+_STATUSES = """\
+exit status: 0, 1 for a status of 400 or above and other failures, 2 for bad
+use, 130 after Ctrl-C.
+"""
 
 
 _OF_BATCH = """\
@@ -52,19 +56,39 @@ FILE is one of these, by its name or its beginning; .gz and .zst are unpacked:
               # begins a comment
 
 In templates {{field}} is a field of the record, {{user.name}} one within another,
-{{.}} the whole record, and {{{{ a brace. In a URL it is percent-encoded, and in JSON
-a text of just "{{field}}" is the value with its own type.
+{{.}} the whole record, and {{{{ a brace. In a URL it is percent-encoded, and in
+JSON a text of just "{{field}}" is the value with its own type.
 
 examples:
   pynector batch urls.txt > results.jsonl
-  pynector batch items.csv --url 'https://api.example.com/items/{{id}}' -o out.jsonl
+  pynector batch items.csv --url 'https://example.com/items/{{id}}' -o out.jsonl
   pynector batch people.jsonl --url https://api.example.com/score \\
-      --json '{{"name": "{{name}}", "age": "{{age}}"}}' --env-header Authorization=TOKEN \\
-      --key id --rate 100/s --retries 3 --output out.jsonl
+      --json '{{"name": "{{name}}", "age": "{{age}}"}}' \\
+      --env-header Authorization=TOKEN --key id --rate 100/s --retries 3 \\
+      --output out.jsonl
   pynector batch people.jsonl ... --output out.jsonl --resume
 
 {secrets}
-exit status: 0 if all succeeded, 1 if some failed, 2 for bad use and bad lines, 130 after Ctrl-C.
+exit status: 0 if all succeeded, 1 if some failed, 2 for bad use and bad lines,
+130 after Ctrl-C.
+"""
+
+_OF_LOAD = """\
+With --rate requests start when they are due, whatever the answers do, and a
+latency counts from when its request was meant to start: if the server stands
+still for a second, all that should have started in it are late, and are seen.
+Without --rate each answer is followed by the next request, so that a server
+that stands still is asked less. Redirects are not followed.
+
+examples:
+  pynector load http://127.0.0.1:8000/ --concurrency 50 --duration 30s
+  pynector load http://127.0.0.1:8000/items --rate 2000/s --plot latencies.svg
+  pynector load http://127.0.0.1:8000/items --requests 10000 --json @item.json
+  pynector load https://staging.example.com/ --rate 50/s --duration 5min --yes
+
+{secrets}
+exit status: 0 if all succeeded, 1 if some failed or the rate was not kept, 2
+for bad use, 130 after Ctrl-C, which ends it and shows what there is.
 """
 
 
@@ -80,6 +104,7 @@ def parser() -> Parser:
     for name in METHODS:
         _add_request(commands, name)
     _add_batch(commands)
+    _add_load(commands)
     info = commands.add_parser(
         "info",
         help="what is installed and which build runs",
@@ -123,6 +148,13 @@ def add_headers(command: Any) -> None:
     )
 
 
+def add_bodies(command: Any) -> None:
+    """Add the options that give a body."""
+    bodies = command.add_mutually_exclusive_group()
+    bodies.add_argument("--json", type=arguments.json_text, metavar="JSON", help="a body as JSON, or @FILE")
+    bodies.add_argument("--data", type=arguments.body, metavar="BODY", help="a body as it is, or @FILE; @- is stdin")
+
+
 def add_exchange(command: Any) -> None:
     """Add the options that say how requests are sent."""
     command.add_argument(
@@ -149,11 +181,7 @@ def _add_request(commands: Any, name: str) -> None:
     command.add_argument("url", metavar="URL", help="where it goes; a path goes below PYNECTOR_BASE_URL")
     add_headers(command)
     if has_body:
-        bodies = command.add_mutually_exclusive_group()
-        bodies.add_argument("--json", type=arguments.json_text, metavar="JSON", help="a body as JSON, or @FILE")
-        bodies.add_argument(
-            "--data", type=arguments.body, metavar="BODY", help="a body as it is, or @FILE; @- is stdin"
-        )
+        add_bodies(command)
     if name != "head":
         shown = command.add_mutually_exclusive_group()
         shown.add_argument("-i", "--include", action="store_true", help="print the head of the answer, too")
@@ -179,6 +207,43 @@ def _add_batch(commands: Any) -> None:
     _add_requests_of_batch(batch.add_argument_group("requests"))
     _add_pace(batch.add_argument_group("pace"))
     _add_results(batch.add_argument_group("input and output"))
+
+
+def _add_load(commands: Any) -> None:
+    load = commands.add_parser(
+        "load",
+        help="requests to one URL, at a rate or as answers come, and how long they took",
+        usage="pynector load URL [options]",
+        description="Send a request again and again, at a rate or as answers come, and show how long it took.",
+        epilog=_OF_LOAD.format(secrets=_SECRETS),
+    )
+    load.add_argument("url", metavar="URL", help="where they go; a path goes below PYNECTOR_BASE_URL")
+    pace = load.add_argument_group("pace")
+    pace.add_argument("--rate", type=arguments.rate, metavar="RATE", help="how many start, such as 500/s")
+    pace.add_argument(
+        "--concurrency",
+        type=whole_number(100_000),
+        metavar="N",
+        help="how many in flight; at a rate the most of them (default: 10, 1000 at a rate)",
+    )
+    length = pace.add_mutually_exclusive_group()
+    length.add_argument(
+        "--duration", type=arguments.duration, metavar="TIME", help="how long, such as 30s (default: 10s)"
+    )
+    length.add_argument("--requests", type=whole_number(10**12), metavar="N", help="how many")
+    pace.add_argument(
+        "--warmup", type=arguments.duration, default=0.0, metavar="TIME", help="how long before that, without counting"
+    )
+    pace.add_argument("--yes", action="store_true", help="send it to another machine, where you may")
+    requests = load.add_argument_group("requests")
+    requests.add_argument("--method", metavar="METHOD", help="the method (default: GET, POST with a body)")
+    add_bodies(requests)
+    add_headers(requests)
+    add_exchange(requests)
+    results = load.add_argument_group("output")
+    results.add_argument("--plot", type=arguments.svg_file, metavar="FILE", help="write a picture (SVG)")
+    results.add_argument("--summary-json", type=Path, metavar="FILE", help="write the figures as JSON")
+    results.add_argument("-q", "--quiet", action="store_true", help="nothing on standard error but what is wrong")
 
 
 def _add_requests_of_batch(group: Any) -> None:

@@ -1,7 +1,8 @@
-"""What the commands print on: a plain screen, or one that rich draws on. Never wider than 80 columns."""
+"""What the commands print on: a plain screen, or one that rich draws on. Of 80 columns, or as many as asked."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +15,30 @@ Show = Callable[[int], None]
 
 
 class Screen:
-    """Plain lines on standard output."""
+    """Plain lines on standard output.
+
+    Args:
+        most: How many columns it may have.
+
+    Attributes:
+        width: How many it has.
+    """
+
+    def __init__(self, most: int = WIDTH) -> None:
+        self.width = min(shutil.get_terminal_size().columns, most)
+
+    @property
+    def encoding(self) -> str:
+        """What texts are encoded by."""
+        return getattr(sys.stdout, "encoding", None) or "utf-8"
 
     def line(self, text: str = "") -> None:
         """Print one line."""
         print(text, flush=True)
+
+    def words(self, words: Sequence[tuple[str, str]]) -> None:
+        """Print one line of texts that have a style each."""
+        self.line("".join(text for text, _ in words))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table, every column aligned to the right."""
@@ -46,14 +66,22 @@ class RichScreen(Screen):
 
     Args:
         console: A rich.console.Console.
+        most: How many columns it may have.
     """
 
-    def __init__(self, console: Any) -> None:
+    def __init__(self, console: Any, most: int = WIDTH) -> None:
         self._console = console
+        self.width = console.width = min(console.width, most)
 
     def line(self, text: str = "") -> None:
         """See Screen."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def words(self, words: Sequence[tuple[str, str]]) -> None:
+        """See Screen."""
+        from rich.text import Text
+
+        self._console.print(Text.assemble(*words), soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """See Screen."""
@@ -82,12 +110,10 @@ class RichScreen(Screen):
             yield lambda done: bar.update(task, completed=done)
 
 
-def open_screen() -> Screen:
+def open_screen(most: int = WIDTH) -> Screen:
     """Give a screen on standard output, drawn by rich where it is installed."""
     try:
         from rich.console import Console
     except ImportError:
-        return Screen()
-    console = Console(file=sys.stdout)
-    console.width = min(console.width, WIDTH)
-    return RichScreen(console)
+        return Screen(most)
+    return RichScreen(Console(file=sys.stdout), most)

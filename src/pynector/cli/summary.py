@@ -30,6 +30,7 @@ class Summary:
         self.bad = 0
         self._statuses: Counter[int] = Counter()
         self._errors: Counter[str] = Counter()
+        self._first_error = ""
         self.latencies = Latencies()
 
     @property
@@ -52,14 +53,17 @@ class Summary:
         else:
             self.failed += 1
             self._errors[type(error).__name__] += 1
+            self._first_error = self._first_error or str(error)
         if response is not None:
             self._statuses[response.status_code] += 1
             self.received += len(response.content)
         if item.attempts:
             self.retries += item.attempts - 1
 
-    def figures(self, seconds: float) -> dict[str, Any]:
-        """Return the numbers for machines."""
+    def figures(self, seconds: float, rate: float | None = None) -> dict[str, Any]:
+        """Return the numbers for machines; see `lines`."""
+        if rate is None:
+            rate = self.done / seconds if seconds > 0 else 0.0
         return {
             "done": self.done,
             "succeeded": self.succeeded,
@@ -71,16 +75,22 @@ class Summary:
             "retries": self.retries,
             "bytes": self.received,
             "seconds": round(seconds, 3),
-            "rate": round(self.done / seconds, 3) if seconds > 0 else 0.0,
+            "rate": round(rate, 3),
             "latency": {name: round(value, 6) for name, value in self.latencies.named().items()},
         }
 
-    def lines(self, seconds: float) -> list[str]:
-        """Return the numbers in words."""
-        rate = per_time(self.done / seconds if seconds > 0 else 0.0)
+    def lines(self, seconds: float, rate: float | None = None) -> list[str]:
+        """Return the numbers in words.
+
+        Args:
+            seconds: How long it took.
+            rate: How many a second there were; None: all of them in these seconds.
+        """
+        if rate is None:
+            rate = self.done / seconds if seconds > 0 else 0.0
         took = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
         ended = f"{self.succeeded:,} succeeded, {self.failed:,} failed"
-        said = [f"{self.done:,} done in {took} ({rate}): {ended}"]
+        said = [f"{self.done:,} done in {took} ({per_time(rate)}): {ended}"]
         said[0] += "".join(
             f", {count:,} {what}"
             for count, what in ((self.skipped, "done before"), (self.bad, "left out"), (self.retries, "retries"))
@@ -89,6 +99,7 @@ class Summary:
         rows = {
             "statuses": "  ".join(f"{status}: {count:,}" for status, count in sorted(self._statuses.items())),
             "errors": "  ".join(f"{name}: {count:,}" for name, count in self._errors.most_common()),
+            "first": self._first_error,
         }
         if self.latencies.total:
             named = self.latencies.named().items()
