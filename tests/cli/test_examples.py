@@ -15,7 +15,7 @@ from pynector.cli.parser import METHODS, parser
 def commands_in(text: str) -> list[list[str]]:
     """The arguments of each `pynector ...` line, without what the shell does with it."""
     lines = [line.strip() for line in text.replace("\\\n", " ").splitlines()]
-    found = [re.sub(r"^.*\| (?=pynector )", "", line).partition(" > ")[0] for line in lines]
+    found = [re.sub(r"^.*\| (?=pynector )", "", line).partition(" >")[0] for line in lines]
     return [shlex.split(line)[1:] for line in found if line.startswith("pynector ")]
 
 
@@ -37,7 +37,7 @@ def test_those_of_the_document() -> None:
         assert parser().parse_args(arguments).command == arguments[0]
 
 
-@pytest.mark.parametrize("command", [*METHODS, "batch", "load"])
+@pytest.mark.parametrize("command", [*METHODS, "batch", "load", "completion"])
 def test_those_of_the_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser().parse_args([command, "--help"])

@@ -1,4 +1,4 @@
-"""The command line: `pynector get` and the like, `batch`, `load`, `info`, `demo` and `bench`."""
+"""The command line: `pynector get` and the like, `batch`, `load`, `info`, `demo`, `bench` and `completion`."""
 
 from __future__ import annotations
 
@@ -57,6 +57,11 @@ def _run(arguments: Any) -> int:
         from . import load
 
         return load.run(arguments)
+    if arguments.command == "completion":
+        from .completion import script
+
+        print(script(arguments.shell, parser()), end="", flush=True)
+        return 0
     from . import bench, demo, info
     from .screen import open_screen
 

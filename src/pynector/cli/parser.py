@@ -9,6 +9,7 @@ from typing import Any
 from .._version import __version__
 from . import arguments
 from .arguments import Parser, whole_number
+from .completion import SHELLS
 
 MOST_REQUESTS = 1_000_000
 MOST_IN_FLIGHT = 1_000
@@ -91,6 +92,15 @@ exit status: 0 if all succeeded, 1 if some failed or the rate was not kept, 2
 for bad use, 130 after Ctrl-C, which ends it and shows what there is.
 """
 
+_OF_COMPLETION = """\
+examples:
+  pynector completion bash >> ~/.bashrc
+  pynector completion zsh > ~/.zfunc/_pynector
+  pynector completion fish > ~/.config/fish/completions/pynector.fish
+
+The folder ~/.zfunc must be one of $fpath before compinit runs.
+"""
+
 
 def parser() -> Parser:
     """Return the parser of the command line."""
@@ -124,6 +134,13 @@ def parser() -> Parser:
     )
     _add_limits(demo)
     _add_bench(commands)
+    completion = commands.add_parser(
+        "completion",
+        help="what a shell needs to complete command lines",
+        description="Print a script by which a shell completes the command lines of pynector.",
+        epilog=_OF_COMPLETION,
+    )
+    completion.add_argument("shell", choices=SHELLS, help="the shell")
     return whole
 
 
