@@ -1,7 +1,7 @@
 """`pynector completion`: what a shell needs to complete command lines, made of the parser itself.
 
-The scripts hold all that there is to know, so that a shell starts no process for a key. shtab does about this, but would
-be a package that the command needs, knows no `--name=value` in bash, and has to be told again what is a file.
+The scripts hold all that there is to know, so that a shell starts no process for a key. shtab does about this, but is a
+package more for what can be done without, knows no `--name=value` in bash, and has to be told again what is a file.
 """
 
 from __future__ import annotations
