@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from textwrap import wrap
 from typing import Any
 
 from ..dispatch.bar import per_time
@@ -62,7 +63,8 @@ class Outcome:
         warning = self._warning()
         if warning:
             screen.line()
-            screen.words([(warning, "bold red")])
+            for line in wrap(warning, screen.width):
+                screen.words([(line, "bold red")])
 
     def figures(self) -> str:
         """Return the numbers for machines."""
