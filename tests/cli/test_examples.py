@@ -37,7 +37,7 @@ def test_those_of_the_document() -> None:
         assert parser().parse_args(arguments).command == arguments[0]
 
 
-@pytest.mark.parametrize("command", [*METHODS, "batch", "load", "completion"])
+@pytest.mark.parametrize("command", [*METHODS, "batch", "load", "info", "demo", "bench", "completion"])
 def test_those_of_the_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser().parse_args([command, "--help"])

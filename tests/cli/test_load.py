@@ -271,6 +271,27 @@ def test_what_cannot_be_written_is_said_when_the_figures_are_shown(server: Loopb
     assert "1 done in " in output
 
 
+def test_what_the_client_cannot_be_is_told(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, capfd: Captured
+) -> None:
+    monkeypatch.setenv("PYNECTOR_TIMEOUT", "never")
+    assert main(["load", server.url, "--requests", "1"]) == 2
+    assert "pynector: the environment variable PYNECTOR_TIMEOUT" in capfd.readouterr().err
+    assert server.stats().requests == 0
+
+
+def test_a_full_disk_and_a_reader_that_leaves(server: LoopbackServer, pynector: Any) -> None:
+    arguments = ["load", f"{server.url}/id/1", "--requests", "5", "--quiet"]
+    with open("/dev/full", "wb") as full:
+        done = pynector(*arguments, capture_output=False, stdout=full, stderr=-1)
+    assert (done.returncode, done.stderr) == (1, "pynector: cannot write: No space left on device\n")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = pynector(*arguments, capture_output=False, stdout=writer, stderr=-1)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 # Where it goes
 
 

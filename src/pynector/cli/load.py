@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from ..client import Pynector
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, PynectorError
 from ..shorthands import place
 from ..transport import get_transport_factory_registry
 from ..transport.http.options import HTTPOptions
@@ -20,7 +20,7 @@ from .info import build, event_loop, has, python
 from .meter import Meter
 from .outcome import Outcome
 from .pace import Pace, Plan
-from .request import complain
+from .request import complain, give_up_stdout
 from .screen import Screen, open_screen
 from .showing import Display
 from .summary import Summary
@@ -45,15 +45,25 @@ def run(arguments: Any) -> int:
     """Send the load, print what came of it, and return the exit status."""
     try:
         load = Load(arguments)
-        if load.target.obstacle is not None and not arguments.yes:
-            complain(f"{load.target.obstacle}. Send load only where you may; --yes says that you may")
-            return 2
-        return load.run(open_screen(WIDEST))
     except ConfigurationError as error:
         complain(error)
         return 2
     except OSError as error:
         complain(f"{without_secrets(arguments.url)}: {error.strerror or error}")
+        return 1
+    if load.target.obstacle is not None and not arguments.yes:
+        complain(f"{load.target.obstacle}. Send load only where you may; --yes says that you may")
+        return 2
+    try:
+        return load.run(open_screen(WIDEST))
+    except PynectorError as error:
+        complain(error)
+        return 2 if isinstance(error, ConfigurationError) else 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        complain(f"cannot write: {error.strerror or error}")
+        give_up_stdout()
         return 1
 
 
@@ -127,12 +137,19 @@ class Load:
         receiver = nullcontext(None)
         with suppress(NotImplementedError):
             receiver = anyio.open_signal_receiver(signal.SIGINT)  # type: ignore[assignment]
+        problem: PynectorError | None = None
         with receiver as signals:
             async with anyio.create_task_group() as group:
                 if signals is not None:
                     group.start_soon(self._watch, signals, group.cancel_scope)
-                await self._send()
+                try:
+                    await self._send()
+                except PynectorError as error:
+                    # The group would make another one of it.
+                    problem = error
                 group.cancel_scope.cancel()
+        if problem is not None:
+            raise problem
 
     async def _watch(self, signals: Any, scope: anyio.CancelScope) -> None:
         async for _ in signals:

@@ -119,12 +119,14 @@ def parser() -> Parser:
         "info",
         help="what is installed and which build runs",
         description="Print the version, the build and the engine that run, and the optional packages that are found.",
+        epilog=_examples("info", "info --json"),
     )
     info.add_argument("--json", action="store_true", help="print it as JSON")
     demo = commands.add_parser(
         "demo",
         help="batches against a server on this machine, every answer checked",
         description="Start a server on this machine, send it batches at several limits, and check every answer.",
+        epilog=_examples("demo", "demo --requests 20000 --limits 1,50,500"),
     )
     demo.add_argument(
         "--requests",
@@ -142,6 +144,10 @@ def parser() -> Parser:
     )
     completion.add_argument("shell", choices=SHELLS, help="the shell")
     return whole
+
+
+def _examples(*lines: str) -> str:
+    return "".join(["examples:\n", *(f"  pynector {line}\n" for line in lines)])
 
 
 def add_headers(command: Any) -> None:
@@ -341,6 +347,7 @@ def _add_bench(commands: Any) -> None:
         "bench",
         help="Pynector beside other clients, at a URL of yours or a server on this machine",
         description="Give Pynector and the other clients that are installed their turns at one URL, at several limits.",
+        epilog=_examples("bench", "bench --seconds 120 --clients aiohttp,httpx --plot bench.svg"),
     )
     bench.add_argument("--url", type=arguments.http_url, help="where the GETs go (default: a server on this machine)")
     _add_limits(bench)
