@@ -193,6 +193,38 @@ async def test_a_request_that_a_server_wants_over_http1_is_sent_so(
         assert [answer.http_version for answer in answers] == ["HTTP/2", "HTTP/1.1", "HTTP/2"]
 
 
+GOAWAY = "/h2-goaway?code=http_1_1_required&"
+
+
+@pytest.mark.parametrize("most", [None, 1])
+@pytest.mark.parametrize("used", [False, True])
+@pytest.mark.parametrize(
+    ("method", "end", "is_sent"),
+    [
+        ("POST", "last=below", True),
+        ("POST", "last=none&close=1", True),
+        ("GET", "close=1", True),
+        ("POST", "close=1", False),
+    ],
+)
+async def test_a_connection_may_be_ended_so_too(
+    files: tuple[Path, Path], secure: LoopbackServer, method: str, end: str, is_sent: bool, used: bool, most: int | None
+) -> None:
+    """What the server has not looked at is sent over HTTP/1.1 whatever its method."""
+    options: dict[str, Any] = {"base_url": secure.url, "verify": str(files[0]), "http2": True, "max_connections": most}
+    async with Pynector(**options, as_response=True, raise_for_status=False) as client:
+        if used:
+            assert (await client.request({"path": "/id/1"})).http_version == "HTTP/2"
+        data = {"method": method, "path": GOAWAY + end}
+        if is_sent:
+            assert (await client.request(data)).http_version == "HTTP/1.1"
+        else:
+            with pytest.raises(HTTP2Error, match="HTTP_1_1_REQUIRED") as caught:
+                await client.request(data)
+            assert (caught.value.phase, caught.value.sent) == ("headers", "full")
+        assert (await client.request({"path": "/id/2"})).http_version == "HTTP/2"
+
+
 @pytest.mark.parametrize("case", ["only", "post", "body", "context"])
 async def test_what_cannot_be_sent_over_http1_fails_with_what_the_server_said(
     files: tuple[Path, Path], secure: LoopbackServer, case: str

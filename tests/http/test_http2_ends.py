@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import select
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +22,8 @@ from pynector import ConnectionLost, HTTP2Error, ProtocolError, Pynector, Timeou
 from pynector.testing import LoopbackServer
 from pynector.testing.http2 import frames
 from pynector.testing.http2.exchange import Exchange
+from pynector.transport.http.transport import HTTPTransport
+from pynector.transport.net.connect import Connector
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
 
@@ -201,6 +205,66 @@ async def test_a_goaway_at_each_connection_is_told_after_three_more_tries() -> N
     assert len(server.sessions) == 4
 
 
+@pytest.fixture
+def heard_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what a server says at once be there before the client looks at its connection."""
+    connect = Connector.connect
+
+    async def connect_slowly(*args: Any) -> Any:
+        made = await connect(*args)
+        # Unless the loop has read it already.
+        while made.transport is not None and not (made.retired or made.settled):
+            if select.select([made.descriptor], [], [], 0)[0]:
+                break
+            await asyncio.sleep(0)
+        return made
+
+    monkeypatch.setattr(Connector, "connect", connect_slowly)
+
+
+def leaving(code: str) -> Callable[[RawPeer], None]:
+    """End the connection at once."""
+    said = frames.frame(frames.GOAWAY, 0, 0, bytes(4) + frames.ERROR_CODES[code].to_bytes(4, "big") + b"leave")
+    return lambda peer: peer.send(frames.frame(frames.SETTINGS, 0, 0) + said)
+
+
+def good(peer: RawPeer) -> None:
+    peer.settings()
+    while (frame := peer.receive()) is not None:
+        if frame.ends:
+            peer.answer(frame.stream)
+
+
+@pytest.mark.usefixtures("heard_first")
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_server_that_leaves_at_once_is_asked_again(times: int) -> None:
+    with RawServer(*[leaving("no_error")] * times, good) as server:
+        async with client(server.url) as it:
+            assert await it.request({"method": "POST", "content": b"x"}) == b"ok"
+    assert len(server.peers) == times + 1
+
+
+@pytest.mark.usefixtures("heard_first")
+async def test_a_server_that_leaves_at_once_each_time_is_heard() -> None:
+    with RawServer(leaving("enhance_your_calm")) as server:
+        async with client(server.url) as it:
+            error = await failure(it, "/", method="POST", content=b"x")
+    assert isinstance(error, HTTP2Error)
+    assert (error.code, error.phase, error.sent) == (frames.ERROR_CODES["enhance_your_calm"], "queue", "none")
+    assert "leave" in str(error)
+    assert len(server.peers) == 4
+
+
+@pytest.mark.usefixtures("heard_first")
+async def test_a_server_that_does_not_speak_http2_is_told_so() -> None:
+    with RawServer(lambda peer: peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as server:
+        async with client(server.url) as it:
+            error = await failure(it, "/", method="POST", content=b"x")
+    assert isinstance(error, ProtocolError)
+    assert (error.phase, error.sent) == ("queue", "none")
+    assert len(server.peers) == 1
+
+
 async def test_a_graceful_end_in_two_steps_fails_nothing(h2server: LoopbackServer) -> None:
     async with client(h2server.url) as it:
         data = [({"path": f"/delay/0.0{n}?n={n}"}, {}) for n in range(8)]
@@ -240,6 +304,46 @@ async def nothing_open_but(server: LoopbackServer, it: Pynector) -> None:
     with anyio.fail_after(20):
         while server.stats().open_streams or it.stats().in_flight:  # noqa: ASYNC110 - another process sets no Event
             await anyio.sleep(0.005)
+
+
+class GivesUp:
+    """Cancels other requests when one has failed."""
+
+    def __init__(self) -> None:
+        self.handles: list[Any] = []
+        self.errors: list[BaseException] = []
+
+    def succeed(self, token: int, response: Any) -> None:
+        raise AssertionError(response)
+
+    def fail(self, token: int, error: BaseException) -> None:
+        self.errors.append(error)
+        for handle in self.handles:
+            handle.cancel()
+
+
+async def test_what_is_given_up_because_its_connection_took_another_is_not_sent_again() -> None:
+    """Though it was on that connection, and would have been sent again."""
+
+    def ends(peer: RawPeer) -> None:
+        peer.settings(max_concurrent_streams=10)
+        peer.answer(peer.request()[0])
+        for _ in range(2):
+            peer.request()
+        raise ConnectionAbortedError
+
+    with RawServer(ends, good) as server:
+        async with HTTPTransport(base_url=server.url, http2="only", http_engine="native") as transport:
+            assert await transport.exchange({"path": "/first"}) == b"ok"
+            completion = GivesUp()
+            for token, method in enumerate(("POST", "GET")):
+                data = {"method": method, "path": f"/{token}"}
+                completion.handles.append(transport.submit(data, {}, math.inf, completion, token))
+            assert await eventually(lambda: completion.errors)
+            assert await transport.exchange({"path": "/last"}) == b"ok"
+    asked = [dict(frame.fields)[":path"] for peer in server.peers for frame in peer.frames if frame.fields]
+    assert asked == ["/first", "/0", "/1", "/last"]
+    assert len(completion.errors) == 1
 
 
 # Limits on streams
@@ -298,8 +402,10 @@ async def test_what_is_begun_in_the_read_that_lowers_the_limit_has_not_left() ->
             assert await batch == [b"", b"", b"ok", b"ok", b"ok", b"ok"]
 
 
-async def test_an_upload_that_is_begun_in_the_read_that_lowers_the_limit_has_not_left_either() -> None:
-    """It cannot be given back once it has been read, but nobody can have acted upon it."""
+@pytest.mark.parametrize("who", ["server", "client"])
+async def test_an_upload_that_is_begun_in_the_read_that_lowers_the_limit_has_not_left_either(who: str) -> None:
+    """It cannot be given back once it has been read, but nobody can have acted upon it, whoever ends it."""
+    lowered = threading.Event()
 
     def play(peer: RawPeer) -> None:
         peer.settings(max_concurrent_streams=2)
@@ -309,7 +415,9 @@ async def test_an_upload_that_is_begun_in_the_read_that_lowers_the_limit_has_not
         done = frames.headers(streams[0], block, frames.END_STREAM)
         peer.send(done + frames.frame(frames.SETTINGS, 0, 0, b"\0\x03\0\0\0\x01"))
         peer.until(lambda frame: frame.kind == frames.SETTINGS and frame.flags & frames.ACK)
-        raise ConnectionAbortedError
+        lowered.set()
+        if who == "server":
+            raise ConnectionAbortedError
 
     async def body() -> AsyncIterator[bytes]:
         yield b"read"
@@ -319,9 +427,11 @@ async def test_an_upload_that_is_begun_in_the_read_that_lowers_the_limit_has_not
         async with client(server.url, max_connections=1) as it:
             upload = {"method": "POST", "path": "/", "content": body()}
             plain = {"method": "POST", "path": "/"}
-            done, unanswered, unsent = await it.batch_request(
-                [(plain, {}), (plain, {}), (upload, {})], max_concurrency=2
-            )
+            batch = asyncio.ensure_future(it.batch_request([(plain, {}), (plain, {}), (upload, {})], max_concurrency=2))
+            if who == "client":
+                assert await eventually(lowered.is_set)
+                await it.aclose()
+            done, unanswered, unsent = await batch
             assert done == b""
             assert (unanswered.phase, unanswered.sent) == ("headers", "full")
             assert (unsent.phase, unsent.sent) == ("queue", "none")

@@ -103,6 +103,34 @@ async def test_a_window_may_become_negative_and_holds_up_its_stream_only() -> No
                 assert await large == b"100000"
 
 
+async def test_an_upload_whose_end_waits_for_a_window_leaves_no_stream_when_it_is_answered() -> None:
+    """All of it has left, and filled the window, so that the library keeps back the empty frame that would end it."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield bytes(START)
+        assert await eventually(has_come.is_set)
+        ends.set()
+
+    def play(peer: RawPeer) -> None:
+        peer.settings(max_concurrent_streams=1)
+        first = peer.next(frames.HEADERS).stream
+        peer.until(lambda frame: bodies(peer).get(first) == START)
+        has_come.set()
+        ends.wait(10)
+        # What comes after this is read when the end has been given to the library.
+        peer.frame(frames.PING, 0, 0, bytes(8))
+        peer.until(lambda frame: frame.kind == frames.PING)
+        peer.answer(first)
+        peer.answer(peer.request()[0])
+
+    has_come, ends = threading.Event(), threading.Event()
+    with RawServer(play) as server:
+        async with client(server.url, max_connections=1) as it:
+            with anyio.fail_after(10):
+                assert await it.request({"method": "POST", "content": body()}) == b"ok"
+                assert await it.request({"path": "/next"}) == b"ok"
+
+
 async def test_who_waits_for_a_window_holds_nobody_up(h2server: LoopbackServer) -> None:
     """Uploads whose windows are never opened again, and then are given up, or go on."""
     async with client(h2server.url) as it:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from scripted import eventually
 
 from loops import LOOPS
 from pynector import ConnectError, TimeoutError, TransportError
+from pynector.callbacks import AsyncioLoop
 from pynector.testing.http2 import frames
 from pynector.testing.http2.exchange import Exchange
 from pynector.transport.net.asyncionet import AsyncioNetwork
@@ -127,6 +129,32 @@ async def test_a_server_that_answers_is_asked_again_when_it_is_silent(anyio_back
             tasks.cancel_scope.cancel()
 
 
+async def test_a_server_that_takes_nothing_for_now_and_is_gone_is_found_by_a_ping(anyio_backend: Any) -> None:
+    """What waits for it to take something has nothing on it."""
+
+    def gone(peer: RawPeer) -> None:
+        peer.settings(max_concurrent_streams=1)
+        peer.answer(peer.request()[0])
+        peer.settings(max_concurrent_streams=0)
+        peer.send(PING)
+        peer.until(lambda frame: frame.kind == frames.PING and frame.flags & frames.ACK)
+        peer.acks.clear()
+        is_gone.set()
+
+    def good(peer: RawPeer) -> None:
+        peer.settings()
+        peer.answer(peer.request()[0])
+
+    is_gone = threading.Event()
+    with RawServer(gone, good) as server:
+        async with client(server.url, ping_interval=0.1, ping_timeout=0.5) as it:
+            assert await it.request(POST) == b"ok"
+            assert await eventually(is_gone.is_set)
+            with anyio.fail_after(5):
+                assert await it.request(POST) == b"ok"
+    assert len(server.peers) == 2
+
+
 async def test_a_peer_that_does_not_read_keeps_no_place(anyio_backend: Any) -> None:
     def play(peer: RawPeer) -> None:
         peer.open_windows()
@@ -142,6 +170,41 @@ async def test_a_peer_that_does_not_read_keeps_no_place(anyio_backend: Any) -> N
         deaf.set()
 
 
+async def test_a_connection_whose_news_lets_it_carry_a_request_is_kept_once(
+    anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request may have its answer before the loop has read all that there was."""
+    is_idle, is_said, is_done = threading.Event(), threading.Event(), asyncio.Event()
+    catch_up = AsyncioLoop.catch_up
+
+    async def catch_up_late(loop: AsyncioLoop) -> None:
+        await (is_done.wait() if is_said.is_set() else catch_up(loop))
+
+    def tells(peer: RawPeer) -> None:
+        peer.settings(max_concurrent_streams=10)
+        peer.answer(peer.request()[0])
+        is_idle.wait(10)
+        peer.settings(max_concurrent_streams=5)
+        is_said.set()
+        for _ in range(2):
+            peer.answer(peer.request()[0])
+
+    monkeypatch.setattr(AsyncioLoop, "catch_up", catch_up_late)
+    with RawServer(tells) as server:
+        async with client(server.url) as it:
+            assert await it.request(POST) == b"ok"
+            is_idle.set()
+            assert is_said.wait(10)
+            with anyio.fail_after(5):
+                assert await it.request(POST) == b"ok"
+                is_done.set()
+                await anyio.wait_all_tasks_blocked()
+                assert it.stats().connections == {"active": 0, "idle": 1}
+                assert await it.request({"path": "/"}) == b"ok"
+    assert len(server.peers) == 1
+
+
+POST = {"method": "POST", "path": "/"}
 PING = frames.frame(frames.PING, 0, 0, bytes(8))
 ENDS = frames.frame(frames.GOAWAY, 0, 0, bytes.fromhex("0000000100000000"))
 
@@ -167,13 +230,12 @@ async def test_what_is_to_be_read_on_an_idle_connection_is_read_before_it_is_use
             if frame.ends:
                 peer.answer(frame.stream)
 
-    post = {"method": "POST", "path": "/"}
     with RawServer(tells, answers) as server:
         async with client(server.url) as it:
-            assert await it.request(post) == b"ok"
+            assert await it.request(POST) == b"ok"
             is_idle.set()
             # The loop hears nothing of it.
             assert is_said.wait(20)
             with anyio.fail_after(20):
-                assert await it.batch_request([(post, {})] * 3) == [b"ok"] * 3
+                assert await it.batch_request([(POST, {})] * 3) == [b"ok"] * 3
         assert len(server.peers) == connections

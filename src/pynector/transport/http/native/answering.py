@@ -124,8 +124,9 @@ class Answers:
             self.failed(exchange, error)
 
     def send_again(self, exchange: Exchange, problem: Any) -> None:
-        """Send an exchange again, whose connection was dead before it arrived."""
-        self._sender.send_again(exchange, problem)
+        """Send an exchange again, whose connection was dead before it arrived, unless nobody wants it any more."""
+        if exchange.completion is not None:
+            self._sender.send_again(exchange, problem)
 
     def give_up(self, exchange: Exchange) -> None:
         """End an exchange whose completion is not to be called."""

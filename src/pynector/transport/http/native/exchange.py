@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ...._speedups.told import succeed
+from ....errors import Sent, most_sent
 from ..decoding import inflated
 from ..response import response_as_sent
 from ..urls import URL
@@ -253,7 +254,12 @@ class Exchange:
         if self.connection is None:
             return self.pool.progress(self)
         phase = self.connection.phase()
-        return phase, "full" if phase != "write" or self.sent == "full" else "partial"
+        return phase, most_sent(self.sent, sent_in(phase))
+
+
+def sent_in(phase: Any) -> Sent:
+    """Return how much of a request on a connection has left."""
+    return "none" if phase == "queue" else "partial" if phase == "write" else "full"
 
 
 def target_of(payload: bytes) -> bytes:

@@ -19,7 +19,7 @@ from ....errors import (
 )
 from ...net.names import no_connection
 from ..decoding import too_large
-from .exchange import Exchange
+from .exchange import Exchange, sent_in
 from .pooled import TOO_LARGE
 
 # RFC 9113 section 7, in the order of their numbers.
@@ -100,8 +100,11 @@ def name_of(code: int) -> str:
     return ERROR_CODES[code] if code < len(ERROR_CODES) else f"error {code:#x}"
 
 
-def lost_at_once(error: Exception | None) -> ConnectionLost:
+def lost_at_once(error: Exception | None) -> TransportError:
     """Return the error of a new connection that has ended."""
+    if isinstance(error, TransportError):
+        # The server has said why, or has broken the protocol.
+        return error
     said = "the server closed the connection at once" if error is None else f"the connection broke: {text_of(error)}"
     return _lost(said, error, "write", "none")
 
@@ -131,8 +134,3 @@ def is_out_of_files(error: BaseException) -> bool:
 def late(exchange: Exchange, phase: Any, sent: Sent) -> TimeoutError:
     """Return the error of a request whose time is over."""
     return TimeoutError(phase=phase, sent=sent, seconds=exchange.deadline - exchange.started)
-
-
-def sent_in(phase: Any) -> Sent:
-    """Return how much of a request on a connection has left."""
-    return "none" if phase == "queue" else "partial" if phase == "write" else "full"

@@ -11,9 +11,9 @@ from typing import Any
 import ngh2
 
 from .exchange import Exchange
-from .failures import broken, connection_lost, ended_by_server, name_of
+from .failures import broken, ended_by_server, name_of
 from .http2bodies import Bodies
-from .http2ends import NO_ERROR, REFUSED_STREAM, refusal, tell
+from .http2ends import NO_ERROR, REFUSED_STREAM, refusal, tell, tell_of_loss
 from .http2fields import RequestFields, ResponseFields
 from .http2settings import new_protocol
 from .http2stream import CANCEL, Stream
@@ -232,15 +232,9 @@ class Http2Connection(PooledConnection):
         ended = [(stream, stream.phase()) for stream in self._streams.values()]
         self._let_go()
         self.transport = None
-        owner, used, said, error = self._owner, self.used, self._goaway, error or self.loss
-        owner.lost(self, None, error, "headers", True)
-        for stream, phase in ended:
-            problem = connection_lost(error, phase) if said is None else ended_by_server(said[0], said[1], phase)
-            # A server that refuses a certificate, or the want of one, does so again.
-            if phase == "queue" and (said is not None or problem.transient):
-                owner.unprocessed(stream.exchange, problem)
-            else:
-                owner.unanswered(stream.exchange, problem, used and not stream.is_final)
+        used, error = self.used, error or self.loss
+        self._owner.lost(self, None, error, "headers", True)
+        tell_of_loss(self._owner, ended, self._goaway, error, used)
 
     # Inside: what goes out
 
@@ -323,7 +317,7 @@ class Http2Connection(PooledConnection):
             self._on_settings(event)
         elif kind is ngh2.GoAwayReceived:
             self._goaway = event.error_code, event.debug_data
-            self.retired = True
+            self.retired, self.loss = True, ended_by_server(event.error_code, event.debug_data, "queue")
             self._owner.retiring(self)
         elif kind is ngh2.ConnectionClosed:
             self._on_ended(event)
@@ -347,7 +341,9 @@ class Http2Connection(PooledConnection):
 
     def _complete(self, stream: Stream) -> None:
         """Make an answer of what has come on a stream."""
-        exchange, is_sending = stream.exchange, stream.sends and not stream.is_sent
+        exchange = stream.exchange
+        # All of an upload may have left but its end, which the library has wait for a window, too.
+        is_sending = stream.sends and (not stream.is_sent or exchange.upload is not None)
         self._drop(stream)
         if exchange.sink is not None:
             exchange.sink.end()
@@ -406,7 +402,7 @@ class Http2Connection(PooledConnection):
 
     def _break(self, problem: str) -> None:
         """End a connection whose server breaks the protocol."""
-        self.retired = True
+        self.retired, self.loss = True, broken(problem, "queue")
         ended = [(stream.exchange, stream.phase()) for stream in self._streams.values()]
         self._let_go()
         if self.transport is not None:

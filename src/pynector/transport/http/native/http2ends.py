@@ -6,7 +6,15 @@ from typing import Any
 
 import ngh2
 
-from .failures import HTTP_1_1_REQUIRED, ended_by_server, name_of, never_sent, stream_reset
+from .failures import (
+    HTTP_1_1_REQUIRED,
+    connection_lost,
+    ended_by_server,
+    name_of,
+    never_sent,
+    stream_reset,
+    wants_http1,
+)
 from .http2stream import Stream
 
 # RFC 9113 section 7.
@@ -47,3 +55,25 @@ def tell(owner: Any, stream: Stream, event: Any, phase: str) -> None:
         owner.unanswered(stream.exchange, stream_reset(event.error_code, phase), may_repeat)
     else:
         owner.failed(stream.exchange, f"the answer is not valid in HTTP/2 ({name_of(event.error_code)})", phase)
+
+
+def tell_of_loss(
+    owner: Any, ended: list[tuple[Stream, str]], said: tuple[int, bytes] | None, error: Any, used: bool
+) -> None:
+    """Tell the owner of a connection that is gone what the exchanges fail with that were on it.
+
+    Args:
+        owner: Who.
+        ended: Where each was, and what was under way.
+        said: The code and the reason with which the server has ended the connection, or None.
+        error: What broke it, or None.
+        used: Whether an exchange has ended on it before.
+    """
+    for stream, phase in ended:
+        problem = connection_lost(error, phase) if said is None else ended_by_server(*said, phase)
+        # A server that refuses a certificate, or the want of one, does so again.
+        if phase == "queue" and (said is not None or problem.transient):
+            owner.unprocessed(stream.exchange, problem)
+        else:
+            may_repeat = (used or wants_http1(problem)) and not stream.is_final
+            owner.unanswered(stream.exchange, problem, may_repeat)

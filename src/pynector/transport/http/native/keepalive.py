@@ -13,7 +13,8 @@ class Http2KeepAlive(KeepAlive):
     _connection: Http2Connection
 
     def _is_asked(self) -> bool:
-        return self._connection.load > 0
+        # What takes no requests for now keeps them waiting until it says otherwise.
+        return self._connection.load > 0 or self._connection.limit == 0
 
     def _is_read(self) -> bool:
         return True

@@ -6,12 +6,12 @@ Each costs the same, however many connections there are; of those that carry sev
 from collections.abc import Callable
 from typing import Any
 
-from ....errors import client_closed
+from ....errors import HTTP2Error, client_closed
 from ...contract import OriginCounts
 from ..proxied import Route
 from . import timing
-from .exchange import Exchange
-from .failures import connection_lost, is_out_of_files, late, not_connected, not_written, sent_in, wrong_answer
+from .exchange import Exchange, sent_in
+from .failures import connection_lost, is_out_of_files, late, not_connected, not_written, wrong_answer
 from .idle import IdleConnections
 from .opening import Attempt, Opener
 from .pooled import ExhaustedError, PooledConnection, unsent
@@ -331,7 +331,9 @@ class Pool:
     def looked_at(self, connection: PooledConnection, server_timeout: int) -> None:
         """Take a connection back, of which the event loop has read what there was."""
         self._unsettled.discard(connection)
-        if connection.transport is None or connection.transport.is_closing() or connection.load > 0:
+        is_gone = connection.transport is None or connection.transport.is_closing()
+        # What it had to say may have let it carry what waited, and that may have ended.
+        if is_gone or connection.load > 0 or connection in self._idle.connections:
             return
         if is_readable(connection.descriptor) and not connection.multiplexes:
             connection.transport.abort()
@@ -352,12 +354,8 @@ class Pool:
 
     def evict(self) -> None:
         """Close a connection that may carry nothing, or the one that has been idle longest."""
-        unused = self._shared.unused()
-        if unused is None:
+        if not self._shared.evict():
             self._idle.evict()
-        else:
-            self._shared.remove(unused)
-            unused.transport.abort()
 
     def idle_since(self) -> float:
         """Return how long its oldest idle connection may be kept, on the event loop's clock; infinite for none."""
@@ -430,7 +428,9 @@ class Pool:
             # The connections that there are carry what waits.
             return
         for exchange in self._waiting.pop_for_one(len(self._unsettled)):
-            exchange.owner.failed(exchange, not_connected(error))
+            problem = not_connected(error)
+            # What a server of HTTP/2 says at once is as good as what it says when it is asked.
+            (self.unprocessed if isinstance(problem, HTTP2Error) else exchange.owner.failed)(exchange, problem)
         self.connect()
 
     def _lacks(self) -> bool:

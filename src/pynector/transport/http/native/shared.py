@@ -38,6 +38,15 @@ class SharedConnections:
         self.connections.remove(connection)
         return True
 
+    def evict(self) -> bool:
+        """Close one that carries nothing, and say whether there was one."""
+        unused = self.unused()
+        if unused is None:
+            return False
+        self.remove(unused)
+        unused.transport.abort()
+        return True
+
     def unused(self) -> Any:
         """Return one that carries nothing, or None."""
         return next((connection for connection in self.connections if connection.load == 0), None)
