@@ -108,7 +108,7 @@ def test_templates_make_requests_of_records(server: LoopbackServer, sent: Sent) 
 
 
 def test_csv_makes_requests_too(server: LoopbackServer, sent: Sent) -> None:
-    text = 'id,url,note\r\n1,SERVER/id/1,"a, ""b""\r\nc"\r\n2,SERVER/id/2,x\r\n'.replace("SERVER", server.url)
+    text = '"i\nd",url,note\r\n1,SERVER/id/1,"a, ""b""\r\nc"\r\n2,SERVER/id/2,x\r\n'.replace("SERVER", server.url)
     assert [line["text"] for line in sent(text, name="in.csv")] == ["1", "2"]
     first, second = sent(text, "--url", f"{server.url}/echo", "--json", "{note}", name="in.csv")
     assert (first["json"], second["json"]) == ('a, "b"\r\nc', "x")
@@ -211,9 +211,11 @@ def test_a_record_without_what_a_template_needs_is_a_bad_line(
 # What goes out
 
 
-def test_bodies_are_json_as_it_came_or_text_and_base64_where_they_must(server: LoopbackServer, sent: Sent) -> None:
+def test_bodies_are_json_as_it_came_or_text_and_base64_where_they_must(
+    server: LoopbackServer, sent: Sent, tmp_path: Path
+) -> None:
     kinds = ["application/json", "application/x+json; charset=utf-8", "text/plain; charset=latin-1", "image/png"]
-    bodies = ['{"a": 1.50, "b": 12345678901234567890}', '[1,\n "é"]', "é", "é\n"]
+    bodies = ['{"a": 1.50, "b": 12345678901234567890}', '[1,\n "é"]\r\n', "é", "é\n"]
     described = [
         {"url": f"{server.url}/echo", "content": body, "headers": {"Content-Type": kind}}
         for kind, body in zip(kinds, bodies, strict=True)
@@ -225,6 +227,8 @@ def test_bodies_are_json_as_it_came_or_text_and_base64_where_they_must(server: L
         {"url": f"{server.url}/echo", "content": "\xff", "headers": {"Content-Type": "text/x; charset=utf-16"}},
     ]
     lines = sent("\n".join(map(json.dumps, described)), "--include-headers")
+    raw = (tmp_path / "output.jsonl").read_bytes()
+    assert all(b'"json":' + value + b"}\n" in raw for value in (bodies[0].encode(), '[1,  "é"]'.encode()))
     assert [line.get("json") for line in lines[:2]] == [{"a": 1.5, "b": 12345678901234567890}, [1, "é"]]
     assert [line.get("text") for line in lines[2:5]] == ["Ã©", "é\n", "[NaN]"]
     assert lines[5]["json"]["coding"] == "gzip"
@@ -237,6 +241,7 @@ def test_bodies_are_json_as_it_came_or_text_and_base64_where_they_must(server: L
         {"url": f"{server.url}/echo", "content": "\xff", "headers": {"Content-Type": "x/y; charset=ascii"}}
     )
     assert sent(file)[0]["base64"] == "w78="
+    assert sent(f'{{"url": "{server.url}/id/1", "key": "\\ud800"}}')[0]["key"] == "\ud800"
 
 
 def test_what_fails_says_how_far_it_came(server: LoopbackServer, sent: Sent, capfd: Captured) -> None:
@@ -401,17 +406,42 @@ def wait_for_lines(output: Path, count: int) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.exhaustive)])
 def test_what_is_killed_goes_on_and_each_line_is_there_once(
+    kills: int, server: LoopbackServer, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    file, output, count = tmp_path / "urls", tmp_path / "out.jsonl", kills * 700
+    file.write_text("".join(f"{server.url}/bytes/{number * 7 % 3000}\n" for number in range(count)))
+    arguments = ["batch", str(file), "-o", str(output), "--resume", "-q"]
+    command, before = [sys.executable, "-m", "pynector", *arguments, "--rate", "1500"], 0
+    for _ in range(kills):
+        with subprocess.Popen(command, env=environment) as process:
+            wait_for_lines(output, before + random.randint(20, 500))
+            process.kill()
+        before = output.read_bytes().count(b"\n")
+    assert main(arguments) == 0
+    assert sorted(line["index"] for line in lines_of(output)) == list(range(count))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits")
+def test_what_is_cut_off_by_a_full_disk_goes_on_and_each_line_is_there_once(
     server: LoopbackServer, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    file, output = tmp_path / "urls", tmp_path / "out.jsonl"
-    file.write_text("".join(f"{server.url}/bytes/{number * 7 % 3000}\n" for number in range(1500)))
-    arguments = ["batch", str(file), "-o", str(output), "--resume", "-q"]
-    with subprocess.Popen([sys.executable, "-m", "pynector", *arguments, "--rate", "1500"], env=environment) as process:
-        wait_for_lines(output, random.randint(20, 500))
-        process.kill()
+    import resource
+
+    file, output, summary = tmp_path / "urls", tmp_path / "out.jsonl", tmp_path / "summary.json"
+    file.write_text("".join(f"{server.url}/bytes/{100 + number}\n" for number in range(200)))
+    arguments = ["batch", str(file), "-o", str(output), "--resume", "--summary-json", str(summary)]
+    command = [sys.executable, "-m", "pynector", *arguments]
+    # The last line that has room is torn.
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))  # noqa: E731
+    done = subprocess.run(command, env=environment, preexec_fn=limit, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, output.stat().st_size) == (1, 10_000)
+    assert "cannot write: File too large\npynector: to go on, give the same command with --resume\n" in done.stderr
+    # What came with the line that is torn was not counted.
+    assert json.loads(summary.read_text())["done"] <= output.read_bytes().count(b"\n")
     assert main(arguments) == 0
-    assert sorted(line["index"] for line in lines_of(output)) == list(range(1500))
+    assert sorted(line["index"] for line in lines_of(output)) == list(range(200))
 
 
 def ctrl_c_after(output: Path, count: int, then: Callable[[], object] = lambda: None) -> Thread:

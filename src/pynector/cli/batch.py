@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import time
@@ -37,6 +38,9 @@ MOST_TOLD = 20
 
 # How much of a body a dry run shows (bytes).
 MOST_SHOWN = 1000
+
+# Lines that come in one turn of the event loop are written together, up to so much (bytes).
+MOST_KEPT = 1 << 17
 
 Entry = tuple[dict[str, Any], dict[str, Any]]
 
@@ -86,9 +90,13 @@ class Batch:
         self._options = HTTPOptions(self._client, "pynector")
         self._writer = Writer(self._options, arguments.include_headers)
         self._done: Done | None = None
-        self._output: Output | None = None
+        self._output: Output
         self._summary = Summary()
         self._display = Display(not arguments.quiet, arguments.output is not None, self._summary.latencies)
+        # Results that are not written yet, as lines, and how long these are together.
+        self._items: list[BatchItem] = []
+        self._lines: list[bytes] = []
+        self._size = 0
         # The entries that have no result yet, by their number in the stream.
         self._jobs: dict[int, Job] = {}
         self._begun = 0
@@ -178,6 +186,7 @@ class Batch:
     async def _send(self, signals: Any, group: Any) -> None:
         entries = self._entries_as_they_come() if self._source.may_wait else self._entries()
         self._display.expect(self._expected())
+        loop = asyncio.get_running_loop()
         try:
             async with (
                 client_of(self._arguments, **self._client) as client,
@@ -186,9 +195,13 @@ class Batch:
                 if signals is not None:
                     group.start_soon(self._watch, signals, results, group)
                 async for item in results:
-                    self._take(item, results)
+                    if self._take(item, results):
+                        loop.call_soon(self._write_in_time, group)
         finally:
-            self._display.end()
+            try:
+                self._write()
+            finally:
+                self._display.end()
 
     async def _watch(self, signals: AsyncIterator[Any], results: BatchStream, group: Any) -> None:
         async for _ in signals:
@@ -199,17 +212,38 @@ class Batch:
             results.drain()
             complain("finishing what is in flight; Ctrl-C again stops at once")
 
-    def _take(self, item: BatchItem, results: BatchStream) -> None:
+    def _take(self, item: BatchItem, results: BatchStream) -> bool:
+        """Make the line of a result, and say whether it is the first of those that are to be written soon."""
         job = self._jobs.pop(item.index)
         if self._is_stopping and not item.attempts and isinstance(item.error, TransportError):
             # It was read, but never sent.
-            return
-        assert self._output is not None
-        self._output.write(self._writer.line(job, item))
-        self._summary.add(item)
+            return False
+        line = self._writer.line(job, item)
+        self._lines.append(line)
+        self._items.append(item)
+        self._size += len(line)
+        if self._size >= MOST_KEPT:
+            self._write()
         if item.error is not None and self._arguments.fail_fast and not self._is_stopping:
             self._is_stopping = True
             results.drain()
+        return len(self._lines) == 1
+
+    def _write(self) -> None:
+        """Write the lines that there are, and count those that are written."""
+        lines, items = self._lines, self._items
+        self._lines, self._items, self._size = [], [], 0
+        if lines:
+            self._output.write(lines)
+        for item in items:
+            self._summary.add(item)
+
+    def _write_in_time(self, group: Any) -> None:
+        try:
+            self._write()
+        except OSError as error:
+            self._problem = error
+            group.cancel_scope.cancel()
 
     def _batch_options(self) -> dict[str, Any]:
         given = self._arguments

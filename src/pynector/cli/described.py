@@ -106,18 +106,19 @@ class Templates:
 
     def _described(self, record: Record) -> dict[str, Any]:
         fields = record.fields or {}
-        if fields.keys() == {"line"}:
+        if "line" in fields and len(fields) == 1:
             return place(fields["line"], {})
-        known = OF_ROWS if record.is_row else KNOWN
-        request = {name: value for name, value in fields.items() if name in known and value not in (None, "")}
-        if "json" in fields and not record.is_row:
-            request["json"] = fields["json"]
-        if not {"url", "path"} & request.keys():
+        is_row, request = record.is_row, {}
+        known = OF_ROWS if is_row else KNOWN
+        for name, value in fields.items():
+            if name in known:
+                # What is empty in a table says nothing; null is JSON like any other.
+                if (value is not None and value != "") or (name == "json" and not is_row):
+                    request[name] = value
+            elif not is_row and (meant := _mistaken(name)) and name not in (self.key, self.cost):
+                raise BadField(f"it has a field {name!r}: {meant}")
+        if "url" not in request and "path" not in request:
             raise BadField("it has neither url nor path, and there is no --url or --path to make one")
-        if not record.is_row:
-            for name in fields:
-                if name not in KNOWN and (meant := _mistaken(name)) and name not in (self.key, self.cost):
-                    raise BadField(f"it has a field {name!r}: {meant}")
         return request
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -73,7 +73,8 @@ class Input:
         except OSError as error:
             raise BadInput(f"cannot read {name}: {error.strerror}") from None
         self._name = name
-        self._lines = Lines()
+        self._is_rows = self._kind in ("csv", "tsv")
+        self._lines = Lines(self._is_rows)
         self._parse: Callable[[str], dict[str, Any] | None] | None = None
         self._index = 0
 
@@ -93,7 +94,7 @@ class Input:
                 count += block.count(b"\n")
                 last = block[-1:]
         count += last != b"\n"
-        return max(0, count - 1) if self._kind in ("csv", "tsv") else count
+        return max(0, count - 1) if self._is_rows else count
 
     @property
     def may_wait(self) -> bool:
@@ -144,34 +145,31 @@ class Input:
             raise BadInput(f"cannot read {self._name}: {error}") from None
         yield from self._records(self._lines.finish())
 
-    def _records(self, lines: Iterator[tuple[int, bytes]]) -> Iterator[Record]:
+    def _records(self, lines: Iterable[tuple[int, bytes]]) -> Iterator[Record]:
+        is_row = self._is_rows
         for number, line in lines:
+            fields, problem = None, None
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip("\r\n")
+                if not text or text.isspace():
+                    continue
                 if self._parse is None:
                     self._parse = self._parser(text)
-                fields = self._parse(text) if self._parse is not None and text.strip() else None
+                fields = self._parse(text)
+                if fields is None:
+                    continue
             except UnicodeDecodeError as error:
-                yield self._record(number, None, f"it is not UTF-8 at byte {error.start + 1}")
+                problem = f"it is not UTF-8 at byte {error.start + 1}"
             except (ValueError, RecursionError, csv.Error) as error:
-                yield self._record(number, None, str(error))
-            else:
-                if fields is not None:
-                    yield self._record(number, fields, None)
+                problem = str(error)
+            yield Record(self._index, number, fields, problem, is_row)
+            self._index += 1
 
-    def _record(self, number: int, fields: dict[str, Any] | None, problem: str | None) -> Record:
-        record = Record(self._index, number, fields, problem, self._lines.has_quotes)
-        self._index += 1
-        return record
-
-    def _parser(self, text: str) -> Callable[[str], dict[str, Any] | None] | None:
+    def _parser(self, text: str) -> Callable[[str], dict[str, Any] | None]:
         """Return what makes fields of a line, by the first one that is not empty."""
-        if not text.strip():
-            return None
         if self._kind is None:
             self._kind = "jsonl" if text.lstrip().startswith("{") else "urls"
-        if self._kind in ("csv", "tsv"):
-            self._lines.has_quotes = True
+        if self._is_rows:
             return _Rows("\t" if self._kind == "tsv" else ",").parse
         return _of_json if self._kind == "jsonl" else _of_list
 
@@ -179,45 +177,49 @@ class Input:
 class Lines:
     """Cuts what is read into lines.
 
-    Attributes:
+    Args:
         has_quotes: Whether a line goes on after its end where a quotation mark is open, as in CSV.
     """
 
-    def __init__(self) -> None:
-        self.has_quotes = False
+    def __init__(self, has_quotes: bool) -> None:
+        self._has_quotes = has_quotes
         self._rest = bytearray()
         self._number = 1
         self._open: list[bytes] = []
         self._quotes = 0
 
-    def feed(self, block: bytes) -> Iterator[tuple[int, bytes]]:
+    def feed(self, block: bytes) -> Iterable[tuple[int, bytes]]:
         """Return the lines that end in a block, each with the number of its first line."""
         end = block.rfind(b"\n") + 1
         if not end:
             self._rest += block
-            return
-        whole = bytes(self._rest) + block[:end]
+            return ()
+        whole = bytes(self._rest) + block[: end - 1]
         self._rest = bytearray(block[end:])
-        for line in whole.split(b"\n")[:-1]:
-            yield from self._line(line)
+        return self._numbered(whole.split(b"\n"))
 
-    def finish(self) -> Iterator[tuple[int, bytes]]:
+    def finish(self) -> Iterable[tuple[int, bytes]]:
         """Return what is left."""
-        if self._rest:
-            yield from self._line(bytes(self._rest))
+        found = list(self._numbered([bytes(self._rest)])) if self._rest else []
         if self._open:
-            yield self._number - len(self._open), b"\n".join(self._open)
+            found.append((self._number - len(self._open), b"\n".join(self._open)))
+        return found
 
-    def _line(self, line: bytes) -> Iterator[tuple[int, bytes]]:
-        self._number += 1
-        if not self.has_quotes:
-            yield self._number - 1, line
-            return
-        self._open.append(line)
-        self._quotes += line.count(b'"')
-        if self._quotes % 2 == 0:
-            lines, self._open, self._quotes = self._open, [], 0
-            yield self._number - len(lines), b"\n".join(lines)
+    def _numbered(self, lines: list[bytes]) -> Iterable[tuple[int, bytes]]:
+        if self._has_quotes:
+            return self._joined(lines)
+        first = self._number
+        self._number += len(lines)
+        return enumerate(lines, first)
+
+    def _joined(self, lines: list[bytes]) -> Iterator[tuple[int, bytes]]:
+        for line in lines:
+            self._number += 1
+            self._open.append(line)
+            self._quotes += line.count(b'"')
+            if self._quotes % 2 == 0:
+                row, self._open, self._quotes = self._open, [], 0
+                yield self._number - len(row), b"\n".join(row)
 
 
 class _Rows:
@@ -238,9 +240,15 @@ class _Rows:
         return dict(zip(self._names, values, strict=True))
 
 
+# What json.loads takes time for beyond this, few lines need.
+_VALUE = json.JSONDecoder().raw_decode
+
+
 def _of_json(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found, end = _VALUE(text) if text[0] == "{" else (None, 0)
+        if end != len(text):
+            found = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:

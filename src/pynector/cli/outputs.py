@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def _digest(method: str, url: str) -> bytes:
 class Output:
     """Where lines go: a file, to which they are appended, or standard output.
 
-    Each is written at once and as a whole. After a kill at most the last one is torn.
+    After a kill at most the last one is torn.
 
     Args:
         path: The file, or None.
@@ -80,11 +80,15 @@ class Output:
             self._file = os.open(path, flags, 0o666)
         self._is_own = path is not None
 
-    def write(self, line: bytes) -> None:
-        """Write a line."""
-        written = os.write(self._file, line)
-        while written < len(line):
-            written += os.write(self._file, line[written:])
+    def write(self, lines: Sequence[bytes]) -> None:
+        """Write lines at once.
+
+        Raises:
+            OSError: If they cannot be written.
+        """
+        block = memoryview(b"".join(lines))
+        while block:
+            block = block[os.write(self._file, block) :]
 
     def close(self) -> None:
         """Close it."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import lru_cache
+from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from ..dispatch.item import BatchItem
@@ -33,22 +33,26 @@ class Writer:
         """Return the line of a result."""
         error = item.error
         response = item.result if error is None else getattr(error, "response", None)
-        # Most of it by hand: an encoder takes longer than all the rest of the line.
-        line = b'{"index":%d' % job.number
-        if job.key is not None:
-            line += b',"key":' + _text(job.key)
-        url = self.url_of(item.request) if response is None else _url_before_redirects(response)
-        line += b',"method":%b,"url":%b' % (_text(method_of(item.request)), _text(url))
-        if response is not None:
-            line += b',"status":%d' % response.status_code
-        line += b',"attempts":%d,"seconds":%.6g' % (item.attempts, item.elapsed)
+        if response is None:
+            url, status = self.url_of(item.request), ""
+        else:
+            url = response.history[0].url if response.history else response.url
+            status = f',"status":{response.status_code}'
+        # By hand: an encoder that is given the whole takes longer than all the rest of the line.
+        key = "" if job.key is None else f',"key":{_text(job.key)}'
+        line = (
+            f'{{"index":{job.number}{key}'
+            f',"method":{_quoted(method_of(item.request))},"url":{_quoted(url)}{status}'
+            f',"attempts":{item.attempts},"seconds":{item.elapsed:.6g}'
+        )
         if error is not None:
-            line += b',"error":' + _text(_described(error))
+            line += f',"error":{_text(_described(error))}'
         if response is not None:
             if self._includes_headers:
-                line += b',"headers":' + _text(response.headers.pairs())
-            line += b"," + _body(response)
-        return line + b"}\n"
+                line += f',"headers":{_text(response.headers.pairs())}'
+            line += _body(response)
+        # Half a character, as "\ud800" in the input is, is written like this in JSON, too.
+        return f"{line}}}\n".encode("utf-8", "backslashreplace")
 
     def url_of(self, request: dict[str, Any]) -> str:
         """Return where a request goes."""
@@ -61,13 +65,10 @@ class Writer:
 
 def method_of(request: dict[str, Any]) -> str:
     """Return the method of a request."""
-    default = "GET" if BODIES.isdisjoint(request) else "POST"
-    return str(request.get("method") or default).upper()
-
-
-def _url_before_redirects(response: Any) -> str:
-    first = response.history[0] if response.history else response
-    return str(first.url)
+    method = request.get("method")
+    if method:
+        return str(method).upper()
+    return "GET" if BODIES.isdisjoint(request) else "POST"
 
 
 def _described(error: PynectorError) -> dict[str, Any]:
@@ -82,19 +83,18 @@ def _described(error: PynectorError) -> dict[str, Any]:
     return said
 
 
-def _body(response: Any) -> bytes:
+def _body(response: Any) -> str:
     """Return a body's name and value: its JSON as it came, else its text, else base64."""
     content: bytes = response.content
     is_json, charset = _kind(response.headers.first_look("content-type") or "")
-    if is_json and _is_json(content):
-        # Its line has one end.
-        return b'"json":' + (_text(json.loads(content)) if _BREAK.search(content) else content.strip())
+    if is_json and (value := _json_as_it_came(content)) is not None:
+        return f',"json":{value}'
     try:
-        return b'"text":' + _text(content.decode(charset))
+        return f',"text":{_quoted(content.decode(charset))}'
     except (UnicodeError, LookupError):
         from base64 import b64encode
 
-        return b'"base64":"' + b64encode(content) + b'"'
+        return f',"base64":"{b64encode(content).decode()}"'
 
 
 @lru_cache(maxsize=256)
@@ -104,13 +104,16 @@ def _kind(content_type: str) -> tuple[bool, str]:
     return media_type.endswith(("/json", "+json")), charset_of(Headers([("Content-Type", content_type)]))
 
 
-def _is_json(content: bytes) -> bool:
+def _json_as_it_came(content: bytes) -> str | None:
+    """Return JSON on one line, or None if it is none."""
     try:
         # Whoever reads the line may know no byte order mark, and no NaN.
-        _STRICT.decode(content.decode())
+        text = content.decode().strip(" \t\r\n")
+        _, end = _STRICT(text)
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
+    # It has breaks between its tokens only.
+    return text.replace("\n", " ").replace("\r", " ") if end == len(text) else None
 
 
 def _refused(name: str) -> Any:
@@ -118,15 +121,5 @@ def _refused(name: str) -> Any:
 
 
 # Made once, as dumps and loads would make them each time.
-_STRICT = json.JSONDecoder(parse_constant=_refused)
-_AS_IT_IS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_IN_ASCII = json.JSONEncoder(separators=(",", ":"))
-_BREAK = re.compile(rb"[\r\n]")
-
-
-def _text(value: Any) -> bytes:
-    try:
-        return _AS_IT_IS.encode(value).encode()
-    except UnicodeEncodeError:
-        # Half a character, as "\ud800" in the input is.
-        return _IN_ASCII.encode(value).encode()
+_STRICT = json.JSONDecoder(parse_constant=_refused).raw_decode
+_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from ...errors import ConfigurationError
@@ -85,7 +86,7 @@ class Headers(Mapping[str, str]):
         """
         if self._pairs is not None:
             return self.get(name)
-        head, key = self._head.lower(), f"\r\n{name}:".encode("ascii")
+        head, key = self._head.lower(), _start_of(name)
         start = head.find(key)
         if start < 0:
             return None
@@ -98,6 +99,12 @@ class Headers(Mapping[str, str]):
     def pairs(self) -> list[Pair]:
         """Give names and values in the order of the wire."""
         return list(self._all())
+
+
+@lru_cache(maxsize=64)
+def _start_of(name: str) -> bytes:
+    """Return what a field begins with in a head."""
+    return f"\r\n{name}:".encode("ascii")
 
 
 def header_pairs_of(head: bytes) -> list[Pair]:

@@ -12,7 +12,7 @@ from ..json_text import from_json
 from .headers import Headers
 from .links import links_of
 from .text import TextDecoder
-from .urls import URL, without_secrets
+from .urls import base_of, without_secrets
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,8 +112,7 @@ class Response:
     def url(self) -> str:
         """The URL that answered, after redirects, without the user."""
         if self._origin is not None:
-            scheme, host, port = self._origin
-            self._url = URL(scheme, host, port, self._url.decode("ascii"))
+            self._url = base_of(self._origin) + self._url.decode("ascii")
             self._origin = None
         return str(self._url)
 

@@ -84,6 +84,12 @@ def start_of(origin: tuple[str, str, int]) -> str:
     return f"{scheme}://{URL(scheme, host, port, '').authority}/"
 
 
+@lru_cache(maxsize=256)
+def base_of(origin: tuple[str, str, int]) -> str:
+    """Return a URL of an origin without its path."""
+    return str(URL(*origin, ""))
+
+
 @lru_cache(maxsize=1024)
 def parse_url(text: str, where: str = "url") -> URL:
     """Parse an absolute http or https URL.
