@@ -32,10 +32,13 @@ class Build:
 
     def __getattr__(self, module: str) -> ModuleType:
         (found,) = [path for path in ROOT.rglob(f"{module}.pxd") if path.with_suffix(".py").exists()]
-        name = ".".join((self._package, *found.relative_to(ROOT).with_suffix("").parts))
-        loaded = importlib.import_module(name)
+        loaded = self.load(".".join(found.relative_to(ROOT).with_suffix("").parts))
         setattr(self, module, loaded)
         return loaded
+
+    def load(self, module: str) -> ModuleType:
+        """Return a module of the build by its name in the package; it need not be compiled."""
+        return importlib.import_module(f"{self._package}.{module}")
 
 
 class _Sources:

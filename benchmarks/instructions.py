@@ -24,7 +24,7 @@ from .parts import PARTS
 UNITS = 100_000
 
 # What takes many instructions needs fewer units.
-FEWER_UNITS = {"rich_encoder": 20_000, "inflating": 5_000, "messages": 20_000}
+FEWER_UNITS = {"rich_encoder": 20_000, "adapter": 10_000, "inflating": 5_000, "messages": 20_000}
 
 # So many processes work at a time.
 AT_ONCE = 2

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from contextlib import suppress
 from struct import pack_into
-from typing import Any
+from typing import Any, ClassVar
 
 from pynector.transport.http.decoding import inflated
 
@@ -193,6 +194,76 @@ def stream(build: Build, count: int) -> None:
         incoming.taken()
 
 
+class _Package:
+    """What stands for httpx: what it makes of a response is its own."""
+
+    class Response:
+        def __init__(self, status: int, headers: Any, stream: Any, extensions: Any) -> None:
+            self.stream = stream
+
+    class ByteStream:
+        pass
+
+
+class _Url:
+    scheme, raw_host, port, raw_path = "http", b"example.com", None, b"/v1/items/1"
+
+
+class _Request:
+    """A request as httpx gives it to a transport."""
+
+    class headers:
+        raw: ClassVar = [(b"Host", b"example.com"), (b"Accept", b"*/*"), (b"User-Agent", b"example/1.0")]
+
+    url, method, content = _Url, "GET", b""
+    extensions: ClassVar = {"timeout": {"connect": 5.0, "read": 5.0, "write": 5.0, "pool": 5.0}}
+
+
+_SETTINGS_OF_RELAYS = {"max_response_bytes": None, "as_response": False, "follow_redirects": False}
+
+
+class _Echo:
+    """What stands for a client's connections: it answers at once."""
+
+    closed, fields, transport, cookies = False, _Framed.fields, None, None
+
+    def pool(self, origin: Any) -> Any:
+        return self
+
+    def dispatch(self, exchange: Any, now: float) -> None:
+        exchange.sink.head(self, 200, _HEAD, "1.1")
+        exchange.sink.feed(b"0123456789abcdef")
+        exchange.sink.end()
+        exchange.answered(200, b"", b"", 0, "1.1", now)
+
+    def now(self) -> float:
+        return 0.0
+
+
+def adapter(build: Build, count: int) -> None:
+    """Pass on a request of httpx's, and its response with a body of one piece, but for what httpx makes of them."""
+    echo = _Echo()
+    relay = build.relaying.Relay(echo, echo, echo, build.submitter.Terms(_SETTINGS_OF_RELAYS, -1, False))
+
+    class Transport(build.load("integrations.transport").RelayTransport):  # type: ignore[misc]
+        package = _Package
+        body_class = build.load("integrations.bodies").ResponseBody
+
+        def _relay(self, name: str | None) -> Any:
+            return relay
+
+    async def pass_on() -> None:
+        transport = Transport()
+        for _ in range(count):
+            body = (await transport.handle_async_request(_Request)).stream
+            async for _ in body:
+                pass
+            await body.aclose()
+
+    with suppress(StopIteration):
+        pass_on().send(None)
+
+
 def dispatcher(build: Build, count: int) -> None:
     """Start an entry that ends at once, and put its answer in its place."""
     plan = build.scheduler.Scheduler(1)
@@ -301,6 +372,7 @@ PARTS: dict[str, Callable[[Build, int], None]] = {
         response,
         inflating,
         stream,
+        adapter,
         dispatcher,
         ruled,
         messages,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -88,3 +89,40 @@ async def test_nothing_stays_of_entries_that_were_read(options: dict[str, Any]) 
         assert await client.batch_request(iter([("a", {}), ("b", options)])) == ["a", "b"]
         await anyio.lowlevel.checkpoint()
         assert newly(before, *kinds) == []
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpx2"])
+async def test_nothing_stays_of_another_clients_request(server: LoopbackServer, name: str) -> None:
+    package = pytest.importorskip(name)
+    transport_class = importlib.import_module(f"pynector.integrations.{name}").PynectorTransport
+    kinds = ("Exchange", "Relayed", "_Body", "Response", "BoundAsyncStream")
+    before = living(*kinds)
+    async with package.AsyncClient(transport=transport_class()) as client:
+        for path in ("/id/1", "/status/404", "/drip/3?interval=0.01", "/bytes/300000"):
+            response = await client.get(f"{server.url}{path}")
+            assert response.elapsed.total_seconds() > 0
+            async with client.stream("GET", f"{server.url}{path}") as response:
+                pass
+        with pytest.raises(package.ReadTimeout):
+            await client.get(f"{server.url}/hang", timeout=0.05)
+        with pytest.raises(package.RemoteProtocolError):
+            await client.get(f"{server.url}/truncate/100")
+        del response
+        await anyio.sleep(0.01)
+        assert newly(before, *kinds) == []
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpx2"])
+def test_nothing_stays_of_another_synchronous_clients_request(server: LoopbackServer, name: str) -> None:
+    package = pytest.importorskip(name)
+    transport_class = importlib.import_module(f"pynector.integrations.{name}").PynectorSyncTransport
+    kinds = ("Exchange", "Relayed", "_SyncBody", "Response", "BoundSyncStream")
+    before = living(*kinds)
+    with package.Client(transport=transport_class()) as client:
+        for path in ("/id/1", "/bytes/300000"):
+            response = client.get(f"{server.url}{path}")
+            assert response.elapsed.total_seconds() > 0
+            with client.stream("GET", f"{server.url}{path}") as response:
+                pass
+    del response
+    assert newly(before, *kinds) == []

@@ -10,7 +10,7 @@ from typing import Any
 from ..blocking.thread import LoopThread
 from ..errors import PynectorError
 from ..transport.http.native.relayed import Patience, Relayed
-from .bodies import Failing
+from .bodies import Failing, unbind
 from .tracing import Trace
 from .transport import RelayTransport
 
@@ -24,20 +24,20 @@ class SyncResponseBody:
     Args:
         owner: See ResponseBody.
         relayed: See ResponseBody.
-        patience: See ResponseBody.
         request: See ResponseBody.
         trace: See ResponseBody.
 
     Attributes:
         thread: Where the rest is taken; set by the transport.
+        response: See ResponseBody.
     """
 
     thread: LoopThread
+    response: Any = None
 
-    def __init__(self, owner: Failing, relayed: Relayed, patience: Patience, request: Any, trace: Trace | None) -> None:
+    def __init__(self, owner: Failing, relayed: Relayed, request: Any, trace: Trace | None) -> None:
         self._owner = owner
         self._relayed = relayed
-        self._patience = patience
         self._request = request
         self._is_over = False
         self._first: list[bytes] = []
@@ -57,6 +57,7 @@ class SyncResponseBody:
         # What has ended may have done so with its thread.
         if self._relayed.exchange.completion is not None:
             self.thread.run(self._leave)
+        unbind(self)
 
     def _taken(self) -> list[bytes]:
         """Return what has come, and take note of the end."""
@@ -75,7 +76,7 @@ class SyncResponseBody:
                 await self._relayed.news()
         except PynectorError as error:
             self._relayed.leave()
-            raise self._owner.failure(error, self._patience, self._request) from error
+            raise self._owner.failure(error, self._relayed.patience, self._request) from error
         except BaseException:
             self._relayed.leave()
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from typing import Any, Protocol
 
 from ..errors import PynectorError
@@ -52,51 +52,62 @@ class Failing(Protocol):
 class ResponseBody:
     """Gives a response's body as it comes; a class of each package is made of it.
 
+    It gives the pieces itself: of most bodies there is one, for which a generator costs more than all else here.
+
     Args:
         owner: Makes what is raised.
         relayed: What the body comes in.
-        patience: How long that may take.
         request: What it answers.
         trace: Told of it, or None.
+
+    Attributes:
+        response: What it is the body of, where that is bound to it; see RelayTransport. Or None.
     """
 
-    def __init__(self, owner: Failing, relayed: Relayed, patience: Patience, request: Any, trace: Trace | None) -> None:
+    response: Any = None
+
+    def __init__(self, owner: Failing, relayed: Relayed, request: Any, trace: Trace | None) -> None:
         self._owner = owner
         self._relayed = relayed
-        self._patience = patience
         self._request = request
         self._trace = trace
 
-    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
         """Give the pieces."""
-        relayed, trace = self._relayed, self._trace
-        if trace is not None:
-            await trace.started("receive_response_body")
+        return self if self._trace is None else self._trace.pieces(self)
+
+    async def __anext__(self) -> bytes:
+        """Return the next piece."""
+        relayed = self._relayed
         try:
-            while (piece := relayed.taken()) != b"":
-                if piece is None:
-                    await relayed.news()
-                else:
-                    yield piece
+            while (piece := relayed.taken()) is None:
+                await relayed.news()
         except PynectorError as error:
             relayed.leave()
-            failure = self._owner.failure(error, self._patience, self._request)
-            if trace is not None:
-                await trace.failed("receive_response_body", failure)
-            raise failure from error
+            raise self._owner.failure(error, relayed.patience, self._request) from error
         except BaseException:
             relayed.leave()
             raise
-        if trace is not None:
-            await trace.complete("receive_response_body")
+        if not piece:
+            raise StopAsyncIteration
+        found: bytes = piece
+        return found
 
     async def aclose(self) -> None:
         """End the exchange; a connection with a body that was not read to its end is closed."""
         self._relayed.leave()
+        unbind(self)
         trace, self._trace = self._trace, None
         if trace is not None:
             await trace.started("response_closed")
             await trace.complete("response_closed")
+
+
+def unbind(body: Any) -> None:
+    """Put a body that is closed in the place of what its response has around it, where that keeps the response."""
+    response, body.response = body.response, None
+    if response is not None:
+        response.stream = body
 
 
 class NetworkStream:

@@ -28,6 +28,7 @@ class PynectorTransport(RelayTransport, httpx.AsyncBaseTransport):
 
     package = httpx
     body_class = _Body
+    binds = True
 
 
 class _Relay(RelayTransport):
@@ -35,6 +36,7 @@ class _Relay(RelayTransport):
 
     package = httpx
     body_class = _SyncBody
+    binds = True
 
 
 class PynectorSyncTransport(SyncRelayTransport, httpx.BaseTransport):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from ..transport.http.native.relayed import Patience, Relayed
@@ -40,6 +41,20 @@ class Trace:
             relayed.leave()
             raise
         return relayed
+
+    async def pieces(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """Give the pieces of a response's body."""
+        await self.started("receive_response_body")
+        while True:
+            try:
+                piece = await anext(body)
+            except StopAsyncIteration:
+                break
+            except Exception as error:
+                await self.failed("receive_response_body", error)
+                raise
+            yield piece
+        await self.complete("receive_response_body")
 
     async def started(self, name: str) -> None:
         """Tell that something begins."""

@@ -10,7 +10,7 @@ import anyio
 
 from ..errors import PynectorError
 from ..transport.http.native.relayed import Patience, Relayed
-from ..transport.http.native.relaying import Message
+from ..transport.http.native.relaying import Message, Relay
 from .arguments import checked_options, transport_options
 from .bodies import NetworkStream, RequestBody
 from .failures import may_be_tried_again, raised_for
@@ -34,10 +34,13 @@ class RelayTransport:
     Attributes:
         package: The package.
         body_class: ResponseBody as the package wants it, or what is made of the same.
+        binds: Whether the package's client puts a stream around a response's that keeps the response, so that neither
+            is let go of but by the garbage collector: that costs it as much as a tenth of all.
     """
 
     package: ModuleType
     body_class: Callable[..., Any]
+    binds = False
 
     def __init__(
         self,
@@ -98,20 +101,22 @@ class RelayTransport:
         patience = self._patience(extensions.get("timeout") or _NO_TIMEOUTS)
         message, source = self._message(request)
         trace = Trace(extensions["trace"], request) if "trace" in extensions else None
+        name = extensions.get("sni_hostname")
         tries = 0
         while True:
             try:
-                relayed = await self._relayed(message, patience, extensions.get("sni_hostname"), trace)
-                return self._response(relayed, patience, request, trace)
+                relay = self._relay(name) or await self._life_here().begin(name)
+                relayed = await (
+                    answered(relay.begin(message, patience)) if trace is None else trace.relayed(relay, message, patience)
+                )
+                return self._response(relayed, request, trace)
             except PynectorError as error:
                 if source is not None and source.error is not None:
                     # What the caller's own code raises is the caller's.
                     raise source.error from None
                 if tries >= self._retries or not may_be_tried_again(error):
-                    failure = self.failure(error, patience, request)
-                    if trace is not None:
-                        await trace.failed("receive_response_headers", failure)
-                    raise failure from error
+                    # No name for it here: it and this frame would keep each other.
+                    raise await self._told(error, patience, request, trace) from error
             await anyio.sleep(_DELAY * 2 ** (tries - 1) if tries else 0)
             tries += 1
 
@@ -126,17 +131,19 @@ class RelayTransport:
         """Return what a request fails with."""
         return raised_for(error, patience, self.package, request)
 
-    async def _relayed(self, message: Message, patience: Patience, name: str | None, trace: Trace | None) -> Relayed:
-        """Send a message, and return its answer when the head has come; TLS is to know the server by a name."""
+    async def _told(self, error: PynectorError, patience: Patience, request: Any, trace: Trace | None) -> Exception:
+        """Return what a request without a response fails with, when it was told of."""
+        failure = self.failure(error, patience, request)
+        if trace is not None:
+            await trace.failed("receive_response_headers", failure)
+        return failure
+
+    def _relay(self, name: str | None) -> Relay | None:
+        """Return what sends on this event loop, where TLS is to know the server by a name; None if there is none yet."""
         life = self._life
         if life is None or not life.runtime.serves():
             life = self._life_here()
-        relay = life.relays.get(name)
-        if relay is None:
-            relay = await life.begin(name)
-        if trace is not None:
-            return await trace.relayed(relay, message, patience)
-        return await answered(relay.begin(message, patience))
+        return life.relays.get(name)
 
     def _life_here(self) -> Life:
         """Return what there is on this event loop; that of one that is over has ended with it."""
@@ -193,7 +200,7 @@ class RelayTransport:
             raise InvalidMessage(f"the body has {len(content)} bytes, and Content-Length says {block.length or 0}")
         return content, None
 
-    def _response(self, relayed: Relayed, patience: Patience, request: Any, trace: Trace | None) -> Any:
+    def _response(self, relayed: Relayed, request: Any, trace: Trace | None) -> Any:
         version = relayed.version
         extensions = {
             "http_version": _VERSIONS.get(version) or b"HTTP/" + version.encode("ascii"),
@@ -201,12 +208,13 @@ class RelayTransport:
         }
         if version != "2":
             extensions["reason_phrase"] = reason_of(relayed.start)
-        return self.package.Response(
-            relayed.status,
-            headers=self._heads.fields(relayed.start),
-            stream=self.body_class(self, relayed, patience, request, trace),
-            extensions=extensions,
+        body = self.body_class(self, relayed, request, trace)
+        response = self.package.Response(
+            relayed.status, headers=self._heads.fields(relayed.start), stream=body, extensions=extensions
         )
+        if self.binds:
+            body.response = response
+        return response
 
 
 async def answered(relayed: Relayed) -> Relayed:

@@ -16,7 +16,7 @@ cdef class Incoming:
     cdef readonly bint encoded
     cdef object _answers
     cdef object _tasks
-    cdef object _pieces
+    cdef list _pieces
     cdef Py_ssize_t _size
     cdef bint _is_paused
     cdef bint _is_left
@@ -41,6 +41,7 @@ cdef class Incoming:
     cpdef object news(self)
     cpdef object leave(self)
     cpdef object forget(self)
+    cdef object _part(self)
     cdef object _problem_of(self, str said)
     cdef object _resume(self)
     cdef object _wake(self)

@@ -1,6 +1,5 @@
 """A response as it comes in: its head, and the pieces of its body that nobody has taken yet."""
 
-from collections import deque
 from typing import Any
 
 from ....errors import PynectorError
@@ -64,7 +63,7 @@ class Incoming:
         self.start = b""
         self.version = ""
         self.encoded = False
-        self._pieces: Any = deque()
+        self._pieces: list[bytes] = []
         self._size = 0
         self._is_paused = False
         self._is_left = False
@@ -143,11 +142,13 @@ class Incoming:
     def succeed(self, token: int, response: Any) -> None:
         """See Completion."""
         self._ended = True
+        self._part()
         self._wake()
 
     def fail(self, token: int, error: Any) -> None:
         """See Completion."""
         self._error = error
+        self._part()
         self._wake()
 
     # The reader's calls
@@ -174,7 +175,8 @@ class Incoming:
             if self._is_left:
                 raise self._problem_of("the stream was left while its body was read")
             return b"" if self._ended else None
-        piece = self._pieces.popleft()
+        # Most have one, and HIGH_WATER is few.
+        piece = self._pieces.pop(0)
         self._size -= len(piece) + OVERHEAD
         if self._is_paused and self._size <= HIGH_WATER // 2:
             self._resume()
@@ -195,14 +197,18 @@ class Incoming:
         """End the exchange; a connection with a body not read to its end is closed."""
         self._pieces.clear()
         self.exchange.cancel()
-        # They would keep each other.
-        self.exchange.sink = self._error = None
+        self._part()
+        self._error = None
         self._is_left = True
         self._wake()
 
     def forget(self) -> None:
         """Let go of an exchange that is not sent from here."""
         self.exchange.sink = self.exchange.completion = None
+
+    def _part(self) -> None:
+        """Have an exchange that has ended let go of this: they would keep each other until garbage is collected."""
+        self.exchange.sink = self.exchange.patience = None
 
     def _problem_of(self, said: str) -> PynectorError:
         return PynectorError(said, request=request_of(self.exchange).label)
