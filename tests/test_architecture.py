@@ -34,6 +34,7 @@ BELOW = {
     "errors": {"causes"},
     "groups": set(),
     "stats": set(),
+    "templates": set(),
     "threads": set(),
     "unraisable": set(),
     "_speedups": set(),
@@ -106,7 +107,17 @@ BELOW = {
         "transport",
     },
     "blocking": {"answer", "client", "dispatch", "errors", "eventstream", "stats", "transport"},
-    "integrations": {"blocking", "config", "errors", "eventloop", "transport"},
+    "integrations": {
+        "_speedups",
+        "blocking",
+        "client",
+        "config",
+        "dispatch",
+        "errors",
+        "eventloop",
+        "templates",
+        "transport",
+    },
     "testing": set(),
 }
 
@@ -312,7 +323,10 @@ for name in sys.argv[1:]:
 IMPORT_ALL = """
 import sys
 import pynector
-optional = {"httpx", "httpx2", "opentelemetry", "structlog", "rich", "trio", "uvloop", "certifi"}
+optional = {
+    "httpx", "httpx2", "opentelemetry", "structlog", "rich", "trio", "uvloop", "certifi",
+    "ray", "dask", "distributed", "pyarrow", "pandas", "numpy",
+}
 print(sorted(optional & sys.modules.keys()))
 """
 
@@ -329,7 +343,8 @@ def test_each_module_can_be_imported_first(share: int, monkeypatch: pytest.Monke
     # The native engine is for where its parser is.
     left_out: tuple[str, ...] = ("__main__",) if find_spec("httptools") else ("__main__", ".native")
     # These need the packages that they are named after.
-    left_out += tuple(f".integrations.{name}" for name in ("httpx", "httpx2") if find_spec(name) is None)
+    named = ("httpx", "httpx2", "ray", "dask")
+    left_out += tuple(f".integrations.{name}" for name in named if find_spec(name) is None)
     names = [
         name for name in MODULES if not name.endswith(left_out) and (find_spec("httptools") or ".native." not in name)
     ]

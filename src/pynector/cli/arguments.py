@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ..dispatch.limits import Rate
 from ..errors import ConfigurationError
-from .templates import JSONTemplate, Template
+from ..templates import JSONTemplate, Template
 
 _UNITS = {
     "ms": 0.001,
@@ -198,7 +198,7 @@ def url_template(text: str) -> Template:
 def json_template(text: str) -> JSONTemplate:
     """Accept a template of JSON, or `@FILE` with one."""
     try:
-        return JSONTemplate(read_text(text[1:]) if text.startswith("@") else text)
+        return JSONTemplate.parsed(read_text(text[1:]) if text.startswith("@") else text)
     except (ValueError, RecursionError):
         raise ArgumentTypeError("this is not JSON, nor just {field}") from None
 

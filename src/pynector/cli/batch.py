@@ -13,11 +13,12 @@ from typing import Any
 
 import anyio
 
-from ..dispatch.item import BatchItem
+from ..dispatch.item import Item as BatchItem
 from ..dispatch.limits import Rate
 from ..dispatch.retry import RetryPolicy
 from ..dispatch.stream import BatchStream
 from ..errors import ConfigurationError, PynectorError, TransportError
+from ..templates import BadField, RequestTemplate, Template
 from ..transport.http.options import HTTPOptions
 from ..transport.http.request import prepare
 from .arguments import HeaderField, flat
@@ -30,7 +31,6 @@ from .request import client_of, complain, give_up_stdout
 from .results import Writer, method_of
 from .showing import Display
 from .summary import Summary
-from .templates import BadField, Template
 
 # How many requests a dry run shows, and how many bad lines are told one by one.
 FEW = 5
@@ -81,9 +81,8 @@ class Batch:
         self._source = source
         self._given = flat(arguments.headers)
         constant, changing = _headers(self._given)
-        self._templates = Templates(
-            arguments.url, arguments.path, arguments.method, arguments.json, changing, arguments.key, arguments.cost
-        )
+        template = RequestTemplate(arguments.url, arguments.path, arguments.method, arguments.json, changing)
+        self._templates = Templates(template, arguments.key, arguments.cost)
         self._client: dict[str, Any] = {"headers": constant}
         if arguments.base_url is not None:
             self._client["base_url"] = arguments.base_url

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from ..config import is_near, nearest
 from ..shorthands import place
+from ..templates import BadField, RequestTemplate, Template, value_of
 from ..transport.http.request import FIELDS
 from .arguments import HeaderField
 from .inputs import Record
-from .templates import BadField, JSONTemplate, Template, value_of
 
 KNOWN = frozenset(FIELDS) - {"files"}
 OF_ROWS = frozenset({"method", "path", "url"})
@@ -37,19 +37,14 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True)
 class Templates:
-    """What the command line says of requests; what is None is as the records have it.
+    """What the command line says of requests.
 
     Attributes:
-        url, path, method, json: See the options of the command.
-        headers: Those that differ from record to record.
-        key, cost: The names of fields.
+        template: What it says of the request itself.
+        key, cost: The names of fields, or None.
     """
 
-    url: Template | None = None
-    path: Template | None = None
-    method: str | None = None
-    json: JSONTemplate | None = None
-    headers: list[tuple[str, Template]] = field(default_factory=list)
+    template: RequestTemplate = field(default_factory=RequestTemplate)
     key: str | None = None
     cost: str | None = None
 
@@ -59,21 +54,7 @@ class Templates:
         Raises:
             BadField: If it describes none, or has not what is asked for.
         """
-        fields = record.fields or {}
-        request = {} if self.url or self.path else self._described(record)
-        if self.url is not None:
-            request["url"] = self.url.filled(fields)
-        if self.path is not None:
-            request["path"] = self.path.filled(fields)
-        if self.method is not None:
-            request["method"] = self.method
-        if self.json is not None:
-            request["json"] = self.json.filled(fields)
-        if self.headers:
-            own = request.get("headers") or {}
-            pairs = list(own.items()) if isinstance(own, dict) else list(own)
-            request["headers"] = [*((name, template.filled(fields)) for name, template in self.headers), *pairs]
-        return request
+        return self.template.filled(record.fields or {}, {} if self.template.says_where else self._described(record))
 
     def job(self, record: Record) -> Job:
         """Return what is to be known of a record.
@@ -84,7 +65,7 @@ class Templates:
         fields = record.fields or {}
         if self.key is not None:
             return Job(record.number, _key(self.key, value_of(fields, self.key)))
-        if fields.get("key") is None or self.url is not None or self.path is not None:
+        if fields.get("key") is None or self.template.says_where:
             return Job(record.number, None)
         return Job(record.number, _key("key", fields["key"]))
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
 from typing import Any
 
-from ..dispatch.item import BatchItem
+from ..dispatch.item import Item as BatchItem
 from ..errors import HTTPStatusError, PynectorError
 from ..transport.http.headers import Headers
 from ..transport.http.options import HTTPOptions

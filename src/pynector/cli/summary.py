@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from ..dispatch.bar import duration, per_time
-from ..dispatch.item import BatchItem
+from ..dispatch.item import Item as BatchItem
 from .latencies import Latencies, shown
 from .request import amount
 

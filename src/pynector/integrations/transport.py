@@ -107,7 +107,9 @@ class RelayTransport:
             try:
                 relay = self._relay(name) or await self._life_here().begin(name)
                 relayed = await (
-                    answered(relay.begin(message, patience)) if trace is None else trace.relayed(relay, message, patience)
+                    answered(relay.begin(message, patience))
+                    if trace is None
+                    else trace.relayed(relay, message, patience)
                 )
                 return self._response(relayed, request, trace)
             except PynectorError as error:

@@ -1,9 +1,11 @@
-"""What makes requests of records: texts, and JSON, with {field} in them."""
+"""What makes requests of records: texts, JSON and whole requests, with {field} in them."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -51,6 +53,11 @@ class Template:
         """Whether it is the same for all records."""
         return all(name is None for _, name in self._parts)
 
+    @property
+    def fields(self) -> set[str]:
+        """The names of the fields that it asks for."""
+        return {name for _, name in self._parts if name is not None}
+
     def filled(self, fields: dict[str, Any]) -> str:
         """Return the text for a record.
 
@@ -70,20 +77,30 @@ class JSONTemplate:
     """JSON whose texts are templates; one that is just {field} is that field's value, of its own type.
 
     Args:
-        text: The JSON, or just {field}.
-
-    Raises:
-        ValueError: If it is neither.
+        value: The JSON as a value.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, value: Any) -> None:
+        self._value = _compiled(value)
+
+    @classmethod
+    def parsed(cls, text: str) -> JSONTemplate:
+        """Return the template of a text: JSON, or just {field}.
+
+        Raises:
+            ValueError: If it is neither.
+        """
         try:
-            self._value = _compiled(json.loads(text))
+            return cls(json.loads(text))
         except ValueError:
-            template = Template(text.strip())
-            if template.field is None:
+            if Template(text.strip()).field is None:
                 raise
-            self._value = template
+            return cls(text.strip())
+
+    @property
+    def fields(self) -> set[str]:
+        """The names of the fields that it asks for."""
+        return set(_fields(self._value))
 
     def filled(self, fields: dict[str, Any]) -> Any:
         """Return the value for a record.
@@ -92,6 +109,63 @@ class JSONTemplate:
             BadField: If it has not what is asked for.
         """
         return _filled(self._value, fields)
+
+
+@dataclass(frozen=True)
+class RequestTemplate:
+    """A request in which parts are templates; what is None is as the record describes it.
+
+    Attributes:
+        url, path, method, json: The parts of a request of these names.
+        headers: Names and values of header fields. They go before those that the record describes.
+    """
+
+    url: Template | None = None
+    path: Template | None = None
+    method: str | None = None
+    json: JSONTemplate | None = None
+    headers: list[tuple[str, Template]] = field(default_factory=list)
+
+    @property
+    def says_where(self) -> bool:
+        """Whether it says where a request goes, so that the record describes none."""
+        return self.url is not None or self.path is not None
+
+    @property
+    def fields(self) -> set[str]:
+        """The names of the fields that it asks for."""
+        parts = [self.url, self.path, self.json, *(value for _, value in self.headers)]
+        return set().union(*(part.fields for part in parts if part is not None))
+
+    def filled(self, fields: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
+        """Return the request of a record.
+
+        Args:
+            fields: The record.
+            described: The request that it describes, which becomes the one that is returned.
+
+        Raises:
+            BadField: If it has not what is asked for.
+        """
+        request = described
+        if self.url is not None:
+            request["url"] = self.url.filled(fields)
+        if self.path is not None:
+            request["path"] = self.path.filled(fields)
+        if self.method is not None:
+            request["method"] = self.method
+        if self.json is not None:
+            request["json"] = self.json.filled(fields)
+        if self.headers:
+            own = request.get("headers") or {}
+            pairs = list(own.items()) if isinstance(own, dict) else list(own)
+            request["headers"] = [*((name, template.filled(fields)) for name, template in self.headers), *pairs]
+        return request
+
+
+def described(fields: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """Return the request that a record describes: those of its fields that are `known` and not empty."""
+    return {name: value for name, value in fields.items() if name in known and value not in (None, "")}
 
 
 def value_of(fields: dict[str, Any], name: str) -> Any:
@@ -136,3 +210,11 @@ def _filled(value: Any, fields: dict[str, Any]) -> Any:
     if isinstance(value, dict):
         return {name: _filled(item, fields) for name, item in value.items()}
     return value
+
+
+def _fields(value: Any) -> Iterator[str]:
+    if isinstance(value, Template):
+        yield from value.fields
+    elif isinstance(value, (list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _fields(item)
