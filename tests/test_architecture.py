@@ -92,6 +92,7 @@ BELOW = {
     "client": {
         "answer",
         "batching",
+        "_speedups",
         "calls",
         "config",
         "dispatch",

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ._speedups.dispatcher import has_rules
+from ._speedups.limits import Limits
 from .dispatch.batch import Batch
 from .dispatch.entries import Common, check_own_rules
 from .dispatch.limits import NOTHING, Declared
@@ -185,6 +186,10 @@ class Calls:
         transport = session.transport
         traits, snapshot = getattr(transport, "traits", None), getattr(transport, "snapshot", None)
         return Surroundings(session.runtime.clock, options, traits, snapshot, tell)
+
+    def limits(self) -> Limits | None:
+        """Return the limits that the client's calls share on the event loop that runs, or None."""
+        return self.shared(self._lifecycle.current()).limits
 
     @property
     def has_limits(self) -> bool:

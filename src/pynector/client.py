@@ -26,6 +26,7 @@ from .transport.capabilities import engine_of
 if TYPE_CHECKING:
     from typing_extensions import Never, Self, Unpack
 
+    from ._speedups.limits import Limits
     from .options import HTTPClientOptions, HTTPOptions, HTTPRequestOptions, HTTPRetryOptions, WebSocketClientOptions
     from .transport.http import Response, StreamedResponse
     from .transport.websocket import Subscription
@@ -426,3 +427,8 @@ class Pynector(Shorthands[Answer], Batching[Answer]):
 
 def _rebuild(transport: Any, transport_type: str, enable_telemetry: bool, config: Any, options: Any) -> Pynector:
     return Pynector(transport, transport_type, enable_telemetry, config, **options)
+
+
+def limits_of(client: Pynector) -> Limits | None:
+    """Return what all calls of a client share on the event loop that runs, or None; for who lends it from elsewhere."""
+    return client._calls.limits()

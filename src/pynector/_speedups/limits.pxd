@@ -4,6 +4,7 @@ cimport cython
 cdef class Bucket:
     cdef readonly object cost
     cdef readonly object settle
+    cdef public double lent
     cdef double _interval
     cdef double _tolerance
     cdef double _grain
@@ -19,7 +20,7 @@ cdef class Bucket:
 
 
 cdef class Origin:
-    cdef readonly Py_ssize_t most
+    cdef public Py_ssize_t most
     cdef readonly object breaker
     cdef bint _learns
     cdef public Py_ssize_t in_flight
@@ -52,6 +53,10 @@ cdef class Limits:
     @cython.locals(known=Origin)
     cpdef Origin origin(self, object key, double now)
     cpdef dict origins(self)
+    @cython.locals(one=Bucket, position=Py_ssize_t, known=Origin)
+    cpdef int lend(self, list amounts, Py_ssize_t per_origin) except -1
+    cpdef Py_ssize_t busiest(self) except -1
+    cdef int _resize(self, Origin origin, Py_ssize_t most) except -1
     @cython.locals(first=double, one=Bucket)
     cpdef double ready_at(self, object starter, double now) except? -1
     @cython.locals(one=Bucket, position=Py_ssize_t)

@@ -29,13 +29,16 @@ class Bucket:
 
     Attributes:
         cost, settle: See above.
+        lent: How much may start before more is lent, where the rate is shared with others beyond this process; NEVER:
+            it is not.
     """
 
-    __slots__ = ("_due", "_grain", "_interval", "_peak", "_tolerance", "_waited", "cost", "settle")
+    __slots__ = ("_due", "_grain", "_interval", "_peak", "_tolerance", "_waited", "cost", "lent", "settle")
 
     def __init__(self, interval: float, burst: float, cost: Any = 1.0, settle: Any = None) -> None:
         self.cost = cost
         self.settle = settle
+        self.lent = NEVER
         self._interval = interval
         self._tolerance = (burst - 1) * interval
         self._grain = max(GRAIN, self._tolerance)
@@ -47,6 +50,8 @@ class Bucket:
     def when(self, now: float) -> float:
         """Return the earliest time at which a request may start; not after `now`: at once."""
         first = max(self._due - self._tolerance, self._peak - self._grain)
+        if self.lent <= 0:
+            first = NEVER
         if first > now:
             self._waited = True
         return first
@@ -57,11 +62,13 @@ class Bucket:
         if late > 0 and not (self._waited and late <= LAG):
             self._waited = False
             self._due = now
+        self.lent -= cost
         self._due += cost * self._interval
         self._peak = max(self._peak, now) + cost * self._interval / CATCH_UP
 
     def correct(self, difference: float) -> None:
         """Take note that a request has cost so much more than was taken, or less."""
+        self.lent -= difference
         self._due += difference * self._interval
         self._peak += difference * self._interval / CATCH_UP
 
@@ -70,7 +77,7 @@ class Origin:
     """Where requests go, and how many are there.
 
     Args:
-        most: The most at a time; 0 for any number.
+        most: The most at a time; 0 for any number, less for none.
         breaker: Says whether it is to be left alone, or None.
         learns: Whether answers may have it paused.
 
@@ -93,7 +100,7 @@ class Origin:
 
     def is_full(self) -> bool:
         """Return whether as many are there as may be."""
-        return self.most > 0 and self.in_flight >= self.most
+        return self.most != 0 and self.in_flight >= self.most
 
     def pause(self, until: float) -> bool:
         """Have none start before a time; return whether that is later than it was. A pause is never made shorter."""
@@ -119,7 +126,7 @@ class Origin:
     def leave(self) -> Any:
         """Take note that one has left; return (whoever starts it, a request) that has its place now, or None."""
         queue = self.queue
-        if not queue:
+        if not queue or (self.most != 0 and self.in_flight > self.most):
             self.in_flight -= 1
             return None
         # Who cannot make use of a place lets others go first, if there are any.
@@ -136,7 +143,7 @@ class Origin:
 
     def is_idle(self, now: float) -> bool:
         """Return whether nothing of it need be remembered."""
-        if self.in_flight > 0 or self.paused_until > now:
+        if self.in_flight > 0 or self.queue or self.paused_until > now:
             return False
         # One that nobody asks stays open; so would all those servers that are gone.
         return self.breaker is None or not self.breaker.opens_again(now) > 0
@@ -208,6 +215,35 @@ class Limits:
     def origins(self) -> dict[Any, Origin]:
         """Return what is known of origins, by their keys."""
         return dict(self._origins)
+
+    def lend(self, amounts: list[float], per_origin: int) -> None:
+        """Take note that this has a share of what is kept beyond this process, which is lent to it bit by bit.
+
+        Args:
+            amounts: How much more may start, for each rate.
+            per_origin: The most requests at an origin at a time from now on; 0 for any number, less for none.
+        """
+        for position in range(len(amounts)):
+            one: Bucket = self.buckets[position]
+            one.lent = amounts[position] + (0.0 if one.lent == NEVER else one.lent)
+        if per_origin != self._per_origin:
+            self._per_origin = per_origin
+            for known in list(self._origins.values()):
+                self._resize(known, per_origin)
+        self.eased()
+
+    def busiest(self) -> int:
+        """Return how many requests there are at the origin that has most of them."""
+        return max([origin.in_flight for origin in self._origins.values()], default=0)
+
+    def _resize(self, origin: Origin, most: int) -> None:
+        """Have an origin take more, and start those that wait there, or fewer."""
+        origin.most = most
+        while origin.queue and not origin.is_full():
+            origin.in_flight += 1
+            starter, call = origin.leave()
+            starter.take_place(call, origin)
+            starter.try_again()
 
     def ready_at(self, starter: Any, now: float) -> float:
         """Return when the next request of `starter` may start; not after `now`: at once. NEVER: it will be woken."""

@@ -121,8 +121,12 @@ class LoopThread:
             PynectorError: If this is called in the loop's own thread, where it would wait for itself.
         """
         call = Call(make)
-        loop = self._post(call)
+        loop = self._post(call.start)
         return call.result(lambda: _soon(loop, call.cancel))
+
+    def soon(self, function: Callable[[asyncio.AbstractEventLoop], object]) -> None:
+        """Have a function be called in the loop's thread, with the loop, and do not wait for it."""
+        self._post(function)
 
     def stop(self, wait: bool = True) -> bool:
         """End the loop and the thread, and what runs there; say whether they ran. A later call begins anew."""
@@ -141,7 +145,7 @@ class LoopThread:
         self._lock = threading.Lock()
         self._loop = self._thread = None
 
-    def _post(self, call: Call[Any]) -> asyncio.AbstractEventLoop:
+    def _post(self, function: Callable[[asyncio.AbstractEventLoop], object]) -> asyncio.AbstractEventLoop:
         with self._lock:
             loop = self._loop
             if loop is None:
@@ -155,7 +159,7 @@ class LoopThread:
             elif self._thread is threading.current_thread():
                 said = "a blocking client cannot be called from its own thread, as by on_progress or what gives a body"
                 raise PynectorError(said)
-            loop.call_soon_threadsafe(call.start, loop)
+            loop.call_soon_threadsafe(function, loop)
         return loop
 
 

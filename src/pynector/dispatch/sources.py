@@ -21,6 +21,39 @@ from .entries import OF_ENTRIES, Request, checked_entry
 AHEAD_OF_OTHERS = 1000
 
 
+class Feed:
+    """Entries that are put in while others are sent: one iterable for all of them, without a wait for each.
+
+    Attributes:
+        entries: Those that nobody has taken yet, to be added to in the event loop's thread.
+        is_over: Whether there will be no other.
+    """
+
+    def __init__(self) -> None:
+        self.entries: deque[Any] = deque()
+        self.is_over = False
+        self._ready: Callable[[], object] = _nobody
+
+    def put(self, entries: Iterable[Any]) -> None:
+        """Add entries."""
+        self.entries.extend(entries)
+        self._ready()
+
+    def end(self) -> None:
+        """Have the last entry be the last."""
+        self.is_over = True
+        self._ready()
+
+    def tell(self, ready: Callable[[], object]) -> None:
+        """Have a function be called when there is an entry, or no other will come."""
+        self._ready = ready
+
+    def __iter__(self) -> Iterator[Any]:
+        # Who reads it so takes what is there.
+        while self.entries:
+            yield self.entries.popleft()
+
+
 class Source:
     """The entries, as a Dispatcher takes them: None where there is none now.
 
@@ -59,13 +92,17 @@ class Source:
         self._now: Iterator[Any] = iter(())
         if isinstance(entries, AsyncIterable):
             self._later = aiter(entries)
-        else:
+        elif not isinstance(entries, Feed):
             self._now = iter(entries)
         # What an asynchronous one has given, whether it has ended, and whether another entry is wanted of it.
         self._given: deque[Any] = deque()
         self._is_over = False
         self._is_wanted = False
         self._wanted = Bell()
+        self._feed = entries if isinstance(entries, Feed) else None
+        if self._feed is not None:
+            self._given = self._feed.entries
+            self._feed.tell(ready)
 
     def __iter__(self) -> Iterator[Request | None]:
         return self
@@ -81,14 +118,14 @@ class Source:
             self.is_held = self._read - self._seen_taken >= self._ahead
             if self.is_held:
                 return None
-        if self._later is None:
+        if self._later is None and self._feed is None:
             entry = self._next()
             if self._is_stopped:
                 # By what has just been read.
                 raise StopIteration
         elif self._given:
             entry = self._given.popleft()
-        elif self._is_over:
+        elif self._is_over or (self._feed is not None and self._feed.is_over):
             raise StopIteration
         else:
             if not self._is_wanted:
@@ -157,6 +194,8 @@ class Source:
         """Say whether there is nothing more, as far as that is known without waiting; if there is, an entry is lost."""
         if self._put_off is not None:
             return False
+        if self._feed is not None:
+            return self._feed.is_over and not self._given
         if self._later is not None:
             return self._is_over and not self._given
         try:
@@ -174,6 +213,8 @@ class Source:
         self.stop()
         # They lead to the batch, which has this, and every result.
         self._ready, self._taken, self.ask_for_rules = _nobody, _none, None
+        if self._feed is not None:
+            self._feed.tell(_nobody)
         later = getattr(self._later, "aclose", None)
         if later is not None:
             await later()

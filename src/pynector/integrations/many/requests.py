@@ -1,0 +1,302 @@
+"""Requests of record batches: columns in, columns out; what engines for many machines run in each of their workers."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from ...client import Pynector
+from ...dispatch.entries import Request
+from ...dispatch.limits import Rate, rates
+from ...dispatch.stream import BatchItem
+from ...errors import ConfigurationError
+from ...templates import BadField, JSONTemplate, RequestTemplate, Template, described, value_of
+from ...transport.http.request import FIELDS
+from .answers import Form
+from .borrowing import Bank
+from .columns import length_of, names_of, records_of, with_columns
+from .running import Block, Pool, Running
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+# What of a batch's arguments has no meaning where one stream serves all batches, and why.
+REFUSED = {
+    "as_response": "answers are columns here",
+    "checkpoint": "what has been done is the engine's to know",
+    "lookahead": "how many batches are begun follows the window",
+    "max_concurrency_per_origin": "it belongs to the client's arguments",
+    "on_progress": "the engine shows how far it has come",
+    "ordered": "batches come in their order",
+    "progress": "the engine shows how far it has come",
+    "rate": "it belongs to the client's arguments",
+    "retry_failed": "what has been done is the engine's to know",
+    "timeout": "it would end all batches; the client's timeout is that of each request",
+}
+
+# How many batches may wait, done, for an earlier one.
+MOST_BATCHES = 16
+
+# How many requests there are ready to be sent beyond the window.
+READY = 1000
+ANY_WINDOW = 100
+ADAPTIVE_WINDOW = 1000
+
+_DESCRIBED = frozenset(FIELDS) - {"files"}
+
+_pool = Pool()
+
+
+class Requests:
+    """What is to be sent for each record of a batch, and what is wanted of the answers. It is pickled as that.
+
+    A request is made by the templates that are given, texts with {column} in them (`{{` and `}}` are braces; in a URL
+    and a path what is put in is percent-encoded, but at the beginning), else as the columns `method`, `url`, `path`,
+    `params`, `headers`, `json`, `data`, `content` and `cookies` describe it.
+
+    The batches that come out have these columns more, each with `prefix` before its name: `status`; `body`, or `json`;
+    `error`, the class of what the request failed with, and its `message`; `phase` and `sent`, see TransportError;
+    `attempts`; `elapsed` in seconds. A failure is a value: nothing of it is raised.
+
+    Each process has one client for all copies, with a thread of its own, an event loop and warm connections; it closes
+    when nobody has used it for a minute.
+
+    Args:
+        client: Arguments of `pynector.Pynector`. Its rates and windows hold for all batches of a process, or of all
+            that share a `bank`.
+        batch: Arguments of `Pynector.batch_stream`, such as `max_concurrency`, and options for all requests.
+        url, path: Templates of where requests go.
+        method: The method; None: GET, or POST with a body.
+        json: A template of the body: JSON as values whose texts are templates; one that is just "{column}" is that
+            column's value.
+        headers: Templates of header fields by name.
+        answer: What is wanted of each: its body as "bytes", as "text", as "json", or "none" of it. In batches of
+            pyarrow JSON is text, so that all have the same type.
+        prefix: What stands before the names of the columns.
+        key: A column that says which record it is. Each request has an Idempotency-Key made of it and of `job`, the
+            same whenever it is sent again, so that any method may be repeated.
+        job: The name of the job, for these keys; None: a new one, which copies share.
+        bank: Where rates and windows are shared with other processes, or None.
+
+    Raises:
+        ConfigurationError: If an argument is not valid.
+    """
+
+    def __init__(
+        self,
+        client: Mapping[str, Any] | None = None,
+        batch: Mapping[str, Any] | None = None,
+        *,
+        url: str | None = None,
+        path: str | None = None,
+        method: str | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        answer: str = "bytes",
+        prefix: str = "response_",
+        key: str | None = None,
+        job: str | None = None,
+        bank: Bank | None = None,
+    ) -> None:
+        self._client = dict(client or {})
+        self._batch = dict(batch or {})
+        self._form = Form(answer, prefix)
+        self._template = _template(url, path, method, json, headers)
+        self.key = key
+        self.job = uuid.uuid4().hex if job is None else job
+        self.bank = bank
+        self._given = {
+            "url": url,
+            "path": path,
+            "method": method,
+            "json": json,
+            "headers": headers,
+            "answer": answer,
+            "prefix": prefix,
+            "key": key,
+            "job": self.job,
+            "bank": bank,
+        }
+        self._name = uuid.uuid4().hex
+        self._wanted = set() if self._template.says_where else set(_DESCRIBED)
+        self._wanted |= {part for name in self._template.fields for part in (name, name.partition(".")[0])}
+        if key is not None:
+            self._wanted.add(key)
+        self._check()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self._client, self._batch, self._given, self._name)
+
+    def _check(self) -> None:
+        for name, why in REFUSED.items():
+            if name in self._batch:
+                raise ConfigurationError(f"batch: {name!r} has no meaning here: {why}")
+        Pynector(**self._client).batch_stream((), as_response=True, **self._batch)
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """The rates of the client."""
+        value = self._setting("rate")
+        return () if value is None else rates(value, "rate")
+
+    @property
+    def per_origin(self) -> int | None:
+        """The client's window of an origin."""
+        value: int | None = self._setting("max_concurrency_per_origin")
+        return value
+
+    def borrowing(self, bank: Bank) -> Requests:
+        """Return the same, with rates and windows that are shared with other processes."""
+        return Requests(self._client, self._batch, **{**self._given, "bank": bank})
+
+    # Sending
+
+    def process(self, batches: Iterable[Any], part: str = "") -> Iterator[Any]:
+        """Send the requests of batches, several batches at a time, and return them with their answers, in their order.
+
+        Args:
+            batches: Record batches: tables or record batches of pyarrow, frames of pandas, dicts of columns, lists of
+                dicts. They are read in the thread that asks for results, no faster than is needed.
+            part: Which part of the job these are, the same when they come again; Idempotency-Keys are made of it and
+                of a record's number where there is no column for them, and `idempotency_key` is asked for.
+
+        Raises:
+            ConfigurationError: If a batch is none, or has a column of an answer's name already.
+            PynectorError: If the client cannot connect, or was closed.
+        """
+        running = self._running()
+        flight: deque[tuple[Any, Block]] = deque()
+        number = 0
+
+        def may_read() -> bool:
+            return not flight or (len(flight) < MOST_BATCHES and running.unanswered <= running.few)
+
+        try:
+            for batch in batches:
+                block = self._block(batch, part, number)
+                number += len(block.items)
+                running.begin(block)
+                flight.append((batch, block))
+                while flight and (flight[0][1].done.done() or not may_read()):
+                    with running.changed:
+                        running.changed.wait_for(lambda: flight[0][1].done.done() or may_read())
+                    if flight[0][1].done.done():
+                        yield self._finished(*flight.popleft())
+            while flight:
+                flight[0][1].done.result()
+                yield self._finished(*flight.popleft())
+        finally:
+            flight.clear()
+
+    def begin(self, batch: Any, part: str = "") -> Future[Any]:
+        """Send the requests of one batch, and return at once; the result is the batch with its answers.
+
+        Args:
+            batch, part: See `process`.
+        """
+        block = self._block(batch, part, 0)
+        result: Future[Any] = Future()
+
+        def finish(done: Future[None]) -> None:
+            try:
+                done.result()
+                result.set_result(self._finished(batch, block))
+            except BaseException as error:
+                result.set_exception(error)
+
+        block.done.add_done_callback(finish)
+        self._running().begin(block)
+        return result
+
+    def answered(self, batch: Any) -> Any:
+        """Return a batch without records as it will be with answers: it shows the columns and their types."""
+        self._form.check(names_of(batch))
+        return with_columns(batch, self._form.columns([], True))
+
+    def close(self) -> None:
+        """Close the client that this process has for this, and for its copies; what is in flight fails."""
+        _pool.stop(self._name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # Inside
+
+    def _running(self) -> Running:
+        return _pool.get(self._name, self._start)
+
+    def _start(self) -> Running:
+        window = self._batch.get("max_concurrency") or self._setting("max_concurrency")
+        size = window if isinstance(window, int) else ADAPTIVE_WINDOW if window == "auto" else ANY_WINDOW
+        return Running(self._client, self._batch, self.rates, self.bank, size + READY)
+
+    def _setting(self, name: str) -> Any:
+        return self._client.get(name, (self._client.get("config") or {}).get(name))
+
+    def _block(self, batch: Any, part: str, number: int) -> Block:
+        self._form.check(names_of(batch))
+        count = length_of(batch)
+        entries: list[Request] = []
+        rows: list[int] = []
+        items: list[Any] = [None] * count
+        for row, fields in enumerate(records_of(batch, None if "." in self._wanted else self._wanted)):
+            try:
+                entries.append((self._request(fields), self._own(fields, part, number + row)))
+                rows.append(row)
+            except BadField as problem:
+                error = ConfigurationError(f"there is no request to make of a record: {problem}")
+                items[row] = BatchItem(row, None, None, None, error, 0.0, 0)
+        return Block(entries, rows if len(rows) < count else None, items)
+
+    def _request(self, fields: dict[str, Any]) -> dict[str, Any]:
+        template = self._template
+        request = template.filled(fields, {} if template.says_where else described(fields, _DESCRIBED))
+        if "url" not in request and "path" not in request:
+            raise BadField("it has neither url nor path, and there is no template for one")
+        return request
+
+    def _own(self, fields: dict[str, Any], part: str, number: int) -> dict[str, Any]:
+        if self.key is not None:
+            return {"idempotency_key": self._key("key", value_of(fields, self.key))}
+        if part and (self._batch.get("idempotency_key") or self._setting("idempotency_key")):
+            return {"idempotency_key": self._key(part, number)}
+        return {}
+
+    def _key(self, *parts: Any) -> str:
+        if parts[-1] is None:
+            raise BadField(f"its field {self.key!r} is null, which is no key")
+        return hashlib.blake2b(repr((self.job, *parts)).encode(), digest_size=16).hexdigest()
+
+    def _finished(self, batch: Any, block: Block) -> Any:
+        block.done.result()
+        return with_columns(batch, self._form.columns(block.items, "arrow" not in type(batch).__module__))
+
+
+def _rebuilt(client: dict[str, Any], batch: dict[str, Any], given: dict[str, Any], name: str) -> Requests:
+    made = Requests(client, batch, **given)
+    made._name = name
+    return made
+
+
+def _template(
+    url: str | None, path: str | None, method: str | None, json: Any, headers: Mapping[str, str] | None
+) -> RequestTemplate:
+    for name, value in (("url", url), ("path", path), ("method", method)):
+        if value is not None and not isinstance(value, str):
+            raise ConfigurationError(f"{name} must be a str, not {value!r}")
+    if url is not None and path is not None:
+        raise ConfigurationError("url and path cannot both be given: one of them says where a request goes")
+    return RequestTemplate(
+        None if url is None else Template(url, is_url=True),
+        None if path is None else Template(path, is_url=True),
+        method,
+        None if json is None else JSONTemplate(json),
+        [(name, Template(value)) for name, value in (headers or {}).items()],
+    )

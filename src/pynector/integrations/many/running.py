@@ -1,0 +1,235 @@
+"""A client at work: in a thread of its own, on all batches that come, with one window for them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ...blocking.thread import LoopThread, closed
+from ...client import Pynector, limits_of
+from ...dispatch.entries import Request
+from ...dispatch.limits import Rate
+from ...dispatch.sources import Feed
+from ...dispatch.stream import BatchItem
+from ...errors import PynectorError, as_pynector_error
+from .borrowing import Bank, Borrower
+
+# A client that nobody has used for so long is closed; it begins anew when it is (seconds).
+IDLE = 60.0
+
+
+class Block:
+    """The requests of one batch on their way.
+
+    Args:
+        entries: Those that are to be sent.
+        rows: The row of each of them; None: they are all rows.
+        items: What became of each row; None where that is to come.
+
+    Attributes:
+        entries, rows, items: See above.
+        done: Is there when all of them have ended.
+        first: The number of the first entry among all that were ever sent.
+    """
+
+    __slots__ = ("done", "entries", "first", "items", "left", "rows")
+
+    def __init__(self, entries: list[Request], rows: Sequence[int] | None, items: list[Any]) -> None:
+        self.entries = entries
+        self.rows = rows
+        self.items = items
+        self.left = len(entries)
+        self.done: Future[None] = Future()
+        self.first = 0
+        if not self.left:
+            self.done.set_result(None)
+
+    def put(self, item: BatchItem) -> bool:
+        """Take note of what became of an entry, and return whether it was the last."""
+        place = item.index - self.first
+        self.items[place if self.rows is None else self.rows[place]] = item
+        self.left -= 1
+        return self.left == 0
+
+
+class Running:
+    """Sends blocks of requests; any thread may give them.
+
+    Args:
+        client: The arguments of the client.
+        batch: Those of its stream of results.
+        rates: The client's rates.
+        bank: Where it borrows what it shares with other processes, or None.
+        few: With how many unanswered requests there ought to be more.
+
+    Attributes:
+        few: See above.
+        changed: Notified when a block is done, or no more than `few` requests are unanswered.
+    """
+
+    def __init__(
+        self, client: Mapping[str, Any], batch: Mapping[str, Any], rates: Sequence[Rate], bank: Bank | None, few: int
+    ) -> None:
+        self._client = client
+        self._batch = batch
+        self._rates = rates
+        self._bank = bank
+        self.few = few
+        self.changed = threading.Condition()
+        self._thread = LoopThread(self._end)
+        # Counted by those who give them, and in the loop's thread.
+        self._given = 0
+        self._ended = 0
+        # In the loop's thread.
+        self._life: _Life | None = None
+        self._idle: asyncio.TimerHandle | None = None
+
+    @property
+    def unanswered(self) -> int:
+        """How many requests were given that have not ended."""
+        return self._given - self._ended
+
+    def begin(self, block: Block) -> None:
+        """Send a block's requests."""
+        if block.left:
+            with self.changed:
+                self._given += block.left
+            self._thread.soon(lambda loop: self._put(loop, block))
+
+    def stop(self) -> None:
+        """Close the client; what is in flight fails."""
+        self._thread.stop()
+
+    # In the loop's thread
+
+    def _put(self, loop: asyncio.AbstractEventLoop, block: Block) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        if self._life is None:
+            self._life = _Life()
+            self._life.task = loop.create_task(self._live(self._life))
+        self._life.add(block)
+
+    async def _live(self, life: _Life) -> None:
+        error: PynectorError = closed()
+        try:
+            async with (
+                Pynector(**self._client) as client,
+                self._borrowing(client),
+                client.batch_stream(life.feed, as_response=True, **self._batch) as results,
+            ):
+                async for item in results:
+                    self._take(life, item)
+        except Exception as problem:
+            error = as_pynector_error(problem)
+        finally:
+            if self._life is life:
+                self._life = None
+            for block in life.blocks:
+                self._ended += block.left
+                block.done.set_exception(error)
+            self._tell()
+
+    @asynccontextmanager
+    async def _borrowing(self, client: Pynector) -> AsyncIterator[None]:
+        limits = None if self._bank is None else limits_of(client)
+        if self._bank is None or limits is None:
+            yield
+            return
+        task = asyncio.create_task(Borrower(self._bank, limits, self._rates).run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    def _take(self, life: _Life, item: BatchItem) -> None:
+        self._ended += 1
+        block = life.put(item)
+        if block is not None:
+            block.done.set_result(None)
+            self._tell()
+            if not life.blocks:
+                self._idle = asyncio.get_running_loop().call_later(IDLE, self._retire, life)
+        elif self.unanswered == self.few:
+            self._tell()
+
+    def _tell(self) -> None:
+        with self.changed:
+            self.changed.notify_all()
+
+    def _retire(self, life: _Life) -> None:
+        """Have the client be closed; the next block gets another one."""
+        self._idle = None
+        if self._life is life:
+            self._life = None
+        life.feed.end()
+
+    async def _end(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        life, self._life = self._life, None
+        if life is not None and life.task is not None:
+            life.task.cancel()
+            await asyncio.wait({life.task})
+
+
+class _Life:
+    """The blocks of one client, from its first use to its end."""
+
+    def __init__(self) -> None:
+        self.feed = Feed()
+        # Few are under way at a time.
+        self.blocks: list[Block] = []
+        self.task: asyncio.Task[None] | None = None
+        self._given = 0
+
+    def add(self, block: Block) -> None:
+        block.first = self._given
+        self._given += len(block.entries)
+        self.blocks.append(block)
+        entries, block.entries = block.entries, []
+        self.feed.put(entries)
+
+    def put(self, item: BatchItem) -> Block | None:
+        """Take note of what became of an entry, and return its block if it was the last there."""
+        blocks = self.blocks
+        place = bisect_right(blocks, item.index, key=_first) - 1 if len(blocks) > 1 else 0
+        return blocks.pop(place) if blocks[place].put(item) else None
+
+
+def _first(block: Block) -> int:
+    return block.first
+
+
+class Pool:
+    """The clients at work in this process, by the names of what asked for them: its copies share one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[str, Running] = {}
+
+    def get(self, name: str, make: Callable[[], Running]) -> Running:
+        """Return the one of a name, which is made if there is none."""
+        with self._lock:
+            if name not in self._running:
+                self._running[name] = make()
+            return self._running[name]
+
+    def names(self) -> list[str]:
+        """Return the names of those that there are."""
+        return list(self._running)
+
+    def stop(self, name: str) -> None:
+        """Close the one of a name."""
+        with self._lock:
+            running = self._running.pop(name, None)
+        if running is not None:
+            running.stop()

@@ -1,0 +1,124 @@
+"""Record batches of each kind: what is read of them, and what they come back with."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pynector import ConfigurationError
+from pynector.integrations.many.columns import Column, length_of, names_of, records_of, with_columns
+
+RECORDS = [{"id": 1, "name": "a", "tags": [1, 2]}, {"id": 2, "name": None, "tags": []}]
+ADDED = [
+    Column("status", "int", [200, None]),
+    Column("error", "text", [None, "E"]),
+    Column("body", "bytes", [b"x", None]),
+    Column("elapsed", "float", [0.5, 0.0]),
+    Column("json", "any", ["{}", None]),
+]
+
+
+def lists() -> Any:
+    return {name: [record[name] for record in RECORDS] for name in RECORDS[0]}
+
+
+def arrays() -> Any:
+    numpy = pytest.importorskip("numpy")
+    tags = numpy.empty(2, dtype=object)
+    tags[0], tags[1] = numpy.array([1, 2]), numpy.array([], dtype=int)
+    return {"id": numpy.array([1, 2]), "name": numpy.array(["a", None], dtype=object), "tags": tags}
+
+
+def frame() -> Any:
+    return pytest.importorskip("pandas").DataFrame(RECORDS, index=[5, 7])
+
+
+def table() -> Any:
+    return pytest.importorskip("pyarrow").Table.from_pylist(RECORDS)
+
+
+def record_batch() -> Any:
+    return pytest.importorskip("pyarrow").RecordBatch.from_pylist(RECORDS)
+
+
+KINDS = [lists, arrays, frame, table, record_batch, lambda: [dict(record) for record in RECORDS]]
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_records_are_plain_values(make: Any) -> None:
+    batch = make()
+    assert (length_of(batch), names_of(batch)) == (2, ["id", "name", "tags"])
+    records = records_of(batch)
+    assert records == RECORDS
+    assert [type(record["id"]) for record in records] == [int, int]
+    assert type(records[0]["tags"]) is list
+
+
+@pytest.mark.parametrize("make", KINDS[:5])
+def test_only_the_columns_that_are_wanted_are_read(make: Any) -> None:
+    assert records_of(make(), {"id", "other"}) == [{"id": 1}, {"id": 2}]
+    assert records_of(make(), set()) == [{}, {}]
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_a_batch_comes_back_with_more_columns_and_is_of_its_kind(make: Any) -> None:
+    batch = make()
+    full = with_columns(batch, ADDED)
+    assert type(full) is type(batch)
+    assert names_of(full) == [*names_of(batch), *(column.name for column in ADDED)]
+    for record, before, row in zip(records_of(full), RECORDS, range(2), strict=True):
+        assert record == {**before, **{column.name: column.values[row] for column in ADDED}}
+    assert names_of(batch) == ["id", "name", "tags"]
+
+
+@pytest.mark.parametrize("make", KINDS[3:5])
+def test_the_types_of_arrow_are_the_same_whatever_is_there(make: Any) -> None:
+    batch = make()
+    nothing = [Column(column.name, column.kind, [None, None]) for column in ADDED]
+    assert with_columns(batch, nothing).schema == with_columns(batch, ADDED).schema
+
+
+def test_the_types_of_pandas_are_the_same_whatever_is_there() -> None:
+    batch = frame()
+    nothing = [Column(column.name, column.kind, [None, None]) for column in ADDED]
+    assert list(with_columns(batch, nothing).dtypes) == list(with_columns(batch, ADDED).dtypes)
+
+
+def test_missing_numbers_of_pandas_are_none() -> None:
+    pandas = pytest.importorskip("pandas")
+    batch = pandas.DataFrame({"a": pandas.array([1, None], dtype="Int64"), "b": [1.5, float("nan")]})
+    assert records_of(batch) == [{"a": 1, "b": 1.5}, {"a": None, "b": None}]
+
+
+def test_an_empty_batch() -> None:
+    assert (length_of({}), records_of({}), records_of([])) == (0, [], [])
+    assert with_columns({"id": []}, [Column("status", "int", [])]) == {"id": [], "status": []}
+
+
+@pytest.mark.parametrize(
+    ("batch", "said"),
+    [
+        (7, "not int"),
+        ("text", "not str"),
+        ([1, 2], "not list"),
+        ({"a": [1], "b": [1, 2]}, "of one length"),
+        (SimpleNamespace(), "not SimpleNamespace"),
+    ],
+)
+def test_what_is_no_record_batch_is_refused(batch: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        names_of(batch)
+
+
+def test_nothing_is_imported_for_who_has_lists() -> None:
+    import subprocess
+
+    code = (
+        "import sys; from pynector.integrations.many import Requests; "
+        "from pynector.integrations.many.columns import *; records_of({'a': [1]}); "
+        "print(sorted({'pyarrow', 'pandas', 'numpy'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
