@@ -37,6 +37,8 @@ ABOUT = {
     "telemetry/test_guard.py": (*SDK, "structlog"),
     "telemetry/test_spans.py": SDK,
     "telemetry/test_structlog.py": ("structlog",),
+    "many/test_dask.py": ("distributed", "pandas"),
+    "many/test_ray.py": ("ray",),
     "http/test_metrics.py": SDK,
     "http/test_propagation.py": SDK,
     "http/test_secrets.py": SDK,

@@ -14,6 +14,9 @@ LAG = 0.25
 CATCH_UP = 1.15
 GRAIN = 0.01
 
+# Whoever waits for more to be lent is woken when it is; in so many seconds he looks whether his own time is over.
+LOOK = 0.1
+
 # So many origins may be remembered although nothing is under way there.
 LEAST_KNOWN = 4096
 
@@ -51,7 +54,7 @@ class Bucket:
         """Return the earliest time at which a request may start; not after `now`: at once."""
         first = max(self._due - self._tolerance, self._peak - self._grain)
         if self.lent <= 0:
-            first = NEVER
+            first = max(first, now + LOOK)
         if first > now:
             self._waited = True
         return first

@@ -130,10 +130,14 @@ class DaskBank:
 
     async def _call(self, what: str, **arguments: Any) -> Any:
         worker = _here.get("worker")
-        if worker is None:
-            raise PynectorError("no task of Dask has run in this process")
-        call = getattr(worker.scheduler, f"pynector_{what}_{self._job}")
-        made = asyncio.run_coroutine_threadsafe(call(worker=worker.address, **arguments), worker.loop.asyncio_loop)
+        if worker is None or worker.loop.asyncio_loop.is_closed():
+            raise PynectorError("no task of Dask has run in this process, or its worker is closed")
+
+        async def asked() -> Any:
+            call = getattr(worker.scheduler, f"pynector_{what}_{self._job}")
+            return await call(worker=worker.address, **arguments)
+
+        made = asyncio.run_coroutine_threadsafe(asked(), worker.loop.asyncio_loop)
         return await asyncio.wrap_future(made)
 
 

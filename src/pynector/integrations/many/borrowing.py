@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import uuid
 from contextlib import suppress
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...dispatch.limits import Rate
+
+_log = logging.getLogger("pynector.integrations.many")
 
 # After a failure to ask: what was lent goes on meanwhile (seconds).
 AFTER_FAILURE = 1.0
@@ -58,7 +61,8 @@ class Borrower:
             while True:
                 try:
                     await self._ask()
-                except Exception:
+                except Exception as error:
+                    _log.warning("no permits can be borrowed: %s: %s", type(error).__name__, error)
                     await asyncio.sleep(AFTER_FAILURE)
                 else:
                     await asyncio.sleep(self._again * random.uniform(1 - JITTER, 1 + JITTER))
@@ -72,7 +76,7 @@ class Borrower:
         asked = Asked(held, wanted, self._places, self._limits.busiest())
         loan = await self._bank.ask(self._name, asked)
         self._places, self._again = loan.places, loan.again
-        self._limits.lend(loan.granted, loan.places)
+        self._limits.lend(list(loan.granted), loan.places)
         self._held = [before + granted for before, granted in zip(held, loan.granted, strict=True)]
 
     def _wanted(self, rate: float, held: float, used: float) -> float:

@@ -28,6 +28,9 @@ KEPT = 0.25
 PATIENCE = 5.0
 PATIENCE_TIMES = 20
 
+# How often that is looked at (seconds).
+LOOK = 1.0
+
 # Where there are fewer places at an origin than workers, they go round (seconds).
 TURN = 1.0
 
@@ -114,6 +117,7 @@ class Lender:
         self._per_origin = per_origin or 0
         self._workers: dict[str, _Worker] = {}
         self._now: float | None = None
+        self._looked = -math.inf
 
     def __len__(self) -> int:
         """Return how many workers there are."""
@@ -149,9 +153,11 @@ class Lender:
 
     def _go_on(self, now: float) -> None:
         before, self._now = self._now, now
-        patience = max(PATIENCE, PATIENCE_TIMES * self._again())
-        for name in [name for name, worker in self._workers.items() if worker.heard + patience < now]:
-            self.leave(name)
+        if now >= self._looked + LOOK:
+            self._looked = now
+            patience = max(PATIENCE, PATIENCE_TIMES * self._again())
+            for name in [name for name, worker in self._workers.items() if worker.heard + patience < now]:
+                self.leave(name)
         for pot in self._pots:
             pot.accrue(0.0 if before is None else now - before, len(self._workers))
 

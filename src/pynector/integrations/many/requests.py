@@ -82,6 +82,9 @@ class Requests:
         job: The name of the job, for these keys; None: a new one, which copies share.
         bank: Where rates and windows are shared with other processes, or None.
 
+    Attributes:
+        prefix, key, job, bank: See above.
+
     Raises:
         ConfigurationError: If an argument is not valid.
     """
@@ -105,6 +108,7 @@ class Requests:
         self._client = dict(client or {})
         self._batch = dict(batch or {})
         self._form = Form(answer, prefix)
+        self.prefix = prefix
         self._template = _template(url, path, method, json, headers)
         self.key = key
         self.job = uuid.uuid4().hex if job is None else job
