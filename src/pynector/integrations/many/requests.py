@@ -155,7 +155,7 @@ class Requests:
 
     def borrowing(self, bank: Bank) -> Requests:
         """Return the same, with rates and windows that are shared with other processes."""
-        return Requests(self._client, self._batch, **{**self._given, "bank": bank})
+        return _rebuilt(self._client, self._batch, {**self._given, "bank": bank}, self._name)
 
     # Sending
 
@@ -223,7 +223,8 @@ class Requests:
 
     def close(self) -> None:
         """Close the client that this process has for this, and for its copies; what is in flight fails."""
-        _pool.stop(self._name)
+        for shares in (False, True):
+            _pool.stop((self._name, shares))
 
     def __enter__(self) -> Self:
         return self
@@ -234,7 +235,7 @@ class Requests:
     # Inside
 
     def _running(self) -> Running:
-        return _pool.get(self._name, self._start)
+        return _pool.get((self._name, self.bank is not None), self._start)
 
     def _start(self) -> Running:
         window = self._batch.get("max_concurrency") or self._setting("max_concurrency")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import Any
@@ -214,20 +214,20 @@ class Pool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[str, Running] = {}
+        self._running: dict[Hashable, Running] = {}
 
-    def get(self, name: str, make: Callable[[], Running]) -> Running:
+    def get(self, name: Hashable, make: Callable[[], Running]) -> Running:
         """Return the one of a name, which is made if there is none."""
         with self._lock:
             if name not in self._running:
                 self._running[name] = make()
             return self._running[name]
 
-    def names(self) -> list[str]:
+    def names(self) -> list[Hashable]:
         """Return the names of those that there are."""
         return list(self._running)
 
-    def stop(self, name: str) -> None:
+    def stop(self, name: Hashable) -> None:
         """Close the one of a name."""
         with self._lock:
             running = self._running.pop(name, None)
