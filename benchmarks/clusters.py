@@ -1,8 +1,8 @@
 """Requests of record batches on local clusters: `python -m benchmarks.clusters ray|dask [--requests N]`.
 
-Ray: `request_dataset`, Ray Data's own HTTP stage, and a `map_batches` over aiohttp written by hand, with two workers each and the
-same server; Dask: `request_bag`. Beside them what one process does with `batch_stream`. Each has its turn three times; the medians
-are shown, and seconds of CPU of all processes but the server for a thousand requests.
+Ray: `request_dataset`, Ray Data's own HTTP stage, and a `map_batches` over aiohttp written by hand, with two workers
+each and the same server; Dask: `request_bag`. Beside them what one process does with `batch_stream`. Each has its turn
+three times; the medians are shown, and seconds of CPU of all processes but the server for a thousand requests.
 """
 
 from __future__ import annotations

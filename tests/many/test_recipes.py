@@ -1,4 +1,4 @@
-"""The recipes of docs/many-machines.md for Spark and Beam: on the shapes that these give, and on themselves where they are."""
+"""The recipes of docs/many-machines.md for Spark and Beam: on their shapes, and on themselves where they are."""
 
 from __future__ import annotations
 
@@ -26,25 +26,28 @@ def requests(server: LoopbackServer) -> Iterator[Requests]:
         yield made
 
 
-@pytest.mark.parametrize("name", ["pyarrow"] if find_spec("pyarrow") else [])
-def test_an_iterator_of_record_batches_is_one_again(requests: Requests, name: str) -> None:
-    """As Spark's mapInArrow has it: also without batches, and with one that is empty."""
-    pyarrow = import_module(name)
+def shapes(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An iterator of batches gives one; an empty batch, and none at all, are batches too."""
+    made = list(requests.process({"id": list(range(first, first + 30))} for first in range(0, 90, 30)))
+    assert [batch["response_body"][-1] for batch in made] == ["29", "59", "89"]
+    assert list(requests.process([])) == []
+    (empty,) = requests.process([{"id": []}])
+    assert empty.keys() == made[0].keys()
+
+
+def arrow(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What mapInArrow gives and takes."""
+    pyarrow = import_module("pyarrow")
     whole = pyarrow.table({"id": range(100)})
-    batches = [*whole.to_batches(max_chunksize=30), whole.schema.empty_table().to_batches(max_chunksize=1)]
-    flow = requests.process(batch for batch in batches if batch)
-    made = list(flow)
+    made = list(requests.process(iter(whole.to_batches(max_chunksize=30))))
     assert [batch.num_rows for batch in made] == [30, 30, 30, 10]
     assert pyarrow.Table.from_batches(made)["response_body"].to_pylist() == [str(number) for number in range(100)]
-    assert list(requests.process([])) == []
     (empty,) = requests.process([pyarrow.RecordBatch.from_pylist([], schema=whole.schema)])
     assert empty.schema == made[0].schema
 
 
-@pytest.mark.parametrize("name", ["pyspark"] if find_spec("pyspark") else [])
-@pytest.mark.filterwarnings("ignore")
-def test_spark(requests: Requests, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    sql = import_module(f"{name}.sql")
+def spark(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql = import_module("pyspark.sql")
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     session = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
@@ -56,10 +59,9 @@ def test_spark(requests: Requests, name: str, monkeypatch: pytest.MonkeyPatch) -
     assert all(row.response_body == str(row.id) for row in rows)
 
 
-@pytest.mark.parametrize("name", ["apache_beam"] if find_spec("apache_beam") else [])
-@pytest.mark.filterwarnings("ignore")
-def test_beam(requests: Requests, name: str) -> None:
-    beam: Any = import_module(name)
+def beam(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    beam: Any = import_module("apache_beam")
+    util: Any = import_module("apache_beam.testing.util")
 
     class Enrich(beam.DoFn):  # type: ignore[misc]
         def __init__(self, requests: Requests) -> None:
@@ -75,13 +77,17 @@ def test_beam(requests: Requests, name: str) -> None:
         assert sorted(row["id"] for row in rows) == list(range(500))
         assert all(row["response_body"] == str(row["id"]) for row in rows)
 
-    from apache_beam.testing.util import assert_that
-
     with beam.Pipeline(runner="DirectRunner") as pipeline:
-        made = (
-            pipeline
-            | beam.Create([{"id": number} for number in range(500)])
-            | beam.BatchElements(min_batch_size=50, max_batch_size=200)
-            | beam.ParDo(Enrich(requests))
-        )
-        assert_that(made, check)
+        records = pipeline | beam.Create([{"id": number} for number in range(500)])
+        batches = records | beam.BatchElements(min_batch_size=50, max_batch_size=200)
+        util.assert_that(batches | beam.ParDo(Enrich(requests)), check)
+
+
+RECIPES = {"pyarrow": arrow, "pyspark": spark, "apache_beam": beam}
+HERE = [shapes, *(recipe for package, recipe in RECIPES.items() if find_spec(package))]
+
+
+@pytest.mark.parametrize("recipe", HERE)
+@pytest.mark.filterwarnings("ignore")
+def test_a_recipe(requests: Requests, monkeypatch: pytest.MonkeyPatch, recipe: Any) -> None:
+    recipe(requests, monkeypatch)
