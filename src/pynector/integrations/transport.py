@@ -141,7 +141,7 @@ class RelayTransport:
         return failure
 
     def _relay(self, name: str | None) -> Relay | None:
-        """Return what sends on this event loop, where TLS is to know the server by a name; None if there is none yet."""
+        """Return what sends on this loop, where TLS is to know the server by a name; None if there is none yet."""
         life = self._life
         if life is None or not life.runtime.serves():
             life = self._life_here()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...dispatch.stream import BatchItem
+from ...dispatch.item import Item as BatchItem
 from ...errors import ConfigurationError, JSONError
 from .columns import Column, Kind
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...client import Pynector
 from ...dispatch.entries import Request
+from ...dispatch.item import BatchItem
 from ...dispatch.limits import Rate, rates
-from ...dispatch.stream import BatchItem
 from ...errors import ConfigurationError
 from ...templates import BadField, JSONTemplate, RequestTemplate, Template, described, value_of
 from ...transport.http.request import FIELDS

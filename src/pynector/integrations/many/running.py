@@ -13,9 +13,9 @@ from typing import Any
 from ...blocking.thread import LoopThread, closed
 from ...client import Pynector, limits_of
 from ...dispatch.entries import Request
+from ...dispatch.item import Item as BatchItem
 from ...dispatch.limits import Rate
 from ...dispatch.sources import Feed
-from ...dispatch.stream import BatchItem
 from ...errors import PynectorError, as_pynector_error
 from .borrowing import Bank, Borrower
 
