@@ -317,5 +317,5 @@ def test_a_fork_begins_anew(client: Pynector) -> None:
 def test_a_program_that_does_not_close_ends(server: LoopbackServer) -> None:
     program = "from pynector.blocking import Pynector as P\nclient = P(base_url=%r)\nprint(client.get('/id/5'))"
     command = [sys.executable, "-W", "error", "-c", program % server.url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stdout, done.stderr) == (0, "b'5'\n", "")

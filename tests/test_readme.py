@@ -40,7 +40,7 @@ def run_as_tests(code: str, folder: Path) -> None:
     file = folder / "test_snippet.py"
     file.write_text(code, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-c", "/dev/null"]
-    done = subprocess.run([*command, str(file)], capture_output=True, text=True, timeout=120, cwd=folder)
+    done = subprocess.run([*command, str(file)], capture_output=True, text=True, timeout=600, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "skipped" not in done.stdout
 
@@ -175,7 +175,7 @@ def test_the_enrichment_job_has_no_more_lines_than_is_said() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_example_runs(example: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(example)], capture_output=True, text=True, encoding="utf-8", timeout=120
+        [sys.executable, "-W", "error", str(example)], capture_output=True, text=True, encoding="utf-8", timeout=600
     )
     said = [line for line in done.stderr.splitlines() if not line.startswith("pynector: ")]
     assert (done.returncode, said) == (0, [])

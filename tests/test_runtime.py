@@ -216,6 +216,6 @@ def test_after_a_fork_the_child_connects_anew() -> None:
         [sys.executable, "-W", "error", "-c", FORK, os.path.dirname(__file__)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert (done.stdout, done.stderr) == ("done\n", "")

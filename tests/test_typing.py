@@ -45,7 +45,7 @@ def mypy(folder: Path, allowed: Iterable[str] = ()) -> tuple[Faults, str]:
     codes = [f"--disable-error-code={code}" for code in allowed]
     command = [sys.executable, "-m", "mypy", "--strict", *codes, *cache, str(folder)]
     environment = {**os.environ, "MYPYPATH": str(SOURCE)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=folder, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=folder, env=environment)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     faults: Faults = {}
     for name, line in re.findall(r"([^/\n]+\.py):(\d+): error: ", done.stdout):
@@ -58,7 +58,7 @@ def pyright(folder: Path, allowed: Iterable[str] = ()) -> tuple[Faults, str]:
     settings = {"typeCheckingMode": "strict", "pythonVersion": "3.10", "extraPaths": [str(SOURCE)]}
     (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=folder)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=folder)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     faults: Faults = {}
     found = [

@@ -37,7 +37,7 @@ def pynector(environment: dict[str, str]) -> Run:
             stdin=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=600,
             **{"capture_output": True, **options},
         )
 

@@ -435,7 +435,7 @@ def test_what_is_cut_off_by_a_full_disk_goes_on_and_each_line_is_there_once(
     command = [sys.executable, "-m", "pynector", *arguments]
     # The last line that has room is torn.
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))  # noqa: E731
-    done = subprocess.run(command, env=environment, preexec_fn=limit, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, preexec_fn=limit, capture_output=True, text=True, timeout=600)
     assert (done.returncode, output.stat().st_size) == (1, 10_000)
     assert "cannot write: File too large\npynector: to go on, give the same command with --resume\n" in done.stderr
     # What came with the line that is torn was not counted.

@@ -245,6 +245,6 @@ def test_without_other_clients_it_needs_none() -> None:
         "from pynector.cli import bench, clients, main\n"
         "sys.exit(main(['bench', '--seconds', '1', '--requests', '20', '--limits', '1']))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "aiohttp is not installed: left out" in done.stdout

@@ -89,7 +89,7 @@ def test_a_reader_that_leaves_early_sees_no_traceback(environment: dict[str, str
         [sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, env=environment
     ) as process:
         os.close(writer)
-        errors = process.communicate(timeout=60)[1]
+        errors = process.communicate(timeout=600)[1]
     assert (process.returncode, errors) == (1, b"")
 
 
@@ -107,6 +107,6 @@ def test_ctrl_c_ends_the_demo_with_one_line(environment: dict[str, str]) -> None
         while "in flight" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=600)
     assert (process.returncode, errors) == (130, "\nInterrupted.\n")
     assert "right answers" not in output

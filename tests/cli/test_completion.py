@@ -113,7 +113,7 @@ def test_fish_completes(name: str, script: Path, capfd: pytest.CaptureFixture[st
             cwd=script.parent,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             env={"PATH": os.environ["PATH"], "HOME": str(script.parent)},
         )
         assert done.stderr == ""

@@ -27,7 +27,7 @@ def test_a_target_runs_from_the_command_line(tmp_path: Path) -> None:
         "--keep",
         str(tmp_path / "kept"),
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("urls: ")
     assert done.stdout.endswith("inputs, nothing found\n")

@@ -431,5 +431,5 @@ print(sorted({"httpx", "httpx2", "httpcore", "httpcore2", "http.cookiejar"} & sy
 
 
 def test_who_has_no_flow_and_keeps_no_cookies_loads_nothing_for_them(server: LoopbackServer) -> None:
-    done = subprocess.run([sys.executable, "-c", WITHOUT, server.url], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", WITHOUT, server.url], capture_output=True, text=True, timeout=600)
     assert (done.stdout, done.stderr) == ("[]\n" if find_spec("httptools") else done.stdout, "")

@@ -126,7 +126,7 @@ async def test_an_upload_whose_end_waits_for_a_window_leaves_no_stream_when_it_i
     has_come, ends = threading.Event(), threading.Event()
     with RawServer(play) as server:
         async with client(server.url, max_connections=1) as it:
-            with anyio.fail_after(10):
+            with anyio.fail_after(20):
                 assert await it.request({"method": "POST", "content": body()}) == b"ok"
                 assert await it.request({"path": "/next"}) == b"ok"
 

@@ -150,7 +150,7 @@ async def test_a_server_that_takes_nothing_for_now_and_is_gone_is_found_by_a_pin
         async with client(server.url, ping_interval=0.1, ping_timeout=0.5) as it:
             assert await it.request(POST) == b"ok"
             assert await eventually(is_gone.is_set)
-            with anyio.fail_after(5):
+            with anyio.fail_after(20):
                 assert await it.request(POST) == b"ok"
     assert len(server.peers) == 2
 
@@ -195,7 +195,7 @@ async def test_a_connection_whose_news_lets_it_carry_a_request_is_kept_once(
             assert await it.request(POST) == b"ok"
             is_idle.set()
             assert is_said.wait(10)
-            with anyio.fail_after(5):
+            with anyio.fail_after(20):
                 assert await it.request(POST) == b"ok"
                 is_done.set()
                 await anyio.wait_all_tasks_blocked()

@@ -355,7 +355,7 @@ async def service(name: str, behind: str | None, engine: str) -> AsyncIterator[s
     async with contextlib.AsyncExitStack() as stack:
         client = None
         if behind is not None:
-            client = await stack.enter_async_context(Pynector(base_url=behind, http_engine=engine))
+            client = await stack.enter_async_context(Pynector(base_url=behind, http_engine=engine, timeout=120))
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -385,7 +385,7 @@ async def test_the_parents_are_right_through_three_services(engine: str, anyio_b
         service("c", None, engine) as c,
         service("b", c, engine) as b,
         service("a", b, engine) as a,
-        Pynector(base_url=a, http_engine=engine) as client,
+        Pynector(base_url=a, http_engine=engine, timeout=120) as client,
     ):
         with trace.get_tracer("caller").start_as_current_span("caller"):
             results = await client.batch_request([({"path": f"/{n}"}, {}) for n in range(count)], max_concurrency=50)

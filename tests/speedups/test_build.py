@@ -39,7 +39,7 @@ def run(code: str, *arguments: str, **environment: str) -> subprocess.CompletedP
         env={**kept, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
 
 
@@ -111,7 +111,7 @@ def test_a_build_that_fails_leaves_no_extension_of_an_earlier_one(tmp_path: Path
     for compiler in (None, "false"):
         (package / "module.py").touch()
         environment = {**os.environ, "PYNECTOR_CYTHON": "auto", **({} if compiler is None else {"CC": compiler})}
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
         outcomes.append(len(list(package.glob("*.so"))))
     if not outcomes[0]:

@@ -47,7 +47,7 @@ def test_nothing_is_printed_and_nothing_needed(words: tuple[str, ...]) -> None:
         [sys.executable, "-W", "error", "-c", USE, str(Path(__file__).parents[1]), *words],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
