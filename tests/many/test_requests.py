@@ -47,7 +47,7 @@ def test_every_answer_is_in_its_row(server: LoopbackServer) -> None:
 def test_a_failure_is_a_value_in_its_row(server: LoopbackServer) -> None:
     paths = ["/id/0", "/status/404", "/close", None, "/id/4", "/delay/30"]
     batch = {"path": paths, "id": list(range(6))}
-    with Requests({"base_url": server.url, "timeout": 2}, prefix="") as requests:
+    with Requests({"base_url": server.url, "timeout": 5}, prefix="") as requests:
         (made,) = requests.process([batch])
     assert made["status"][:5] == [200, 404, None, None, 200]
     assert made["error"] == [None, "HTTPStatusError", "ConnectionLost", "ConfigurationError", None, "TimeoutError"]
