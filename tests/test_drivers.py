@@ -83,7 +83,7 @@ async def test_a_late_line_is_never_the_next_request_s(lines: LineServer, ended_
         assert await client.request("a") == b"a\n"
         if ended_by == "timeout":
             with pytest.raises(TimeoutError):
-                await client.request("hold", timeout=0.1)
+                await client.request("hold", timeout=0.3)
         else:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(client.request, "hold")

@@ -125,17 +125,17 @@ async def test_a_late_answer_is_never_given_to_the_next_request(lines: LineServe
     assert await client.request("first") == b"first\n"
     if how == "timeout":
         with pytest.raises(TimeoutError):
-            await client.request("hold", timeout=0.05)
+            await client.request("hold", timeout=0.3)
     elif how == "cancel":
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.request, "hold")
             await anyio.to_thread.run_sync(lines.held.wait, 30)
             tasks.cancel_scope.cancel()
     elif how == "batch timeout":
-        (result,) = await client.batch_request([("hold", {})], timeout=0.05)
+        (result,) = await client.batch_request([("hold", {})], timeout=0.3)
         assert isinstance(result, TimeoutError)
     else:
-        (result,) = await client.batch_request([("hold", {"timeout": 0.05})])
+        (result,) = await client.batch_request([("hold", {"timeout": 0.3})])
         assert isinstance(result, TimeoutError)
     lines.release.set()
     results = await client.batch_request([(n, {}) for n in range(20)])

@@ -167,7 +167,9 @@ async def test_an_early_answer_to_an_upload_is_not_read_and_part_was_sent(ca: tr
 
     with serving(ca, refuse, early=True) as server:
         async with client(ca, server.url, engine) as it:
-            error = await failure(it, {"method": "POST", "path": "/1", "content": endless()}, timeout=0.5)
+            error = await failure(
+                it, {"method": "POST", "path": "/1", "content": endless()}, timeout=0.5 if engine == "httpx" else 20
+            )
             assert await it.request({"path": "/2"}, raise_for_status=False) == b"no"
     # httpcore knows of no other way over HTTP/2.
     expected = (TimeoutError, "write", "partial") if engine == "httpx" else (HTTPStatusError, "body", "full")

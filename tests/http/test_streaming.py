@@ -441,7 +441,7 @@ async def test_an_answer_before_the_body_s_end_is_an_answer(play: Play, engine: 
     refusal = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"
     server = play([[started, refusal]], early=True)
     async with Pynector(base_url=server.url, http_engine=engine) as client:
-        assert await client.request(None, content=endless(), timeout=5) == b"no"
+        assert await client.request(None, content=endless(), timeout=20) == b"no"
         assert await eventually(ended.is_set)
         assert await eventually(server.connections[0].ended.is_set)
 
