@@ -104,7 +104,7 @@ async def test_nothing_stays_of_another_clients_request(server: LoopbackServer, 
             async with client.stream("GET", f"{server.url}{path}") as response:
                 pass
         with pytest.raises(package.ReadTimeout):
-            await client.get(f"{server.url}/hang", timeout=0.05)
+            await client.get(f"{server.url}/hang", timeout=0.3)
         with pytest.raises(package.RemoteProtocolError):
             await client.get(f"{server.url}/truncate/100")
         del response
