@@ -63,3 +63,12 @@ def newly(before: list[object], *names: str) -> list[object]:
     """Return those that were not there before."""
     known = {id(it) for it in before}
     return [it for it in living(*names) if id(it) not in known]
+
+
+async def left_at_last(before: list[object], *names: str) -> list[object]:
+    """Return those that were not there before when what has been begun has come to its end, however long that takes."""
+    for _ in range(500):
+        if not newly(before, *names):
+            break
+        await anyio.sleep(0.01)
+    return newly(before, *names)

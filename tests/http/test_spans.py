@@ -25,7 +25,7 @@ from opentelemetry.semconv.attributes import (
 from opentelemetry.trace import SpanKind, StatusCode, TraceFlags
 from scripted import ScriptedServer, answer, eventually
 
-from leaks import living, newly
+from leaks import left_at_last, living
 from pynector import ConfigurationError, ConnectError, HTTPStatusError, Pynector, TimeoutError
 from pynector.testing import LoopbackServer
 
@@ -427,7 +427,6 @@ async def test_nothing_stays_of_what_was_told_of_a_batch(
                 assert len([item async for item in results]) == 3
             # It knows its first error.
             del results
-        await anyio.sleep(0.01)
-        assert [newly(before[kind], kind) for kind in kinds] == [[], []]
+        assert [await left_at_last(before[kind], kind) for kind in kinds] == [[], []]
     finally:
         gc.enable()

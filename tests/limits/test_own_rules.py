@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from leaks import living, newly
+from leaks import left_at_last, living
 from limits.noting import Answer, Asked, Gate, NotingServer
 from loops import EVERYWHERE
 from pynector import HTTPStatusError, Pynector, RetryPolicy, TimeoutError
@@ -122,9 +122,8 @@ async def test_a_batch_that_has_changed_over_ends_as_any(ending: str, serve: Ser
                 with anyio.move_on_after(0.3):
                     await client.batch_request(entries(), 4)
             assert client.stats().in_flight == client.stats().queued == 0
-            await anyio.sleep(0.01)
             # What cancels a stream's task keeps that task's frames until the garbage collector comes by.
-            assert ending == "leave" or newly(before, *kinds) == []
+            assert ending == "leave" or await left_at_last(before, *kinds) == []
     finally:
         gc.enable()
 
