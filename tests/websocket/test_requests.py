@@ -378,11 +378,11 @@ async def test_bad_arguments_of_subscribe(url: Url) -> None:
 
 async def test_a_connection_full_of_answers_nobody_waits_for_is_replaced(url: Url) -> None:
     async with client(url("/silent"), max_in_flight=2, reconnect_delay=0.01) as it:
-        results = await it.batch_request([("a", {"timeout": 0.1}), ("b", {"timeout": 0.1}), ("c", {"timeout": 2})])
+        results = await it.batch_request([("a", {"timeout": 0.3}), ("b", {"timeout": 0.3}), ("c", {"timeout": 3})])
         assert [error.sent for error in results] == ["full"] * 3
-        await it.batch_request([("d", {"timeout": 0.1}), ("e", {"timeout": 0.1})])
+        await it.batch_request([("d", {"timeout": 0.3}), ("e", {"timeout": 0.3})])
         with pytest.raises(TimeoutError) as late:
-            await it.request("f", 1)
+            await it.request("f", 3)
         assert late.value.sent == "full"
         assert it.stats().transport["reconnects"] >= 2
 
