@@ -360,6 +360,20 @@ async def test_a_proxy_is_told_who_asks_and_nobody_else_is(package: Any, transpo
     assert "Proxy-Authorization" not in response.request.headers
 
 
+async def test_a_server_is_asked_for_itself_through_a_proxy(package: Any, transport_class: Any, play: Play) -> None:
+    server = play([answer()])
+    async with package.AsyncClient(transport=transport_class(proxy=server.url)) as client:
+        await client.options("http://service.example:81", extensions={"target": b"*"})
+    assert server.requests[0].startswith(b"OPTIONS http://service.example:81 HTTP/1.1\r\n")
+
+
+async def test_no_time_at_all_is_a_timeout(client: Any, package: Any, play: Play) -> None:
+    server = play(["hang"])
+    for seconds in (0, -1):
+        with pytest.raises(package.ReadTimeout):
+            await client.get(server.url, timeout=package.Timeout(30, read=seconds))
+
+
 async def test_proxies_of_the_environment_count_where_that_is_asked_for(
     package: Any, transport_class: Any, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
-from collections.abc import Callable
+import pickle
+import traceback
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from scripted import ScriptedServer, answer
 
-from pynector import Pynector, PynectorError
+from inside import transport_of
+from loops import EVERYWHERE
+from proxyserver import Proxy
+from pynector import ConnectError, Pynector, PynectorError
 from pynector.testing import LoopbackServer
 from transports import ExchangeOnly
 
@@ -100,6 +106,53 @@ async def test_no_secret_of_an_answer_is_told(
             await client.request({"path": "/"})
     assert "pynector.request" in told()
     assert SECRET not in told()
+
+
+def shown_by(error: BaseException | None) -> Iterator[str]:
+    """Give all that an error, and those it came of, may show to whoever reports it, with the locals of frames."""
+    while error is not None:
+        yield repr((error, str(error), error.args, vars(error), getattr(error, "__notes__", ())))
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if "test" not in frame.f_code.co_filename:
+                yield repr(frame.f_locals)
+        error = error.__cause__ or error.__context__
+
+
+REFUSALS: dict[str, Any] = {
+    "another status": answer(b"no", "407 Proxy Authentication Required"),
+    "nonsense": b"nonsense\r\n\r\n",
+    "its end": "close",
+    "a reset": "reset",
+    "silence": "hang",
+    "silence in TLS": [b"HTTP/1.1 200 OK\r\n\r\n", "hang"],
+}
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("scheme", ["http", "https", "socks5h", "socks5"])
+async def test_no_password_of_a_proxy_is_told(
+    scheme: str, server: LoopbackServer, play: Callable[..., ScriptedServer], told: Callable[[], str]
+) -> None:
+    pytest.importorskip("httptools")
+    shown: list[str] = []
+
+    async def through(port: int, base: str) -> Any:
+        proxy = f"{scheme}://user:{SECRET}@127.0.0.1:{port}"
+        async with Pynector(base_url=base, proxy=proxy, verify=False, http_engine="native") as client:
+            (result,) = await client.batch_request([({"path": "/id/1"}, {"timeout": 0.5})])
+            if isinstance(result, PynectorError):
+                shown.extend([pickle.dumps(result).decode("latin-1"), *shown_by(result)])
+            shown.extend([repr(client), repr(client.stats()), repr(transport_of(client))])
+        return result
+
+    with Proxy(password=SECRET.encode()) as right, Proxy(password=b"another", refuse=True) as wrong:
+        if scheme != "https":
+            assert await through(right.port, server.url) == b"1"
+        for port in (wrong.port, play(listening=False).port, *(play([REFUSALS[name]]).port for name in REFUSALS)):
+            assert isinstance(await through(port, "https://127.0.0.1:9"), ConnectError | TimeoutError)
+    text = "\n".join([told(), *shown])
+    for secret in (SECRET, base64.b64encode(f"user:{SECRET}".encode()).decode()):
+        assert secret not in text
 
 
 async def test_no_secret_of_a_transport_of_ones_own_is_told(told: Callable[[], str]) -> None:

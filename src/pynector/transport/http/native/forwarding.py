@@ -2,6 +2,8 @@
 
 SAYS_WHO_ASKS = b"\r\nproxy-authorization:"
 
+ASTERISK = ord("*")
+
 
 class Forwarding:
     """Makes requests to a proxy of those to an origin, which know nothing of it.
@@ -20,11 +22,13 @@ class Forwarding:
     def written(self, payload: bytes) -> bytes:
         """Return a request as it goes to the proxy: with its whole URL, and with who asks."""
         target = payload.find(b" ") + 1
-        if not self._credentials:
-            return b"".join((payload[:target], self._start, payload[target:]))
-        line = payload.find(b"\r\n", target)
-        said = b"" if self._is_said(payload) else self._credentials
-        return b"".join((payload[:target], self._start, payload[target:line], said, payload[line:]))
+        # What is asked of the server itself (`*`) has no path there (RFC 9112 section 3.2.4).
+        path = target + 1 if payload[target] == ASTERISK else target
+        line = payload.find(b"\r\n", path)
+        said = self._credentials
+        if said and self._is_said(payload):
+            said = b""
+        return b"".join((payload[:target], self._start, payload[path:line], said, payload[line:]))
 
     def _is_said(self, payload: bytes) -> bool:
         """Say whether the user has put a Proxy-Authorization of his own among the header fields."""

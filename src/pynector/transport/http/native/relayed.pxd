@@ -14,7 +14,7 @@ cdef class Patience:
     cdef readonly double read
     cdef readonly double shortest
 
-    cpdef double of(self, object phase) except -1
+    cpdef double of(self, object phase) except? -1
 
 
 cdef class Relayed(Incoming):
@@ -29,7 +29,7 @@ cdef class Relayed(Incoming):
     @cython.locals(exchange=Exchange)
     cpdef object begun(self)
     @cython.locals(limit=double, left=Py_ssize_t, has_moved=bint)
-    cpdef double due(self, object phase, double now) except -1
+    cpdef double due(self, object phase, double now) except? -1
     cpdef object head(self, object connection, int status, bytes head, str version)
     cpdef object feed(self, bytes piece)
     cpdef object news(self)
