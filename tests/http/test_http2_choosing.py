@@ -189,8 +189,11 @@ async def test_a_request_that_a_server_wants_over_http1_is_sent_so(
     async with Pynector(
         base_url=secure.url, verify=str(files[0]), http2=True, as_response=True, raise_for_status=False
     ) as client:
-        answers = [await client.request(request) for request in ({"path": "/id/1"}, data, {"path": "/id/2"})]
-        assert [answer.http_version for answer in answers] == ["HTTP/2", "HTTP/1.1", "HTTP/2"]
+        requests = ({"path": "/id/1"}, data, {"path": "/id/2"}, data, data)
+        answers = [await client.request(request) for request in requests]
+        assert [answer.http_version[5:] for answer in answers] == ["2", "1.1", "2", "1.1", "1.1"]
+        # One of each.
+        assert client.stats().connections == {"active": 0, "idle": 2}
 
 
 GOAWAY = "/h2-goaway?code=http_1_1_required&"

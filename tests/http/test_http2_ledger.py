@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from random import Random
@@ -14,12 +13,12 @@ from h2client import client
 from h2server import Http2Server, answer
 
 from leaks import open_files
-from loops import LOOPS
+from loops import BACKENDS
 from pynector import HTTPStatusError, Pynector, PynectorError, TimeoutError, TransportError
 from pynector.testing.http2 import frames
 from pynector.testing.http2.exchange import Exchange, Steps
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", BACKENDS)]
 
 COUNT, MANY = 1_500, 100_000
 ROUND = 2_500
@@ -142,7 +141,7 @@ class Again:
     async def __aiter__(self) -> Any:
         for _ in range(3):
             yield bytes(self._size // 3)
-            await asyncio.sleep(0)
+            await anyio.lowlevel.checkpoint()
 
 
 class Load:

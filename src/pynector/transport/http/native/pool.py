@@ -11,7 +11,7 @@ from ...contract import OriginCounts
 from ..proxied import Route
 from . import timing
 from .exchange import Exchange, sent_in
-from .failures import connection_lost, is_out_of_files, late, not_connected, not_written, wrong_answer
+from .failures import connection_lost, is_out_of_files, late, not_connected, not_written, wants_http1, wrong_answer
 from .idle import IdleConnections
 from .opening import Attempt, Opener
 from .pooled import ExhaustedError, PooledConnection, unsent
@@ -243,9 +243,9 @@ class Pool:
         exchange.connection = None
         if may_repeat and exchange.repeatable and self._opener.may_repeat(problem):
             # The server closed it while the request was on its way; but only once, and not on another kept connection,
-            # which may be as dead.
+            # which may be as dead (those of HTTP/1.1 are not where it wants that).
             exchange.repeatable = False
-            exchange.anew = True
+            exchange.anew = not wants_http1(problem)
             exchange.owner.send_again(exchange, problem)
         else:
             exchange.owner.failed(exchange, problem)
