@@ -225,7 +225,7 @@ class Exchange:
 
     def is_whole(self) -> bool:
         """Say whether it can be sent once more: a body that is read only once may have been read in part."""
-        return self.request is None or self.upload is None or not self.request.is_one_shot
+        return self.upload is None or not (self.upload.has_begun and self.request.is_one_shot)
 
     def cancel(self) -> None:
         """Give the request up: its completion is not called any more."""

@@ -47,10 +47,12 @@ class Upload:
         length: How many there are, or None if that is not known.
 
     Attributes:
+        has_begun: Whether the body may have been read in part.
         finished: Whether all of the body is written.
     """
 
     def __init__(self, tasks: Tasks, exchange: Exchange, body: AsyncIterable[bytes], length: int | None) -> None:
+        self.has_begun = False
         self.finished = False
         self._stopped = False
         self._tasks = tasks
@@ -68,6 +70,7 @@ class Upload:
 
     def begin(self, connection: Any) -> None:
         """Write the body after the head."""
+        self.has_begun = True
         self._task = self._exchange.context.run(self._tasks.begin, self._run(connection))
 
     def pause(self) -> None:
