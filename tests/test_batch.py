@@ -10,6 +10,8 @@ import anyio
 import pytest
 
 from pynector import ConfigurationError, Pynector, PynectorError, TimeoutError, TransportError
+from pynector.callbacks import running_loop
+from pynector.eventloop import ClientContext
 from transports import ExchangeOnly, ImmediateSubmit, transport_of
 from values import WRONG_TIMEOUTS
 
@@ -260,6 +262,37 @@ async def test_an_entry_s_time_starts_when_it_does() -> None:
 
 async def test_a_batch_without_end_has_none(transport: Any) -> None:
     assert await Pynector(transport).batch_request([("x", {})], timeout=math.inf) == ["x"]
+
+
+class InTurns:
+    """Answers all that is in flight in one call of the event loop, and keeps the order of what happens."""
+
+    def __init__(self) -> None:
+        self.happened: list[str] = []
+        self.in_flight: list[Any] = []
+
+    async def connect(self) -> None: ...
+
+    async def disconnect(self) -> None: ...
+
+    def submit(self, data: Any, options: Any, deadline: float, completion: Any, token: int) -> None:
+        if not self.in_flight:
+            running_loop(ClientContext()).call_soon(self.answer)
+        self.happened.append("sent")
+        self.in_flight.append((completion, token, data))
+
+    def answer(self) -> None:
+        answered, self.in_flight = self.in_flight, []
+        for completion, token, data in answered:
+            self.happened.append("answered")
+            completion.succeed(token, data)
+
+
+async def test_what_follows_answers_that_come_together_begins_together() -> None:
+    transport = InTurns()
+    async with Pynector(transport) as client:
+        assert await client.batch_request([(number, {}) for number in range(9)], max_concurrency=3) == list(range(9))
+    assert transport.happened == (["sent"] * 3 + ["answered"] * 3) * 3
 
 
 async def test_immediate_failures_do_not_keep_a_batch_from_its_answers() -> None:

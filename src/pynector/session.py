@@ -152,11 +152,18 @@ class Session:
             raise
         return limit - (self.runtime.clock() - started)
 
+    def call_soon(self, call: Callable[[], Any]) -> None:
+        """See Host."""
+        self._running_loop().call_soon(call)
+
     def call_at(self, when: float, call: Callable[[], Any]) -> Timer:
         """See Host."""
+        return self._running_loop().call_at(when, call)
+
+    def _running_loop(self) -> Loop:
         if self._loop is None:
             self._loop = running_loop(self._context)
-        return self._loop.call_at(when, call)
+        return self._loop
 
     async def sleep(self, duration: float) -> None:
         """Wait for some seconds.

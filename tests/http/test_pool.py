@@ -366,6 +366,25 @@ async def test_connections_follow_the_window_unless_they_are_said(
     assert len(told) == (0 if limit is None else 1)
 
 
+@pytest.mark.parametrize("engine", ["native"])
+@pytest.mark.parametrize("how", ["batch", "tasks"])
+async def test_what_is_idle_for_a_moment_is_not_too_much_to_be_kept(how: str, engine: str) -> None:
+    with LoopbackServer() as server:
+        async with Pynector(base_url=server.url, http_engine=engine, max_keepalive=2) as client:
+            if how == "batch":
+                requests: list[Any] = [({"path": "/id/7"}, {})] * 160
+                assert await client.batch_request(requests, max_concurrency=8) == [b"7"] * 160
+            else:
+                for _ in range(20):
+                    async with anyio.create_task_group() as tasks:
+                        for _ in range(8):
+                            tasks.start_soon(client.request, {"path": "/id/7"})
+            # As many as are used at a time, and not others for each time: that would be more than 100. Where the
+            # machine pauses, some.
+            assert server.stats().connections < 50
+            assert await eventually(lambda: client.stats().connections == {"active": 0, "idle": 2})
+
+
 async def test_what_is_sent_again_to_a_server_that_is_not_the_client_s_own_leaves_no_connection(
     play: Callable[..., ScriptedServer], engine: str
 ) -> None:

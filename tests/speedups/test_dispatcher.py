@@ -390,16 +390,34 @@ def test_a_second_end_is_not_taken_for_that_of_the_next_entry_in_its_slot() -> N
     assert wire.results == [0, 1]
 
 
-def test_wakes_after_each_completion() -> None:
-    wire = Wire([(n, {}) for n in range(3)], 3)
+def test_wakes_once_after_completions_until_it_is_run() -> None:
+    wire = Wire([(n, {}) for n in range(6)], 3)
     woken: list[int] = []
     wire.dispatcher.run()
     wire.dispatcher.wake = lambda: woken.append(1)
     wire.dispatcher.succeed(wire.in_flight[0], b"")
     wire.dispatcher.fail(wire.in_flight[1], OSError())
-    assert len(woken) == 2
     wire.dispatcher.succeed(wire.in_flight[0], b"again")
-    assert len(woken) == 2
+    assert (len(woken), len(wire.submitted)) == (1, 3)
+    wire.dispatcher.resume()
+    assert (len(woken), len(wire.submitted)) == (1, 5)
+    wire.dispatcher.succeed(wire.in_flight[2], b"")
+    assert (len(woken), len(wire.submitted)) == (2, 5)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_resumes_only_what_has_not_been_run_since_and_has_not_ended(ended: bool) -> None:
+    wire = Wire([(n, {}) for n in range(3)], 1)
+    wire.dispatcher.run()
+    wire.dispatcher.wake = lambda: None
+    wire.dispatcher.succeed(wire.in_flight[0], b"")
+    if ended:
+        wire.dispatcher.end()
+    else:
+        wire.dispatcher.run()
+    told, begun = wire.notified, len(wire.submitted)
+    wire.dispatcher.resume()
+    assert (wire.notified, len(wire.submitted)) == (told, begun)
 
 
 def test_takes_none_for_an_answer() -> None:

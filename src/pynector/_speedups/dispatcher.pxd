@@ -38,6 +38,7 @@ cdef class Dispatcher(Told):
     cdef object _notify
     cdef list _slots
     cdef Py_ssize_t _serial
+    cdef bint _is_due
     cdef readonly object current
     cdef public object wake
     cdef public bint busy
@@ -47,6 +48,7 @@ cdef class Dispatcher(Told):
     cdef public object heir
 
     cpdef object run(self)
+    cpdef object resume(self)
 
     @cython.locals(count=Py_ssize_t, burst=Py_ssize_t, number=Py_ssize_t)
     cdef bint _fill(self, double now) except -1
@@ -95,4 +97,5 @@ cpdef bint is_timeout(object value) except -1
 cpdef Py_ssize_t first_malformed(list entries) except -2
 @cython.locals(index=Py_ssize_t, found=list, given=dict)
 cpdef list doubtful_timeouts(list entries)
+@cython.locals(given=dict)
 cpdef bint has_rules(list entries) except -1

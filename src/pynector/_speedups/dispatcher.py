@@ -74,7 +74,8 @@ class Dispatcher(Told):
 
     Attributes:
         current: What a request is to run in: nothing in particular.
-        wake: Called after a completion while not `busy`, to run this again; None for nobody.
+        wake: Called after a completion while not `busy`, once until this is run again, to have `resume` be called when
+            the event loop has read what there is; None for nobody.
         busy: True while somebody starts entries and will go on by himself.
         failures: How many entries have failed.
         retried: How many attempts were made beyond the first ones.
@@ -85,6 +86,7 @@ class Dispatcher(Told):
     __slots__ = (
         "_clock",
         "_end",
+        "_is_due",
         "_notify",
         "_options",
         "_rest",
@@ -135,6 +137,8 @@ class Dispatcher(Told):
         # What stands for the source's end, which is no exception so.
         self._end = object()
         self._serial = 0
+        # Whether there was a completion since it was run.
+        self._is_due = False
         self.current = None
         self.wake: Callable[[], object] | None = None
         self.busy = False
@@ -153,9 +157,17 @@ class Dispatcher(Told):
         if not self.busy and (self._fill(self._clock()) or self._scheduler.failed or self.is_finished()):
             self._notify()
 
+    def resume(self) -> None:
+        """Run this after completions, unless somebody has done so, or it has ended."""
+        # What a peer reads is soon answered. So requests that begin together, and not each behind an answer of its own,
+        # find it awake: to wake a process costs more than anything here.
+        if self._is_due and self.wake is not None:
+            self.run()
+
     def _fill(self, now: float) -> bool:
         """Start what may start, and return whether a burst has started, so that this is to be run again."""
         self.busy = True
+        self._is_due = False
         count = 0
         burst = BURST
         try:
@@ -278,7 +290,8 @@ class Dispatcher(Told):
         return slot if slot.token == token else None
 
     def _go_on(self) -> None:
-        if self.wake is not None and not self.busy:
+        if not self._is_due and self.wake is not None and not self.busy:
+            self._is_due = True
             self.wake()
 
     def _free(self, slot: Slot) -> None:
@@ -369,8 +382,10 @@ def has_rules(entries: list[Any]) -> bool:
     """Say whether an entry has more of its own than an option of the transport: see `pynector.dispatch.rules`."""
     for entry in entries:
         own = entry[1]
-        if own and ("retry" in own or "hedge_after" in own or "idempotency_key" in own):
-            return True
+        if own:
+            given: Any = own if type(own) is dict else dict(own)
+            if "retry" in given or "hedge_after" in given or "idempotency_key" in given:
+                return True
     return False
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _Given: TypeAlias = tuple[Scheduler, Iterator["Request | None"], Results, Submit, Callable[[], float]]
+GoOn: TypeAlias = Callable[[Callable[[], None]], object]
 _AlsoGiven: TypeAlias = tuple[float, Callable[[Request], float], Callable[..., BaseException], Callable[[], None]]
 
 
@@ -93,7 +94,8 @@ class BatchRun:
         submit: The transport's `submit`, or what stands for it.
         observable: Whether the transport reports the attempts of its requests.
         clock: The event loop's clock.
-        call_at: Calls a function at a time on that.
+        go_on: Calls what goes on after answers: when the event loop has read what there is, say.
+        call_at: Calls a function at a time on that clock.
 
     Attributes:
         scheduler: Says what starts.
@@ -109,11 +111,13 @@ class BatchRun:
         submit: Submit,
         observable: bool,
         clock: Callable[[], float],
+        go_on: GoOn,
         call_at: CallAt,
     ) -> None:
         self._batch = batch
         self._source = source
         self._window = window
+        self._go_on = go_on
         # The dispatcher must not hold this: it has every answer.
         self._bell = TimedBell(call_at)
         self.scheduler = Scheduler(window, batch.deadline, batch.raise_on_error)
@@ -147,8 +151,9 @@ class BatchRun:
     def _go_by(self, dispatcher: Dispatcher) -> None:
         self.dispatcher = dispatcher
         # An answer comes in the context of its connection, and what it makes room for is the caller's.
-        self.go_on = partial(copy_context().run, dispatcher.run)
-        dispatcher.wake = self.go_on
+        context = copy_context()
+        self.go_on = partial(context.run, dispatcher.run)
+        dispatcher.wake = partial(context.run, self._go_on, dispatcher.resume)
 
     def _want_rules(self, make: Callable[[], Rules], source: Source) -> None:
         self._wanted = make, source

@@ -14,7 +14,7 @@ from ..callbacks import Timer
 from ..errors import PynectorError, TimeoutError, TransportError
 from ..groups import ungrouped
 from ..transport.contract import Handle
-from .batch import Batch, BatchRun
+from .batch import Batch, BatchRun, GoOn
 from .endings import batch_late, closed, escaped
 from .entries import Request
 from .observing import Submit
@@ -52,6 +52,9 @@ class Host(Protocol):
     exchange: Exchange
     observable: bool
     is_closed: bool
+
+    def call_soon(self, call: Callable[[], Any]) -> None:
+        """Call a function when the event loop has read what there is."""
 
     def call_at(self, when: float, call: Callable[[], Any]) -> Timer:
         """Call a function at a time on the event loop's clock in seconds."""
@@ -207,10 +210,12 @@ class Batches:
     def _prepared(self, batch: Batch, source: Any, results: Results, window: int) -> tuple[BatchRun, Any]:
         """Return what runs a batch, and the context in which it does."""
         host, workers, submit = self._host, None, self._host.submit
+        go_on: GoOn = host.call_soon
         if submit is None:
             workers = Workers(host.exchange, host.clock)
-            submit = workers.submit
-        run = BatchRun(batch, source, results, window, submit, host.observable, host.clock, host.call_at)
+            # The worker that tells of an answer takes what follows it.
+            submit, go_on = workers.submit, _at_once
+        run = BatchRun(batch, source, results, window, submit, host.observable, host.clock, go_on, host.call_at)
         return run, workers or nullcontext()
 
     async def _told_until_over(self, run: BatchRun, workers: Any, batch: Batch) -> Reason | None:
@@ -262,6 +267,10 @@ async def _kept(batch: Batch, results: Results) -> AsyncIterator[Results]:
     async with kept(results, *batch.checkpoint) as keeping:
         batch.rules.keep(keeping)
         yield keeping
+
+
+def _at_once(call: Callable[[], Any]) -> None:
+    call()
 
 
 def _problem(batch: Batch) -> PynectorError | None:

@@ -7,6 +7,7 @@ cdef double NEVER
 cdef double FRESH
 cdef double MARGIN
 cdef double EARLY
+cdef double GRACE
 
 
 cdef class IdleConnections:
@@ -16,6 +17,7 @@ cdef class IdleConnections:
     cdef double _expiry
     cdef object _look_closer
     cdef object _timer
+    cdef object _surplus
     cdef readonly list connections
 
     @cython.locals(connection=PooledConnection)
@@ -26,4 +28,5 @@ cdef class IdleConnections:
     cpdef double since(self) except? -1
     cdef bint _has_news(self, PooledConnection connection, bint repeatable, double now) except -1
     cdef object _plan(self)
+    cpdef object _trim(self)
     cdef object _close(self, list connections)

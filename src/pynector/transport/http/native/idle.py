@@ -17,6 +17,10 @@ FRESH = 0.1
 # A server closes a kept connection at the time it named; a request must not cross that on the way (seconds).
 MARGIN = 1.0
 
+# What is beyond the most is kept for this long (seconds): those whose answers come together are idle until the requests
+# that follow have begun.
+GRACE = 0.1
+
 
 class IdleConnections:
     """Keeps connections for a while.
@@ -32,7 +36,7 @@ class IdleConnections:
         connections: These, the one that has been idle longest first.
     """
 
-    __slots__ = ("_call_at", "_expiry", "_look_closer", "_most", "_now", "_timer", "connections")
+    __slots__ = ("_call_at", "_expiry", "_look_closer", "_most", "_now", "_surplus", "_timer", "connections")
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class IdleConnections:
         self._expiry = expiry
         self._look_closer = look_closer
         self._timer: Any = None
+        self._surplus: Any = None
         self.connections: list[PooledConnection] = []
 
     def take(self, repeatable: bool, now: float) -> Any:
@@ -81,13 +86,15 @@ class IdleConnections:
         life = self._expiry
         if server_timeout >= 0 and server_timeout - MARGIN < life:
             life = server_timeout - MARGIN
-        if life <= 0 or len(self.connections) >= self._most:
+        if life <= 0 or self._most == 0:
             connection.close()
             return
         connection.idle_until = now + life
         self.connections.append(connection)
         if self._timer is None:
             self._plan()
+        if self._surplus is None and len(self.connections) > self._most:
+            self._surplus = self._call_at(now + GRACE, self._trim)
 
     def remove(self, connection: PooledConnection) -> bool:
         """Let go of a connection, and say whether it was here."""
@@ -113,6 +120,9 @@ class IdleConnections:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._surplus is not None:
+            self._surplus.cancel()
+            self._surplus = None
 
     def _has_news(self, connection: PooledConnection, repeatable: bool, now: float) -> bool:
         """Say whether there is something to be read on a connection, such as its end."""
@@ -132,6 +142,11 @@ class IdleConnections:
         now = self._now()
         self._close([connection for connection in self.connections if connection.idle_until <= now])
         self._plan()
+
+    def _trim(self) -> None:
+        """Close what has been idle longest, up to the most."""
+        self._surplus = None
+        self._close(self.connections[: max(0, len(self.connections) - self._most)])
 
     def _close(self, connections: list[PooledConnection]) -> None:
         for connection in connections:
