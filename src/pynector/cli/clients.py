@@ -139,7 +139,10 @@ class PynectorClient(Client):
             data["params"] = form.params(number)
         if form.headers:
             data["headers"] = form.headers
-        return data, {"as_response": True} if form.as_response else {}
+        options: dict[str, Any] = {"as_response": True} if form.as_response else {}
+        if form.timeout is not None:
+            options["timeout"] = form.timeout
+        return data, options
 
     def one(self, method: str, path: str, value: Any, form: Form = PLAIN) -> One:
         """See Client."""
@@ -150,15 +153,13 @@ class PynectorClient(Client):
 
         async def send() -> bytes:
             data, options = self.request(method, path, value, form, next(numbers))
-            return _body(await self.client.request(data, timeout=form.timeout, **options))
+            return _body(await self.client.request(data, **options))
 
         return send
 
     async def batch(self, method: str, path: str, value: Any, count: int, form: Form = PLAIN) -> list[bytes]:
         """See Client."""
-        requests: list[Any] = [self.request(method, path, value, form, number) for number in range(count)]
-        if form.timeout is not None:
-            requests = [(data, {**options, "timeout": form.timeout}) for data, options in requests]
+        requests = [self.request(method, path, value, form, number) for number in range(count)]
         answers = await self.client.batch_request(requests, max_concurrency=self.in_flight)
         return [_body(answer) for answer in answers] if form.as_response else answers
 
