@@ -22,7 +22,9 @@ cdef int SETTING
 cdef dict MEANINGS
 
 
+# Nothing that it holds could hold it.
 @cython.final
+@cython.no_gc
 @cython.freelist(8)
 cdef class Form:
     cdef object method
@@ -43,6 +45,7 @@ cdef class Form:
     cdef tuple numbers
 
     cdef bint has_own_fields(self) noexcept
+    @cython.locals(described=dict)
     cdef bint read(self, object data, object options) except -1
     cdef object _clear(self)
     @cython.locals(meaning=int)

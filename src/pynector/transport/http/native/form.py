@@ -77,8 +77,9 @@ class Form:
         self._clear()
         is_body = False
         if type(data) is dict:
-            if "path" in data or "url" in data or "method" in data:
-                if not self._take(data, False):
+            described = data
+            if "path" in described or "url" in described or "method" in described:
+                if not self._take(described, False):
                     return False
             else:
                 is_body = self._take_body(JSON, data)
