@@ -16,7 +16,8 @@ cdef class Incoming:
     cdef readonly bint encoded
     cdef object _answers
     cdef object _tasks
-    cdef list _pieces
+    cdef bytes _piece
+    cdef object _pieces
     cdef Py_ssize_t _size
     cdef bint _is_paused
     cdef bint _is_left

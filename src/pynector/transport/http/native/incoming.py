@@ -1,5 +1,6 @@
 """A response as it comes in: its head, and the pieces of its body that nobody has taken yet."""
 
+from collections import deque
 from typing import Any
 
 from ....errors import PynectorError
@@ -40,6 +41,7 @@ class Incoming:
         "_following",
         "_is_left",
         "_is_paused",
+        "_piece",
         "_pieces",
         "_problem",
         "_redirect",
@@ -63,7 +65,9 @@ class Incoming:
         self.start = b""
         self.version = ""
         self.encoded = False
-        self._pieces: list[bytes] = []
+        # The oldest, and those behind it: most bodies have one.
+        self._piece: Any = None
+        self._pieces: Any = None
         self._size = 0
         self._is_paused = False
         self._is_left = False
@@ -113,7 +117,12 @@ class Incoming:
         # An empty one would be the end.
         if not self.is_open or len(piece) == 0:
             return
-        self._pieces.append(piece)
+        if self._piece is None and not self._pieces:
+            self._piece = piece
+        else:
+            if self._pieces is None:
+                self._pieces = deque()
+            self._pieces.append(piece)
         self._size += len(piece) + OVERHEAD
         if self._size > HIGH_WATER and not self._is_paused:
             self._is_paused = True
@@ -169,14 +178,17 @@ class Incoming:
         Raises:
             PynectorError: If the exchange failed.
         """
-        if not self._pieces:
+        piece = self._piece
+        if piece is not None:
+            self._piece = None
+        elif self._pieces:
+            piece = self._pieces.popleft()
+        else:
             if self._error is not None:
                 raise self._error
             if self._is_left:
                 raise self._problem_of("the stream was left while its body was read")
             return b"" if self._ended else None
-        # Most have one, and HIGH_WATER is few.
-        piece = self._pieces.pop(0)
         self._size -= len(piece) + OVERHEAD
         if self._is_paused and self._size <= HIGH_WATER // 2:
             self._resume()
@@ -195,7 +207,7 @@ class Incoming:
 
     def leave(self) -> None:
         """End the exchange; a connection with a body not read to its end is closed."""
-        self._pieces.clear()
+        self._piece = self._pieces = None
         self.exchange.cancel()
         self._part()
         self._error = None
