@@ -25,7 +25,7 @@ from .servers import SMALL, serving
 Get = Callable[[str], bytes]
 
 # Requests of one turn.
-IN_A_LOOP, IN_A_BATCH = 2_000, 20_000
+IN_A_LOOP, IN_A_BATCH = 1_000, 20_000
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import pynector
 from leaks import open_files
 from pynector import ConfigurationError, HTTPStatusError, PynectorError, TransportError
 from pynector.blocking import Pynector
+from pynector.blocking.thread import Call
 from pynector.testing import LoopbackServer
 from wsservers import running
 
@@ -220,26 +222,114 @@ def test_its_own_thread_is_told(client: Pynector) -> None:
     assert "cannot be called from its own thread" in str(told[0])
 
 
-def test_ctrl_c_ends_what_is_waited_for(
-    client: Pynector, server: LoopbackServer, request: pytest.FixtureRequest
-) -> None:
+@pytest.fixture
+def press(server: LoopbackServer) -> Iterator[Callable[[], threading.Thread]]:
+    """Presses Ctrl-C when another request has come."""
     # Where tests run in several processes, these ignore it.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     main = threading.get_ident()
-    asked = server.stats().requests
 
-    def press() -> None:
-        if eventually(lambda: server.stats().requests > asked):
-            signal.pthread_kill(main, signal.SIGINT)
+    def begin() -> threading.Thread:
+        asked = server.stats().requests
 
-    pressing = threading.Thread(target=press)
-    pressing.start()
-    with pytest.raises(KeyboardInterrupt):
-        client.get("/hang")
-    pressing.join()
-    assert eventually(lambda: server.stats().in_flight == 0)
+        def wait_and_press() -> None:
+            if eventually(lambda: server.stats().requests > asked):
+                signal.pthread_kill(main, signal.SIGINT)
+
+        thread = threading.Thread(target=wait_and_press)
+        thread.start()
+        return thread
+
+    yield begin
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_what_is_waited_for(
+    client: Pynector, server: LoopbackServer, press: Callable[[], threading.Thread]
+) -> None:
+    def hang_in_stream() -> None:
+        with client.stream({"path": "/hang"}):
+            pass
+
+    def wait_in_block() -> None:
+        with client.stream({"path": "/drip/1000"}) as response:
+            list(response.iter_bytes(1_000_000))
+
+    for wait in (lambda: client.get("/hang"), hang_in_stream, wait_in_block):
+        pressing = press()
+        with pytest.raises(KeyboardInterrupt):
+            wait()
+        pressing.join()
+        assert eventually(lambda: server.stats().in_flight == 0)
     assert client.get("/id/1") == b"1"
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Has the next call interrupted at the worst moment: it has just been done."""
+    wait: Any = Call._wait
+
+    def interrupt() -> None:
+        def waiting(call: Call[Any]) -> None:
+            wait(call)
+            monkeypatch.setattr(Call, "_wait", wait)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Call, "_wait", waiting)
+
+    return interrupt
+
+
+def test_ctrl_c_when_it_has_just_been_done(
+    client: Pynector, server: LoopbackServer, interrupted: Callable[[], None]
+) -> None:
+    interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        client.get("/id/1")
+    with client.batch_stream(paths(1000), ordered=True) as results:
+        assert next(results).result == b"0"
+        for _ in range(256):
+            next(results)
+        interrupted()
+        taken: list[Any] = []
+        with pytest.raises(KeyboardInterrupt):
+            taken.extend(results)
+        taken.extend(results)
+    # The iterator that `extend` had was lost with what it had, and nothing else.
+    assert taken[-1].index == 999
+    assert len(taken) == 1000 - 257
+    interrupted()
+    with pytest.raises(KeyboardInterrupt), client.stream({"path": "/drip/1000"}):
+        pass
+    assert eventually(lambda: server.stats().in_flight == 0)
+
+
+def test_what_exits_in_its_thread_exits_in_the_caller_s(client: Pynector) -> None:
+    def source() -> Iterator[tuple[Any, dict[str, Any]]]:
+        yield from paths(1)
+        sys.exit(7)
+
+    for _ in range(2):
+        with pytest.raises(SystemExit) as caught:
+            client.batch_request(source())
+        assert caught.value.code == 7
+        assert client.get("/id/1") == b"1"
+
+
+def test_where_no_thread_can_begin_that_is_told_each_time(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        client = Pynector(base_url=server.url)
+        patched.setattr(threading.Thread, "start", fail)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="new thread"):
+                client.get("/id/1")
+    with client:
+        assert client.get("/id/1") == b"1"
 
 
 def test_closing_ends_what_others_wait_for(server: LoopbackServer) -> None:
@@ -312,6 +402,29 @@ def test_a_fork_begins_anew(client: Pynector) -> None:
     assert queue.get(timeout=20) == b"2"
     child.join(20)
     assert (child.exitcode, client.get("/id/3")) == (0, b"3")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_in_a_stream_is_no_longer_in_it(client: Pynector) -> None:
+    def leave() -> None:
+        try:
+            next(pieces)
+        except PynectorError as error:
+            queue.put(str(error))
+        stack.close()
+        queue.put(client.get("/id/2"))
+
+    context: Any = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    with ExitStack() as stack:
+        pieces = iter(stack.enter_context(client.stream({"path": "/bytes/1000000"})).iter_bytes())
+        child = context.Process(target=leave)
+        child.start()
+        assert "inside of its `with`" in queue.get(timeout=20)
+        assert queue.get(timeout=20) == b"2"
+        child.join(20)
+        assert (child.exitcode, sum(map(len, pieces))) == (0, 1_000_000)
 
 
 def test_a_program_that_does_not_close_ends(server: LoopbackServer) -> None:

@@ -37,7 +37,7 @@ class Held(Generic[V]):
 
     async def enter(self) -> V:
         """Enter it, and return what that gives."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._entered: asyncio.Future[V] = loop.create_future()
         self._leaving: asyncio.Future[None] = loop.create_future()
         self._task = loop.create_task(self._hold())
@@ -54,6 +54,16 @@ class Held(Generic[V]):
 
     async def leave(self, error: BaseException | None) -> None:
         """Leave it, with the error that its block ended with, which is raised by who raised it."""
+        try:
+            await self._leave(error)
+        except asyncio.CancelledError:
+            # By another Ctrl-C, or because the client is closed.
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.wait({self._task})
+            raise
+
+    async def _leave(self, error: BaseException | None) -> None:
         for pump in self._pumps:
             pump.cancel()
         if self._pumps:
@@ -72,8 +82,8 @@ class Held(Generic[V]):
             raise raised
 
     def is_over(self) -> bool:
-        """Say whether it has been left, or ended with its loop."""
-        return self._task is None or self._task.done()
+        """Say whether it has been left, or ended with its loop, or is another process's."""
+        return self._task is None or self._task.done() or not self.thread.has(self._loop)
 
     def pump(self, work: Callable[[], Any]) -> None:
         """Run a coroutine function in the loop's thread until it ends or the context is left."""
@@ -115,14 +125,17 @@ class Pieces(Iterator[T]):
             if not self._taken and not self._is_over:
                 if self._held.is_over():
                     raise PynectorError("this was left: it is iterated over inside of its `with`")
-                self._taken.extend(self._held.thread.run(self._more))
+                self._held.thread.run(self._more)
                 self._is_over = not self._taken
             if not self._taken:
                 raise StopIteration
             return self._taken.popleft()
 
-    async def _more(self) -> list[T]:
-        """Return what has come, at least one; nothing at the end."""
+    async def _more(self) -> None:
+        """Take what has come, at least one; nothing at the end.
+
+        What is taken is kept here: whoever waits for it may be interrupted, and go on later.
+        """
         if not self._has_begun:
             self._has_begun = True
             self._news, self._room = asyncio.Event(), asyncio.Event()
@@ -131,11 +144,11 @@ class Pieces(Iterator[T]):
             self._news.clear()
             await self._news.wait()
         items, self._buffer, self._size = self._buffer, [], 0
+        self._taken.extend(items)
         self._room.set()
         if not items and self._error is not None:
             error, self._error = self._error, None
             raise error
-        return items
 
     async def _pump(self) -> None:
         try:
@@ -175,7 +188,12 @@ class Entering(AbstractContextManager[V], Generic[V]):
         if self._is_entered:
             raise PynectorError(f"what {self._call}(...) returns can be entered once")
         self._is_entered = True
-        return self._made(self._held.thread.run(self._held.enter), self._held)
+        try:
+            return self._made(self._held.thread.run(self._held.enter), self._held)
+        except BaseException as error:
+            # Ctrl-C may come when it has just been entered.
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

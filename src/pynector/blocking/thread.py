@@ -30,7 +30,7 @@ class Call(Generic[T]):
         make: Makes the coroutine, in the loop's thread.
     """
 
-    __slots__ = ("_context", "_done", "_error", "_is_given_up", "_make", "_result", "_task")
+    __slots__ = ("_context", "_done", "_error", "_is_given_up", "_is_over", "_make", "_result", "_task")
 
     def __init__(self, make: Make[T]) -> None:
         self._make: Make[T] | None = make
@@ -38,7 +38,7 @@ class Call(Generic[T]):
         self._done = threading.Lock()
         self._done.acquire()
         self._task: asyncio.Task[T] | None = None
-        self._is_given_up = False
+        self._is_given_up = self._is_over = False
         self._result: Any = None
         self._error: BaseException | None = None
 
@@ -55,7 +55,7 @@ class Call(Generic[T]):
     def refuse(self) -> None:
         """Take note that it will not run."""
         self._error = closed()
-        self._done.release()
+        self._tell()
 
     def cancel(self) -> None:
         """Give it up, in the loop's thread."""
@@ -86,8 +86,13 @@ class Call(Generic[T]):
             error = self._error = None
 
     def _wait(self) -> None:
-        while not self._done.acquire(timeout=LOOK):
-            pass
+        # Ctrl-C may come when the lock has just been acquired, and then it is not released again.
+        while not self._is_over:
+            self._done.acquire(timeout=LOOK)
+
+    def _tell(self) -> None:
+        self._is_over = True
+        self._done.release()
 
     def _ended(self, task: asyncio.Task[T]) -> None:
         self._task = None
@@ -97,7 +102,7 @@ class Call(Generic[T]):
             self._error = task.exception()
             if self._error is None:
                 self._result = task.result()
-        self._done.release()
+        self._tell()
 
 
 class LoopThread:
@@ -112,6 +117,7 @@ class LoopThread:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._ending = threading.Event()
         _all.add(self)
 
     def run(self, make: Make[T]) -> T:
@@ -131,14 +137,18 @@ class LoopThread:
     def stop(self, wait: bool = True) -> bool:
         """End the loop and the thread, and what runs there; say whether they ran. A later call begins anew."""
         with self._lock:
-            loop, thread = self._loop, self._thread
+            loop, thread, ending = self._loop, self._thread, self._ending
             self._loop = self._thread = None
         if loop is None or thread is None:
             return False
-        _soon(loop, loop.stop)
+        _soon(loop, lambda: _end(loop, ending))
         if wait and thread is not threading.current_thread():
             thread.join()
         return True
+
+    def has(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Say whether this is its loop: not another one after `stop` or in another process."""
+        return self._loop is loop
 
     def forked(self) -> None:
         """Take note that the thread is in another process."""
@@ -149,17 +159,25 @@ class LoopThread:
         with self._lock:
             loop = self._loop
             if loop is None:
-                loop = self._loop = _new_loop()
-                started = threading.Event()
-                self._thread = threading.Thread(
-                    target=_run, args=(loop, started, self._at_end), name="pynector.blocking", daemon=True
-                )
-                self._thread.start()
-                started.wait()
+                loop = self._begin()
             elif self._thread is threading.current_thread():
                 said = "a blocking client cannot be called from its own thread, as by on_progress or what gives a body"
                 raise PynectorError(said)
             loop.call_soon_threadsafe(function, loop)
+        return loop
+
+    def _begin(self) -> asyncio.AbstractEventLoop:
+        loop, started, ending = _new_loop(), threading.Event(), threading.Event()
+        arguments = (loop, started, ending, self._at_end)
+        thread = threading.Thread(target=_run, args=arguments, name="pynector.blocking", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # There are too many already, or the interpreter ends.
+            loop.close()
+            raise
+        self._loop, self._thread, self._ending = loop, thread, ending
+        started.wait()
         return loop
 
 
@@ -172,11 +190,16 @@ def closed() -> TransportError:
     return TransportError("the client was closed", phase=None, sent=None, came_of="closed")
 
 
-def _run(loop: asyncio.AbstractEventLoop, started: threading.Event, at_end: Make[None]) -> None:
+def _run(
+    loop: asyncio.AbstractEventLoop, started: threading.Event, ending: threading.Event, at_end: Make[None]
+) -> None:
     asyncio.set_event_loop(loop)
     loop.call_soon(started.set)
     try:
-        loop.run_forever()
+        while not ending.is_set():
+            # What gives a body may call sys.exit: its caller is who exits.
+            with suppress(SystemExit, KeyboardInterrupt):
+                loop.run_forever()
     finally:
         try:
             loop.run_until_complete(_finished(at_end))
@@ -185,6 +208,11 @@ def _run(loop: asyncio.AbstractEventLoop, started: threading.Event, at_end: Make
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+
+
+def _end(loop: asyncio.AbstractEventLoop, ending: threading.Event) -> None:
+    ending.set()
+    loop.stop()
 
 
 async def _finished(at_end: Make[None]) -> None:
