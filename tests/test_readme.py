@@ -72,6 +72,9 @@ def websocket_server() -> Iterator[str]:
 def test_snippet_runs(
     block: Block, server: LoopbackServer, websocket_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if "import pandas" in block.code:
+        # It is not there for each Python.
+        pytest.importorskip("pandas")
     server.reset()
     monkeypatch.chdir(tmp_path)
     code = block.code.replace(SERVER, server.url).replace("wss://api.example.com", websocket_server)
