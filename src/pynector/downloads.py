@@ -119,11 +119,17 @@ class Download:
         async with AsyncExitStack() as stack:
             stack.push_async_exit(manager)
             self._may_repeat = response.is_repeatable
-            is_rest = self._is_rest(response)
+            if response.status_code == 206 and self._is_of_another(response.headers):
+                self._begin_anew()
+                return False
+            is_rest, before = self._is_rest(response), self._size
             with await anyio.to_thread.run_sync(self._opened, response.headers, is_rest) as file:
                 await self._take(aiter(response.iter_bytes()), file)
         if self._total is not None and self._size > self._total:
             raise ProtocolError("the server sent more than there is", phase="body", sent="full")
+        if is_rest and self._total is not None and self._size == before < self._total:
+            # It would be asked for ever.
+            raise ProtocolError("the server sent nothing of what is left", phase="body", sent="full")
         return self._total is None or self._size == self._total
 
     def _is_rest(self, response: Any) -> bool:
@@ -145,8 +151,19 @@ class Download:
         found = _RANGE.match(headers.get("content-range", ""))
         if found is not None and found[2] == str(self._size):
             return True
-        self._resumes, self._validator, self._size = False, "", 0
+        self._begin_anew()
         return False
+
+    def _is_of_another(self, headers: Mapping[str, str]) -> bool:
+        """Say whether a part is of another version than what is there (RFC 9110 section 15.3.7.3).
+
+        A server that does not know If-Range sends one.
+        """
+        name = "etag" if self._validator.startswith('"') else "last-modified"
+        return bool(self._validator) and headers.get(name, self._validator) != self._validator
+
+    def _begin_anew(self) -> None:
+        self._resumes, self._validator, self._size = False, "", 0
 
     async def _take(self, pieces: AsyncIterator[bytes], file: IO[bytes]) -> None:
         gathered: list[bytes] = []

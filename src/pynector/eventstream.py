@@ -151,6 +151,9 @@ class EventStream(ToEnter):
     async def _open(self) -> None:
         from .transport.http.events import EventParser
 
+        if self._parser is not None:
+            # It may have come without an event.
+            self._last_id = self._parser.last_id
         self._parser = EventParser(self._last_id)
         manager = self._stream(self._data, math.inf, **self._options_now())
         with anyio.move_on_after(self._timeout) as scope:

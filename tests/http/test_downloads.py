@@ -171,6 +171,29 @@ async def test_another_range_than_asked_for(play: Play, engine: str, tmp_path: P
             await client.download("/x", tmp_path / "it")
 
 
+@pytest.mark.parametrize("validator", [TAG, "Last-Modified: Fri, 01 Jan 2021 00:00:00 GMT"])
+async def test_a_part_of_another_version(play: Play, engine: str, tmp_path: Path, validator: str) -> None:
+    """As from a server that knows ranges, but not If-Range."""
+    other = {TAG: 'ETag: "2"'}.get(validator, "Last-Modified: Sat, 02 Jan 2021 00:00:00 GMT")
+    changed = os.urandom(len(BODY))
+    part = rest(10, other, body=changed)
+    server = play(
+        [cut(BODY, 10, validator, "Date: Sun, 03 Jan 2021 00:00:00 GMT")], [part], [answer(changed, "200 OK", other)]
+    )
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        await client.download("/x", tmp_path / "it")
+    assert (tmp_path / "it").read_bytes() == changed
+    assert asked_for(server)[2] == (b"", b"")
+
+
+async def test_a_server_that_gives_nothing_of_what_is_left(play: Play, engine: str, tmp_path: Path) -> None:
+    none = answer(b"", "206 Partial Content", f"Content-Range: bytes 10-9/{len(BODY)}", TAG, "Connection: close")
+    server = play([cut(BODY, 10, TAG)], [none])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        with pytest.raises(ProtocolError, match="nothing of what is left"):
+            await client.download("/x", tmp_path / "it")
+
+
 async def test_an_end_to_all_patience(play: Play, engine: str, tmp_path: Path) -> None:
     server = play(["reset"])
     async with Pynector(base_url=server.url, http_engine=engine) as client:

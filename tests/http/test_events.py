@@ -154,7 +154,7 @@ async def test_it_goes_on_after_the_last_event(play: Play, engine: str, waits: l
     server = play(
         [[sent("data: a\n\n", "id: 7\ndata: b\n\n"), "close"]],
         [[sent("retry: 20\n\n", "data: c\n\nid: 8\n"), "close"]],
-        [[sent("data: d\n\n"), "close"]],
+        [[sent("data: d\n\n", "id: 9\n\n"), "close"]],
         [END],
     )
     async with Pynector(base_url=server.url, http_engine=engine) as client:
@@ -164,7 +164,7 @@ async def test_it_goes_on_after_the_last_event(play: Play, engine: str, waits: l
         [],
         [b"7"],
         [b"7"],
-        [b"7"],
+        [b"9"],
     ]
     for one in server.requests:
         assert b"text/event-stream" in one
