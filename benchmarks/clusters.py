@@ -2,7 +2,8 @@
 
 Ray: `request_dataset`, Ray Data's own HTTP stage, and a `map_batches` over aiohttp written by hand, with two workers
 each and the same server; Dask: `request_bag`. Beside them what one process does with `batch_stream`. Each has its turn
-three times; the medians are shown, and seconds of CPU of all processes but the server for a thousand requests.
+three times, or as often as `--rounds` says; the medians are shown, and seconds of CPU for a thousand requests, of all
+processes but the server.
 """
 
 from __future__ import annotations
@@ -144,6 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("engine", choices=["ray", "dask"])
     parser.add_argument("--requests", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     arguments = parser.parse_args()
     with serving() as server:
         # The server was begun before, and does not count.
@@ -152,7 +154,7 @@ def main() -> None:
         engines = {"ray": on_ray, "dask": on_dask}[arguments.engine](server.url)
         ways = {"one process, batch_stream": lambda count: in_one_process(server.url, count), **engines}
         rates: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
-        for turn in range(ROUNDS + 1):
+        for turn in range(arguments.rounds + 1):
             for way, run in ways.items():
                 cpu, before = cpu_used(), time.perf_counter()
                 run(arguments.requests if turn else BATCH)
