@@ -11,7 +11,7 @@ from ...errors import HTTPStatusError
 from ..json_text import from_json
 from .headers import Headers
 from .links import links_of
-from .text import TextDecoder
+from .text import text_of
 from .urls import base_of, without_secrets
 
 
@@ -144,7 +144,7 @@ class Response:
     @property
     def text(self) -> str:
         """The body as text, by the Content-Type's charset, else UTF-8; what is not valid becomes U+FFFD."""
-        return TextDecoder(self.headers).decode(self.content, True)
+        return text_of(self.headers, self.content)
 
     def json(self) -> Any:
         """Parse the body as JSON.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import lru_cache
 
 from .headers import Headers
 
@@ -45,9 +46,22 @@ class TextDecoder:
         return piece.decode(self._charset, "replace")
 
 
+def text_of(headers: Headers, body: bytes) -> str:
+    """Give the text of a whole body; what is not valid becomes U+FFFD."""
+    if charset_of(headers) == "utf-8":
+        return body.decode("utf-8", "replace")
+    return TextDecoder(headers).decode(body, True)
+
+
 def charset_of(headers: Headers) -> str:
     """Give the charset that a Content-Type names, or UTF-8 where it names none that Python can decode text by."""
-    for name, quoted, bare in _PARAMETER.findall(headers.get("content-type", "")):
+    return _charset(headers.first_look("content-type") or "")
+
+
+# Most answers of a server have one of a few, and to read it takes longer than to decode a short body.
+@lru_cache(maxsize=256)
+def _charset(content_type: str) -> str:
+    for name, quoted, bare in _PARAMETER.findall(content_type):
         if name.lower() == "charset":
             return _known(quoted or bare)
     return "utf-8"
