@@ -87,7 +87,7 @@ class OverAiohttp:
 
         places = asyncio.Semaphore(100)
 
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(None)) as session:
 
             async def fetch(number: int) -> tuple[int, str]:
                 async with places, session.get(f"{self._url}/answer") as response:
@@ -174,6 +174,7 @@ def main() -> None:
                 cpu = cpu_used()
                 rate = run(arguments.requests if turn else 10 * BATCH)
                 if turn:
+                    print(f"  {way}: {rate:,.0f}", file=sys.stderr, flush=True)
                     rates[way].append((rate, 1000 * (cpu_used() - cpu) / arguments.requests))
         for way, seen in rates.items():
             rate, used = (statistics.median(values) for values in zip(*seen, strict=True))

@@ -22,6 +22,9 @@ _log = logging.getLogger("pynector.integrations.many")
 # After a failure to ask: what was lent goes on meanwhile (seconds).
 AFTER_FAILURE = 1.0
 
+# The longest time between two times that it asks for as much as it takes meanwhile (seconds).
+LONGEST = 2.0
+
 # So that no two workers ask at the same times for ever, in which one of them always finds what the other leaves.
 JITTER = 0.2
 
@@ -39,6 +42,8 @@ class Bank(Protocol):
 class Borrower:
     """Borrows for the limits of a client.
 
+    It is made on the event loop that it runs on.
+
     Args:
         bank: Where.
         limits: The limits of the client, which has rates or windows of origins.
@@ -53,6 +58,7 @@ class Borrower:
         self._held = [0.0] * len(rates)
         self._places = -1
         self._again = OFTEN
+        self._asked = asyncio.get_running_loop().time()
         limits.lend([0.0] * len(rates), -1)
 
     async def run(self) -> None:
@@ -72,19 +78,25 @@ class Borrower:
     async def _ask(self) -> None:
         held = [bucket.lent for bucket in self._limits.buckets]
         used = [before - now for before, now in zip(self._held, held, strict=True)]
-        wanted = [self._wanted(rate, has, took) for rate, has, took in zip(self._whole, held, used, strict=True)]
+        now = asyncio.get_running_loop().time()
+        # On a machine that is busy it is more than that.
+        since = min(max(self._again, now - self._asked), LONGEST)
+        self._asked = now
+        wanted = [
+            self._wanted(rate * since, has, took) for rate, has, took in zip(self._whole, held, used, strict=True)
+        ]
         asked = Asked(held, wanted, self._places, self._limits.busiest())
         loan = await self._bank.ask(self._name, asked)
         self._places, self._again = loan.places, loan.again
         self._limits.lend(list(loan.granted), loan.places)
         self._held = [before + granted for before, granted in zip(held, loan.granted, strict=True)]
 
-    def _wanted(self, rate: float, held: float, used: float) -> float:
-        """Return how much there is use for until it asks the next time but one.
+    def _wanted(self, whole: float, held: float, used: float) -> float:
+        """Return how much there is use for until it asks the next time but one, of a rate of so much between two times.
 
         Who has run out takes what he can get; who has not, what he has taken in the same time.
         """
-        most = max(1.0, 2 * rate * self._again)
+        most = max(1.0, 2 * whole)
         enough = most if held <= 0 else min(most, max(1.0, 2 * used))
         return max(0.0, enough - held)
 

@@ -22,7 +22,7 @@ OFTEN = 0.1
 ASKED_A_SECOND = 1000.0
 
 # What nobody has use for is kept for so long, in which the next one may ask (seconds).
-KEPT = 0.25
+KEPT = 0.5
 
 # A worker that was not heard of for so long is dead (seconds, and times it should have asked).
 PATIENCE = 5.0
