@@ -10,6 +10,7 @@ import anyio
 import pytest
 from scripted import ScriptedServer, answer, eventually
 
+from engines import is_over_http2
 from pynector import Pynector, PynectorError, TransportError
 
 Play = Callable[..., ScriptedServer]
@@ -114,7 +115,9 @@ async def test_a_redirect_that_wants_the_body_again_says_that_the_first_hop_had_
 
 
 @pytest.mark.parametrize("how", ["single", "batch", "stream"])
-async def test_closing_the_client_from_inside_the_body_ends_the_request(play: Play, engine: str, how: str) -> None:
+async def test_closing_the_client_from_inside_the_body_ends_the_request(
+    request: pytest.FixtureRequest, play: Play, engine: str, how: str
+) -> None:
     server = play(["hang"], early=True)
     client = Pynector(base_url=server.url, http_engine=engine)
 
@@ -124,15 +127,16 @@ async def test_closing_the_client_from_inside_the_body_ends_the_request(play: Pl
         yield b"second"
 
     with anyio.fail_after(20):
-        request = {"method": "POST", "path": "/", "content": closing()}
+        data = {"method": "POST", "path": "/", "content": closing()}
         if how == "batch":
-            (error,) = await client.batch_request([(request, {})])
+            (error,) = await client.batch_request([(data, {})])
         else:
             with pytest.raises(PynectorError) as failed:
-                await send(client, request, how)
+                await send(client, data, how)
             error = failed.value
         assert isinstance(error, TransportError)
-        assert error.sent != "none"
+        # Over HTTP/2 the head leaves with all else that goes out in that turn of the loop, and the body comes before.
+        assert error.sent != "none" or (is_over_http2(request.node) and not server.received)
         await client.aclose()
 
 
