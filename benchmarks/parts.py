@@ -100,6 +100,25 @@ def response(build: Build, count: int) -> None:
         make(200, _HEAD[:-4], b"", origin, b"/items/1", "1.1", 0.0, ())
 
 
+class _Sent:
+    """A pool that takes what is sent on."""
+
+    origin = ("http", "127.0.0.1", 80)
+
+    def dispatch(self, exchange: Any, now: float) -> None:
+        exchange.history = ()
+
+
+def redirected(build: Build, count: int) -> None:
+    """Follow a redirect."""
+    sent_on, head = build.redirected.sent_on, _HEAD[:-4] + b"\r\nLocation: http://127.0.0.1/items/1"
+    exchange = build.exchange.Exchange(None, None, None, 0.0, None, 0, 0.0)
+    exchange.payload = b"GET /items/0 HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n"
+    exchange.pool, exchange.settings = _Sent(), {"max_redirects": 20}
+    for _ in range(count):
+        sent_on(exchange, 302, head, "1.1", 0.0)
+
+
 def inflating(build: Build, count: int) -> None:
     """Undo gzip, as that of a short body is; that is no part of a build, but of what is installed."""
     for _ in range(count):
@@ -370,6 +389,7 @@ PARTS: dict[str, Callable[[Build, int], None]] = {
         framing,
         head,
         response,
+        redirected,
         inflating,
         stream,
         adapter,

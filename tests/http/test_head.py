@@ -7,6 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from line import told
 
+from pynector.transport.http.native.redirected import location_in
+
 NAMES = [
     "Content-Length",
     "content-length",
@@ -102,3 +104,18 @@ def test_a_large_body_ends_as_every_bytes_object_does() -> None:
     assert len(body) == size
     assert len(str(int(body[-20:]))) == 20
     assert float(body[-5:]) == 11111.0
+
+
+@pytest.mark.parametrize(
+    ("fields", "location"),
+    [
+        (b"\r\nLOCATION: \t/a b \r\nX: y", b"/a b"),
+        (b"\r\nX: y\r\nLast-Modified: z\r\nlocation:/z", b"/z"),
+        (b"\r\nlocation:", b""),
+        (b"", None),
+        (b"\r\nLocations: /a\r\nX-Location: /b", None),
+        (b"\r\nLocation: /a\r\nX: y\r\nlocation: /b", None),
+    ],
+)
+def test_a_location_is_found_if_there_is_one(fields: bytes, location: bytes | None) -> None:
+    assert location_in(b"HTTP/1.1 302 Found" + fields) == location

@@ -78,6 +78,7 @@ class URL(NamedTuple):
 
 
 @lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def start_of(origin: tuple[str, str, int]) -> str:
     """Return what the URLs of an origin begin with, to the slash before the path."""
     scheme, host, port = origin

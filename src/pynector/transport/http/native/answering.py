@@ -11,22 +11,18 @@ from ..answers import answer_of, next_hop, passed
 from ..headers import Headers
 from ..options import HTTPOptions
 from ..request import PreparedRequest
-from ..response import RawResponse, response_as_sent
+from ..response import RawResponse
 from ..steps import Steps
-from ..urls import start_of
-from .exchange import Exchange, target_of
+from .exchange import Exchange
 from .head import is_redirect
+from .redirected import sent_on
 from .sending import Sender
-from .target import is_path
 from .unpacking import Unpacking
 from .upload import stop_upload
 from .wire import request_of
 
 if TYPE_CHECKING:
     from ..cookies import KeptCookies
-
-# Whatever the status of a redirect, it is the same method that is sent again, and there is no body.
-REPEATED = (b"GET", b"HEAD")
 
 
 class Answers:
@@ -65,12 +61,11 @@ class Answers:
 
     def settle(self, exchange: Exchange, status: int, head: bytes, body: bytes, version: str) -> None:
         """Find out what a response comes to."""
-        headers = Headers.of_head(head)
         try:
             leads_on = is_redirect(status) and exchange.settings["follow_redirects"]
-            if leads_on and self._sent_on(exchange, status, headers, version):
+            if leads_on and sent_on(exchange, status, head, version, self._now()):
                 return
-            raw = RawResponse(status, headers, body, f"HTTP/{version}")
+            raw = RawResponse(status, Headers.of_head(head), body, f"HTTP/{version}")
             if leads_on:
                 following = self.next_hop(exchange, request_of(exchange), raw)
                 if following is not None:
@@ -87,29 +82,6 @@ class Answers:
             self.failed(exchange, error)
             return
         exchange.succeed(answer)
-
-    def _sent_on(self, exchange: Exchange, status: int, headers: Headers, version: str) -> bool:
-        """Follow a redirect whose request is the one before with another target, or say that it is not so simple."""
-        if exchange.request is not None or exchange.observer is not None:
-            return False
-        if len(exchange.history) >= exchange.settings["max_redirects"]:
-            return False
-        method, _, rest = exchange.payload.partition(b" ")
-        location = headers.first_look("location")
-        if method not in REPEATED or not location:
-            return False
-        start = start_of(exchange.pool.origin)
-        if location.startswith(start):
-            location = location[len(start) - 1 :]
-        if not is_path(location) or location.startswith("//") or "/." in location:
-            return False
-        now, origin, target = self._now(), exchange.pool.origin, target_of(exchange.payload)
-        elapsed, head = now - exchange.started, headers.read_from
-        exchange.hop(response_as_sent(status, head, b"", origin, target, version, elapsed, exchange.history))
-        exchange.payload = b"%b %b%b" % (method, location.encode("ascii"), rest[rest.index(b" HTTP/1.1\r\n") :])
-        exchange.repeatable = True
-        exchange.pool.dispatch(exchange, now)
-        return True
 
     def next_hop(self, exchange: Exchange, request: PreparedRequest, raw: RawResponse) -> PreparedRequest | None:
         """Return the request to send next, or None if the response is the answer; see next_hop."""
