@@ -35,7 +35,7 @@ class RelayTransport:
         package: The package.
         body_class: ResponseBody as the package wants it, or what is made of the same.
         binds: Whether the package's client puts a stream around a response's that keeps the response, so that neither
-            is let go of but by the garbage collector: that costs it as much as a tenth of all.
+            is let go of but by the garbage collector.
     """
 
     package: ModuleType
