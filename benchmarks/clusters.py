@@ -106,7 +106,7 @@ def on_ray(url: str) -> dict[str, Callable[[int], float]]:
     from pynector.integrations.ray import request_dataset
 
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
-    os.environ["RAY_AUTH_MODE"] = "disabled"
+    os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": environment})
     ray.data.DataContext.get_current().enable_progress_bars = False
     pool = ray.data.ActorPoolStrategy(size=2, max_concurrent_calls_per_actor=4)

@@ -25,10 +25,11 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
 @pytest.fixture(scope="module", autouse=True)
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     ray.init(
-        num_cpus=4,
+        num_cpus=8,
         include_dashboard=False,
         object_store_memory=200_000_000,
         log_to_driver=False,
@@ -96,7 +97,6 @@ def test_a_worker_that_is_killed_loses_nothing(server: LoopbackServer, tmp_path:
             os.kill(victims[0], signal.SIGKILL)
     assert sorted(row["id"] for row in rows) == list(range(count))
     assert all(row["response_body"] == str(row["id"]) for row in rows)
-    assert len(list(tmp_path.iterdir())) > len(victims) - 1
     # No more than what one actor had in flight was sent again.
     assert count <= server.stats().requests <= count + count // 2
 
