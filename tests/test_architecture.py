@@ -119,7 +119,7 @@ BELOW = {
         "templates",
         "transport",
     },
-    "testing": set(),
+    "testing": {"config", "errors", "transport"},
 }
 
 LOOPS = {"anyio", "asyncio", "trio", "uvloop", "httpx", "httpx2", "websockets", "ssl", "socket", "threading"}

@@ -22,6 +22,7 @@ _LASTING_ALERTS = re.compile("CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAI
 Lasting = Literal[
     "address",  # a name or a port that cannot be one
     "closed",  # the client is
+    "forbidden",  # a test allows no connection to there
     "handshake",  # a server that speaks WebSocket has answered otherwise, and means it so
     "library",  # an error that a library does not speak of
     "upload",  # what gives a request's body has failed

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback to test clients against, in a process of its own.
+"""For tests: a real HTTP server on loopback in a process of its own, fake answers, recordings, and a guard.
 
     from pynector.testing import LoopbackServer
 
@@ -114,7 +114,44 @@ it finds the faults of a client: Host is required, a line ends with CRLF, Conten
 Transfer-Encoding exclude each other. Over HTTP/2 it answers as RFC 9113 says, by RST_STREAM or GOAWAY.
 """
 
+import importlib
+import typing
+
 from .process import LoopbackServer
 from .state import ServerStats
 
-__all__ = ["LoopbackServer", "ServerStats"]
+if typing.TYPE_CHECKING:
+    from .fake.answers import Answer, NoAnswer
+    from .fake.asked import Asked
+    from .fake.guard import no_network
+    from .fake.replay import Replay
+    from .fake.transport import FakeTransport
+
+# The server's process has no need of these.
+_LATE = {
+    "Answer": "answers",
+    "Asked": "asked",
+    "FakeTransport": "transport",
+    "NoAnswer": "answers",
+    "Replay": "replay",
+    "no_network": "guard",
+}
+
+__all__ = [
+    "Answer",
+    "Asked",
+    "FakeTransport",
+    "LoopbackServer",
+    "NoAnswer",
+    "Replay",
+    "ServerStats",
+    "no_network",
+]
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".fake.{_LATE[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -53,3 +53,10 @@ class Engine(Protocol):
             TransportError: If the exchange failed, with `phase` and `sent`.
             TimeoutError: If the head does not come in time.
         """
+
+
+class StandIn(Protocol):
+    """Answers in tests instead of servers."""
+
+    def engine_for(self, transport: Any) -> Engine:
+        """Make the engine of an HTTPTransport that connects."""

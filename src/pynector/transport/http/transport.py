@@ -14,7 +14,7 @@ from ...eventloop import ClientContext
 from ...unraisable import warn
 from ..contract import OriginCounts, RequestObserver, Snapshot
 from .choosing import OTHERS, Choice, chosen_engine
-from .engine import Engine
+from .engine import Engine, StandIn
 from .options import LEAST, OPTION_NAMES, HTTPOptions
 from .request import check_option_names, label, prepare
 from .response import Response
@@ -39,23 +39,28 @@ class HTTPTransport:
         **options: See HTTPTransportFactory.create_transport.
 
     Attributes:
+        options: The options, checked.
+        context: Where its connections live.
         engine_choice: The engine that it runs on, or ran on last; None before it has connected.
+        stand_in: What answers in tests instead of servers, to one transport or, set on the class, to all; None
+            elsewhere.
 
     Raises:
         ConfigurationError: If an option is not valid.
     """
 
     observable = True
+    stand_in: StandIn | None = None
 
     def __init__(self, **options: Any) -> None:
-        self._options = HTTPOptions(options, USER_AGENT)
-        self.traits = HTTPTraits(self._options)
-        self._context = ClientContext()
+        self.options = HTTPOptions(options, USER_AGENT)
+        self.traits = HTTPTraits(self.options)
+        self.context = ClientContext()
         self.on_connection: Callable[[str, str, int], None] | None = None
         self.engine_choice: Choice | None = None
         self._engine: Engine | None = None
         self._ending: list[Engine] = []
-        self._capacity = self._options.max_connections or LEAST
+        self._capacity = self.options.max_connections or LEAST
         self._was_narrow = False
         self.submit: Callable[..., Any] | None = None
         # Sends what another client has encoded; the native engine alone can do so.
@@ -65,14 +70,14 @@ class HTTPTransport:
     @property
     def max_concurrency(self) -> int | None:
         """The most requests at a time: as many as connections, or any number over HTTP/2."""
-        return None if self._options.http2 else self._capacity
+        return None if self.options.http2 else self._capacity
 
     def make_room(self, window: int) -> None:
         """Have as many connections as a batch is to have requests in flight, unless the user has said how many."""
         if self._engine is None:
             return
         self._capacity = self._engine.make_room(window)
-        if self._options.http2:
+        if self.options.http2:
             # A server that speaks it takes more than one request on a connection.
             return
         if window > self._capacity and not self._was_narrow:
@@ -86,12 +91,12 @@ class HTTPTransport:
 
     def describe(self, data: Any, options: Mapping[str, Any]) -> str:
         """Name a request by its method and its URL without user, query and fragment."""
-        return label(data, options, self._options)
+        return label(data, options, self.options)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise a ConfigurationError if a request's options have an unknown name or setting."""
         check_option_names(options)
-        self._options.for_request(options)
+        self.options.for_request(options)
 
     def snapshot(self, data: Any, options: Mapping[str, Any]) -> Snapshot:
         """Fix what a request sends.
@@ -99,35 +104,42 @@ class HTTPTransport:
         Raises:
             ConfigurationError: If the request is not valid.
         """
-        request = prepare(data, options, self._options)
-        return Snapshot(request, self._options.for_request(options), not request.is_one_shot)
+        request = prepare(data, options, self.options)
+        return Snapshot(request, self.options.for_request(options), not request.is_one_shot)
 
     async def connect(self) -> None:
         """Make ready to send. Connections are made when requests need them."""
         if self._engine is not None:
             return
-        self.engine_choice = choice = chosen_engine(self._options)
+        if self.stand_in is not None:
+            self.engine_choice, self._engine = Choice("fake"), self.stand_in.engine_for(self)
+            return
+        self._engine = engine = self.real_engine()
+        self.submit, self.relay = getattr(engine, "submit", None), getattr(engine, "relay", None)
+
+    def real_engine(self) -> Engine:
+        """Make the engine that the options ask for.
+
+        Raises:
+            ConfigurationError: If there is none, or a file of the TLS options is not valid.
+        """
+        self.engine_choice = choice = chosen_engine(self.options)
         if choice.reason is not None and choice.reason not in _told:
             _told.add(choice.reason)
             warn(_log, "http_engine='auto' runs on %s and not on the native engine: %s", choice.engine, choice.reason)
         if choice.engine in OTHERS:
-            self._engine = self._other_engine(choice.engine)
-            return
+            from .httpx.engine import HttpxEngine
+
+            return HttpxEngine(choice.engine, self.options, self.tell, self.context)
         from .native.engine import NativeEngine
 
-        if not self._options.tls.is_default:
+        if not self.options.tls.is_default:
             # What is wrong with a file is to be known now, not at the first https request.
-            self._options.tls.context()
-        engine = NativeEngine(self._options, running_loop(self._context), self._tell)
-        self._engine = engine
-        self.submit, self.relay = engine.submit, engine.relay
+            self.options.tls.context()
+        return NativeEngine(self.options, running_loop(self.context), self.tell)
 
-    def _other_engine(self, name: str) -> Engine:
-        from .httpx.engine import HttpxEngine
-
-        return HttpxEngine(name, self._options, self._tell, self._context)
-
-    def _tell(self, event: str, host: str, port: int) -> None:
+    def tell(self, event: str, host: str, port: int) -> None:
+        """Tell of a connection: "open" or "close", host and port."""
         if self.on_connection is not None:
             self.on_connection(event, host, port)
 

@@ -11,6 +11,7 @@ from ...callbacks import AsyncioLoop, Loop
 from ...errors import Phase, PynectorError
 from .asyncionet import AsyncioNetwork
 from .detours import NO_DETOURS, Detours
+from .guard import check_endpoint
 from .hosts import server_name
 from .names import no_connection
 from .network import Network
@@ -132,6 +133,7 @@ class Connector:
         if self._uds is not None:
             addresses: Any = [(socket.AF_UNIX, self._uds)]
         else:
+            check_endpoint(host, port, where)
             addresses = await self._net.names.addresses(host, port, where)
         return await self._net.connected(addresses, self._socket_options)
 

@@ -24,7 +24,7 @@ from ..streaming import RawStream
 from .messages import to_httpcore
 from .module import package
 from .network import Network, Writing
-from .routes import Routes
+from .routes import AnyRoutes, Routes
 from .run import Run
 from .streaming import HttpxStream
 from .upload import Upload
@@ -41,6 +41,7 @@ class HttpxEngine:
         options: The transport's options.
         tell: Told of connections: "open", host and port.
         context: Where connections live.
+        routes: Where requests go; None: to servers, as the options say.
 
     Attributes:
         name: See above.
@@ -50,7 +51,12 @@ class HttpxEngine:
     """
 
     def __init__(
-        self, name: str, options: HTTPOptions, tell: Callable[[str, str, int], None], context: ClientContext
+        self,
+        name: str,
+        options: HTTPOptions,
+        tell: Callable[[str, str, int], None],
+        context: ClientContext,
+        routes: AnyRoutes | None = None,
     ) -> None:
         self.name = name
         self._package = package(name)
@@ -60,7 +66,7 @@ class HttpxEngine:
         core = self._package.core
         backend = core.AnyIOBackend() if Runtime.current().is_asyncio else core.TrioBackend()
         self._network = Network(self._package, backend, context, options.socket_options, options.detours)
-        self._routes = Routes(options, self._network)
+        self._routes: AnyRoutes = Routes(options, self._network) if routes is None else routes
         self._unpacking: set[Steps[Any]] = set()
         self._cookies = KeptCookies() if options.persist_cookies else None
 

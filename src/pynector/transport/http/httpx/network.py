@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 import anyio
 
 from ....causes import tls_error_in
-from ....errors import ConfigurationError, PynectorError
+from ....errors import ConfigurationError, ConnectError, PynectorError
 from ....eventloop import ClientContext, Runtime
 from ...net.detours import NO_DETOURS, Detours, Endpoint
+from ...net.guard import check_endpoint
 from ...net.hosts import server_name
 from ...net.names import no_connection
 from ...net.sockets import SocketOption, set_options_of
@@ -311,7 +312,12 @@ class Network:
 
     async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> Stream:
         """See httpcore.AsyncNetworkBackend."""
-        connecting = self._backend.connect_tcp(*self.detours.endpoint(host, port), *args, **options)
+        endpoint = self.detours.endpoint(host, port)
+        try:
+            check_endpoint(*endpoint)
+        except ConnectError as problem:
+            raise NotConnected(problem, None) from None
+        connecting = self._backend.connect_tcp(*endpoint, *args, **options)
         return await self._connected(connecting, (host, port) in self.secure_proxies)
 
     async def connect_unix_socket(self, *args: Any, **options: Any) -> Stream:

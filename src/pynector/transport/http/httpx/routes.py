@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 
@@ -15,6 +15,29 @@ from ..proxied import Proxied
 from ..urls import URL
 from .network import Network
 from .room import Room
+
+
+class AnyPool(Protocol):
+    """Takes requests."""
+
+    async def handle_async_request(self, message: Any) -> Any:
+        """Send a message, and return its response, whose stream must be closed."""
+
+
+class AnyRoutes(Protocol):
+    """Where requests go.
+
+    Attributes:
+        room: The places for requests.
+    """
+
+    room: Room
+
+    async def pool(self, url: URL) -> AnyPool:
+        """Return what takes the requests to a URL."""
+
+    async def aclose(self) -> None:
+        """Close every connection."""
 
 
 class Pool:
