@@ -40,6 +40,8 @@ def run_as_tests(code: str, folder: Path) -> None:
     file = folder / "test_snippet.py"
     file.write_text(code, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-c", "/dev/null"]
+    # It is there by its entry point where Pynector is installed.
+    command += ["-p", "pytest_pynector"]
     done = subprocess.run([*command, str(file)], capture_output=True, text=True, timeout=600, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "skipped" not in done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import ConfigurationError
 from ..eventloop import Forgotten, Runtime
 from ..transport.http.native.relaying import Relay
 from ..transport.http.transport import HTTPTransport
@@ -32,11 +33,16 @@ class Life:
         """Make what sends requests whose server TLS is to know by a name; see `relays`.
 
         Raises:
-            ConfigurationError: If the engine cannot do what the options say.
+            ConfigurationError: If the engine cannot do what the options say, or is none that sends another package's
+                requests: FakeTransport and Replay answer Pynector's own clients.
         """
         transport = HTTPTransport(**self._options if name is None else {**self._options, "server_hostname": name})
         # Neither waits for anything, so that there are no two of one name.
         await transport.connect()
+        if transport.relay is None:
+            raise ConfigurationError(
+                "pynector.testing answers Pynector's own clients: another package's has means of its own, such as respx"
+            )
         if not self._transports:
             await self._forgotten.watch()
         self._transports.append(transport)

@@ -6,6 +6,7 @@ import gzip
 import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from importlib.util import find_spec
 from typing import Any
 
 import anyio
@@ -288,6 +289,18 @@ async def test_everywhere_fails_at_its_end_where_there_was_no_answer() -> None:
         with pytest.raises(AssertionError, match="no answer to GET"):
             held.close()
     assert isinstance(result, NoAnswer)
+
+
+@pytest.mark.skipif(find_spec("httptools") is None, reason="what is tested is the native engine's")
+async def test_clients_of_httpx_are_told_that_they_are_not_answered() -> None:
+    import httpx
+
+    from pynector.integrations.httpx import PynectorTransport
+
+    with FakeTransport().everywhere():
+        async with httpx.AsyncClient(transport=PynectorTransport()) as client:
+            with pytest.raises(httpx.LocalProtocolError, match="answers Pynector's own clients"):
+                await client.get("http://127.0.0.1:9/")
 
 
 async def test_after_everywhere_there_is_network_again(server: Any) -> None:
