@@ -12,8 +12,10 @@ import argparse
 import os
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +30,27 @@ ROUNDS = 3
 BATCH = 1000
 
 
-def cpu_used() -> float:
-    """Seconds of CPU of this process and of those that were begun since it was marked, whoever is their parent now."""
-    ticks = 0
-    for path in Path("/proc").iterdir():
-        if path.name.isdigit():
-            try:
-                environment = (path / "environ").read_bytes()
-                if MARK.encode() in environment or int(path.name) == os.getpid():
+class Meter(threading.Thread):
+    """Looks twice a second how much CPU this process has used, and those begun since it was marked: they may end."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._ticks: dict[int, int] = {}
+
+    def run(self) -> None:
+        while True:
+            self.used()
+            time.sleep(0.5)
+
+    def used(self) -> float:
+        """Seconds of all of them, whoever is their parent now."""
+        for path in Path("/proc").iterdir():
+            with suppress(OSError):
+                is_marked = path.name.isdigit() and MARK.encode() in (path / "environ").read_bytes()
+                if is_marked or path.name == str(os.getpid()):
                     fields = (path / "stat").read_text().rpartition(")")[2].split()
-                    # Its own, and that of its children that have ended.
-                    ticks += sum(map(int, fields[11:15]))
-            except OSError:
-                continue
-    return ticks / os.sysconf("SC_CLK_TCK")
+                    self._ticks[int(path.name)] = int(fields[11]) + int(fields[12])
+        return sum(list(self._ticks.values())) / os.sysconf("SC_CLK_TCK")
 
 
 MARK = f"PYNECTOR_BENCHMARK={os.getpid()}"
@@ -166,16 +175,18 @@ def main() -> None:
         # The server was begun before, and does not count.
         name, _, value = MARK.partition("=")
         os.environ[name] = value
+        meter = Meter()
+        meter.start()
         engines = {"ray": on_ray, "dask": on_dask}[arguments.engine](server.url)
         ways = {"one process, batch_stream": lambda count: in_one_process(server.url, count), **engines}
         rates: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
         for turn in range(1 - arguments.warm, arguments.rounds + 1):
             for way, run in ways.items():
-                cpu = cpu_used()
+                cpu = meter.used()
                 rate = run(arguments.requests if turn else 10 * BATCH)
                 if turn:
                     print(f"  {way}: {rate:,.0f}", file=sys.stderr, flush=True)
-                    rates[way].append((rate, 1000 * (cpu_used() - cpu) / arguments.requests))
+                    rates[way].append((rate, 1000 * (meter.used() - cpu) / arguments.requests))
         for way, seen in rates.items():
             rate, used = (statistics.median(values) for values in zip(*seen, strict=True))
             print(f"{way:30} {rate:10,.0f} requests/s {used:8.3f} s of CPU for 1,000", flush=True)
