@@ -341,6 +341,7 @@ def test_a_blocking_client_is_answered_too() -> None:
         (lambda fake: fake.answer("/a"), "no answer for /a"),
         (lambda fake: fake.answer("a", 200), "where must be a path with a slash"),
         (lambda fake: fake.answer(7, 200), "where must be"),
+        (lambda fake: fake.answer(re.compile(b"a"), 200), "where must be"),
         (lambda fake: fake.answer(None, 200, method=7), "method must be a str"),
         (lambda fake: fake.answer(None, ConnectionLost), "an answer must be"),
         (lambda fake: fake.answer(None, None), "an answer must be"),

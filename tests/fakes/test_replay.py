@@ -44,6 +44,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"path": "/echo", "json": {"a": ["ä", 1.5, None]}},
     {"path": "/echo", "content": b"\xff\x00"},
     {"path": "/echo", "content": '{"a": 1.0, "a": 2}'},
+    {"path": "/echo", "content": "{no json"},
     {"path": "/redirect/2"},
     {"path": "/compressed/gzip"},
     {"path": "/status/404"},
@@ -66,7 +67,7 @@ async def test_what_was_recorded_is_answered_without_the_server(
     for before, after in zip(first, second, strict=True):
         assert (after.status_code, after.text, after.url) == (before.status_code, before.text, before.url)
         assert [hop.status_code for hop in after.history] == [hop.status_code for hop in before.history]
-    assert "json" in first[5].headers["content-type"]
+    assert "json" in first[6].headers["content-type"]
 
 
 async def test_the_file_can_be_read_and_has_no_secrets(server: LoopbackServer, file: Path) -> None:

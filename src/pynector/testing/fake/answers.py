@@ -32,7 +32,7 @@ Answerer: TypeAlias = "Callable[[Asked], Answering | Awaitable[Answering]]"
 
 _NOT_GIVEN: Any = object()
 _BODILESS = frozenset({204, 304})
-_CONNECTING: frozenset[Phase | None] = frozenset({"queue", "connect", "tls"})
+_CONNECTING: frozenset[Phase] = frozenset({"queue", "connect", "tls"})
 
 
 class Answer:
@@ -131,14 +131,14 @@ def failure_to_raise(failure: Failure, phase: Phase) -> Failure:
         phase: What is under way where it says nothing else; of a ConnectError, it is "connect".
     """
     error = copy.copy(failure)
-    if error.phase is None:
-        error.phase = "connect" if isinstance(error, ConnectError) else phase
+    reached: Phase = error.phase or ("connect" if isinstance(error, ConnectError) else phase)
+    error.phase = reached
     if error.sent is None:
-        error.sent = _sent_by(error.phase)
+        error.sent = _sent_by(reached)
     return error
 
 
-def _sent_by(phase: Phase | None) -> Sent:
+def _sent_by(phase: Phase) -> Sent:
     return "none" if phase in _CONNECTING else "partial" if phase == "write" else "full"
 
 

@@ -51,8 +51,8 @@ class Pattern:
 def _where(where: Any) -> re.Pattern[str]:
     if where is None:
         return re.compile("")
-    if isinstance(where, re.Pattern):
-        return where
+    if isinstance(where, re.Pattern) and isinstance(where.pattern, str):
+        return re.compile(where.pattern, where.flags)
     if not isinstance(where, str) or not (where.startswith("/") or "://" in where):
         raise ConfigurationError(
             f"where must be a path with a slash before it, a URL, a regular expression or None, not {where!r}"
