@@ -26,12 +26,9 @@ SocketOptions: TypeAlias = "Iterable[tuple[int, int, int | bytes]]"
 Dumps: TypeAlias = "Callable[[Any], str | bytes]"
 
 
-class ClientOptions(TypedDict, total=False):
-    """Of a client, whatever its transport is; see `Pynector`."""
+class Rules(TypedDict, total=False):
+    """What is declared for all calls of a client, or for a batch; see `Pynector.batch_stream`."""
 
-    timeout: float | None
-    max_concurrency: Window | None
-    max_retry_delay: float
     rate: Rate | Sequence[Rate] | None
     max_concurrency_per_origin: int | None
     retry: RetryPolicy | None
@@ -39,6 +36,14 @@ class ClientOptions(TypedDict, total=False):
     breaker: CircuitBreaker | None
     learn: bool | None
     idempotency_key: bool | None
+
+
+class ClientOptions(Rules, total=False):
+    """Of a client, whatever its transport is; see `Pynector`."""
+
+    timeout: float | None
+    max_concurrency: Window | None
+    max_retry_delay: float
     propagate: str | Sequence[str]
 
 
@@ -151,17 +156,10 @@ class WebSocketClientOptions(ClientOptions, total=False):
     json_dumps: Dumps | None
 
 
-class BatchOptions(TypedDict, total=False):
+class BatchOptions(Rules, total=False):
     """Of a batch; see `Pynector.batch_stream`."""
 
     lookahead: int | None
-    rate: Rate | Sequence[Rate] | None
-    max_concurrency_per_origin: int | None
-    retry: RetryPolicy | None
-    hedge_after: float | str | None
-    breaker: CircuitBreaker | None
-    learn: bool | None
-    idempotency_key: bool | None
     on_progress: OnProgress | None
     progress: bool
     checkpoint: str | os.PathLike[str] | None

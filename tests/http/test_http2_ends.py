@@ -414,7 +414,7 @@ async def test_an_upload_that_is_begun_in_the_read_that_lowers_the_limit_has_not
         peer.settings(max_concurrent_streams=2)
         streams = [peer.request()[0], peer.request()[0]]
         block = peer.encoder.encode([(":status", "200")])
-        # One stays, so that the connection carries more than it may; and one upload may begin.
+        # One stays, so that the connection carries more than it may; and the upload that waits may begin.
         done = frames.headers(streams[0], block, frames.END_STREAM)
         peer.send(done + frames.frame(frames.SETTINGS, 0, 0, b"\0\x03\0\0\0\x01"))
         peer.until(lambda frame: frame.kind == frames.SETTINGS and frame.flags & frames.ACK)
@@ -430,7 +430,7 @@ async def test_an_upload_that_is_begun_in_the_read_that_lowers_the_limit_has_not
         async with client(server.url, max_connections=1) as it:
             upload = {"method": "POST", "path": "/", "content": body()}
             plain = {"method": "POST", "path": "/"}
-            batch = asyncio.ensure_future(it.batch_request([(plain, {}), (plain, {}), (upload, {})], max_concurrency=2))
+            batch = asyncio.ensure_future(it.batch_request([(plain, {}), (plain, {}), (upload, {})]))
             if who == "client":
                 assert await eventually(lowered.is_set)
                 await it.aclose()

@@ -194,7 +194,7 @@ async def test_an_entry_with_its_own_context_stands_among_others(client: Pynecto
         (INSPECT, {}),
         ({**INSPECT, "headers": {"traceparent": OWN}}, {}),
         (INSPECT, {"headers": {"Baggage": "mine=2"}}),
-        ({"url": f"{transport_of(client)._options.base}inspect"}, {}),
+        ({"url": f"{transport_of(client).options.base}inspect"}, {}),
         (INSPECT, {}),
     ]
     with inside():

@@ -65,7 +65,7 @@ def is_listening(port: int) -> bool:
 
 
 def test_exported_names() -> None:
-    assert pynector.testing.__all__ == ["LoopbackServer", "ServerStats"]
+    assert {"FakeTransport", "LoopbackServer", "Replay", "ServerStats", "no_network"} <= set(pynector.testing.__all__)
 
 
 def test_context_manager() -> None:
