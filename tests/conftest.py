@@ -68,9 +68,9 @@ hypothesis.settings.load_profile("suite")
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """A test waits for a good part of its time, for a server or for what is late: `-n auto` is two for each core."""
+    """A test waits for a good part of its time, for a server or for what is late: `-n auto` is three for two cores."""
     cores = yield
-    return 2 * cores
+    return cores + cores // 2
 
 
 def pytest_collection_finish() -> None:
