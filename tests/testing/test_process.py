@@ -65,7 +65,16 @@ def is_listening(port: int) -> bool:
 
 
 def test_exported_names() -> None:
-    assert {"FakeTransport", "LoopbackServer", "Replay", "ServerStats", "no_network"} <= set(pynector.testing.__all__)
+    assert pynector.testing.__all__ == [
+        "Answer",
+        "Asked",
+        "FakeTransport",
+        "LoopbackServer",
+        "NoAnswer",
+        "Replay",
+        "ServerStats",
+        "no_network",
+    ]
 
 
 def test_context_manager() -> None:
