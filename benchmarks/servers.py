@@ -29,7 +29,7 @@ _NGINX = """
 daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr crit;
 events {{ worker_connections 8192; }}
 http {{
-  access_log off; keepalive_requests 100000000; keepalive_timeout 600s; tcp_nodelay on; sendfile on;
+  access_log off; keepalive_requests 100000000; keepalive_timeout 600s; tcp_nodelay on;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi; default_type application/octet-stream;
   open_file_cache max=100; open_file_cache_valid 600s; client_max_body_size 1g; http2_max_concurrent_streams 128;
@@ -41,6 +41,7 @@ _SERVER = """
   server {{
     {listens} {more}
     root {folder}/root;
+    location = /large {{ sendfile on; }}
     location = /packed {{ default_type application/json; add_header Content-Encoding gzip; }}
     location = /moved {{ return 302 /small; }}
     location = /answer {{ default_type application/json; return 200 '{{"ok":true}}'; }}
