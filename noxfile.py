@@ -12,10 +12,10 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 nox.options.sessions = ["tests", "pure", "lint", "types"]
 
-PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
 
-# What the tests need beyond Pynector and its extras.
-TEST_TOOLS = ["hypothesis", "pytest", "pytest-benchmark", "pytest-timeout", "pytest-xdist", "trio", "trustme"]
+PROJECT = nox.project.load_toml("pyproject.toml")
+TEST_TOOLS = nox.project.dependency_groups(PROJECT, "test")
 
 # The tests that go through compiled code, on one event loop each: it takes several times as long as otherwise.
 COMPILED_TESTS = [
@@ -27,19 +27,25 @@ COMPILED_TESTS = [
 ]  # fmt: skip
 
 
-def install(session: nox.Session, extras: str = "[all]", mode: str = "require") -> None:
+def install(session: nox.Session, extras: str = "[all]", *options: str, mode: str = "require") -> None:
     """Install Pynector, built as PYNECTOR_CYTHON=mode says, and what the tests need."""
     # setuptools would take a finished extension of another mode from here.
     for stale in Path("build").glob("lib*"):
         shutil.rmtree(stale)
-    session.install("--no-cache-dir", f".{extras}", *TEST_TOOLS, env={"PYNECTOR_CYTHON": mode})
+    session.install("--no-cache-dir", *options, f".{extras}", *TEST_TOOLS, env={"PYNECTOR_CYTHON": mode})
+
+
+def check_build(session: nox.Session, python: str, *, compiled: bool) -> None:
+    """Fail where an environment's Pynector is not of this build, or warns at import."""
+    code = f"from pynector._speedups import COMPILED; assert COMPILED is {compiled}"
+    session.run(python, "-W", "error", "-c", code, external=python != "python")
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests on the compiled build."""
     install(session)
-    session.run("python", "-c", "from pynector._speedups import COMPILED; assert COMPILED")
+    check_build(session, "python", compiled=True)
     session.run("pytest", *session.posargs)
 
 
@@ -47,7 +53,7 @@ def tests(session: nox.Session) -> None:
 def pure(session: nox.Session) -> None:
     """Run the tests on an install without extensions."""
     install(session, mode="skip")
-    session.run("python", "-c", "from pynector._speedups import COMPILED; assert not COMPILED")
+    check_build(session, "python", compiled=False)
     session.run("pytest", *session.posargs)
 
 
@@ -139,20 +145,69 @@ def benchmarks(session: nox.Session) -> None:
 
 
 @nox.session
-def build(session: nox.Session) -> None:
-    """Build the sdist, the wheel from it, and try the wheel in a fresh environment."""
-    session.install("build")
+def packages(session: nox.Session) -> None:
+    """Build the sdist and the pure wheel, check them, and try the wheel; a folder after `--` gets both."""
+    sdist, wheel = built(session, "skip")
+    python = bare_environment(session)
+    session.run(python, "-m", "pip", "install", "-q", str(wheel), external=True)
+    with session.chdir(wheel.parent):
+        check_build(session, python, compiled=False)
+        session.run(python, "-W", "error", "-m", "pynector", "info", external=True)
+    for folder in session.posargs:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for file in (sdist, wheel):
+            shutil.copy(file, folder)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the compiled wheel, check it, and run the sdist's tests against it in an environment of their own."""
+    sdist, wheel = built(session, "require")
+    python = bare_environment(session)
+    session.run(python, "-m", "pip", "install", "-q", f"{wheel}[all]", *TEST_TOOLS, external=True)
+    shutil.unpack_archive(sdist, sdist.parent, filter="data")
+    with session.chdir(sdist.parent / sdist.name.removesuffix(".tar.gz")):
+        check_build(session, python, compiled=True)
+        session.run(python, "-m", "pytest", *session.posargs, external=True)
+    # Where there is no compiler, the sdist makes a pure one.
+    python = bare_environment(session)
+    session.run(python, "-m", "pip", "install", "-q", "--no-cache-dir", str(sdist), external=True, env={"CC": "false"})
+    with session.chdir(sdist.parent):
+        check_build(session, python, compiled=False)
+
+
+def built(session: nox.Session, mode: str) -> tuple[Path, Path]:
+    """Build the sdist of what is committed, and the wheel from that, and check what is in them."""
+    session.install("build", "check-wheel-contents", "twine", "validate-pyproject[all]")
     folder = Path(session.create_tmp()).resolve()
-    distributions = folder / "dist"
-    for old in distributions.glob("*"):
-        old.unlink()
+    shutil.rmtree(folder)
+    (folder / "tree").mkdir(parents=True)
+    session.run("git", "archive", "--output", str(folder / "tree.tar"), "HEAD", external=True)
+    shutil.unpack_archive(folder / "tree.tar", folder / "tree", filter="data")
     # Without --wheel and --sdist, build makes the wheel from the sdist: what the sdist lacks is noticed.
-    session.run("python", "-m", "build", "--outdir", str(distributions), env={"PYNECTOR_CYTHON": "require"})
-    (wheel,) = distributions.glob("*.whl")
-    session.run("python", "-m", "venv", "--clear", str(folder / "fresh"))
-    python = str(folder / "fresh" / "bin" / "python")
-    with session.chdir(folder):
-        session.run(python, "-m", "pip", "install", "-q", f"{wheel}[speedups,cli]", external=True)
-        session.run(python, "-c", "from pynector._speedups import COMPILED; assert COMPILED", external=True)
-        session.run(python, "-m", "pynector", "info", external=True)
-        session.run(python, "-m", "pynector", "demo", "--requests", "200", "--limits", "1,20", external=True)
+    session.run("python", "-m", "build", "--outdir", str(folder), str(folder / "tree"), env={"PYNECTOR_CYTHON": mode})
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    session.run("python", "-m", "tests.distributions", str(folder / "tree"), str(sdist), str(wheel))
+    session.run("twine", "check", "--strict", str(sdist), str(wheel))
+    session.run("check-wheel-contents", str(wheel))
+    session.run("validate-pyproject", "pyproject.toml")
+    return sdist, wheel
+
+
+def bare_environment(session: nox.Session) -> str:
+    """Make an environment that has none of the session's packages, and return its Python."""
+    folder = Path(session.create_tmp()).resolve() / "bare"
+    session.run("python", "-m", "venv", "--clear", str(folder))
+    return str(folder / "bin" / "python")
+
+
+@nox.session(python="3.10")
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the oldest release of each dependency that pyproject.toml allows."""
+    pins = str(Path(session.create_tmp()) / "lowest.txt")
+    session.install("uv")
+    extras = [f"--extra={name}" for name in ("all", "httpx", "dask")]
+    session.run("uv", "pip", "compile", "-q", "--resolution", "lowest-direct", *extras, "-o", pins, "pyproject.toml")
+    session.install(*(requirement.replace(">=", "==") for requirement in PROJECT["build-system"]["requires"]))
+    install(session, "[all,httpx,dask]", "--no-build-isolation", "--constraint", pins)
+    session.run("pytest", *session.posargs)

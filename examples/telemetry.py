@@ -95,4 +95,4 @@ if __name__ == "__main__":
     if all(find_spec(package) for package in NEEDED):
         main()
     else:
-        print("This example needs: pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http")
+        print("This example needs: pip install 'pynector[telemetry]' opentelemetry-exporter-otlp-proto-http")

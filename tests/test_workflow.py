@@ -1,4 +1,4 @@
-"""The hosted CI's workflow runs sessions that noxfile.py has, on its Pythons and on each system."""
+"""The hosted CI's workflows run sessions that noxfile.py has, on its Pythons and on each system, and may do no more."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pynector
+
 ROOT = Path(__file__).parent.parent
 WORKFLOW = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+RELEASE = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 NOXFILE = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
 
 
@@ -48,6 +52,35 @@ def test_the_other_sessions_are_there() -> None:
     assert set(matrix("session")) <= {name for name, everywhere in sessions().items() if not everywhere}
 
 
-def test_nothing_in_it_may_write_or_is_secret() -> None:
-    assert re.findall(r"^ *(\w+): (?:read|write).*$", WORKFLOW, re.MULTILINE) == ["contents"]
-    assert "secrets" not in WORKFLOW
+def permissions(workflow: str) -> list[str]:
+    return re.findall(r"^ *(\S+: (?:read|write).*)$", workflow, re.MULTILINE)
+
+
+def test_nothing_in_them_is_secret_and_only_who_publishes_may_say_who_it_is() -> None:
+    assert permissions(WORKFLOW) == ["contents: read"]
+    everything, _, publishing = RELEASE.partition("\n  publish:\n")
+    assert permissions(everything) == ["contents: read"]
+    assert permissions(publishing) == ["id-token: write"]
+    assert "environment: pypi" in publishing
+    assert "github.ref_type == 'tag'" in publishing
+    # What runs code of the project's does not publish.
+    assert "run:" not in publishing
+    assert "secrets" not in WORKFLOW + RELEASE
+
+
+def test_an_action_has_one_version() -> None:
+    used = set(re.findall(r"uses: (\S+)@(\S+)", WORKFLOW + RELEASE))
+    assert len(used) == len({action for action, _ in used})
+
+
+def test_what_is_released_is_what_is_tested() -> None:
+    assert set(re.findall(r"nox -s (\w+)", RELEASE)) <= set(sessions())
+    named = set(re.findall(r"Python :: (3\.\d+)", PROJECT))
+    assert named == {python for python in assigned("PYTHONS") if not python.endswith("t")}
+    (skipped,) = re.findall(r"^skip = \[(.+)\]$", PROJECT, re.MULTILINE)
+    assert "cp3" not in skipped
+
+
+def test_the_version_is_that_of_the_changelog() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## \[(.+)\] - ", changelog, re.MULTILINE)[0] == pynector.__version__

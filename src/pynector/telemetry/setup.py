@@ -44,7 +44,7 @@ def configure_telemetry(
     if not isinstance(console, bool):
         raise ConfigurationError(f"console must be True or False, not {console!r}")
     guard = Guard("pynector.core")
-    unprinted = "nothing: OpenTelemetry's SDK is not installed (pip install opentelemetry-sdk)"
+    unprinted = "nothing: OpenTelemetry's SDK is not installed (pip install 'pynector[telemetry]')"
     if _installed("opentelemetry.sdk.trace"):
         resource = guard.call(SPANS, _resource, service_name, resource_attributes or {})
         guard.call(SPANS, _set_up_tracing, resource, console)
