@@ -185,7 +185,9 @@ def built(session: nox.Session, mode: str) -> tuple[Path, Path]:
     session.run("git", "archive", "--output", str(folder / "tree.tar"), "HEAD", external=True)
     shutil.unpack_archive(folder / "tree.tar", folder / "tree", filter="data")
     # Without --wheel and --sdist, build makes the wheel from the sdist: what the sdist lacks is noticed.
-    session.run("python", "-m", "build", "--outdir", str(folder), str(folder / "tree"), env={"PYNECTOR_CYTHON": mode})
+    session.run(
+        "python", "-m", "build", "--quiet", "--outdir", str(folder), str(folder / "tree"), env={"PYNECTOR_CYTHON": mode}
+    )
     (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
     session.run("python", "-m", "tests.distributions", str(folder / "tree"), str(sdist), str(wheel))
     session.run("twine", "check", "--strict", str(sdist), str(wheel))
