@@ -209,7 +209,9 @@ class Limits:
         known: Origin = self._origins.get(key, NOWHERE)
         if known is NOWHERE:
             if len(self._origins) >= self._most_known:
-                self._origins = {key: origin for key, origin in self._origins.items() if not origin.is_idle(now)}
+                # In its place, not by another dict: any thread may be at it.
+                for idle in [other for other, origin in self._origins.items() if origin.is_idle(now)]:
+                    del self._origins[idle]
                 self._most_known = 2 * len(self._origins) + LEAST_KNOWN
             known = Origin(self._per_origin, None if self._breaker is None else self._breaker(), self._learns)
             self._origins[key] = known

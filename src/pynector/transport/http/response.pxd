@@ -10,9 +10,9 @@ cdef class Response:
     cdef public double elapsed
     cdef public Py_ssize_t attempts
     cdef public tuple history
-    cdef object _headers
-    cdef object _url
-    cdef tuple _origin
+    cdef public object _headers
+    cdef public object _url
+    cdef public tuple _origin
 
 
 @cython.locals(response=Response)

@@ -99,22 +99,16 @@ class Response:
     @property
     def headers(self) -> Headers:
         """The header fields, a mapping without regard to case."""
-        if type(self._headers) is bytes:
-            self._headers = Headers.of_head(self._headers)
-        headers: Headers = self._headers
-        return headers
+        return _headers_of(self)
 
     @headers.setter
     def headers(self, headers: Headers) -> None:
-        self._headers = headers
+        _replace_headers(self, headers)
 
     @property
     def url(self) -> str:
         """The URL that answered, after redirects, without the user."""
-        if self._origin is not None:
-            self._url = base_of(self._origin) + self._url.decode("ascii")
-            self._origin = None
-        return str(self._url)
+        return _url_of(self)
 
     @property
     def reason_phrase(self) -> str:
@@ -153,6 +147,29 @@ class Response:
             JSONError: If it is not JSON, which is a ValueError, too.
         """
         return from_json(self.content, f"the body of status {self.status_code} from {without_secrets(self.url)}")
+
+
+# Any thread may ask for these. They are no methods: to those the attributes are C's, and without a GIL only who reads
+# from outside reads under the object's lock.
+
+
+def _headers_of(response: Any) -> Headers:
+    found = response._headers
+    if type(found) is bytes:
+        response._headers = found = Headers.of_head(found)
+    headers: Headers = found
+    return headers
+
+
+def _replace_headers(response: Any, headers: Headers) -> None:
+    response._headers = headers
+
+
+def _url_of(response: Any) -> str:
+    url = response._url
+    if type(url) is bytes:
+        response._url = url = base_of(response._origin) + url.decode("ascii")
+    return str(url)
 
 
 def response_as_sent(
