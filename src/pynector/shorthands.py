@@ -6,15 +6,15 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from .answer import Answer
-from .downloads import Download
 from .errors import ConfigurationError
 from .eventstream import EventStream
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from typing_extensions import Never, Unpack
 
     from .options import HTTPMethodOptions
@@ -287,6 +287,8 @@ class Shorthands(ABC, Generic[Answer]):
             ConfigurationError: If an argument is not valid.
             OSError: If the file cannot be written.
         """
+        from .downloads import Download
+
         return await Download(self.stream, *asked(request, options), path, self._limit(timeout), resume, progress).run()
 
     def events(

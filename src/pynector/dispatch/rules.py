@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -242,7 +241,11 @@ class Rules:
         call.has_key = True
 
     def _new_key(self, call: Call) -> str:
-        return str(uuid.uuid4()) if self.keeping is None else self.keeping.idempotency_key(call)
+        if self.keeping is not None:
+            return self.keeping.idempotency_key(call)
+        from uuid import uuid4
+
+        return str(uuid4())
 
     # Around each attempt
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
 
@@ -101,6 +100,8 @@ def parse_propagation(text: str, where: str) -> Any:
 
 
 def _origin(text: Any, where: str) -> tuple[str, str, int]:
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(text)
         scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port

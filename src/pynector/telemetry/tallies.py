@@ -8,7 +8,6 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from .guard import METRICS, Guard
 
@@ -108,6 +107,8 @@ def _open_circuits(_: Any) -> Iterator[Any]:
 
 def _attributes(origin: str) -> dict[str, Any]:
     """Return what is said of an origin, if there is one: other transports than HTTP know of none."""
+    from urllib.parse import urlsplit
+
     parts = urlsplit(origin)
     if not parts.hostname:
         return {}
