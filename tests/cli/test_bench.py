@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pynector.cli import bench, plot
+from pynector.cli import bench, main, plot, targets
 from pynector.cli.clients import Client, HttpxClient, PynectorClient
 from pynector.cli.screen import Screen
 from pynector.testing import LoopbackServer
@@ -135,28 +135,28 @@ async def test_requests_without_an_answer_end_with_the_turn(
     assert len(turns.latencies) == 3
 
 
-@pytest.mark.parametrize(
-    ("url", "own"),
-    [
-        ("http://127.0.0.1:80/", True),
-        ("http://[::1]/", True),
-        ("http://localhost/", True),
-        ("http://a.localhost/", True),
-        ("https://example.com/", False),
-        ("http://192.0.2.1/", False),
-    ],
-)
-def test_it_knows_its_own_machine(url: str, own: bool) -> None:
-    assert bench.is_loopback(url) is own
+def test_another_machine_needs_yes(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--url", "http://192.0.2.1/?s3cret"]) == 2
+    said = "pynector: 192.0.2.1 is not this machine. Send load only where you may; --yes says that you may\n"
+    assert capfd.readouterr() == ("", said)
 
 
-def test_another_machine_gets_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*arguments: Any) -> list[bench.Turns]:
-        return [bench.Turns("pynector", 1)]
+def test_a_host_without_an_address_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def lookup(*arguments: Any, **options: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(bench, "_measure", nothing)
-    _, lines = _run(bench.Plan("https://example.com/", [1], 1, 1, []))
-    assert any(line.startswith("Warning: this is not your own machine") for line in lines)
+    monkeypatch.setattr(targets.socket, "getaddrinfo", lookup)
+    assert main(["bench", "--url", "http://other.test/?s3cret"]) == 1
+    assert capfd.readouterr() == ("", "pynector: http://other.test/: Name or service not known\n")
+
+
+def test_yes_measures_it() -> None:
+    # Nothing is sent there from a test: every connection is refused, or there is no way.
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    status, lines = _run(bench.Plan(f"http://0.0.0.0:{port}/", [1], 1, 1, [], True))
+    assert status == 1
+    assert lines[-1].startswith("Nothing can be measured there: no connection")
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, server: LoopbackServer) -> None:

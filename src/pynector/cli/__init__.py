@@ -69,7 +69,8 @@ def _run(arguments: Any) -> int:
     if arguments.command == "info":
         return info.run(screen, arguments.json)
     if arguments.command == "bench":
-        plan = bench.Plan(arguments.url, arguments.limits, arguments.seconds, arguments.requests, arguments.clients)
+        given = arguments.limits, arguments.seconds, arguments.requests, arguments.clients
+        plan = bench.Plan(arguments.url, *given, arguments.yes)
         return bench.run(screen, plan, arguments.plot, arguments.json)
     return demo.run(screen, arguments.requests, arguments.limits)
 

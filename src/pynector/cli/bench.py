@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import os
 import platform
@@ -22,10 +21,14 @@ from ..client import Pynector
 from ..errors import PynectorError
 from ..testing import LoopbackServer
 from ..transport import get_transport_factory_registry
+from ..transport.http.options import HTTPOptions
+from ..transport.http.urls import parse_url, without_secrets
 from .clients import CLIENTS, Client, PynectorClient, installed
 from .info import build, event_loop, has, installed_version, python
 from .meter import Meter
+from .request import complain
 from .screen import Screen, Show
+from .targets import refusal, target_of
 from .turns import Turns
 
 PATH = "/bytes/1024"
@@ -52,6 +55,7 @@ class Plan:
         seconds: How long all turns take together, about.
         most: The most requests of a turn.
         names: The clients, or None for those that are installed but SLOW.
+        is_allowed: Whether the URL may be another machine's.
     """
 
     url: str | None
@@ -59,6 +63,7 @@ class Plan:
     seconds: float
     most: int
     names: Sequence[str] | None
+    is_allowed: bool = False
 
 
 class _MeteredClient(PynectorClient):
@@ -105,6 +110,15 @@ def run(screen: Screen, plan: Plan, plot: Path | None, as_json: Path | None) -> 
         if problem is not None:
             screen.line(f"--plot: {problem}")
             return 2
+    if plan.url is not None:
+        try:
+            refused = refusal(target_of(parse_url(plan.url), HTTPOptions({}, "pynector")), plan.is_allowed)
+        except OSError as error:
+            complain(f"{without_secrets(plan.url)}: {error.strerror or error}")
+            return 1
+        if refused is not None:
+            complain(refused)
+            return 2
     kinds, missing = _clients(plan.names)
     with ExitStack() as stack:
         if plan.url is None:
@@ -114,8 +128,6 @@ def run(screen: Screen, plan: Plan, plot: Path | None, as_json: Path | None) -> 
             url = said = plan.url
         screen.line(f"Pynector {__version__} ({build()}), {python()}, {event_loop()}, {os.cpu_count()} CPUs")
         screen.line(f"Server: {said}")
-        if not is_loopback(url):
-            screen.line("Warning: this is not your own machine. Send load only where you may.")
         for name in missing:
             screen.line(f"{name} is not installed: left out")
         unreachable = anyio.run(_obstacle, url)
@@ -142,15 +154,6 @@ async def _obstacle(url: str) -> PynectorError | None:
 def _clients(names: Sequence[str] | None) -> tuple[list[type[Client]], list[str]]:
     wanted = [kind for kind in CLIENTS if (kind.name not in SLOW if names is None else kind.name in names)]
     return installed(wanted)
-
-
-def is_loopback(url: str) -> bool:
-    """Say whether a URL is one of this machine's own."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 async def _measure(plan: Plan, url: str, kinds: Sequence[type[Client]], show: Show) -> list[Turns]:

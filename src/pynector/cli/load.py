@@ -24,7 +24,7 @@ from .request import complain, give_up_stdout
 from .screen import Screen, open_screen
 from .showing import Display
 from .summary import Summary
-from .targets import Target, target_of
+from .targets import Target, refusal, target_of
 
 INTERRUPTED = 130
 
@@ -51,8 +51,9 @@ def run(arguments: Any) -> int:
     except OSError as error:
         complain(f"{without_secrets(arguments.url)}: {error.strerror or error}")
         return 1
-    if load.target.obstacle is not None and not arguments.yes:
-        complain(f"{load.target.obstacle}. Send load only where you may; --yes says that you may")
+    refused = refusal(load.target, arguments.yes)
+    if refused is not None:
+        complain(refused)
         return 2
     try:
         return load.run(open_screen(WIDEST))

@@ -257,7 +257,7 @@ def _add_load(commands: Any) -> None:
     pace.add_argument(
         "--warmup", type=arguments.duration, default=0.0, metavar="TIME", help="how long before that, without counting"
     )
-    pace.add_argument("--yes", action="store_true", help="send it to another machine, where you may")
+    _add_yes(pace)
     requests = load.add_argument_group("requests")
     requests.add_argument("--method", metavar="METHOD", help="the method (default: GET, POST with a body)")
     add_bodies(requests)
@@ -267,6 +267,10 @@ def _add_load(commands: Any) -> None:
     results.add_argument("--plot", type=arguments.svg_file, metavar="FILE", help="write a picture (SVG)")
     results.add_argument("--summary-json", type=Path, metavar="FILE", help="write the figures as JSON")
     results.add_argument("-q", "--quiet", action="store_true", help="nothing on standard error but what is wrong")
+
+
+def _add_yes(command: Any) -> None:
+    command.add_argument("--yes", action="store_true", help="send it to another machine, where you may")
 
 
 def _add_requests_of_batch(group: Any) -> None:
@@ -350,6 +354,7 @@ def _add_bench(commands: Any) -> None:
         epilog=_examples("bench", "bench --seconds 120 --clients aiohttp,httpx --plot bench.svg"),
     )
     bench.add_argument("--url", type=arguments.http_url, help="where the GETs go (default: a server on this machine)")
+    _add_yes(bench)
     _add_limits(bench)
     bench.add_argument(
         "--seconds",

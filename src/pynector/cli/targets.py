@@ -49,6 +49,18 @@ def target_of(url: URL, options: HTTPOptions) -> Target:
     )
 
 
+def refusal(target: Target, is_allowed: bool) -> str | None:
+    """Return why load does not go there, or None if it may.
+
+    Args:
+        target: Where it is to go.
+        is_allowed: Whether who sends it says that he may.
+    """
+    if target.obstacle is None or is_allowed:
+        return None
+    return f"{target.obstacle}. Send load only where you may; --yes says that you may"
+
+
 def _addresses(host: str, port: int) -> list[str]:
     found = socket.getaddrinfo(resolvable(host), port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
