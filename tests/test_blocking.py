@@ -222,6 +222,33 @@ def test_its_own_thread_is_told(client: Pynector) -> None:
     assert "cannot be called from its own thread" in str(told[0])
 
 
+@pytest.mark.parametrize("use", [lambda client: client.get("/id/1"), Pynector.close], ids=["get", "close"])
+def test_clients_that_would_wait_for_each_other_are_told(
+    client: Pynector, server: LoopbackServer, use: Callable[[Pynector], object]
+) -> None:
+    told: list[BaseException] = []
+
+    def inner() -> Iterator[tuple[Any, dict[str, Any]]]:
+        try:
+            use(client)
+        except PynectorError as error:
+            told.append(error)
+        yield from paths(1)
+
+    def outer() -> Iterator[tuple[Any, dict[str, Any]]]:
+        # One that waits for nobody can be called, in this thread, too.
+        assert other.get("/id/2") == b"2"
+        assert other.batch_request(inner()) == [b"0"]
+        yield from paths(1)
+
+    with Pynector(base_url=server.url) as other:
+        with client.batch_stream(outer()) as results:
+            assert [item.result for item in results] == [b"0"]
+        # It is over, and what was refused has left nothing behind.
+        assert (other.get("/id/3"), client.get("/id/3")) == (b"3", b"3")
+    assert "the thread of another one, for which it waits itself" in str(told[0])
+
+
 @pytest.fixture
 def press(server: LoopbackServer) -> Iterator[Callable[[], threading.Thread]]:
     """Presses Ctrl-C when another request has come."""

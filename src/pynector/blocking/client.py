@@ -48,7 +48,7 @@ class Pynector(Generic[Answer]):
     It has a thread of its own with an event loop (uvloop's where that is installed), which begins with the first use
     and ends with `close`, or with the program. Any number of threads may use it. Ctrl-C ends what the main thread
     waits for. What is called while a request goes on (`on_progress`, what gives a body or a batch's entries) is called
-    in that thread, and must not use the client.
+    in that thread, and must not use the client, nor another one that would use it: that is an error.
 
     Raises:
         ConfigurationError: If an argument is not valid.

@@ -105,6 +105,47 @@ class Call(Generic[T]):
         self._tell()
 
 
+class _Life:
+    """One thread with its loop, from the begin to the end of both.
+
+    Attributes:
+        loop: The loop.
+        thread: The thread.
+        started: Set when the loop runs.
+        ending: Set when it is to end.
+        waits_for: Another one, of a call that this thread has made there and waits for; or None.
+
+    Args:
+        loop: See above.
+        at_end: See LoopThread.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, at_end: Make[None]) -> None:
+        self.loop = loop
+        self.thread = threading.Thread(target=_run, args=(self, at_end), name="pynector.blocking", daemon=True)
+        self.started = threading.Event()
+        self.ending = threading.Event()
+        self.waits_for: _Life | None = None
+
+    def wait_for(self, other: _Life) -> None:
+        """Take note of what this thread waits for.
+
+        Raises:
+            PynectorError: If it would wait for itself.
+        """
+        # First: of two threads that begin to wait for one another now, one at least sees it.
+        self.waits_for = one = other
+        while one is not self:
+            further = one.waits_for
+            if further is None:
+                return
+            one = further
+        self.waits_for = None
+        whose = "its own thread" if other is self else "the thread of another one, for which it waits itself"
+        said = f"a blocking client cannot be called from {whose}, as by on_progress or what gives a body"
+        raise PynectorError(said)
+
+
 class LoopThread:
     """Runs coroutines for any number of threads in one of its own, which begins with the first and can end.
 
@@ -115,74 +156,86 @@ class LoopThread:
     def __init__(self, at_end: Make[None]) -> None:
         self._at_end = at_end
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._ending = threading.Event()
+        self._life: _Life | None = None
         _all.add(self)
 
     def run(self, make: Make[T]) -> T:
         """Run a coroutine, and return what it returns.
 
         Raises:
-            PynectorError: If this is called in the loop's own thread, where it would wait for itself.
+            PynectorError: If this is called in the loop's own thread, or in one that it waits for: it would wait for
+                itself.
         """
-        call = Call(make)
-        loop = self._post(call.start)
-        return call.result(lambda: _soon(loop, call.cancel))
+        call, here = Call(make), _here()
+        try:
+            life = self._post(call.start, here)
+            return call.result(lambda: _soon(life.loop, call.cancel))
+        finally:
+            if here is not None:
+                here.waits_for = None
 
     def soon(self, function: Callable[[asyncio.AbstractEventLoop], object]) -> None:
         """Have a function be called in the loop's thread, with the loop, and do not wait for it."""
-        self._post(function)
+        self._post(function, None)
 
     def stop(self, wait: bool = True) -> bool:
-        """End the loop and the thread, and what runs there; say whether they ran. A later call begins anew."""
+        """End the loop and the thread, and what runs there; say whether they ran. A later call begins anew.
+
+        Raises:
+            PynectorError: See `run`; not in its own thread, which ends later.
+        """
+        here = _here() if wait else None
         with self._lock:
-            loop, thread, ending = self._loop, self._thread, self._ending
-            self._loop = self._thread = None
-        if loop is None or thread is None:
+            life = self._life
+            if here is not None and life is not None and life is not here:
+                here.wait_for(life)
+            self._life = None
+        if life is None:
             return False
-        _soon(loop, lambda: _end(loop, ending))
-        if wait and thread is not threading.current_thread():
-            thread.join()
+        _soon(life.loop, lambda: _end(life))
+        if wait and life is not here:
+            life.thread.join()
+            if here is not None:
+                here.waits_for = None
         return True
 
     def has(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Say whether this is its loop: not another one after `stop` or in another process."""
-        return self._loop is loop
+        life = self._life
+        return life is not None and life.loop is loop
 
     def forked(self) -> None:
         """Take note that the thread is in another process."""
         self._lock = threading.Lock()
-        self._loop = self._thread = None
+        self._life = None
 
-    def _post(self, function: Callable[[asyncio.AbstractEventLoop], object]) -> asyncio.AbstractEventLoop:
+    def _post(self, function: Callable[[asyncio.AbstractEventLoop], object], here: _Life | None) -> _Life:
+        """Have a function be called; where a thread of another loop will wait for that, it is `here`."""
         with self._lock:
-            loop = self._loop
-            if loop is None:
-                loop = self._begin()
-            elif self._thread is threading.current_thread():
-                said = "a blocking client cannot be called from its own thread, as by on_progress or what gives a body"
-                raise PynectorError(said)
-            loop.call_soon_threadsafe(function, loop)
-        return loop
+            life = self._life or self._begin()
+            if here is not None:
+                here.wait_for(life)
+            life.loop.call_soon_threadsafe(function, life.loop)
+        return life
 
-    def _begin(self) -> asyncio.AbstractEventLoop:
-        loop, started, ending = _new_loop(), threading.Event(), threading.Event()
-        arguments = (loop, started, ending, self._at_end)
-        thread = threading.Thread(target=_run, args=arguments, name="pynector.blocking", daemon=True)
+    def _begin(self) -> _Life:
+        life = _Life(_new_loop(), self._at_end)
         try:
-            thread.start()
+            life.thread.start()
         except RuntimeError:
             # There are too many already, or the interpreter ends.
-            loop.close()
+            life.loop.close()
             raise
-        self._loop, self._thread, self._ending = loop, thread, ending
-        started.wait()
-        return loop
+        self._life = life
+        life.started.wait()
+        return life
 
 
 # Those that are to end before the interpreter does, and begin anew after a fork.
 _all: weakref.WeakSet[LoopThread] = weakref.WeakSet()
+
+# What the thread that looks is.
+_threads = threading.local()
 
 
 def closed() -> TransportError:
@@ -190,13 +243,19 @@ def closed() -> TransportError:
     return TransportError("the client was closed", phase=None, sent=None, came_of="closed")
 
 
-def _run(
-    loop: asyncio.AbstractEventLoop, started: threading.Event, ending: threading.Event, at_end: Make[None]
-) -> None:
+def _here() -> _Life | None:
+    """Return what this thread is, if it is one of those with a loop."""
+    life: _Life | None = getattr(_threads, "life", None)
+    return life
+
+
+def _run(life: _Life, at_end: Make[None]) -> None:
+    loop = life.loop
+    _threads.life = life
     asyncio.set_event_loop(loop)
-    loop.call_soon(started.set)
+    loop.call_soon(life.started.set)
     try:
-        while not ending.is_set():
+        while not life.ending.is_set():
             # What gives a body may call sys.exit: its caller is who exits.
             with suppress(SystemExit, KeyboardInterrupt):
                 loop.run_forever()
@@ -210,9 +269,9 @@ def _run(
             loop.close()
 
 
-def _end(loop: asyncio.AbstractEventLoop, ending: threading.Event) -> None:
-    ending.set()
-    loop.stop()
+def _end(life: _Life) -> None:
+    life.ending.set()
+    life.loop.stop()
 
 
 async def _finished(at_end: Make[None]) -> None:
