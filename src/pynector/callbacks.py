@@ -54,6 +54,7 @@ class Loop(ABC):
     def __init__(self, context: ClientContext) -> None:
         self.context = context
         self._runtime = Runtime.current()
+        self.time = self._runtime.clock
         self.new_future = self._runtime.new_future
         # asyncio would not keep them alive.
         self._tasks: set[Any] = set()
@@ -149,7 +150,6 @@ class AsyncioLoop(Loop):
     def __init__(self, loop: asyncio.AbstractEventLoop, context: ClientContext) -> None:
         super().__init__(context)
         self.loop = loop
-        self.time = loop.time
         self.call_soon = loop.call_soon
         # Made when one is needed.
         self._threads: Any = None
@@ -238,7 +238,6 @@ class TrioLoop(Loop):
         self._run_soon: Any = trio.lowlevel.current_trio_token().run_sync_soon
         self._reactor = running_reactor()
         self._room = trio.CapacityLimiter(MOST_THREADS)
-        self.time = self._runtime.clock
         self.call_soon = self._reactor.call_soon
 
     def call_from_anywhere(self, call: Callable[..., Any], *args: Any) -> None:

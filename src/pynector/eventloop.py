@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import sys
+import time
 import types
 import warnings
 import weakref
@@ -150,7 +151,15 @@ def _running() -> tuple[Any, Callable[[], float]]:
         if trio is None or not trio.lowlevel.in_trio_run():
             raise PynectorError("Pynector must be used inside a running event loop: asyncio, uvloop or trio") from None
         return trio.lowlevel.current_trio_token(), trio.lowlevel.current_clock().current_time
-    return loop, loop.time
+    return loop, _clock_of(loop)
+
+
+def _clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    uvloop = sys.modules.get("uvloop")
+    if sys.platform == "linux" and uvloop is not None and type(loop) is uvloop.Loop:
+        # Its own is this one in whole milliseconds.
+        return time.monotonic
+    return loop.time
 
 
 class _Signal:
