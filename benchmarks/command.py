@@ -85,8 +85,11 @@ def command(file: Path, count: int) -> Run:
     """Send the first lines of a file."""
     output = file.with_name("results.jsonl")
     arguments = ["batch", str(file), "--output", str(output), "--limit", str(count), "--quiet"]
+    # As with an installed one there is bytecode: the first run makes it, even where no run is to leave any behind.
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(file.with_name("bytecode"))}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.PIPE, env=environment)
     assert process.stdout is not None
     with process.stdout:
         held = process.stdout.read()

@@ -11,6 +11,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import get_terminal_size
 from textwrap import fill
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,16 +33,12 @@ _UNITS = {
 }
 
 
-# How wide descriptions are.
-WIDTH = 78
-
-
 class Parser(argparse.ArgumentParser):
     """A parser that takes no abbreviations, and names what it does not know without the values."""
 
     def __init__(self, description: str = "", **options: Any) -> None:
         # The epilog has lines of its own.
-        options["description"] = fill(description, WIDTH)
+        options["description"] = fill(description, max(20, get_terminal_size().columns - 2))
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:

@@ -22,15 +22,17 @@ from ..templates import BadField, RequestTemplate, Template
 from ..transport.http.options import HTTPOptions
 from ..transport.http.request import prepare
 from .arguments import HeaderField, flat
-from .described import Job, Templates, is_harmless
+from .described import Templates, is_harmless
 from .info import has
-from .inputs import BadInput, Input, Record
+from .inputs import BadInput, Input
+from .lines import Writer
 from .locking import Lock
 from .outputs import BadOutput, Done, Output, resumed
+from .records import Record
 from .request import client_of, complain, give_up_stdout
-from .results import Writer, method_of
 from .showing import Display
 from .summary import Summary
+from .underway import UnderWay
 
 # How many requests a dry run shows, and how many bad lines are told one by one.
 FEW = 5
@@ -82,13 +84,14 @@ class Batch:
         self._given = flat(arguments.headers)
         constant, changing = _headers(self._given)
         template = RequestTemplate(arguments.url, arguments.path, arguments.method, arguments.json, changing)
-        self._templates = Templates(template, arguments.key, arguments.cost)
+        templates = Templates(template, arguments.key, arguments.cost)
         self._client: dict[str, Any] = {"headers": constant}
         if arguments.base_url is not None:
             self._client["base_url"] = arguments.base_url
         self._options = HTTPOptions(self._client, "pynector")
-        self._writer = Writer(self._options, arguments.include_headers)
-        self._done: Done | None = None
+        self._done = Done(arguments.key is not None) if arguments.resume else None
+        writer = Writer(self._options, arguments.include_headers)
+        self._under_way = UnderWay(templates, writer, arguments.shard, self._done, self._skip)
         self._output: Output
         self._summary = Summary()
         self._display = Display(not arguments.quiet, arguments.output is not None, self._summary.latencies)
@@ -96,10 +99,6 @@ class Batch:
         self._items: list[BatchItem] = []
         self._lines: list[bytes] = []
         self._size = 0
-        # The entries that have no result yet, by their number in the stream.
-        self._jobs: dict[int, Job] = {}
-        self._begun = 0
-        self._taken = 0
         self._is_stopping = False
         self._was_interrupted = False
         self._problem: Exception | None = None
@@ -121,8 +120,7 @@ class Batch:
     def _open_file(self, path: Path, stack: ExitStack) -> None:
         lock = Lock(path)
         stack.callback(lock.release)
-        if self._arguments.resume:
-            self._done = Done(self._arguments.key is not None)
+        if self._done is not None:
             resumed(path, self._done, self._arguments.retry_failed)
             lock.follow()
         elif path.is_file() and path.stat().st_size:
@@ -213,11 +211,11 @@ class Batch:
 
     def _take(self, item: BatchItem, results: BatchStream) -> bool:
         """Make the line of a result, and say whether it is the first of those that are to be written soon."""
-        job = self._jobs.pop(item.index)
         if self._is_stopping and not item.attempts and isinstance(item.error, TransportError):
             # It was read, but never sent.
+            self._under_way.forget(item)
             return False
-        line = self._writer.line(job, item)
+        line = self._under_way.line(item)
         self._lines.append(line)
         self._items.append(item)
         self._size += len(line)
@@ -270,42 +268,31 @@ class Batch:
             entry = self._entry(record)
             if entry is not None:
                 yield entry
-            if self._taken == self._arguments.limit:
+            if self._under_way.taken == self._arguments.limit:
                 break
-        self._display.expect(self._begun)
+        self._display.expect(self._under_way.begun)
 
     async def _entries_as_they_come(self) -> AsyncIterator[Entry]:
         async for record in self._source.records_as_they_come():
             entry = self._entry(record)
             if entry is not None:
                 yield entry
-            if self._taken == self._arguments.limit:
+            if self._under_way.taken == self._arguments.limit:
                 break
-        self._display.expect(self._begun)
+        self._display.expect(self._under_way.begun)
 
     def _entry(self, record: Record) -> Entry | None:
         """Return the entry of a record, or None if it is none of this run's."""
-        number, count = self._arguments.shard
-        if record.number % count != number - 1:
-            return None
         try:
-            if record.problem is not None:
-                raise BadField(record.problem)
-            request, job = self._templates.request(record), self._templates.job(record)
-            own = {"key": self._templates.cost_of(record)} if self._templates.cost is not None else {}
+            entry: Entry | None = self._under_way.entry(record)
         except BadField as error:
             self._bad(record.line, error)
             return None
-        self._taken += 1
-        if self._done is not None:
-            url = self._writer.url_of(request)
-            if self._done.has(job.number, job.key, method_of(request), url):
-                self._summary.skipped += 1
-                self._display.skip()
-                return None
-        self._jobs[self._begun] = job
-        self._begun += 1
-        return request, own
+        return entry
+
+    def _skip(self) -> None:
+        self._summary.skipped += 1
+        self._display.skip()
 
     def _bad(self, line: int, problem: BadField) -> None:
         if not self._arguments.skip_bad:
@@ -334,7 +321,7 @@ class Batch:
             entry = self._entry(record)
             if entry is not None:
                 print(self._shown(entry[0]), flush=True)
-            if self._begun == most:
+            if self._under_way.begun == most:
                 break
         return 0
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..config import is_near, nearest
 from ..shorthands import place
 from ..templates import BadField, RequestTemplate, Template, value_of
 from ..transport.http.request import FIELDS
 from .arguments import HeaderField
-from .inputs import Record
+from .records import Record
 
 KNOWN = frozenset(FIELDS) - {"files"}
 OF_ROWS = frozenset({"method", "path", "url"})
@@ -23,7 +22,7 @@ HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-l
 _SECRET = re.compile("auth|cookie|key|token|secret|passw|session|signature|credential", re.IGNORECASE)
 
 
-class Job(NamedTuple):
+class Job:
     """What is to be known of an entry of the batch when its result is there.
 
     Attributes:
@@ -31,22 +30,31 @@ class Job(NamedTuple):
         key: Its key, or None.
     """
 
-    number: int
-    key: str | int | None
+    __slots__ = ("key", "number")
+
+    def __init__(self, number: int, key: str | int | None) -> None:
+        self.number = number
+        self.key = key
 
 
-@dataclass(frozen=True)
 class Templates:
     """What the command line says of requests.
 
-    Attributes:
+    Args:
         template: What it says of the request itself.
         key, cost: The names of fields, or None.
+
+    Attributes:
+        cost: See above.
     """
 
-    template: RequestTemplate = field(default_factory=RequestTemplate)
-    key: str | None = None
-    cost: str | None = None
+    __slots__ = ("_key", "_says_where", "_template", "cost")
+
+    def __init__(self, template: RequestTemplate, key: str | None, cost: str | None) -> None:
+        self._template = template
+        self._says_where = template.says_where
+        self._key = key
+        self.cost = cost
 
     def request(self, record: Record) -> dict[str, Any]:
         """Return the request of a record.
@@ -54,7 +62,7 @@ class Templates:
         Raises:
             BadField: If it describes none, or has not what is asked for.
         """
-        return self.template.filled(record.fields or {}, {} if self.template.says_where else self._described(record))
+        return self._template.filled(record.fields or {}, {} if self._says_where else self._described(record))
 
     def job(self, record: Record) -> Job:
         """Return what is to be known of a record.
@@ -63,9 +71,9 @@ class Templates:
             BadField: If it has no key.
         """
         fields = record.fields or {}
-        if self.key is not None:
-            return Job(record.number, _key(self.key, value_of(fields, self.key)))
-        if fields.get("key") is None or self.template.says_where:
+        if self._key is not None:
+            return Job(record.number, _key(self._key, value_of(fields, self._key)))
+        if self._says_where or fields.get("key") is None:
             return Job(record.number, None)
         return Job(record.number, _key("key", fields["key"]))
 
@@ -96,7 +104,7 @@ class Templates:
                 # What is empty in a table says nothing; null is JSON like any other.
                 if (value is not None and value != "") or (name == "json" and not is_row):
                     request[name] = value
-            elif not is_row and (meant := _mistaken(name)) and name not in (self.key, self.cost):
+            elif not is_row and (meant := _mistaken(name)) and name not in (self._key, self.cost):
                 raise BadField(f"it has a field {name!r}: {meant}")
         if "url" not in request and "path" not in request:
             raise BadField("it has neither url nor path, and there is no --url or --path to make one")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
@@ -39,15 +38,18 @@ class Latencies:
         longest: The longest in seconds, 0.0 where there is none.
     """
 
+    __slots__ = ("_counts", "longest", "total")
+
     def __init__(self) -> None:
         self.total = 0
         self.longest = 0.0
-        self._counts: Counter[int] = Counter()
+        self._counts: dict[int, int] = {}
 
     def add(self, seconds: float) -> None:
         """Count a time."""
+        step = math.ceil(math.log(seconds) * STEPS) if seconds > SHORTEST else _LEAST_STEP
         self.total += 1
-        self._counts[math.ceil(math.log(seconds) * STEPS) if seconds > SHORTEST else _LEAST_STEP] += 1
+        self._counts[step] = self._counts.get(step, 0) + 1
         if seconds > self.longest:
             self.longest = seconds
 

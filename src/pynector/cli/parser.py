@@ -106,11 +106,14 @@ def parser() -> Parser:
     """Return the parser of the command line."""
     whole = Parser(
         prog="pynector",
+        usage="pynector [-h] [--version] command [options]",
         description="Pynector is an async client for services that send very many requests.",
         epilog="'pynector COMMAND --help' has examples.",
     )
     whole.add_argument("--version", action="version", version=f"pynector {__version__}")
-    commands = whole.add_subparsers(dest="command", metavar="command")
+    commands = whole.add_subparsers(
+        title="commands", dest="command", metavar="command [options]", prog="pynector", parser_class=Parser
+    )
     for name in METHODS:
         _add_request(commands, name)
     _add_batch(commands)
@@ -351,7 +354,12 @@ def _add_bench(commands: Any) -> None:
         "bench",
         help="Pynector beside other clients, at a URL of yours or a server on this machine",
         description="Give Pynector and the other clients that are installed their turns at one URL, at several limits.",
-        epilog=_examples("bench", "bench --seconds 120 --clients aiohttp,httpx --plot bench.svg"),
+        epilog=_examples(
+            "bench",
+            "bench --seconds 120 --clients aiohttp,httpx --plot bench.svg",
+            "bench --url http://127.0.0.1:8000/items --limits 10,200",
+            "bench --url https://staging.example.com/ --yes --json figures.json",
+        ),
     )
     bench.add_argument("--url", type=arguments.http_url, help="where the GETs go (default: a server on this machine)")
     _add_yes(bench)

@@ -21,6 +21,19 @@ class Summary:
         latencies: How long they took.
     """
 
+    __slots__ = (
+        "_errors",
+        "_first_error",
+        "_statuses",
+        "bad",
+        "failed",
+        "latencies",
+        "received",
+        "retries",
+        "skipped",
+        "succeeded",
+    )
+
     def __init__(self) -> None:
         self.succeeded = 0
         self.failed = 0
@@ -28,7 +41,7 @@ class Summary:
         self.received = 0
         self.skipped = 0
         self.bad = 0
-        self._statuses: Counter[int] = Counter()
+        self._statuses: dict[int, int] = {}
         self._errors: Counter[str] = Counter()
         self._first_error = ""
         self.latencies = Latencies()
@@ -47,7 +60,7 @@ class Summary:
     def count(self, item: BatchItem) -> None:
         """Count a result."""
         error = item.error
-        response = item.result if error is None else getattr(error, "response", None)
+        response: Any = item.result if error is None else getattr(error, "response", None)
         if error is None:
             self.succeeded += 1
         else:
@@ -55,10 +68,12 @@ class Summary:
             self._errors[type(error).__name__] += 1
             self._first_error = self._first_error or str(error)
         if response is not None:
-            self._statuses[response.status_code] += 1
+            status = response.status_code
+            self._statuses[status] = self._statuses.get(status, 0) + 1
             self.received += len(response.content)
-        if item.attempts:
-            self.retries += item.attempts - 1
+        attempts = item.attempts
+        if attempts > 1:
+            self.retries += attempts - 1
 
     def figures(self, seconds: float, rate: float | None = None) -> dict[str, Any]:
         """Return the numbers for machines; see `lines`."""

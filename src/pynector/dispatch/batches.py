@@ -18,6 +18,7 @@ from .batch import Batch, BatchRun, GoOn
 from .endings import batch_late, closed, escaped
 from .entries import Request
 from .observing import Submit
+from .reading import close, read
 from .sources import Source, ahead_of
 from .stream import BatchStream
 from .workers import Exchange, Workers
@@ -134,12 +135,12 @@ class Batches:
         try:
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(source.read)
+                    tasks.start_soon(read, source)
                     reason = await self._told_until_over(run, workers, batch)
                     tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True, deadline=self._host.clock() + SOURCE_PATIENCE):
-                await source.aclose()
+                await close(source)
         if source.error is not None:
             return source.error
         if reason is not None and not run.scheduler.exhausted:
@@ -165,7 +166,7 @@ class Batches:
                 async with _kept(batch, stream.results) as results, anyio.create_task_group() as tasks:
                     run, workers = self._prepared(batch, stream.source, results, window)
                     tasks.start_soon(self._run_stream, run, workers, batch, stream.begin(run))
-                    tasks.start_soon(stream.source.read)
+                    tasks.start_soon(read, stream.source)
                     try:
                         yield stream
                     except BaseException as error:
@@ -178,7 +179,7 @@ class Batches:
         finally:
             stream.end()
             with anyio.CancelScope(shield=True, deadline=self._host.clock() + SOURCE_PATIENCE):
-                await stream.source.aclose()
+                await close(stream.source)
         if failure is not None:
             raise failure
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Generic
 
 from ..answer import Answer
 from ..errors import PynectorError
 
+FIELDS = ("index", "key", "request", "result", "error", "elapsed", "attempts")
 
-@dataclass(slots=True)
-class BatchItem(Generic[Answer]):
+
+class BatchItem:
     """What became of one entry of a batch.
 
     Attributes:
@@ -23,19 +24,50 @@ class BatchItem(Generic[Answer]):
         attempts: How often it was sent; 0 if it never was.
     """
 
-    index: int
-    key: Any
-    # What was sent and answered may be long, or secret.
-    request: Any = field(repr=False)
-    result: Any = field(repr=False)
-    error: PynectorError | None
-    elapsed: float
-    attempts: int = 1
+    __slots__ = FIELDS
+    __match_args__ = FIELDS
+    __class_getitem__ = classmethod(GenericAlias)
+
+    def __init__(
+        self,
+        index: int,
+        key: Any,
+        request: Any,
+        result: Any,
+        error: PynectorError | None,
+        elapsed: float,
+        attempts: int = 1,
+    ) -> None:
+        self.index = index
+        self.key = key
+        self.request = request
+        self.result = result
+        self.error = error
+        self.elapsed = elapsed
+        self.attempts = attempts
+
+    def __repr__(self) -> str:
+        # What was sent and answered may be long, or secret.
+        shown = (f"{name}={getattr(self, name)!r}" for name in FIELDS if name not in ("request", "result"))
+        return f"BatchItem({', '.join(shown)})"
 
     @property
     def ok(self) -> bool:
         """Whether it has an answer."""
         return self.error is None
+
+
+def item_of(index: int, key: Any, request: Any, result: Any, error: Any, elapsed: float, attempts: int) -> BatchItem:
+    """Return an item of these fields; so it is made at the least cost."""
+    item = BatchItem.__new__(BatchItem)
+    item.index = index
+    item.key = key
+    item.request = request
+    item.result = result
+    item.error = error
+    item.elapsed = elapsed
+    item.attempts = attempts
+    return item
 
 
 if TYPE_CHECKING:

@@ -10,12 +10,11 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from copy import copy
 from typing import Any
 
-import anyio.lowlevel
-
-from .._speedups.dispatcher import BURST
-from ..eventloop import ENDS, is_end
-from .bell import Bell
+from ..eventloop import ENDS
 from .entries import OF_ENTRIES, Request, checked_entry
+
+# What comes out of an iterator and is no failure of it.
+_ITS_OWN = (StopIteration, *ENDS)
 
 # How many entries are read ahead, at least, where some may have to wait for their origin or to be sent again.
 AHEAD_OF_OTHERS = 1000
@@ -68,7 +67,32 @@ class Source:
         is_held: Whether it gave none because too many results have not been taken.
         ask_for_rules: Called at the first entry that has rules of its own, which is given when this has been set to
             None; None: any entry is given at once.
+        given: What the asynchronous iterator has given, and nobody has taken yet.
+        now: What they are read from, where that needs no waiting.
+        later: The asynchronous iterator that they are read from by `reading.read`, or None.
+        is_wanted: Whether another one is wanted of that.
+        want: Called when another one is.
     """
+
+    __slots__ = (
+        "_ahead",
+        "_feed",
+        "_is_over",
+        "_is_stopped",
+        "_put_off",
+        "_read",
+        "_ready",
+        "_seen_taken",
+        "_taken",
+        "ask_for_rules",
+        "error",
+        "given",
+        "is_held",
+        "is_wanted",
+        "later",
+        "now",
+        "want",
+    )
 
     def __init__(
         self,
@@ -88,20 +112,19 @@ class Source:
         self._is_stopped = False
         self.is_held = False
         self.error: BaseException | None = None
-        self._later: AsyncIterator[Any] | None = None
-        self._now: Iterator[Any] = iter(())
+        self.later: AsyncIterator[Any] | None = None
+        self.now: Iterator[Any] = iter(())
         if isinstance(entries, AsyncIterable):
-            self._later = aiter(entries)
+            self.later = aiter(entries)
         elif not isinstance(entries, Feed):
-            self._now = iter(entries)
-        # What an asynchronous one has given, whether it has ended, and whether another entry is wanted of it.
-        self._given: deque[Any] = deque()
+            self.now = iter(entries)
+        self.given: deque[Any] = deque()
         self._is_over = False
-        self._is_wanted = False
-        self._wanted = Bell()
+        self.is_wanted = False
+        self.want: Callable[[], object] = _nobody
         self._feed = entries if isinstance(entries, Feed) else None
         if self._feed is not None:
-            self._given = self._feed.entries
+            self.given = self._feed.entries
             self._feed.tell(ready)
 
     def __iter__(self) -> Iterator[Request | None]:
@@ -118,19 +141,19 @@ class Source:
             self.is_held = self._read - self._seen_taken >= self._ahead
             if self.is_held:
                 return None
-        if self._later is None and self._feed is None:
+        if self.later is None and self._feed is None:
             entry = self._next()
             if self._is_stopped:
                 # By what has just been read.
                 raise StopIteration
-        elif self._given:
-            entry = self._given.popleft()
+        elif self.given:
+            entry = self.given.popleft()
         elif self._is_over or (self._feed is not None and self._feed.is_over):
             raise StopIteration
         else:
-            if not self._is_wanted:
-                self._is_wanted = True
-                self._wanted.ring()
+            if not self.is_wanted:
+                self.is_wanted = True
+                self.want()
             return None
         self._read += 1
         if type(entry) is tuple and len(entry) == 2 and type(entry[1]) is dict and not entry[1]:
@@ -146,7 +169,7 @@ class Source:
         self.ask_for_rules()
         return self._what_was_put_off()
 
-    def _what_was_put_off(self) -> Request | None:
+    def _what_was_put_off(self) -> Any:
         if self.ask_for_rules is not None:
             return None
         entry, self._put_off = self._put_off, None
@@ -158,46 +181,27 @@ class Source:
 
     def _next(self) -> Any:
         try:
-            return next(self._now)
-        except (StopIteration, *ENDS):
+            return next(self.now)
+        except _ITS_OWN:
             raise
         except BaseException as error:
             # What was in flight has its results first. A cancellation that comes out of it was meant for another task.
             self.error = error
             raise StopIteration from error
 
-    async def read(self) -> None:
-        """Read an asynchronous iterable for as long as it has entries; of another there is nothing to read here."""
-        later = self._later
-        in_a_row = 0
-        while later is not None:
-            while not self._is_wanted:
-                in_a_row = 0
-                await self._wanted.wait()
-            in_a_row += 1
-            if in_a_row % BURST == 0:
-                # One that never waits would keep the event loop from its turn.
-                await anyio.lowlevel.checkpoint()
-            self._is_wanted = False
-            try:
-                self._given.append(await anext(later))
-            except StopAsyncIteration:
-                later = None
-            except BaseException as error:
-                if is_end(error):
-                    raise
-                self.error, later = error, None
-            self._is_over = later is None
-            self._ready()
+    def go_on(self, is_over: bool) -> None:
+        """Take note that `given` has another one, or that the asynchronous iterator is over."""
+        self._is_over = is_over
+        self._ready()
 
     def is_at_end(self) -> bool:
         """Say whether there is nothing more, as far as that is known without waiting; if there is, an entry is lost."""
         if self._put_off is not None:
             return False
         if self._feed is not None:
-            return self._feed.is_over and not self._given
-        if self._later is not None:
-            return self._is_over and not self._given
+            return self._feed.is_over and not self.given
+        if self.later is not None:
+            return self._is_over and not self.given
         try:
             self._next()
         except StopIteration:
@@ -208,19 +212,12 @@ class Source:
         """Give no entry any more."""
         self._is_stopped = True
 
-    async def aclose(self) -> None:
-        """Close what the entries come from, where that can be closed. This is of no more use then."""
+    def leave(self) -> None:
+        """Give no entry any more, and let go of the batch, which has this and every result."""
         self.stop()
-        # They lead to the batch, which has this, and every result.
         self._ready, self._taken, self.ask_for_rules = _nobody, _none, None
         if self._feed is not None:
             self._feed.tell(_nobody)
-        later = getattr(self._later, "aclose", None)
-        if later is not None:
-            await later()
-        close = getattr(self._now, "close", None)
-        if close is not None:
-            close()
 
 
 def ahead_of(window: int, lookahead: int | None, has_rules: bool) -> int:

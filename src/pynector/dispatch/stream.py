@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 import anyio.lowlevel
 
 from .._speedups.dispatcher import BURST
-from .._speedups.results import TakenResults
 from ..answer import Answer
-from ..errors import ConfigurationError, PynectorError
 from .batch import BatchRun
 from .bell import Bell
-from .entries import Request
-from .item import BatchItem, Item
+from .item import Item
 from .sources import Source
+from .taken import TakenResults
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,7 +31,7 @@ class BatchStream(Generic[Answer]):
         self._changed = Bell()
         self._is_over = False
         self._run: BatchRun | None = None
-        self.results = results = TakenResults(partial(_item, clock), self._changed.ring, ordered)
+        self.results = results = TakenResults(clock, self._changed.ring, ordered)
         self.source = Source(entries, ahead, lambda: results.taken, self._go_on)
 
     def drain(self) -> None:
@@ -89,16 +86,3 @@ class BatchStream(Generic[Answer]):
     def _go_on(self) -> None:
         if self._run is not None and not self._is_over:
             self._run.read_on()
-
-
-def _item(
-    clock: Callable[[], float], index: int, entry: Request, started: float, attempts: int, result: Any
-) -> BatchItem:
-    data, own = entry
-    error = result if isinstance(result, PynectorError) else None
-    answer = None if error is not None else result
-    if attempts == 1 and isinstance(error, ConfigurationError) and error.sent == "none":
-        # It came to no attempt.
-        attempts = 0
-    elapsed = clock() - started if attempts else 0.0
-    return BatchItem(index, own.get("key") if own else None, data, answer, error, elapsed, attempts)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from ...errors import ConfigurationError
+from .lookup import SEVERAL, field_in
 
 Pair = tuple[str, str]
 
@@ -86,25 +86,14 @@ class Headers(Mapping[str, str]):
         """
         if self._pairs is not None:
             return self.get(name)
-        head, key = self._head.lower(), _start_of(name)
-        start = head.find(key)
-        if start < 0:
-            return None
-        start += len(key)
-        if head.find(key, start) >= 0:
+        value = field_in(self._head, name.encode("ascii"))
+        if value is SEVERAL:
             return self.get(name)
-        end = head.find(b"\r\n", start)
-        return self._head[start : len(head) if end < 0 else end].strip(b" \t").decode("latin-1")
+        return None if value is None else value.decode("latin-1")
 
     def pairs(self) -> list[Pair]:
         """Give names and values in the order of the wire."""
         return list(self._all())
-
-
-@lru_cache(maxsize=64)
-def _start_of(name: str) -> bytes:
-    """Return what a field begins with in a head."""
-    return f"\r\n{name}:".encode("ascii")
 
 
 def header_pairs_of(head: bytes) -> list[Pair]:

@@ -1,5 +1,7 @@
 cimport cython
 
+from pynector.transport.http.lookup cimport field_in
+
 
 # It holds nothing that could hold it, and a batch may keep very many.
 @cython.no_gc
@@ -26,3 +28,6 @@ cpdef Response response_as_sent(
     double elapsed,
     tuple history,
 )
+
+@cython.locals(value=bytes)
+cpdef str content_type_of(Response response)

@@ -55,12 +55,13 @@ def text_of(headers: Headers, body: bytes) -> str:
 
 def charset_of(headers: Headers) -> str:
     """Give the charset that a Content-Type names, or UTF-8 where it names none that Python can decode text by."""
-    return _charset(headers.first_look("content-type") or "")
+    return charset_in(headers.first_look("content-type") or "")
 
 
 # Most answers of a server have one of a few, and to read it takes longer than to decode a short body.
 @lru_cache(maxsize=256)
-def _charset(content_type: str) -> str:
+def charset_in(content_type: str) -> str:
+    """Give the charset that the value of a Content-Type names, or UTF-8; see `charset_of`."""
     for name, quoted, bare in _PARAMETER.findall(content_type):
         if name.lower() == "charset":
             return _known(quoted or bare)

@@ -9,10 +9,10 @@ from typing import Any
 
 from ..dispatch.item import Item as BatchItem
 from ..errors import HTTPStatusError, PynectorError
-from ..transport.http.headers import Headers
 from ..transport.http.options import HTTPOptions
 from ..transport.http.request import BODIES, prepare
-from ..transport.http.text import charset_of
+from ..transport.http.response import Response, content_type_of
+from ..transport.http.text import charset_in
 from ..transport.http.urls import without_secrets
 from .described import Job
 
@@ -25,6 +25,8 @@ class Writer:
         includes_headers: Whether the header fields of the answers are wanted.
     """
 
+    __slots__ = ("_includes_headers", "_options")
+
     def __init__(self, options: HTTPOptions, includes_headers: bool) -> None:
         self._options = options
         self._includes_headers = includes_headers
@@ -32,7 +34,7 @@ class Writer:
     def line(self, job: Job, item: BatchItem) -> bytes:
         """Return the line of a result."""
         error = item.error
-        response = item.result if error is None else getattr(error, "response", None)
+        response: Any = item.result if error is None else getattr(error, "response", None)
         if response is None:
             url, status = self.url_of(item.request), ""
         else:
@@ -83,12 +85,14 @@ def _described(error: PynectorError) -> dict[str, Any]:
     return said
 
 
-def _body(response: Any) -> str:
+def _body(response: Response) -> str:
     """Return a body's name and value: its JSON as it came, else its text, else base64."""
-    content: bytes = response.content
-    is_json, charset = _kind(response.headers.first_look("content-type") or "")
-    if is_json and (value := _json_as_it_came(content)) is not None:
-        return f',"json":{value}'
+    content = response.content
+    is_json, charset = _kind(content_type_of(response))
+    if is_json:
+        value = _json_as_it_came(content)
+        if value is not None:
+            return f',"json":{value}'
     try:
         return f',"text":{_quoted(content.decode(charset))}'
     except (UnicodeError, LookupError):
@@ -101,19 +105,21 @@ def _body(response: Any) -> str:
 def _kind(content_type: str) -> tuple[bool, str]:
     """Return whether a body is JSON, and its charset."""
     media_type = content_type.partition(";")[0].strip().lower()
-    return media_type.endswith(("/json", "+json")), charset_of(Headers([("Content-Type", content_type)]))
+    return media_type.endswith(("/json", "+json")), charset_in(content_type)
 
 
-def _json_as_it_came(content: bytes) -> str | None:
+def _json_as_it_came(content: bytes) -> Any:
     """Return JSON on one line, or None if it is none."""
     try:
         # Whoever reads the line may know no byte order mark, and no NaN.
-        text = content.decode().strip(" \t\r\n")
-        _, end = _STRICT(text)
-    except (ValueError, RecursionError):
+        text = content.decode("utf-8").strip(" \t\r\n")
+        _, end = _VALUE(text, 0)
+    except (ValueError, RecursionError, StopIteration):
+        return None
+    if end != len(text):
         return None
     # It has breaks between its tokens only.
-    return text.replace("\n", " ").replace("\r", " ") if end == len(text) else None
+    return text.replace("\n", " ").replace("\r", " ")
 
 
 def _refused(name: str) -> Any:
@@ -121,5 +127,5 @@ def _refused(name: str) -> Any:
 
 
 # Made once, as dumps and loads would make them each time.
-_STRICT = json.JSONDecoder(parse_constant=_refused).raw_decode
+_VALUE = json.JSONDecoder(parse_constant=_refused).scan_once
 _text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

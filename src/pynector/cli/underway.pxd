@@ -1,0 +1,23 @@
+cimport cython
+
+from pynector.cli.described cimport Job, Templates
+from pynector.cli.records cimport Record
+from pynector.cli.lines cimport Writer, method_of
+
+
+@cython.final
+cdef class UnderWay:
+    cdef Templates _templates
+    cdef Writer _writer
+    cdef Py_ssize_t _rest
+    cdef Py_ssize_t _count
+    cdef object _done
+    cdef object _skipped
+    cdef dict _jobs
+    cdef readonly Py_ssize_t taken
+    cdef readonly Py_ssize_t begun
+
+    @cython.locals(request=dict, job=Job, own=dict, url=str)
+    cpdef object entry(self, Record record)
+    cpdef bytes line(self, object item)
+    cpdef object forget(self, object item)

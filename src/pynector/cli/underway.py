@@ -1,0 +1,80 @@
+"""What is under way in a batch: records become entries, and the results of these become lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..dispatch.item import Item as BatchItem
+from ..templates import BadField
+from .described import Job, Templates
+from .lines import Writer, method_of
+from .outputs import Done
+from .records import Record
+
+
+class UnderWay:
+    """Makes entries of records, and lines of their results.
+
+    Args:
+        templates: Makes requests of records.
+        writer: Makes lines.
+        shard: Which records are this run's: the Ith of each N.
+        done: Knows what an earlier run has done, or None.
+        skipped: Called for each record that it has.
+
+    Attributes:
+        taken: How many records were this run's.
+        begun: How many have become entries.
+    """
+
+    __slots__ = ("_count", "_done", "_jobs", "_rest", "_skipped", "_templates", "_writer", "begun", "taken")
+
+    def __init__(
+        self,
+        templates: Templates,
+        writer: Writer,
+        shard: tuple[int, int],
+        done: Done | None,
+        skipped: Callable[[], object],
+    ) -> None:
+        self._templates = templates
+        self._writer = writer
+        self._rest, self._count = shard[0] - 1, shard[1]
+        self._done: Any = done
+        self._skipped = skipped
+        # The entries that have no line yet, by their number in the stream.
+        self._jobs: dict[int, Job] = {}
+        self.taken = 0
+        self.begun = 0
+
+    def entry(self, record: Record) -> Any:
+        """Return the entry of a record, or None if it is none of this run's.
+
+        Raises:
+            BadField: If no request can be made of it.
+            BadOutput: If what has been done was another request.
+        """
+        if record.number % self._count != self._rest:
+            return None
+        if record.problem is not None:
+            raise BadField(record.problem)
+        request, job = self._templates.request(record), self._templates.job(record)
+        own = {} if self._templates.cost is None else {"key": self._templates.cost_of(record)}
+        self.taken += 1
+        if self._done is not None:
+            url = self._writer.url_of(request)
+            if self._done.has(job.number, job.key, method_of(request), url):
+                self._skipped()
+                return None
+        self._jobs[self.begun] = job
+        self.begun += 1
+        return request, own
+
+    def line(self, item: BatchItem) -> bytes:
+        """Return the line of a result, which was under way."""
+        return self._writer.line(self._jobs.pop(item.index), item)
+
+    def forget(self, item: BatchItem) -> None:
+        """Let a result have no line."""
+        del self._jobs[item.index]

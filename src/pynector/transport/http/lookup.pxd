@@ -1,0 +1,18 @@
+cimport cython
+
+from pynector._speedups.ctext cimport byte_at
+
+cdef bint COMPILED
+
+
+@cython.locals(
+    size=Py_ssize_t,
+    length=Py_ssize_t,
+    start=Py_ssize_t,
+    colon=Py_ssize_t,
+    end=Py_ssize_t,
+)
+cpdef object field_in(bytes head, bytes name)
+
+@cython.locals(at=Py_ssize_t)
+cdef Py_ssize_t line_end(bytes head, Py_ssize_t start) except -1

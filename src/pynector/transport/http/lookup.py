@@ -1,0 +1,44 @@
+"""One field of a response's head, without reading the others."""
+
+from typing import Any
+
+COMPILED = not __file__.endswith(".py")
+
+# No field's value.
+SEVERAL = b"\r\n"
+
+
+def field_in(head: bytes, name: bytes) -> Any:
+    """Return the value of a field in a head that a parser has found valid.
+
+    Args:
+        head: The status line and header fields.
+        name: The field's name in lower case.
+
+    Returns:
+        The value, None where there is none, or SEVERAL where there is more than one.
+    """
+    found = None
+    size, length = len(head), len(name)
+    end = line_end(head, 0)
+    while end < size:
+        start = end + 1
+        colon = start + length
+        end = line_end(head, start)
+        if colon < end and head[colon] == 58 and head[start:colon].lower() == name:
+            if found is not None:
+                return SEVERAL
+            found = head[colon + 1 : end].removesuffix(b"\r").strip(b" \t")
+    return found
+
+
+def line_end(head: bytes, start: int) -> int:
+    """Return where the line feed is that ends a line, or the end of the head."""
+    if COMPILED:
+        at = byte_at(head, 10, start)  # type: ignore[name-defined] # noqa: F821
+        # Alone it is a part of a value.
+        while at < len(head) and (at == 0 or head[at - 1] != 13):
+            at = byte_at(head, 10, at + 1)  # type: ignore[name-defined] # noqa: F821
+        return at  # type: ignore[no-any-return]
+    end = head.find(b"\r\n", start)
+    return len(head) if end < 0 else end + 1
