@@ -21,6 +21,9 @@ from pynector.transport.net.triosocket import HIGH, TrioTransport  # noqa: E402
 
 MUCH = HIGH * 64
 
+# What the system may hold of it on either side (bytes).
+LITTLE = 1 << 16
+
 
 class Told(asyncio.Protocol):
     """Takes note of what it is called for, and whether that was within another call."""
@@ -95,9 +98,11 @@ def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Call
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
-    """Return two ends of a TCP connection that do not block."""
+    """Return two ends of a TCP connection that do not block, and hold little on any machine."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
         one = socket.create_connection(listener.getsockname())
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LITTLE)
         other, _ = listener.accept()
     one.setblocking(False)
     other.setblocking(False)
