@@ -44,7 +44,7 @@ async def test_an_attempt_that_fails_ends_all_that_it_was_for(refused: str, anyi
 async def test_what_a_connection_carries_does_not_end_because_another_cannot_be_made(
     anyio_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connected = AsyncioNetwork._connected
+    connected = AsyncioNetwork.connected
     attempts: list[Any] = []
 
     async def once(self: AsyncioNetwork, *address: Any) -> Any:
@@ -53,7 +53,7 @@ async def test_what_a_connection_carries_does_not_end_because_another_cannot_be_
             raise ConnectionRefusedError("refused")
         return await connected(self, *address)
 
-    monkeypatch.setattr(AsyncioNetwork, "_connected", once)
+    monkeypatch.setattr(AsyncioNetwork, "connected", once)
     with Http2Server(None, answer, settings={"max_concurrent_streams": 2}) as server:
         async with client(server.url) as it:
             results = await it.batch_request([({"path": f"/{n}"}, {}) for n in range(10)], max_concurrency=10)

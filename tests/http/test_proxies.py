@@ -288,6 +288,9 @@ def test_in_a_cgi_script_http_proxy_is_a_header_field(monkeypatch: pytest.Monkey
         ("x.example, a.example ,y.example", "http://a.example", True),
         ("x.example a.example", "http://a.example", True),
         (",, ,", "http://a.example", False),
+        ("Müller.example", "http://x.müller.example", True),
+        (".müller.example", "http://xn--mller-kva.example", False),
+        ("a\u2060\u0338", "http://a", False),
     ],
 )
 def test_what_no_proxy_means(monkeypatch: pytest.MonkeyPatch, entry: str, url: str, expected: bool) -> None:

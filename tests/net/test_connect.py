@@ -248,6 +248,68 @@ async def test_an_address_in_brackets_and_a_zone_that_is_nobody_else_s(secure: S
     assert proxy.asked[0].startswith(b"CONNECT [fe80::1]:80 HTTP/1.1\r\nHost: [fe80::1]:80\r\n")
 
 
+async def test_the_name_that_tls_asks_for_may_be_said_for_one_connection(secure: Secure) -> None:
+    detours = Detours({}, "other.test")
+    with serving(echo, secure.server) as port:
+        protocol = Told()
+        await connector(secure.client, detours).connect(("https", "127.0.0.1", port), lambda: protocol, name=NAME)
+        await exchange(protocol, b"x")
+    assert secure.asked == [("server", NAME)]
+
+
+@pytest.mark.parametrize("scheme", ["socks4", "socks5"])
+async def test_each_address_is_tried_that_the_proxy_does_not_look_up(
+    scheme: str, secure: Secure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = ["127.0.0.2", "127.0.0.3", "127.0.0.1"]
+    resolver = Resolver(monkeypatch, there(addresses))
+    with serving(echo) as port, Proxy() as proxy:
+        connecting, by = connector(secure.client), through(scheme, proxy.port)
+        protocol = Told()
+        await connecting.connect(("http", NAME, port), lambda: protocol, None, by)
+        await exchange(protocol, b"x")
+        assert [asked[1] for asked in proxy.asked] == addresses
+        # Where none is any good, they are looked up again.
+        addresses.pop()
+        with suppress(ConnectError):
+            await connecting.connect(("http", "gone.test", port), Told, None, by)
+        with pytest.raises(ConnectError, match="the proxy: it refused") as failed:
+            await connecting.connect(("http", "gone.test", port), Told, None, by)
+        assert failed.value.transient
+        assert failed.value.proxy_failed
+        assert resolver.asked.count("gone.test") == 2
+
+
+async def test_an_address_that_the_proxy_says_nothing_of_does_not_hold_up_the_next(
+    secure: Secure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Resolver(monkeypatch, there(["127.0.0.2", "127.0.0.1"]))
+    ended: list[bytes] = []
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readexactly(9)
+        if asked[4:8] == b"\x7f\0\0\2":
+            ended.append(await reader.read())
+            return
+        writer.write(b"\0\x5a" + bytes(6))
+        await echo(reader, writer)
+
+    with serving(silent) as port:
+        protocol = Told()
+        await connector(secure.client).connect(("http", NAME, 80), lambda: protocol, None, through("socks4", port))
+        await exchange(protocol, b"x")
+        await protocol.until(lambda: ended == [b""])
+
+
+def there(addresses: list[str]) -> Callable[[str], Awaitable[list[str]]]:
+    """Return what looks names up: the proxy's is this machine's, others have some addresses."""
+
+    async def lookup(name: str) -> list[str]:
+        return ["127.0.0.1"] if name == "localhost" else list(addresses)
+
+    return lookup
+
+
 # What can go wrong
 
 
@@ -394,6 +456,28 @@ async def test_a_context_that_agrees_on_http_2_is_told_in_a_tunnel(secure: Secur
             await exchange(protocol, b"x")
     finally:
         secure.server.set_alpn_protocols([])
+
+
+async def test_a_proxy_that_agrees_on_http_2_is_told_with_what_helps(secure: Secure) -> None:
+    offering = ssl.create_default_context(cafile=secure.trusted)
+    offering.set_alpn_protocols(["h2", "http/1.1"])
+    secure.proxy.set_alpn_protocols(["h2", "http/1.1"])
+    proxied: tuple[Any, ...] = ("https", NAME, 443), Told, None
+    try:
+        with serving(echo, secure.server) as port, Proxy(tls=secure.proxy) as proxy:
+            for alpn in (("h2", "http/1.1"), ("http/1.1",)):
+                with pytest.raises(ConfigurationError, match=r"the proxy agreed.*path.*without http2=True") as told:
+                    await connector(ClientTLS(offering, alpn=alpn)).connect(*proxied, through("https", proxy.port))
+                assert "give http2=True" not in str(told.value)
+            # As it says.
+            by_path = ClientTLS(secure.trusted, alpn=("h2", "http/1.1"))
+            protocol = Told()
+            await connector(by_path).connect(
+                ("https", NAME, port), lambda: protocol, None, through("https", proxy.port)
+            )
+            await exchange(protocol, b"x")
+    finally:
+        secure.proxy.set_alpn_protocols([])
 
 
 SOCKS: list[tuple[str, bytes, str, bool]] = [

@@ -6,13 +6,13 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ...callbacks import AsyncioLoop
 from .names import Address, Names
-from .network import STAGGER, reason_of
+from .network import STAGGER, Way, reason_of
 from .sockets import SocketOption, set_options
 from .tlslayer import Layers
 
@@ -37,11 +37,21 @@ class AsyncioNetwork:
         self.layers = Layers(loop.call_soon, loop.new_future)
         self.new_future = loop.new_future
 
-    async def connected(self, addresses: list[Address], options: tuple[SocketOption, ...]) -> socket.socket:
+    async def connected(self, address: Address, options: tuple[SocketOption, ...]) -> socket.socket:
         """See Network."""
-        if len(addresses) == 1:
-            return await self._connected(*addresses[0], options)
-        return await self._first_connected(addresses, options)
+        sock = socket.socket(address[0], socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            set_options(sock, options)
+            await self._loop.sock_connect(sock, address[1])
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    async def first(self, ways: Sequence[Way]) -> socket.socket:
+        """See Network."""
+        return await (ways[0]() if len(ways) == 1 else self._first_of(ways))
 
     async def send(self, sock: socket.socket, data: bytes) -> None:
         """See Network."""
@@ -91,26 +101,14 @@ class AsyncioNetwork:
         transport.abort()
         await _few_turns()
 
-    async def _connected(self, family: int, address: Any, options: tuple[SocketOption, ...]) -> socket.socket:
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            set_options(sock, options)
-            await self._loop.sock_connect(sock, address)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-
-    async def _first_connected(self, addresses: list[Address], options: tuple[SocketOption, ...]) -> socket.socket:
-        """Try addresses in turn, each a little after the one before, and return the first socket that connects."""
-        waiting = list(addresses)
+    async def _first_of(self, ways: Sequence[Way]) -> socket.socket:
+        waiting = list(ways)
         attempts: set[asyncio.Task[socket.socket]] = set()
         errors: list[Exception] = []
         try:
             while waiting or attempts:
                 if waiting:
-                    attempts.add(self._loop.create_task(self._connected(*waiting.pop(0), options)))
+                    attempts.add(self._loop.create_task(waiting.pop(0)()))
                 done, attempts = await asyncio.wait(
                     attempts,
                     timeout=STAGGER if waiting else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...callbacks import AsyncioLoop, Loop
 from ...errors import Phase, PynectorError
@@ -17,6 +17,7 @@ from .names import no_connection
 from .network import Network
 from .proxies import Proxy
 from .sockets import SocketOption
+from .socks import hosts_for
 from .tls import ClientTLS, check_transport, tls_problem
 from .tunnels import Origin as Origin
 from .tunnels import TunnelRequest, make_tunnel
@@ -39,6 +40,20 @@ class Progress:
     def __init__(self) -> None:
         self.phase: Phase = "connect"
         self.where = ""
+
+
+class Server(NamedTuple):
+    """What is connected to in the end.
+
+    Attributes:
+        origin: Scheme, host and port.
+        name: The name that TLS asks for.
+        make_protocol: Makes the protocol when there is a way to it.
+    """
+
+    origin: Origin
+    name: str
+    make_protocol: Callable[[], Any]
 
 
 class Connector:
@@ -73,6 +88,7 @@ class Connector:
         make_protocol: Callable[[], Any],
         progress: Progress | None = None,
         proxy: Proxy | None = None,
+        name: str | None = None,
     ) -> Any:
         """Connect to an origin, with TLS where its scheme is "https" or "wss", and return the protocol.
 
@@ -84,6 +100,7 @@ class Connector:
             make_protocol: Makes the protocol when TCP is connected.
             progress: Told how far it has come.
             proxy: What makes a tunnel to the origin, whatever its scheme.
+            name: The name that TLS asks the server for; None: that of the detours.
 
         Raises:
             ConnectError: If that cannot be, whyever, with the phase "connect" or "tls" and `sent` "none".
@@ -91,11 +108,13 @@ class Connector:
                 of the user's has agreed on HTTP/2.
         """
         progress = progress or Progress()
+        name = server_name(name) if name else self._detours.name(origin[1])
+        server = Server(origin, name, make_protocol)
         if proxy is None:
-            return await self._connected(origin, progress, partial(self._secured, origin, make_protocol, progress))
+            return await self._named(origin, progress, partial(self._straight, server, progress))
         progress.where = TO_PROXY
         through = self._through_tls if proxy.scheme == "https" else self._through
-        return await self._connected(proxy, progress, partial(through, proxy, origin, make_protocol, progress))
+        return await self._named(proxy, progress, partial(through, proxy, server, progress))
 
     async def connect_to_proxy(
         self, proxy: Proxy, make_protocol: Callable[[], Any], progress: Progress | None = None
@@ -103,22 +122,18 @@ class Connector:
         """Connect to an http or https proxy that itself passes requests on, and return the protocol; see `connect`."""
         progress = progress or Progress()
         progress.where = TO_PROXY
-        tls = self._proxy_tls if proxy.scheme == "https" else None
+        make = partial(self._at_proxy, proxy, make_protocol, progress)
+        _, protocol = await self._named(proxy, progress, make)
+        return protocol
 
-        async def attached(sock: socket.socket) -> Any:
-            _, protocol = await self._attached(sock, tls, proxy.host, make_protocol, progress)
-            return protocol
-
-        return await self._connected(proxy, progress, attached)
-
-    async def _connected(
-        self, peer: Origin | Proxy, progress: Progress, use: Callable[[socket.socket], Awaitable[Any]]
-    ) -> Any:
-        """Connect a socket, and return what is made of it; it is closed if that fails."""
+    async def _named(self, peer: Origin | Proxy, progress: Progress, make: Callable[[], Awaitable[Any]]) -> Any:
+        """Return what is made of a connection to a peer, if there may be one; what that fails with is named."""
         endpoint = self._detours.endpoint(peer[1], peer[2])
+        if self._uds is None:
+            check_endpoint(*endpoint, progress.where)
         connected = False
         try:
-            made = await use(await self._socket(*endpoint, progress.where))
+            made = await make()
             connected = True
         except PynectorError:
             raise
@@ -129,23 +144,22 @@ class Connector:
                 self._net.names.forget(*endpoint)
         return made
 
-    async def _socket(self, host: str, port: int, where: str) -> socket.socket:
+    async def _socket(self, peer: Origin | Proxy, progress: Progress) -> socket.socket:
+        """Connect a socket to a peer."""
         if self._uds is not None:
-            addresses: Any = [(socket.AF_UNIX, self._uds)]
-        else:
-            check_endpoint(host, port, where)
-            addresses = await self._net.names.addresses(host, port, where)
-        return await self._net.connected(addresses, self._socket_options)
+            return await self._net.connected((socket.AF_UNIX, self._uds), self._socket_options)
+        addresses = await self._net.names.addresses(*self._detours.endpoint(peer[1], peer[2]), progress.where)
+        return await self._net.first([partial(self._net.connected, each, self._socket_options) for each in addresses])
 
     async def _attached(
         self,
         sock: socket.socket,
         tls: ClientTLS | None,
-        host: str,
+        name: str,
         make_protocol: Callable[[], Any],
         progress: Progress,
     ) -> tuple[Any, Any]:
-        """Put a protocol on a socket, with TLS to a host where it is said; return the transport and the protocol."""
+        """Put a protocol on a socket, with TLS by a name where it is said; return the transport and the protocol."""
         context = None
         try:
             if tls is not None:
@@ -154,72 +168,76 @@ class Connector:
         except BaseException:
             sock.close()
             raise
-        transport, protocol = await self._net.attach(sock, make_protocol, context, server_name(host))
+        transport, protocol = await self._net.attach(sock, make_protocol, context, name)
         if tls is not None and not tls.speaks_http2:
             try:
-                check_transport(transport)
+                check_transport(transport, tls is self._proxy_tls)
             except BaseException:
                 await self._net.drop(transport)
                 raise
         return transport, protocol
 
-    async def _secured(
-        self, origin: Origin, make_protocol: Callable[[], Any], progress: Progress, sock: socket.socket
-    ) -> Any:
-        """Put a protocol on a socket that leads to an origin, over TLS where that is its scheme."""
+    async def _straight(self, server: Server, progress: Progress) -> Any:
+        return await self._secured(await self._socket(server.origin, progress), server, progress)
+
+    async def _secured(self, sock: socket.socket, server: Server, progress: Progress) -> Any:
+        """Put a server's protocol on a socket that leads to it, over TLS where that is its scheme."""
         progress.where = ""
-        tls = self._tls if origin[0] in SECURE else None
-        _, protocol = await self._attached(sock, tls, self._detours.name(origin[1]), make_protocol, progress)
+        tls = self._tls if server.origin[0] in SECURE else None
+        _, protocol = await self._attached(sock, tls, server.name, server.make_protocol, progress)
         return protocol
 
-    async def _through(
-        self,
-        proxy: Proxy,
-        origin: Origin,
-        make_protocol: Callable[[], Any],
-        progress: Progress,
-        sock: socket.socket,
-    ) -> Any:
-        """Do as `_secured` with a socket that leads to a proxy."""
+    async def _through(self, proxy: Proxy, server: Server, progress: Progress) -> Any:
+        """Connect to a server through a proxy."""
+        scheme, host, port = server.origin
+        hosts = await hosts_for(proxy, self._net.names, host, port)
+        ways = [partial(self._tunnel, proxy, (scheme, each, port), progress) for each in hosts]
+        try:
+            sock = await self._net.first(ways)
+        except BaseException:
+            self._net.names.forget(host, port)
+            raise
+        return await self._secured(sock, server, progress)
+
+    async def _tunnel(self, proxy: Proxy, origin: Origin, progress: Progress) -> socket.socket:
+        """Connect a socket through a proxy."""
+        sock = await self._socket(proxy, progress)
         try:
             await make_tunnel(self._net, sock, proxy, origin)
         except BaseException:
             sock.close()
             raise
-        return await self._secured(origin, make_protocol, progress, sock)
+        return sock
 
-    async def _through_tls(
-        self,
-        proxy: Proxy,
-        origin: Origin,
-        make_protocol: Callable[[], Any],
-        progress: Progress,
-        sock: socket.socket,
-    ) -> Any:
+    async def _at_proxy(self, proxy: Proxy, make_protocol: Callable[[], Any], progress: Progress) -> tuple[Any, Any]:
+        """Put a protocol on a connection to a proxy, over TLS where that is its scheme; see `_attached`."""
+        sock = await self._socket(proxy, progress)
+        tls = self._proxy_tls if proxy.scheme == "https" else None
+        return await self._attached(sock, tls, server_name(proxy.host), make_protocol, progress)
+
+    async def _through_tls(self, proxy: Proxy, server: Server, progress: Progress) -> Any:
         """Do as `_through` where TLS is spoken with the proxy."""
-        make_request = partial(TunnelRequest, proxy, origin, self._net.new_future())
-        transport, request = await self._attached(sock, self._proxy_tls, proxy.host, make_request, progress)
+        make_request = partial(TunnelRequest, proxy, server.origin, self._net.new_future())
+        transport, request = await self._at_proxy(proxy, make_request, progress)
         progress.phase = "connect"
         try:
             await request.ended
-            if origin[0] in SECURE:
-                return await self._within(request, origin, make_protocol, progress)
-            protocol = make_protocol()
+            if server.origin[0] in SECURE:
+                return await self._within(request, server, progress)
+            protocol = server.make_protocol()
             request.give_way(protocol)
         except BaseException:
             await self._net.drop(transport)
             raise
         return protocol
 
-    async def _within(
-        self, request: TunnelRequest, origin: Origin, make_protocol: Callable[[], Any], progress: Progress
-    ) -> Any:
-        """Put a protocol in a tunnel, over TLS that the proxy's TLS carries."""
+    async def _within(self, request: TunnelRequest, server: Server, progress: Progress) -> Any:
+        """Put a server's protocol in a tunnel, over TLS that the proxy's TLS carries."""
         if request.problem is not None:
             raise request.problem
-        context, protocol = self._tls.context(), make_protocol()
+        context, protocol = self._tls.context(), server.make_protocol()
         progress.phase, progress.where = "tls", ""
-        layer, shaken = self._net.layers.made(context, self._detours.name(origin[1]), protocol)
+        layer, shaken = self._net.layers.made(context, server.name, protocol)
         request.give_way(layer)
         await shaken.ended()
         if not self._tls.speaks_http2:

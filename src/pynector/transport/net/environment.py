@@ -7,6 +7,8 @@ import re
 import urllib.request
 from typing import NamedTuple
 
+import idna
+
 from .hosts import is_local, server_name
 from .proxies import Proxy, checked_proxy
 
@@ -107,10 +109,20 @@ def parsed(entry: str) -> Excepted | None:
         rest, port = found[1], int(found[2])
         network = _network(rest)
     bare = rest.removeprefix("*").rstrip(".")
-    name = bare.removeprefix(".")
+    name = _encoded(bare.removeprefix("."))
     if not name and rest != "*":
         return None
-    return Excepted(scheme or "all", port, network, name, bare == name)
+    return Excepted(scheme or "all", port, network, name, not bare.startswith("."))
+
+
+def _encoded(name: str) -> str:
+    """Return a name as URLs have it; what is none is no server's either."""
+    if name.isascii():
+        return name
+    try:
+        return idna.encode(name, uts46=True).decode("ascii")
+    except ValueError:
+        return name
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:

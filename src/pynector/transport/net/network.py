@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from ...errors import PynectorError
 from .names import Address, Names
 from .sockets import SocketOption
 from .tlslayer import Layers
+
+Way = Callable[[], Coroutine[Any, Any, socket.socket]]
+"""Makes a connected socket, or raises an Exception."""
 
 # RFC 8305 section 5: how long one address may take before the next is tried beside it (seconds).
 STAGGER = 0.25
@@ -29,12 +32,21 @@ class Network(Protocol):
     layers: Layers
     new_future: Callable[[], Any]
 
-    async def connected(self, addresses: list[Address], options: tuple[SocketOption, ...]) -> socket.socket:
-        """Return a non-blocking socket that is connected to one of some addresses, the first that can be.
+    async def connected(self, address: Address, options: tuple[SocketOption, ...]) -> socket.socket:
+        """Return a non-blocking socket that is connected to an address.
 
         Raises:
             OSError: If that cannot be.
             ConfigurationError: If an option of the user's cannot be set.
+        """
+
+    async def first(self, ways: Sequence[Way]) -> socket.socket:
+        """Return the socket of the first of some ways that leads to one; there is one way at least.
+
+        They are tried in turn, each when the one before has failed or has taken STAGGER.
+
+        Raises:
+            Exception: If none does; see reason_of.
         """
 
     async def send(self, sock: socket.socket, data: bytes) -> None:
@@ -63,10 +75,11 @@ class Network(Protocol):
 
 
 def reason_of(errors: list[Exception]) -> Exception:
-    """Return why none of some addresses could be connected to."""
-    for error in errors:
-        if isinstance(error, PynectorError):
-            return error
+    """Return why none of some ways has led to a socket."""
+    named = [error for error in errors if isinstance(error, PynectorError)]
+    if named:
+        # As long as one of them may pass, all together may.
+        return next((error for error in named if getattr(error, "transient", False)), named[0])
     said = dict.fromkeys(map(str, errors))
     # Such as that there is no descriptor left, whatever the address.
     return errors[0] if len(said) == 1 else OSError("; ".join(said))

@@ -6,6 +6,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 
+from .hosts import without_zone
 from .names import Names
 from .proxies import Proxy, no_tunnel
 
@@ -35,23 +36,24 @@ class SocksClient:
     Args:
         send: Sends all of some bytes.
         receive: Returns what there is to receive, at most so many bytes; b"" at the end.
-        names: For what the proxy does not look up itself.
     """
 
-    def __init__(
-        self, send: Callable[[bytes], Awaitable[None]], receive: Callable[[int], Awaitable[bytes]], names: Names
-    ) -> None:
+    def __init__(self, send: Callable[[bytes], Awaitable[None]], receive: Callable[[int], Awaitable[bytes]]) -> None:
         self._send = send
         self._receive = receive
-        self._names = names
 
     async def ask(self, proxy: Proxy, host: str, port: int) -> None:
         """Ask for a tunnel to a server.
 
+        Args:
+            proxy: The proxy.
+            host: The server's address, or the name that the proxy looks up itself.
+            port: The server's port.
+
         Raises:
             ConnectError: If there is none.
         """
-        target = await self._target(proxy, host, port)
+        target = _target(host)
         if proxy.scheme.startswith("socks4"):
             await self._ask_4(proxy, target, port)
         else:
@@ -59,24 +61,8 @@ class SocksClient:
             await self._agree_5(proxy)
             await self._ask_5(where, port)
 
-    async def _target(self, proxy: Proxy, host: str, port: int) -> Host:
-        """Return what the proxy is told: an address, or a name that it looks up itself."""
-        try:
-            return ipaddress.ip_address(host)
-        except ValueError:
-            pass
-        if proxy.scheme in ("socks4a", "socks5h"):
-            return host
-        only_4 = proxy.scheme == "socks4"
-        for family, address in await self._names.addresses(host, port):
-            if family == socket.AF_INET or not only_4:
-                return ipaddress.ip_address(address[0])
-        raise no_tunnel("the server has no IPv4 address, and SOCKS 4 knows no other", "address")
-
     async def _ask_4(self, proxy: Proxy, target: Host, port: int) -> None:
         if isinstance(target, ipaddress.IPv6Address):
-            if proxy.scheme == "socks4":
-                raise no_tunnel("SOCKS 4 knows no IPv6 address", "address")
             target = str(target)
         # An address that cannot be says that a name follows.
         address, name = (b"\0\0\0\1", target.encode() + b"\0") if isinstance(target, str) else (target.packed, b"")
@@ -127,6 +113,30 @@ class SocksClient:
                 raise no_tunnel("it closed the connection")
             data += piece
         return data
+
+
+async def hosts_for(proxy: Proxy, names: Names, host: str, port: int) -> list[str]:
+    """Return what a proxy can be asked for instead of a host: its addresses, unless the proxy looks them up itself.
+
+    Raises:
+        ConnectError: If there is none.
+    """
+    host = without_zone(host)
+    if proxy.scheme not in ("socks4", "socks5"):
+        return [host]
+    found = await names.addresses(host, port)
+    only_4 = proxy.scheme == "socks4"
+    hosts = [without_zone(address[0]) for family, address in found if family == socket.AF_INET or not only_4]
+    if not hosts:
+        raise no_tunnel("the server has no IPv4 address, and SOCKS 4 knows no IPv6", "address")
+    return hosts
+
+
+def _target(host: str) -> Host:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return host
 
 
 def _counted(text: str) -> bytes:

@@ -290,24 +290,29 @@ def _default_authorities() -> Iterable[str]:
         yield _certifi()
 
 
-def check_protocol(agreed: str | None) -> None:
-    """Look at what a handshake has agreed to speak.
+def check_transport(transport: Any, is_to_proxy: bool = False) -> None:
+    """Look at what a handshake, if there was one, has agreed to speak.
+
+    Args:
+        transport: One like asyncio's.
+        is_to_proxy: Whether it was with a proxy.
 
     Raises:
         ConfigurationError: If that is HTTP/2: a context of the user's, which cannot be asked before, offers it.
     """
-    if agreed == "h2":
-        raise ConfigurationError(
-            "verify: the context offers HTTP/2 (h2), and the server agreed, but HTTP/1.1 is spoken on this connection: "
-            "call set_alpn_protocols(['http/1.1']) of the context, or, for HTTP, give http2=True"
-        )
-
-
-def check_transport(transport: Any) -> None:
-    """Do as `check_protocol` for a transport like asyncio's, with TLS or without."""
     secured = transport.get_extra_info("ssl_object")
-    if secured is not None:
-        check_protocol(secured.selected_alpn_protocol())
+    if secured is None or secured.selected_alpn_protocol() != "h2":
+        return
+    if is_to_proxy:
+        raise ConfigurationError(
+            "verify: the context offers HTTP/2 (h2), and the proxy agreed, but HTTP/1.1 is spoken with proxies: give "
+            "the path of a CA file or folder, of which the proxy has a context of its own, or call "
+            "set_alpn_protocols(['http/1.1']) of the context, without http2=True"
+        )
+    raise ConfigurationError(
+        "verify: the context offers HTTP/2 (h2), and the server agreed, but HTTP/1.1 is spoken on this connection: "
+        "call set_alpn_protocols(['http/1.1']) of the context, or, for HTTP, give http2=True"
+    )
 
 
 def tls_problem(error: Exception, where: str = "") -> ConnectError:

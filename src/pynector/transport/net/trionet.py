@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import trio
@@ -13,7 +13,7 @@ from trio.lowlevel import wait_readable, wait_writable
 from ...callbacks import Loop
 from ...groups import ungrouped
 from .names import Address, Names
-from .network import STAGGER, reason_of
+from .network import STAGGER, Way, reason_of
 from .sockets import SocketOption, set_options
 from .tlslayer import Layers
 from .triosocket import TrioTransport
@@ -32,11 +32,26 @@ class TrioNetwork:
         self.layers = Layers(loop.call_soon, loop.new_future)
         self.new_future = loop.new_future
 
-    async def connected(self, addresses: list[Address], options: tuple[SocketOption, ...]) -> socket.socket:
+    async def connected(self, address: Address, options: tuple[SocketOption, ...]) -> socket.socket:
         """See Network."""
-        if len(addresses) == 1:
-            return await connected(*addresses[0], options)
-        return await _First(options).of(addresses)
+        sock = socket.socket(address[0], socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            set_options(sock, options)
+            try:
+                sock.connect(address[1])
+            except (BlockingIOError, InterruptedError):
+                await wait_writable(sock)
+                if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    raise OSError(error, f"Connect call failed {address[1]}") from None
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    async def first(self, ways: Sequence[Way]) -> socket.socket:
+        """See Network."""
+        return await (ways[0]() if len(ways) == 1 else _First().of(ways))
 
     async def send(self, sock: socket.socket, data: bytes) -> None:
         """See Network."""
@@ -90,40 +105,21 @@ class TrioNetwork:
             await self._loop.catch_up()
 
 
-async def connected(family: int, address: Any, options: tuple[SocketOption, ...]) -> socket.socket:
-    """Return a socket that is connected to an address; see Network."""
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        set_options(sock, options)
-        try:
-            sock.connect(address)
-        except (BlockingIOError, InterruptedError):
-            await wait_writable(sock)
-            if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise OSError(error, f"Connect call failed {address}") from None
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
 class _First:
-    """Tries addresses in turn, each a little after the one before."""
+    """Tries ways in turn, each a little after the one before."""
 
-    def __init__(self, options: tuple[SocketOption, ...]) -> None:
-        self._options = options
+    def __init__(self) -> None:
         self._socks: list[socket.socket] = []
         self._errors: list[Exception] = []
 
-    async def of(self, addresses: list[Address]) -> socket.socket:
-        """Return the first socket that connects."""
+    async def of(self, ways: Sequence[Way]) -> socket.socket:
+        """Return the first socket that there is."""
         try:
             with ungrouped():
                 async with trio.open_nursery() as tasks:
-                    for address in addresses:
+                    for way in ways:
                         failed = trio.Event()
-                        tasks.start_soon(self._try, address, failed, tasks.cancel_scope)
+                        tasks.start_soon(self._try, way, failed, tasks.cancel_scope)
                         with trio.move_on_after(STAGGER):
                             await failed.wait()
             for extra in self._socks[1:]:
@@ -136,9 +132,9 @@ class _First:
                 sock.close()
             raise
 
-    async def _try(self, address: Address, failed: trio.Event, scope: trio.CancelScope) -> None:
+    async def _try(self, way: Way, failed: trio.Event, scope: trio.CancelScope) -> None:
         try:
-            self._socks.append(await connected(*address, self._options))
+            self._socks.append(await way())
             scope.cancel()
         except Exception as error:
             self._errors.append(error)

@@ -36,15 +36,15 @@ async def make_tunnel(net: Network, sock: socket.socket, proxy: Proxy, origin: O
         net: What the socket is on.
         sock: Leads to the proxy. It is not closed if that fails.
         proxy: The proxy, with which TLS is not spoken.
-        origin: The server.
+        origin: The server; its host may be one of those that `hosts_for` has.
 
     Raises:
         ConnectError: If the proxy makes no tunnel.
         OSError: If it breaks the connection.
     """
     if proxy.scheme.startswith("socks"):
-        host = without_zone(origin[1])
-        await SocksClient(partial(net.send, sock), partial(net.receive, sock), net.names).ask(proxy, host, origin[2])
+        client = SocksClient(partial(net.send, sock), partial(net.receive, sock))
+        await client.ask(proxy, origin[1], origin[2])
         return
     await net.send(sock, connect_request(proxy, origin))
     answer = Answer(may_speak_first(origin))
