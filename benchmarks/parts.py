@@ -246,7 +246,7 @@ class _Echo:
 
     closed, fields, transport, cookies = False, _Framed.fields, None, None
 
-    def pool(self, origin: Any) -> Any:
+    def pool(self, origin: Any, server_name: Any) -> Any:
         return self
 
     def dispatch(self, exchange: Any, now: float) -> None:
@@ -268,7 +268,7 @@ def adapter(build: Build, count: int) -> None:
         package = _Package
         body_class = build.load("integrations.bodies").ResponseBody
 
-        def _relay(self, name: str | None) -> Any:
+        def _relay(self) -> Any:
             return relay
 
     async def pass_on() -> None:

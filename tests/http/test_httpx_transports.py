@@ -410,10 +410,85 @@ async def test_tls_asks_for_the_name_that_it_is_told(package: Any, transport_cla
     assert stream.get_extra_info("is_readable") is True
 
 
+async def test_the_names_that_tls_asks_for_share_the_connections_that_there_may_be(
+    package: Any, transport_class: Any, play: Play
+) -> None:
+    asked: list[str | None] = []
+    ca = trustme.CA()
+    serving, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    serving.sni_callback = lambda connection, name, context: asked.append(name)
+    ca.issue_cert("*.service.example").configure_cert(serving)
+    ca.configure_trust(trusting)
+    server = play([answer()] * 3, tls=serving)
+    limits = package.Limits(max_connections=2)
+    async with package.AsyncClient(transport=transport_class(verify=trusting, limits=limits)) as client:
+        for name in [f"{letter}.service.example" for letter in "aabacd"]:
+            await client.get(server.url, extensions={"sni_hostname": name})
+        # Those of one name have one; to make room for others, what is idle is closed.
+        assert asked == [f"{letter}.service.example" for letter in "abcd"]
+        assert await eventually(lambda: sum(not each.ended.is_set() for each in server.connections) == 2)
+        assert [len(each.requests) for each in server.connections] == [3, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timeout", 5),
+        ("timeout", {"read": "5"}),
+        ("timeout", {"pool": []}),
+        ("timeout", {"connect": float("nan")}),
+        ("trace", "print"),
+        ("target", 5),
+        ("target", ["/"]),
+        ("sni_hostname", 5),
+        ("sni_hostname", b"service.example"),
+        ("sni_hostname", "service.example:443"),
+        ("sni_hostname", ["service.example"]),
+    ],
+)
+async def test_extensions_that_cannot_be_are_refused(client: Any, package: Any, name: str, value: Any) -> None:
+    with pytest.raises(package.LocalProtocolError, match=name):
+        await client.get("https://127.0.0.1:9", extensions={name: value})
+
+
+async def test_extensions_of_none_say_nothing(client: Any, play: Play) -> None:
+    server = play([answer()])
+    response = await client.get(server.url, extensions=dict.fromkeys(("timeout", "trace", "sni_hostname")))
+    assert response.text == "ok"
+
+
+async def test_a_zone_is_for_this_machine_and_for_nobody_else(
+    client: Any, package: Any, transport_class: Any, play: Play
+) -> None:
+    server = play([answer()])
+    async with package.AsyncClient(transport=transport_class(proxy=server.url)) as proxied:
+        await proxied.get("http://[fe80::1%25lo]:81/path")
+    start, host = server.requests[0].split(b"\r\n")[:2]
+    assert (start, host) == (b"GET http://[fe80::1]:81/path HTTP/1.1", b"Host: [fe80::1]:81")
+    with pytest.raises(package.ConnectError, match="no connection"):
+        await client.get("http://[fe80::1%25nothing-here]/")
+
+
+async def test_port_0_is_none(client: Any, package: Any) -> None:
+    with pytest.raises(package.ConnectError):
+        await client.get("http://127.0.0.1:0/")
+
+
 async def test_arguments_that_cannot_be_are_refused(package: Any, transport_class: Any) -> None:
-    for wrong in ({"base_url": "http://x"}, {"local_address": "127.0.0.1"}, {"http1": False}, {"proxy": "nothing"}):
-        with pytest.raises(ConfigurationError):
-            transport_class(**wrong)
+    wrong: dict[str, Any] = {
+        "base_url": "http://x",
+        "local_address": "127.0.0.1",
+        "http1": False,
+        "proxy": "nothing",
+        "retries": "3",
+        "limits": 5,
+        "socket_options": 5,
+    }
+    for name, value in wrong.items():
+        with pytest.raises(ConfigurationError, match=name):
+            transport_class(**{name: value})
+    with pytest.raises(ConfigurationError, match="retries"):
+        transport_class(retries=-1)
 
 
 @pytest.mark.parametrize("run", runners())
@@ -530,4 +605,27 @@ def test_a_synchronous_response_outlives_its_transport_without_a_thread(
     response = sync_client.send(sync_client.build_request("GET", f"{server.url}/endless"), stream=True)
     sync_client.close()
     response.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "pynector.blocking"]
+
+
+def test_a_synchronous_response_gives_what_came_before_it_failed(sync_client: Any, play: Play) -> None:
+    server = play([[b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", "close"]])
+    for _ in range(20):
+        with sync_client.stream("GET", server.url) as response:
+            pieces = response.iter_raw()
+            assert next(pieces) == b"12345"
+            with pytest.raises(sync_client.package.RemoteProtocolError):
+                next(pieces)
+
+
+def test_what_is_read_of_a_synchronous_response_after_its_transport_begins_no_thread(
+    sync_client: Any, server: LoopbackServer
+) -> None:
+    whole = sync_client.send(sync_client.build_request("GET", f"{server.url}/bytes/10"), stream=True)
+    endless = sync_client.send(sync_client.build_request("GET", f"{server.url}/endless"), stream=True)
+    sync_client.close()
+    assert len(whole.read()) == 10
+    with pytest.raises(sync_client.package.TransportError):
+        endless.read()
+    endless.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "pynector.blocking"]

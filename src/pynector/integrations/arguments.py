@@ -23,6 +23,8 @@ OWN = frozenset(
 )
 """The options of Pynector's that a transport takes beside those that httpx's has; see `HTTPTransportFactory`."""
 
+_LIMITS = ("max_connections", "max_keepalive_connections", "keepalive_expiry")
+
 # As many as a client of httpx has that does not say.
 CONNECTIONS = 100
 
@@ -64,7 +66,7 @@ def transport_options(
         "http2": bool(http2) and (True if http1 else "only"),
         "proxy": None if proxy is None else _proxy_url(proxy),
         "uds": uds,
-        "socket_options": tuple(socket_options or ()),
+        "socket_options": _listed(socket_options),
         **_limits(limits),
         **more,
     }
@@ -85,9 +87,29 @@ def checked_options(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+def checked_retries(value: Any) -> int:
+    """Accept how often a connection that cannot be made is tried again.
+
+    Raises:
+        ConfigurationError: If that is no number, or less than none.
+    """
+    if not isinstance(value, int) or value < 0:
+        raise ConfigurationError(f"retries must be an int, 0 or more, not {value!r}")
+    return value
+
+
+def _listed(options: Any) -> tuple[Any, ...]:
+    try:
+        return tuple(options or ())
+    except TypeError:
+        raise ConfigurationError(f"socket_options must be a list of (level, name, value), not {options!r}") from None
+
+
 def _limits(limits: Any) -> dict[str, Any]:
     if limits is None:
         return {"max_connections": CONNECTIONS}
+    if not all(hasattr(limits, name) for name in _LIMITS):
+        raise ConfigurationError(f"limits must be a Limits of the package's, not {limits!r}")
     # These are never to be had from the environment: that a limit is None says that there is none.
     most = limits.max_connections
     expiry = limits.keepalive_expiry

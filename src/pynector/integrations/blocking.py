@@ -50,36 +50,53 @@ class SyncResponseBody:
         pieces, self._first = self._first, []
         yield from pieces
         while not self._is_over:
-            yield from self.thread.run(self._more)
+            yield from self._told() if self._has_ended() else self.thread.run(self._more)
 
     def close(self) -> None:
         """End the exchange; a connection with a body that was not read to its end is closed."""
-        # What has ended may have done so with its thread.
-        if self._relayed.exchange.completion is not None:
+        if not self._has_ended():
             self.thread.run(self._leave)
         unbind(self)
+
+    def _has_ended(self) -> bool:
+        """Say whether the exchange has, perhaps with its thread, which is not to begin again for it."""
+        return self._relayed.exchange.completion is None
 
     def _taken(self) -> list[bytes]:
         """Return what has come, and take note of the end."""
         pieces: list[bytes] = []
-        while (piece := self._relayed.taken()) is not None:
-            if piece == b"":
-                self._is_over = True
+        while not self._is_over:
+            try:
+                piece = self._relayed.taken()
+            except PynectorError:
+                if pieces:
+                    # It is raised again when somebody asks for more.
+                    break
+                raise
+            if piece is None:
                 break
-            pieces.append(piece)
+            if piece:
+                pieces.append(piece)
+            else:
+                self._is_over = True
         return pieces
 
-    async def _more(self) -> list[bytes]:
-        """Return what comes next; nothing at the end."""
+    def _told(self) -> list[bytes]:
+        """Do as `_taken`, and raise what the package raises."""
         try:
-            while not (pieces := self._taken()) and not self._is_over:
-                await self._relayed.news()
+            return self._taken()
         except PynectorError as error:
             self._relayed.leave()
             raise self._owner.failure(error, self._relayed.patience, self._request) from error
-        except BaseException:
-            self._relayed.leave()
-            raise
+
+    async def _more(self) -> list[bytes]:
+        """Return what comes next; nothing at the end."""
+        while not (pieces := self._told()) and not self._is_over:
+            try:
+                await self._relayed.news()
+            except BaseException:
+                self._relayed.leave()
+                raise
         return pieces
 
     async def _leave(self) -> None:

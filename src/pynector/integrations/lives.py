@@ -11,7 +11,7 @@ from ..transport.http.transport import HTTPTransport
 
 
 class Life:
-    """What a transport has on one event loop: an engine, and one more for each name that TLS is to ask for.
+    """What a transport has on one event loop.
 
     Args:
         options: Those of the HTTP transport.
@@ -19,42 +19,37 @@ class Life:
 
     Attributes:
         runtime: The event loop.
-        relays: What sends requests, by the name that TLS is to ask for, or None for the URL's host.
+        relay: What sends requests; None until `begin`.
     """
 
     def __init__(self, options: dict[str, Any], owner: object) -> None:
         self.runtime = Runtime.current()
-        self.relays: dict[str | None, Relay] = {}
-        self._options = options
-        self._transports: list[HTTPTransport] = []
-        self._forgotten = Forgotten(owner, self._disconnect, f"a {type(owner).__name__}")
+        self.relay: Relay | None = None
+        self._transport = HTTPTransport(**options)
+        self._forgotten = Forgotten(owner, self._transport.disconnect, f"a {type(owner).__name__}")
 
-    async def begin(self, name: str | None) -> Relay:
-        """Make what sends requests whose server TLS is to know by a name; see `relays`.
+    async def begin(self) -> Relay:
+        """Make what sends requests.
 
         Raises:
             ConfigurationError: If the engine cannot do what the options say, or is none that sends another package's
                 requests: FakeTransport and Replay answer Pynector's own clients.
         """
-        transport = HTTPTransport(**self._options if name is None else {**self._options, "server_hostname": name})
-        # Neither waits for anything, so that there are no two of one name.
-        await transport.connect()
-        if transport.relay is None:
+        # Neither waits for anything, so that it is done once.
+        await self._transport.connect()
+        relay: Relay | None = self._transport.relay
+        if relay is None:
             raise ConfigurationError(
                 "pynector.testing answers Pynector's own clients: another package's has means of its own, such as respx"
             )
-        if not self._transports:
-            await self._forgotten.watch()
-        self._transports.append(transport)
-        relay: Relay = transport.relay
-        self.relays[name] = relay
+        await self._forgotten.watch()
+        self.relay = relay
         return relay
 
     async def end(self) -> None:
         """Close every connection; what is in flight fails."""
-        await self._disconnect()
-        await self._forgotten.leave()
-
-    async def _disconnect(self) -> None:
-        for transport in self._transports:
-            await transport.disconnect()
+        try:
+            await self._transport.disconnect()
+        finally:
+            # Who was cancelled here has not forgotten it.
+            await self._forgotten.leave()

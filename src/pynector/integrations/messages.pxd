@@ -1,7 +1,11 @@
 cimport cython
 
+from pynector.transport.http.native.relayed cimport Relayed
+from pynector.transport.http.native.relaying cimport Message
+
 cdef Py_ssize_t MOST
 cdef Py_ssize_t LONGEST
+cdef Py_ssize_t LONGEST_BLOCK
 cdef Py_ssize_t MOST_DIGITS
 
 
@@ -10,6 +14,16 @@ cdef class Block:
     cdef readonly object length
     cdef readonly bint is_chunked
     cdef readonly bint closes
+
+
+cdef class Messages:
+    cdef object _byte_stream
+    cdef Heads _heads
+
+    @cython.locals(block=Block, message=Message, extensions=dict, scheme=str, host=str, target=bytes, head=bytes, body=bytes)
+    cpdef tuple of(self, object request, object server_name)
+    cpdef list fields(self, Relayed relayed)
+    cdef object _content(self, object request)
 
 
 cdef class Heads:
@@ -28,7 +42,11 @@ cdef class Heads:
     cdef bytes _line(self, tuple pair)
 
 
+@cython.locals(version=str, extensions=dict)
+cpdef dict extensions_of(Relayed relayed)
 cpdef bytes reason_of(bytes head)
+cpdef bytes checked_target(object target)
+cpdef tuple zoned(str host, list fields)
 cpdef bytes start_of(str method)
 cpdef bytes line_of(bytes name, bytes value)
 @cython.locals(hosts=Py_ssize_t, is_chunked=bint, closes=bint)

@@ -3,6 +3,15 @@
 import re
 from typing import Any
 
+from ..transport.http.native.relayed import Relayed
+from ..transport.http.native.relaying import Message
+from ..transport.net.hosts import resolvable, without_zone
+from .bodies import NetworkStream, RequestBody
+
+_PORTS = {"http": 80, "https": 443}
+
+_VERSIONS = {"1.1": b"HTTP/1.1", "2": b"HTTP/2"}
+
 # RFC 9110 section 5.6.2 (token) and 5.5 (field-value), RFC 9112 section 3.2 (request-target).
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
@@ -11,15 +20,95 @@ _TARGET = re.compile(rb"[\x21-\x7e]+")
 # More digits than any body has bytes.
 MOST_DIGITS = 18
 
-# The most of each kind that is remembered, and how long one may be (bytes).
+# The most of each kind that is remembered, and how long one may be, and a whole block (bytes).
 MOST = 1024
 LONGEST = 256
+LONGEST_BLOCK = 4096
 
 SPECIAL = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection"})
 
 
 class InvalidMessage(ValueError):
-    """A request cannot go on the wire; the text says why."""
+    """A request cannot go on the wire; the text says why.
+
+    Attributes:
+        raised: The name of what the package raises for it.
+    """
+
+    raised = "LocalProtocolError"
+
+
+class UnsupportedURL(InvalidMessage):
+    """A request's URL is none of HTTP."""
+
+    raised = "UnsupportedProtocol"
+
+
+class Messages:
+    """Makes messages of requests.
+
+    Args:
+        byte_stream: The package's class of bodies that are at hand.
+    """
+
+    __slots__ = ("_byte_stream", "_heads")
+
+    def __init__(self, byte_stream: Any) -> None:
+        self._byte_stream = byte_stream
+        self._heads = Heads()
+
+    def of(self, request: Any, server_name: Any) -> Any:
+        """Return a request as the engine sends it, and what gives its body where that is not at hand, or None.
+
+        Args:
+            request: The package's.
+            server_name: See Message; only for https.
+
+        Raises:
+            InvalidMessage: If it cannot go on the wire.
+        """
+        url, method, fields = request.url, request.method, request.headers.raw
+        scheme, host, port = url.scheme, url.raw_host.decode("ascii"), url.port
+        usual = _PORTS.get(scheme)
+        if usual is None:
+            raise UnsupportedURL(wrong_scheme(scheme))
+        if not host:
+            raise UnsupportedURL("Request URL is missing a host.")
+        if ":" in host:
+            host, fields = zoned(host, fields)
+        block = self._heads.block(fields)
+        extensions = request.extensions
+        target = checked_target(extensions["target"]) if "target" in extensions else url.raw_path
+        head = self._heads.head(method, target, block)
+        body = self._content(request)
+        source = None
+        if body is None or block.is_chunked:
+            body, source = b"", RequestBody(request.stream)
+        elif len(body) != (block.length or 0):
+            raise InvalidMessage(f"the body has {len(body)} bytes, and Content-Length says {block.length or 0}")
+        message = Message(
+            (scheme, host, usual if port is None else port),
+            server_name if scheme == "https" else None,
+            head,
+            body,
+            None if source is None else source.pieces(),
+            block.length if block.is_chunked else block.length or 0,
+            method == "HEAD",
+            block.closes,
+        )
+        return message, source
+
+    def fields(self, relayed: Relayed) -> Any:
+        """Return the header fields of a response, names and values as they came."""
+        return self._heads.fields(relayed.start)
+
+    def _content(self, request: Any) -> Any:
+        """Return a request's body; None if it is not at hand."""
+        try:
+            return request.content
+        except RuntimeError:
+            # It has not been read; but the client's own of what is redirected is at hand.
+            return b"".join(request.stream) if isinstance(request.stream, self._byte_stream) else None
 
 
 class Block:
@@ -65,7 +154,8 @@ class Heads:
         known = self._blocks.get(key)
         if known is None:
             known = block_of(key, [self._line(pair) for pair in key])
-            remember(self._blocks, key, known)
+            if len(known.lines) <= LONGEST_BLOCK:
+                remember(self._blocks, key, known)
         return known
 
     def head(self, method: str, target: bytes, block: Block) -> bytes:
@@ -104,9 +194,46 @@ class Heads:
         return line
 
 
+def extensions_of(relayed: Relayed) -> Any:
+    """Return the extensions of a response."""
+    version = relayed.version
+    extensions = {
+        "http_version": _VERSIONS.get(version) or b"HTTP/" + version.encode("ascii"),
+        "network_stream": NetworkStream(relayed.transport),
+    }
+    if version != "2":
+        extensions["reason_phrase"] = reason_of(relayed.start)
+    return extensions
+
+
 def reason_of(head: bytes) -> bytes:
     """Return the reason phrase of a response's head in HTTP/1.1."""
     return head[13 : head.find(b"\r\n")] if b"\r\n" in head else head[13:]
+
+
+def zoned(host: str, fields: list[tuple[bytes, bytes]]) -> tuple[str, list[tuple[bytes, bytes]]]:
+    """Return an IPv6 address of a URL as the resolver takes it, and header fields as others may see them.
+
+    A zone means something on this machine only, and nobody else is told of it (RFC 6874 section 4).
+
+    Raises:
+        InvalidMessage: If it cannot be one.
+    """
+    try:
+        address = resolvable(host)
+    except ValueError as error:
+        raise InvalidMessage(f"{host!r} is not a valid host: {error}") from None
+    if "%" in host:
+        said, bare = f"[{host}]".encode("ascii"), f"[{without_zone(host)}]".encode("ascii")
+        fields = [(name, value.replace(said, bare) if name.lower() == b"host" else value) for name, value in fields]
+    return address, fields
+
+
+def wrong_scheme(scheme: str) -> str:
+    """Return what is said of a URL with a scheme, as httpcore says it."""
+    if scheme:
+        return f"Request URL has an unsupported protocol '{scheme}://'."
+    return "Request URL is missing an 'http://' or 'https://' protocol."
 
 
 def checked_target(target: Any) -> bytes:
@@ -115,7 +242,9 @@ def checked_target(target: Any) -> bytes:
     Raises:
         InvalidMessage: If it cannot go on the wire.
     """
-    data = target.encode("ascii", "replace") if isinstance(target, str) else bytes(target)
+    data = target.encode("ascii", "replace") if isinstance(target, str) else target
+    if not isinstance(data, bytes):
+        raise InvalidMessage(f"the extension target is bytes or a str, not {target!r}")
     if _TARGET.fullmatch(data) is None:
         raise InvalidMessage("the target may not go on the wire as it is")
     return data

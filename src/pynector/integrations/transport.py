@@ -10,19 +10,13 @@ import anyio
 
 from ..errors import PynectorError
 from ..transport.http.native.relayed import Patience, Relayed
-from ..transport.http.native.relaying import Message, Relay
-from .arguments import checked_options, transport_options
-from .bodies import NetworkStream, RequestBody
+from ..transport.http.native.relaying import Relay
+from .arguments import checked_options, checked_retries, transport_options
+from .extensions import Patiences, checked_server_name, checked_trace
 from .failures import may_be_tried_again, raised_for
 from .lives import Life
-from .messages import Block, Heads, InvalidMessage, checked_target, reason_of, remember
+from .messages import InvalidMessage, Messages, extensions_of
 from .tracing import Trace
-
-_NO_TIMEOUTS: dict[str, float | None] = {}
-
-_PORTS = {"http": 80, "https": 443}
-
-_VERSIONS = {"1.1": b"HTTP/1.1", "2": b"HTTP/2"}
 
 # How long to wait before a connection is tried a second time again; each time after that twice as long (seconds).
 _DELAY = 0.5
@@ -84,9 +78,9 @@ class RelayTransport:
                 verify, cert, trust_env, http1, http2, limits, proxy, uds, local_address, socket_options, options
             )
         )
-        self._retries = retries
-        self._heads = Heads()
-        self._patiences: dict[tuple[float | None, ...], Patience] = {}
+        self._retries = checked_retries(retries)
+        self._messages = Messages(self.package.ByteStream)
+        self._patiences = Patiences()
         # That used last, and all whose loops are not over.
         self._life: Life | None = None
         self._lives: list[Life] = []
@@ -98,14 +92,18 @@ class RelayTransport:
             TransportError: The package's, one of those below it.
         """
         extensions = request.extensions
-        patience = self._patience(extensions.get("timeout") or _NO_TIMEOUTS)
-        message, source = self._message(request)
-        trace = Trace(extensions["trace"], request) if "trace" in extensions else None
-        name = extensions.get("sni_hostname")
+        try:
+            patience = self._patiences.of(extensions.get("timeout"))
+            tell = checked_trace(extensions["trace"]) if "trace" in extensions else None
+            name = checked_server_name(extensions["sni_hostname"]) if "sni_hostname" in extensions else None
+            message, source = self._messages.of(request, name)
+        except InvalidMessage as error:
+            raise getattr(self.package, error.raised)(str(error), request=request) from None
+        trace = None if tell is None else Trace(tell, request)
         tries = 0
         while True:
             try:
-                relay = self._relay(name) or await self._life_here().begin(name)
+                relay = self._relay() or await self._life_here().begin()
                 relayed = await (
                     answered(relay.begin(message, patience))
                     if trace is None
@@ -140,12 +138,12 @@ class RelayTransport:
             await trace.failed("receive_response_headers", failure)
         return failure
 
-    def _relay(self, name: str | None) -> Relay | None:
-        """Return what sends on this loop, where TLS is to know the server by a name; None if there is none yet."""
+    def _relay(self) -> Relay | None:
+        """Return what sends on this loop; None if there is none yet."""
         life = self._life
         if life is None or not life.runtime.serves():
             life = self._life_here()
-        return life.relays.get(name)
+        return life.relay
 
     def _life_here(self) -> Life:
         """Return what there is on this event loop; that of one that is over has ended with it."""
@@ -157,62 +155,10 @@ class RelayTransport:
         self._life = found[0]
         return found[0]
 
-    def _patience(self, timeouts: dict[str, float | None]) -> Patience:
-        key = timeouts.get("pool"), timeouts.get("connect"), timeouts.get("write"), timeouts.get("read")
-        patience = self._patiences.get(key)
-        if patience is None:
-            patience = Patience(*(float("inf") if seconds is None else seconds for seconds in key))
-            remember(self._patiences, key, patience)
-        return patience
-
-    def _message(self, request: Any) -> tuple[Message, RequestBody | None]:
-        """Return a request as the engine sends it, and what gives its body where that is not at hand."""
-        url, method = request.url, request.method
-        scheme, extensions = url.scheme, request.extensions
-        if scheme not in _PORTS:
-            raise self.package.UnsupportedProtocol(_wrong_scheme(scheme), request=request)
-        try:
-            block = self._heads.block(request.headers.raw)
-            target = checked_target(extensions["target"]) if "target" in extensions else url.raw_path
-            head = self._heads.head(method, target, block)
-            body, source = self._body(request, block)
-        except InvalidMessage as error:
-            raise self.package.LocalProtocolError(str(error), request=request) from None
-        origin = scheme, url.raw_host.decode("ascii"), url.port or _PORTS[scheme]
-        if not origin[1]:
-            raise self.package.UnsupportedProtocol("Request URL is missing a host.", request=request)
-        pieces = None if source is None else source.pieces()
-        length = block.length if block.is_chunked else block.length or 0
-        return Message(origin, head, body, pieces, length, method == "HEAD", block.closes), source
-
-    def _body(self, request: Any, block: Block) -> tuple[bytes, RequestBody | None]:
-        """Return a request's body, or what gives it.
-
-        Raises:
-            InvalidMessage: If the header fields say something else.
-        """
-        try:
-            content = request.content
-        except RuntimeError:
-            # It has not been read; but the client's own of what is redirected is at hand.
-            content = b"".join(request.stream) if isinstance(request.stream, self.package.ByteStream) else None
-        if content is None or block.is_chunked:
-            return b"", RequestBody(request.stream)
-        if len(content) != (block.length or 0):
-            raise InvalidMessage(f"the body has {len(content)} bytes, and Content-Length says {block.length or 0}")
-        return content, None
-
     def _response(self, relayed: Relayed, request: Any, trace: Trace | None) -> Any:
-        version = relayed.version
-        extensions = {
-            "http_version": _VERSIONS.get(version) or b"HTTP/" + version.encode("ascii"),
-            "network_stream": NetworkStream(relayed.transport),
-        }
-        if version != "2":
-            extensions["reason_phrase"] = reason_of(relayed.start)
         body = self.body_class(self, relayed, request, trace)
         response = self.package.Response(
-            relayed.status, headers=self._heads.fields(relayed.start), stream=body, extensions=extensions
+            relayed.status, headers=self._messages.fields(relayed), stream=body, extensions=extensions_of(relayed)
         )
         if self.binds:
             body.response = response
@@ -228,10 +174,3 @@ async def answered(relayed: Relayed) -> Relayed:
         relayed.leave()
         raise
     return relayed
-
-
-def _wrong_scheme(scheme: str) -> str:
-    # As httpcore says it.
-    if scheme:
-        return f"Request URL has an unsupported protocol '{scheme}://'."
-    return "Request URL is missing an 'http://' or 'https://' protocol."

@@ -17,11 +17,13 @@ class Route(NamedTuple):
     Attributes:
         origin: Scheme, host and port.
         proxy: What it is reached through, or None.
+        server_name: The name that TLS asks the server for, whatever the client's options say; None: what they say.
         over_http1: Whether HTTP/1.1 is spoken, whatever the server would rather.
     """
 
     origin: Origin
     proxy: Proxy | None
+    server_name: str | None = None
     over_http1: bool = False
 
     @property

@@ -162,10 +162,10 @@ class Opener:
 
     async def _reached(self, pool: Any, attempt: Attempt) -> Any:
         """Return the protocol of a new connection: to the origin, perhaps through a tunnel, or to its proxy."""
-        origin, proxy, over_http1 = pool.route
+        origin, proxy, server_name, over_http1 = pool.route
         if proxy is None or not self._is_forwarded(origin, proxy):
             connector: Any = self._over_http1 if over_http1 else self._connector
-            return await connector.connect(origin, self._protocol_for(pool), attempt, proxy)
+            return await connector.connect(origin, self._protocol_for(pool), attempt, proxy, server_name)
         forwarding = Forwarding(start_of(origin).removesuffix("/"), proxy.authorization)
         make = partial(AsyncioConnection, self._make_parser, self._scratch, pool, forwarding)
         return await self._connector.connect_to_proxy(proxy, make, attempt)

@@ -1,4 +1,4 @@
-"""The connections of a client: a pool for each origin, and room for all of them together."""
+"""The connections of a client: a pool for each way to a server, and room for all of them together."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from .room import Limits, Room
 from .tasks import Tasks
 
 ANY = sys.maxsize
+
+Key = Origin | tuple[str, str, int, str]
+"""An origin, and the name that TLS asks for where that is another one."""
 
 CLOSING_TURNS = 10
 
@@ -48,9 +51,9 @@ class Pools:
         tell: Callable[[str, str, int], None],
     ) -> None:
         self._tasks = tasks
-        self._pools: dict[Origin, Pool] = {}
+        self._pools: dict[Key, Pool] = {}
         # Those of what was asked for over HTTP/1.1 by servers of HTTP/2.
-        self._http1_pools: dict[Origin, Pool] = {}
+        self._http1_pools: dict[Key, Pool] = {}
         self._kept: Origin | None = None
         self._grows = options.max_connections is None
         self.room = Room(options.max_connections or LEAST, tasks.now, self._evict)
@@ -79,27 +82,36 @@ class Pools:
         """Whether no more connections are made."""
         return self._opener.closed
 
-    def pool(self, origin: Origin) -> Pool:
+    def pool(self, origin: Origin, server_name: str | None = None) -> Pool:
         """Return the pool of an origin.
+
+        Args:
+            origin: Scheme, host and port.
+            server_name: See Route.
 
         Raises:
             ConfigurationError: If its proxy is none.
         """
-        pool = self._pools.get(origin)
+        key = _key(origin, server_name)
+        pool = self._pools.get(key)
         if pool is None:
-            route = Route(origin, self._proxied.proxy_for(origin))
-            pool = self._pools[origin] = self._made(route)
+            route = Route(origin, self._proxied.proxy_for(origin), server_name)
+            pool = self._pools[key] = self._made(route)
         return pool
 
     def again(self, pool: Pool, wants_http1: bool) -> Pool:
         """Return the pool for what has been in one: the same, unless it was dropped, or is to speak HTTP/1.1 now."""
-        return self._over_http1(pool) if wants_http1 or pool.route.over_http1 else self.pool(pool.origin)
+        route = pool.route
+        if wants_http1 or route.over_http1:
+            return self._over_http1(route)
+        return self.pool(route.origin, route.server_name)
 
-    def _over_http1(self, pool: Pool) -> Pool:
-        """Return the pool of the same origin on whose connections HTTP/1.1 is spoken."""
-        found = self._http1_pools.get(pool.origin)
+    def _over_http1(self, route: Route) -> Pool:
+        """Return the pool of the same way on whose connections HTTP/1.1 is spoken."""
+        key = _key(route.origin, route.server_name)
+        found = self._http1_pools.get(key)
         if found is None:
-            found = self._http1_pools[pool.origin] = self._made(pool.route._replace(over_http1=True))
+            found = self._http1_pools[key] = self._made(route._replace(over_http1=True))
         return found
 
     def _made(self, route: Route) -> Pool:
@@ -142,10 +154,11 @@ class Pools:
 
     def _forget(self, pool: Pool) -> None:
         """Drop an empty pool: a crawler meets very many origins."""
+        key = _key(pool.origin, pool.route.server_name)
         if pool.route.over_http1:
-            self._http1_pools.pop(pool.origin, None)
-        elif pool.origin != self._kept:
-            self._pools.pop(pool.origin, None)
+            self._http1_pools.pop(key, None)
+        elif key != self._kept:
+            self._pools.pop(key, None)
 
     def _evict(self, pool: Pool) -> None:
         """Close the idle connection of another pool that has been idle longest, so that this one may have its place."""
@@ -153,6 +166,10 @@ class Pools:
         oldest = min(others, key=Pool.idle_since, default=pool)
         if oldest.idle_since() != math.inf:
             oldest.evict()
+
+
+def _key(origin: Origin, server_name: str | None) -> Key:
+    return origin if server_name is None else (*origin, server_name)
 
 
 def _or_any(limit: int | None) -> int:

@@ -10,6 +10,7 @@ cdef Py_ssize_t SHORT
 
 cdef class Message:
     cdef readonly tuple origin
+    cdef readonly object server_name
     cdef readonly bytes head
     cdef readonly bytes body
     cdef readonly object source

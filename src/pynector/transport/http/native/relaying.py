@@ -21,6 +21,7 @@ class Message:
 
     Args:
         origin: Where it goes.
+        server_name: The name that TLS asks the server for; None: what the engine's options say.
         head: Its head as HTTP/1.1 has it, with the empty line behind it; its fields frame its body.
         body: Its body; b"" for none, or where `source` gives it.
         source: An iterator that gives its body, or None.
@@ -29,12 +30,21 @@ class Message:
         closes: Whether it says that its connection is not to be used again.
     """
 
-    __slots__ = ("body", "closes", "head", "is_head", "length", "origin", "source")
+    __slots__ = ("body", "closes", "head", "is_head", "length", "origin", "server_name", "source")
 
     def __init__(
-        self, origin: Any, head: bytes, body: bytes, source: Any, length: Any, is_head: bool, closes: bool
+        self,
+        origin: Any,
+        server_name: Any,
+        head: bytes,
+        body: bytes,
+        source: Any,
+        length: Any,
+        is_head: bool,
+        closes: bool,
     ) -> None:
         self.origin = origin
+        self.server_name = server_name
         self.head = head
         self.body = body
         self.source = source
@@ -71,9 +81,11 @@ class Relay:
 
         Raises:
             TransportError: If the engine is closed.
+            ConfigurationError: If the environment says a proxy that is none.
         """
         if self._pools.closed:
             raise TransportError("the transport is closed", phase="connect", sent="none", came_of="closed")
+        pool = self._pools.pool(message.origin, message.server_name)
         now = self._now()
         exchange = Exchange.__new__(Exchange)
         exchange.begin(self._answers, None, None, now + patience.shortest, None, 0, now)
@@ -88,7 +100,7 @@ class Relay:
             exchange.payload, exchange.body = message.head, message.body
         if message.source is not None:
             self._prepare_upload(exchange, message)
-        self._pools.pool(message.origin).dispatch(exchange, now)
+        pool.dispatch(exchange, now)
         if exchange.connection is None and exchange.completion is not None:
             relayed.waits()
         return relayed
