@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from h2client import client, failure
 from h2raw import RawPeer, RawServer
 from h2server import Http2Server, answer
 from scripted import eventually
 
+from inside import transport_of
 from loops import LOOPS
-from pynector import ConnectError, TimeoutError, TransportError
+from pynector import ConnectError, Pynector, TimeoutError, TransportError
 from pynector.callbacks import AsyncioLoop
 from pynector.testing.http2 import frames
 from pynector.testing.http2.exchange import Exchange
@@ -239,3 +241,22 @@ async def test_what_is_to_be_read_on_an_idle_connection_is_read_before_it_is_use
             with anyio.fail_after(20):
                 assert await it.batch_request([(POST, {})] * 3) == [b"ok"] * 3
         assert len(server.peers) == connections
+
+
+async def cancel_after(turns: int, scope: anyio.CancelScope) -> None:
+    for _ in range(turns):
+        await anyio.lowlevel.checkpoint()
+    scope.cancel()
+
+
+async def test_a_late_end_of_a_connection_drops_no_pool_but_its_own(anyio_backend: Any) -> None:
+    """A request is cancelled one turn of the loop later each time, and the next one follows at once."""
+    with Http2Server(None, answer) as server:
+        for turns in range(30):
+            # A client keeps the pool of its own origin, and of no other.
+            async with Pynector(http2="only") as it:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(cancel_after, turns, group.cancel_scope)
+                    await it.request({"url": server.url})
+                assert await it.request({"url": server.url}) == b"ok"
+                assert [origin.active + origin.idle for origin in transport_of(it).origins()] == [1]

@@ -155,10 +155,10 @@ class Pools:
     def _forget(self, pool: Pool) -> None:
         """Drop an empty pool: a crawler meets very many origins."""
         key = _key(pool.origin, pool.route.server_name)
-        if pool.route.over_http1:
-            self._http1_pools.pop(key, None)
-        elif key != self._kept:
-            self._pools.pop(key, None)
+        pools = self._http1_pools if pool.route.over_http1 else self._pools
+        # What was dropped may hear of the end of a connection later, when there is another one in its place.
+        if pools.get(key) is pool and (key != self._kept or pool.route.over_http1):
+            del pools[key]
 
     def _evict(self, pool: Pool) -> None:
         """Close the idle connection of another pool that has been idle longest, so that this one may have its place."""
