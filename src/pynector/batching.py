@@ -169,9 +169,10 @@ class Batching(ABC, Generic[Answer]):
             raise_on_error: Whether the first failure cancels the rest and is raised.
             into: An empty list that is filled while results come, and returned: it has what was done, whatever ends
                 the batch. Where nothing has come it has None.
-            lookahead, rate, max_concurrency_per_origin, retry, hedge_after, breaker, learn, idempotency_key,
-                on_progress, progress, checkpoint, retry_failed: See `batch_stream`.
             **options: Options of the transport for all requests.
+
+        `lookahead`, `rate`, `max_concurrency_per_origin`, `retry`, `hedge_after`, `breaker`, `learn`,
+        `idempotency_key`, `on_progress`, `progress`, `checkpoint` and `retry_failed` are as for `batch_stream`.
 
         Returns:
             One item a request: its answer, or the PynectorError it failed with.

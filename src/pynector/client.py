@@ -63,7 +63,7 @@ class Pynector(Shorthands[Answer], Batching[Answer]):
             streams. See `batch_stream` for these.
         **transport_options: Options of the transport; they go before `config`. `timeout` is the one above.
 
-    Each setting that is not given is read from the environment variable PYNECTOR_ and its name in capitals.
+    Each setting that is not given is read from the environment variable `PYNECTOR_` and its name in capitals.
 
     Raises:
         ConfigurationError: If a name or a value is not valid. It names the argument or the variable.

@@ -318,7 +318,7 @@ class Shorthands(ABC, Generic[Answer]):
             **options: As for `request`.
 
         Returns:
-            An `EventStream`, which iterates over `ServerSentEvent`s.
+            An `EventStream`, each item of which is a `ServerSentEvent`.
 
         Raises:
             ProtocolError: If the answer is none of events.

@@ -78,8 +78,8 @@ class FakeTransport(HTTPTransport):
         """Answer some requests; of what fits a request, what was said first and has something left counts.
 
         Args:
-            where: A path ("/items/*") or a URL ("https://*.example.com/*"), in which each `*` stands for any text; with
-                a "?" the query counts, too. Or a compiled regular expression to search for in the URL. None: any.
+            where: A path (`"/items/*"`) or a URL (`"https://*.example.com/*"`), in which each `*` stands for any text;
+                with a "?" the query counts, too. Or a compiled regular expression to search for in the URL. None: any.
             *answers: An Answer; a TransportError or TimeoutError to fail with, at its `phase`, having `sent` so much;
                 a dict or list to send as JSON; text, bytes or a status; or a function of an Asked that returns one
                 of these, async or not. One is for each of the requests; of several, each is for one of them.
