@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-_FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```\n(?P<gap>\n*)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```(?P<language>[\w{}-]*)\n(?P<code>.*?)^```\n(?P<gap>\n*)", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,17 @@ def blocks(document: Path) -> Iterator[Block]:
         if following is not None and following.start() == match.end() and following["language"] == "text":
             output = following["code"]
         yield Block(f"{document.relative_to(ROOT)}:{line}", match["language"], match["code"], output)
+
+
+def prose(document: Path) -> str:
+    """A document without its blocks."""
+    return _FENCE.sub("", document.read_text(encoding="utf-8"))
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#{1,4} (.+)$", prose(document), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]

@@ -27,7 +27,7 @@ class Connects:
 
 
 class SendsAndReceives(Connects):
-    """As short as the transport in README.md."""
+    """As short as the first transport in docs/transports.md."""
 
     async def send(self, data: Any, /, **options: Any) -> None: ...
 

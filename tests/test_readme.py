@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
+import importlib
 import inspect
 import io
 import re
@@ -21,8 +22,9 @@ from typing import Any
 import anyio
 import pytest
 
-from documents import BLOCKS, DOCUMENTS, ROOT, SNIPPETS, Block, blocks
-from pynector import CircuitBreaker, Rate, RetryPolicy, client
+import pynector
+from documents import BLOCKS, DOCUMENTS, ROOT, SNIPPETS, Block, anchors, blocks, prose
+from pynector import CircuitBreaker, PynectorError, Rate, RetryPolicy, client
 from pynector.testing import LoopbackServer
 from pynector.transport import RESERVED
 from pynector.transport.http import options
@@ -31,6 +33,12 @@ from wsservers import running
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SERVER = "https://api.example.com"
+
+# What some snippets are about, and is not there for each Python or in each set of packages.
+OTHERS = ("aiohttp", "aiometer", "fastapi", "pandas", "requests")
+
+# These stand in the reference with the module that they are at home in.
+ELSEWHERE = ("TransportProtocol", "get_transport_factory_registry")
 
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 
@@ -74,9 +82,9 @@ def websocket_server() -> Iterator[str]:
 def test_snippet_runs(
     block: Block, server: LoopbackServer, websocket_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "import pandas" in block.code:
-        # It is not there for each Python.
-        pytest.importorskip("pandas")
+    for other in OTHERS:
+        if re.search(rf"^(?:import|from) {other}\b", block.code, re.MULTILINE):
+            pytest.importorskip(other)
     server.reset()
     monkeypatch.chdir(tmp_path)
     code = block.code.replace(SERVER, server.url).replace("wss://api.example.com", websocket_server)
@@ -93,7 +101,7 @@ def test_a_snippet_that_prints_says_what() -> None:
 
 
 def test_every_block_is_of_a_known_kind() -> None:
-    assert {block.language for block in BLOCKS} <= {"python", "text", "sh", "toml"}
+    assert {block.language for block in BLOCKS} <= {"python", "text", "sh", "toml", "{eval-rst}"}
 
 
 def test_the_first_two_shell_lines_stand_as_ci_runs_them() -> None:
@@ -108,7 +116,7 @@ def test_the_first_two_shell_lines_stand_as_ci_runs_them() -> None:
 
 def test_the_tables_have_every_setting_with_its_default_and_variable() -> None:
     rows = re.findall(
-        r"^\| (`.+?`) \| (.+?) \| (.+?) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+        r"^\| (`.+?`) \| (.+?) \| (.+?) \|", (ROOT / "docs" / "options.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     told = {
         name: (default.strip("`"), variable.strip("`"))
@@ -163,11 +171,44 @@ def test_the_reserved_names_are_told() -> None:
     assert set(re.findall(r"`(\w+)`", paragraph)) == RESERVED
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_to_files_that_exist(document: Path) -> None:
-    targets = [match["target"].partition("#")[0] for match in _LINK.finditer(document.read_text(encoding="utf-8"))]
-    local = [target for target in targets if target and "://" not in target]
-    assert [target for target in local if not (document.parent / target).exists()] == []
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_what_exists(document: Path) -> None:
+    for target in [match["target"] for match in _LINK.finditer(prose(document))]:
+        name, _, anchor = target.partition("#")
+        if "://" not in target:
+            file = document.parent / name if name else document
+            assert file.exists(), target
+            assert not anchor or anchor in anchors(file), target
+
+
+def test_every_error_has_a_section_that_says_what_to_do() -> None:
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (\w+)\n(.+?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    public = [getattr(pynector, name) for name in pynector.__all__]
+    errors = [value.__name__ for value in public if isinstance(value, type) and issubclass(value, PynectorError)]
+    assert len(errors) > 15
+    assert [name for name in errors if "*What to do:*" not in sections.get(name, "")] == []
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "pynector",
+        "pynector.blocking",
+        "pynector.integrations.many",
+        "pynector.testing",
+        "pynector.transport",
+    ],
+)
+def test_the_reference_has_every_public_name(module: str) -> None:
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md")]
+    told: set[str] = set()
+    for page in pages:
+        current = re.search(r"currentmodule:: (\S+)", page)
+        for name in re.findall(r"^\.\. auto\w+:: (\S+)$", page, re.MULTILINE):
+            told.add(name if name.startswith("pynector.") or current is None else f"{current[1]}.{name}")
+    names = {f"{module}.{name}" for name in importlib.import_module(module).__all__ if not name.startswith("__")}
+    assert names - told <= {f"{module}.{name}" for name in ELSEWHERE}
 
 
 def test_the_enrichment_job_has_no_more_lines_than_is_said() -> None:
