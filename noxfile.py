@@ -126,6 +126,15 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Make the documentation a site, and check its links."""
+    session.install("-e", ".[docs]", env={"PYNECTOR_CYTHON": "skip"})
+    # A link to a page or a heading that is not there is a warning.
+    site = str(Path(session.create_tmp()) / "site")
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", site)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Measure the branch coverage of the pure build."""
     # Editable, so that the report names the files of the checkout.
