@@ -17,6 +17,9 @@ copyright = "the Pynector developers"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+# A quoted word is mostly a value.
+smartquotes = False
+
 html_theme = "furo"
 html_title = f"Pynector {version}"
 html_static_path = ["_static"]

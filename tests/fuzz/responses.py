@@ -153,14 +153,14 @@ def of_h11(wire: bytes, head: bool) -> Verdict:
     except h11.RemoteProtocolError as error:
         return Verdict("lost" if ended else "refused", said=str(error))
     headers = tuple((bytes(name), bytes(value)) for name, value in answer.headers)
-    # What came after its end is another matter: see docs/http.md.
+    # What came after its end is another matter: see docs/engines.md.
     kept = connection.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE} and not connection.trailing_data[0]
     kept = kept and not ended
     return Verdict("answered", answer.status_code, answer.http_version.decode(), headers, body, kept)
 
 
 def agree(native: Verdict, other: Verdict, wire: bytes) -> bool:
-    """Say whether two verdicts are one, or differ as docs/http.md says."""
+    """Say whether two verdicts are one, or differ as docs/engines.md says."""
     if native.kind == "refused" and other.kind == "answered":
         return any(feature.search(wire) for said, feature in STRICTER.items() if native.said.startswith(said))
     if native.kind == "answered" != other.kind:
