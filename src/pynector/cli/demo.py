@@ -210,6 +210,6 @@ def _conclude(screen: Screen, tallies: Sequence[Tally]) -> int:
         screen.line(f"The first problem: {problem}")
         return 1
     screen.line()
-    screen.line("Next: docs/tutorial.md takes ten minutes, from one request to a job that goes on after a crash;")
+    screen.line("Next: docs/tutorial.md, from one request to a job that goes on after a crash;")
     screen.line("      examples/batch.py is a small program to start from.")
     return 0
