@@ -6,6 +6,7 @@ checked: None and overflow checks; trace: line tracing for coverage;
 sanitize: gcc's AddressSanitizer and UndefinedBehaviorSanitizer, which Python must be started for (see noxfile.py).
 """
 
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -63,6 +64,11 @@ def compiler_flags() -> list[str]:
     return ["-O1", "-g", *SANITIZERS] if MODE == "sanitize" else ["-O3", "-g0"]
 
 
+def processes() -> int:
+    # One that does not begin as a copy of this one would run this file again.
+    return (os.cpu_count() or 1) if multiprocessing.get_start_method() == "fork" else 0
+
+
 def compiled_modules() -> list[Any]:
     if MODE == "skip":
         return []
@@ -96,7 +102,8 @@ def compiled_modules() -> list[Any]:
         for pxd in sorted(SOURCE.rglob("*.pxd"))
         if pxd.with_suffix(".py").exists()
     ]
-    return list(cythonize(modules, build_dir=f"build/cython-{MODE}", compiler_directives=directives))
+    folder = f"build/cython-{MODE}"
+    return list(cythonize(modules, nthreads=processes(), build_dir=folder, compiler_directives=directives))
 
 
 setup(ext_modules=compiled_modules(), cmdclass={"build_ext": BuildAllOrNothing})

@@ -12,9 +12,10 @@ from typing import Any
 import hypothesis
 import pytest
 
-from engines import ENGINES, HAS_HTTP2, cannot_be, is_over_http2, way_of
+from engines import HAS_HTTP2, cannot_be, engines, is_over_http2, way_of
 from loops import BACKENDS
 from pynector.testing import LoopbackServer
+from repeated import mark_repeated
 
 
 def installed(module: str) -> bool:
@@ -80,12 +81,25 @@ def pytest_collection_finish() -> None:
         gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What has the fixture `engine` is asked of each; nothing is made to be left out, for that takes a while, too."""
+    if "engine" not in metafunc.fixturenames or hasattr(metafunc.module, "engine"):
+        return
+    if not any("engine" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")):
+        metafunc.parametrize("engine", engines(metafunc.config.getoption("markexpr")), indirect=True)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What cannot be asked of an engine is not asked."""
-    left_out = [item for item in items if cannot_be(item)]
+    """What cannot be asked of an engine is not asked; what the other build need not be asked is marked."""
+    asked: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        (left_out if cannot_be(item) else asked).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        items[:] = asked
+    mark_repeated(items)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -94,7 +108,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The name of each engine, for clients that speak HTTP/2 where it is the third, or that are led through a proxy."""
     if is_over_http2(request.node):

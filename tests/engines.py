@@ -16,15 +16,22 @@ HAS_HTTP2 = find_spec("ngh2") is not None
 WAYS = ["forwarded", "CONNECT", "TLS", "socks5h", "socks4a"]
 """Through what every client may be led; see tests/ways.py."""
 
-ENGINES: list[Any] = [
-    pytest.param(PACKAGES[-1], id="httpx"),
-    "native",
-    "http2",
-    *(pytest.param(f"by {way}", marks=pytest.mark.exhaustive) for way in WAYS),
-]
-"""The first one is what runs where the native one cannot: it is on httpx2 where that is installed. The third one is the
-native engine where every client speaks HTTP/2, in clear text, too; the others are it where every client goes through a
-proxy."""
+
+def engines(asked_for: str) -> list[Any]:
+    """Return the engines of tests that are marked as pytest's -m says.
+
+    The first one is what runs where the native one cannot: it is on httpx2 where that is installed. The third one is
+    the native engine where every client speaks HTTP/2, in clear text, too; the others, which only the long form has,
+    are it where every client goes through a proxy.
+    """
+    by_proxy = [] if "not exhaustive" in asked_for else WAYS
+    return [
+        pytest.param(PACKAGES[-1], id="httpx"),
+        "native",
+        "http2",
+        *(pytest.param(f"by {way}", marks=pytest.mark.exhaustive) for way in by_proxy),
+    ]
+
 
 # What a test is about, and the tests: all of one, or those with a part in their id.
 NOT_ASKED_OF_HTTP2 = {
