@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from pynector import ConfigurationError, Pynector, PynectorError, TimeoutError, TransportError
@@ -293,6 +294,30 @@ async def test_what_follows_answers_that_come_together_begins_together() -> None
     async with Pynector(transport) as client:
         assert await client.batch_request([(number, {}) for number in range(9)], max_concurrency=3) == list(range(9))
     assert transport.happened == (["sent"] * 3 + ["answered"] * 3) * 3
+
+
+class ByHand(InTurns):
+    """Answers when it is told to."""
+
+    def submit(self, data: Any, options: Any, deadline: float, completion: Any, token: int) -> None:
+        self.happened.append("sent")
+        self.in_flight.append((completion, token, data))
+
+
+async def test_nothing_begins_when_the_client_is_being_closed() -> None:
+    transport = ByHand()
+    client = Pynector(transport)
+    results: list[Any] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: client.batch_request([(number, {}) for number in range(9)], 3, into=results))
+        while not transport.in_flight:
+            await anyio.lowlevel.checkpoint()
+        transport.answer()
+        # What follows these answers has not begun.
+        await client.aclose()
+    assert transport.happened == ["sent"] * 3 + ["answered"] * 3
+    assert results[:3] == [0, 1, 2]
+    assert [(type(result), result.sent) for result in results[3:]] == [(TransportError, "none")] * 6
 
 
 async def test_immediate_failures_do_not_keep_a_batch_from_its_answers() -> None:

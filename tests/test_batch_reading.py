@@ -90,6 +90,27 @@ async def test_what_reading_raises_is_raised_after_what_was_in_flight(transport:
     assert into == list(range(9))
 
 
+class Uncopied(dict[str, Any]):
+    """Options that raise where Pynector takes hold of them."""
+
+    def __copy__(self) -> Any:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("what", ["exits", "uncopied"])
+async def test_what_the_reading_cannot_go_on_after_ends_the_batch(transport: Any, what: str) -> None:
+    def entries() -> Iterator[Any]:
+        yield from Numbers(5)
+        if what == "exits":
+            raise SystemExit(3)
+        yield 5, Uncopied(key=1)
+
+    with anyio.fail_after(60), pytest.raises(SystemExit if what == "exits" else ZeroDivisionError):
+        await Pynector(transport).batch_request(entries(), max_concurrency=2)
+    await anyio.wait_all_tasks_blocked()
+    assert transport.in_flight == 0
+
+
 async def test_the_first_failure_ends_the_reading(transport: Any) -> None:
     numbers = Numbers(10_000)
 

@@ -199,6 +199,7 @@ class Session:
             if handle is not None:
                 handle.cancel()
             answer.fail(0, problem)
+        self.batches.stop()
         for scope in self._active:
             scope.cancel()
         # Nothing may be using the transport any more when it is disconnected, or used again.

@@ -45,9 +45,11 @@ cdef class Dispatcher(Told):
     cdef readonly Py_ssize_t failures
     cdef readonly Py_ssize_t retried
     cdef readonly object first_error
+    cdef public object fault
     cdef public object heir
 
     cpdef object run(self)
+    cpdef object proceed(self)
     cpdef object resume(self)
 
     @cython.locals(count=Py_ssize_t, burst=Py_ssize_t, number=Py_ssize_t)

@@ -80,6 +80,7 @@ class Dispatcher(Told):
         failures: How many entries have failed.
         retried: How many attempts were made beyond the first ones.
         first_error: The first failure in time.
+        fault: What came out of this, not of an entry, or None: the batch ends with it.
         heir: Who goes on with what this has begun, or None; see `hand_over`.
     """
 
@@ -102,6 +103,7 @@ class Dispatcher(Told):
         "busy",
         "current",
         "failures",
+        "fault",
         "first_error",
         "heir",
         "retried",
@@ -145,6 +147,7 @@ class Dispatcher(Told):
         self.failures = 0
         self.retried = 0
         self.first_error: Any = None
+        self.fault: Any = None
         self.heir: Any = None
 
     # Starting
@@ -157,12 +160,20 @@ class Dispatcher(Told):
         if not self.busy and (self._fill(self._clock()) or self._scheduler.failed or self.is_finished()):
             self._notify()
 
+    def proceed(self) -> None:
+        """Run this where nobody can take what is raised: whoever runs the batch gets it, as the `fault`."""
+        try:
+            self.run()
+        except BaseException as error:
+            self.fault = error
+            self._notify()
+
     def resume(self) -> None:
-        """Run this after completions, unless somebody has done so, or it has ended."""
+        """Proceed after completions, unless somebody has done so, or this has ended."""
         # What a peer reads is soon answered. So requests that begin together, and not each behind an answer of its own,
         # find it awake: to wake a process costs more than anything here.
         if self._is_due and self.wake is not None:
-            self.run()
+            self.proceed()
 
     def _fill(self, now: float) -> bool:
         """Start what may start, and return whether a burst has started, so that this is to be run again."""

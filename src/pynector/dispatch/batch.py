@@ -152,7 +152,7 @@ class BatchRun:
         self.dispatcher = dispatcher
         # An answer comes in the context of its connection, and what it makes room for is the caller's.
         context = copy_context()
-        self.go_on = partial(context.run, dispatcher.run)
+        self.go_on = partial(context.run, dispatcher.proceed)
         dispatcher.wake = partial(context.run, self._go_on, dispatcher.resume)
 
     def _want_rules(self, make: Callable[[], Rules], source: Source) -> None:
@@ -221,9 +221,19 @@ class BatchRun:
                     return
                 await self._bell.wait()
                 await anyio.lowlevel.checkpoint()
+                self._raise_fault()
         finally:
             self.dispatcher.end()
             self._bell.be_silent()
+
+    def _raise_fault(self) -> None:
+        fault, self.dispatcher.fault = self.dispatcher.fault, None
+        if fault is not None:
+            try:
+                raise fault
+            finally:
+                # Or the frames that it comes through would keep it, and it them.
+                del fault
 
     def _is_over(self) -> bool:
         return self.has_failed() or self.dispatcher.is_finished()
