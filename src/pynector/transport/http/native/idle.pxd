@@ -28,5 +28,6 @@ cdef class IdleConnections:
     cpdef double since(self) except? -1
     cdef bint _has_news(self, PooledConnection connection, bint repeatable, double now) except -1
     cdef object _plan(self)
+    cdef object _plan_trim(self)
     cpdef object _trim(self)
     cdef object _close(self, list connections)

@@ -89,12 +89,13 @@ class IdleConnections:
         if life <= 0 or self._most == 0:
             connection.close()
             return
+        connection.idle_since = now
         connection.idle_until = now + life
         self.connections.append(connection)
         if self._timer is None:
             self._plan()
         if self._surplus is None and len(self.connections) > self._most:
-            self._surplus = self._call_at(now + GRACE, self._trim)
+            self._plan_trim()
 
     def remove(self, connection: PooledConnection) -> bool:
         """Let go of a connection, and say whether it was here."""
@@ -127,7 +128,7 @@ class IdleConnections:
     def _has_news(self, connection: PooledConnection, repeatable: bool, now: float) -> bool:
         """Say whether there is something to be read on a connection, such as its end."""
         # What may not be sent again is worth a look each time.
-        if repeatable and connection.idle_until - now > self._expiry - FRESH:
+        if repeatable and now - connection.idle_since < FRESH:
             return False
         return is_readable(connection.descriptor)
 
@@ -143,10 +144,19 @@ class IdleConnections:
         self._close([connection for connection in self.connections if connection.idle_until <= now])
         self._plan()
 
+    def _plan_trim(self) -> None:
+        self._surplus = self._call_at(self.connections[0].idle_since + GRACE + EARLY, self._trim)
+
     def _trim(self) -> None:
-        """Close what has been idle longest, up to the most."""
+        """Close what is beyond the most and has been idle for a while, that first which has been so longest."""
         self._surplus = None
-        self._close(self.connections[: max(0, len(self.connections) - self._most)])
+        surplus = len(self.connections) - self._most
+        if surplus > 0:
+            # The others may have been put here a moment ago, until the requests that follow have begun.
+            old = self._now() - GRACE
+            self._close([connection for connection in self.connections[:surplus] if connection.idle_since <= old])
+        if len(self.connections) > self._most:
+            self._plan_trim()
 
     def _close(self, connections: list[PooledConnection]) -> None:
         for connection in connections:

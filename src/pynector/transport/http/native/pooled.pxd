@@ -15,6 +15,7 @@ cdef class PooledConnection:
     cdef readonly bint reusable
     cdef public bint used
     cdef public bint retired
+    cdef public double idle_since
     cdef public double idle_until
     cdef public double due
     cdef public int descriptor

@@ -42,6 +42,7 @@ class PooledConnection:
         version: The HTTP version of that answer, "1.1" or the like, unless the answer is just a body.
         reusable: Whether another exchange may follow the one that has ended.
         retired: Whether it is closed when what is on it has ended.
+        idle_since: When it was last used, if it is idle, on the event loop's clock in seconds; the pool's business.
         idle_until: When it is too old to be used again, on the event loop's clock in seconds; the pool's business.
         due: When its timer goes off, on the same clock; the pool's business.
         timer: That timer, or None.
@@ -53,6 +54,7 @@ class PooledConnection:
         "descriptor",
         "due",
         "fields",
+        "idle_since",
         "idle_until",
         "limit",
         "load",
@@ -78,6 +80,7 @@ class PooledConnection:
         self.version = ""
         self.reusable = False
         self.retired = False
+        self.idle_since = 0.0
         self.idle_until = 0.0
         self.due = float("inf")
         self.timer: Any = None
