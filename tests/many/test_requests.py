@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
+import os
 import pickle
 import threading
 import time
@@ -255,6 +257,32 @@ def test_a_record_without_a_key_is_not_sent(server: LoopbackServer) -> None:
     assert made["response_error"] == ["ConfigurationError", None]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_has_a_client_of_its_own(server: LoopbackServer) -> None:
+    def bodies(number: int) -> Any:
+        (made,) = requests.process([{"id": [number]}])
+        return made["response_body"]
+
+    server.reset()
+    context: Any = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    with Requests({"base_url": server.url}, path="/id/{id}", answer="text") as requests:
+        assert bodies(1) == ["1"]
+        child = context.Process(target=lambda: queue.put(bodies(2)))
+        child.start()
+        assert queue.get(timeout=60) == ["2"]
+        child.join(60)
+        assert (child.exitcode, bodies(3)) == (0, ["3"])
+    assert server.stats().connections == 2
+
+
+def test_who_gives_a_batch_up_is_told_nothing_more(server: LoopbackServer, caplog: pytest.LogCaptureFixture) -> None:
+    with Requests({"base_url": server.url}, path="/hang") as requests:
+        assert requests.begin({"id": [1]}).cancel()
+    assert caplog.records == []
+
+
 # Borrowing
 
 
@@ -264,8 +292,12 @@ class LocalBank:
     lender = Lender()
     left: list[str] = []  # noqa: RUF012
     fails = 0
+    hangs = 0
 
     async def ask(self, name: str, asked: Asked) -> Loan:
+        if LocalBank.hangs:
+            LocalBank.hangs -= 1
+            await asyncio.sleep(3600)
         if LocalBank.fails:
             LocalBank.fails -= 1
             raise OSError("nobody is there")
@@ -333,6 +365,22 @@ def test_one_that_cannot_ask_asks_again(
         (made,) = requests.process([{"id": [1, 2]}])
     assert made["response_error"] == [None, None]
     assert LocalBank.fails == 0
+
+
+def test_a_bank_that_is_gone_without_a_word_holds_nobody_up(
+    server: LoopbackServer, bank: LocalBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: Any) -> None:
+        await asyncio.sleep(3600)
+
+    for name in ("PATIENCE", "GOODBYE", "AFTER_FAILURE"):
+        monkeypatch.setattr(f"pynector.integrations.many.borrowing.{name}", 0.05)
+    monkeypatch.setattr(LocalBank, "lender", Lender([Rate(1000)]))
+    monkeypatch.setattr(LocalBank, "leave", hang)
+    LocalBank.hangs = 2
+    with Requests({"base_url": server.url, "rate": Rate(1000)}, path="/id/{id}", bank=bank) as requests:
+        (made,) = requests.process([{"id": [1, 2]}])
+    assert (made["response_error"], LocalBank.hangs) == ([None, None], 0)
 
 
 # What is refused

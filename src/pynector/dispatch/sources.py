@@ -20,39 +20,6 @@ _ITS_OWN = (StopIteration, *ENDS)
 AHEAD_OF_OTHERS = 1000
 
 
-class Feed:
-    """Entries that are put in while others are sent: one iterable for all of them, without a wait for each.
-
-    Attributes:
-        entries: Those that nobody has taken yet, to be added to in the event loop's thread.
-        is_over: Whether there will be no other.
-    """
-
-    def __init__(self) -> None:
-        self.entries: deque[Any] = deque()
-        self.is_over = False
-        self._ready: Callable[[], object] = _nobody
-
-    def put(self, entries: Iterable[Any]) -> None:
-        """Add entries."""
-        self.entries.extend(entries)
-        self._ready()
-
-    def end(self) -> None:
-        """Have the last entry be the last."""
-        self.is_over = True
-        self._ready()
-
-    def tell(self, ready: Callable[[], object]) -> None:
-        """Have a function be called when there is an entry, or no other will come."""
-        self._ready = ready
-
-    def __iter__(self) -> Iterator[Any]:
-        # Who reads it so takes what is there.
-        while self.entries:
-            yield self.entries.popleft()
-
-
 class Source:
     """The entries, as a Dispatcher takes them: None where there is none now.
 
@@ -76,7 +43,6 @@ class Source:
 
     __slots__ = (
         "_ahead",
-        "_feed",
         "_is_over",
         "_is_stopped",
         "_put_off",
@@ -116,16 +82,12 @@ class Source:
         self.now: Iterator[Any] = iter(())
         if isinstance(entries, AsyncIterable):
             self.later = aiter(entries)
-        elif not isinstance(entries, Feed):
+        else:
             self.now = iter(entries)
         self.given: deque[Any] = deque()
         self._is_over = False
         self.is_wanted = False
         self.want: Callable[[], object] = _nobody
-        self._feed = entries if isinstance(entries, Feed) else None
-        if self._feed is not None:
-            self.given = self._feed.entries
-            self._feed.tell(ready)
 
     def __iter__(self) -> Iterator[Request | None]:
         return self
@@ -141,14 +103,14 @@ class Source:
             self.is_held = self._read - self._seen_taken >= self._ahead
             if self.is_held:
                 return None
-        if self.later is None and self._feed is None:
+        if self.later is None:
             entry = self._next()
             if self._is_stopped:
                 # By what has just been read.
                 raise StopIteration
         elif self.given:
             entry = self.given.popleft()
-        elif self._is_over or (self._feed is not None and self._feed.is_over):
+        elif self._is_over:
             raise StopIteration
         else:
             if not self.is_wanted:
@@ -198,8 +160,6 @@ class Source:
         """Say whether there is nothing more, as far as that is known without waiting; if there is, an entry is lost."""
         if self._put_off is not None:
             return False
-        if self._feed is not None:
-            return self._feed.is_over and not self.given
         if self.later is not None:
             return self._is_over and not self.given
         try:
@@ -216,8 +176,6 @@ class Source:
         """Give no entry any more, and let go of the batch, which has this and every result."""
         self.stop()
         self._ready, self._taken, self.ask_for_rules = _nobody, _none, None
-        if self._feed is not None:
-            self._feed.tell(_nobody)
 
 
 def ahead_of(window: int, lookahead: int | None, has_rules: bool) -> int:

@@ -9,6 +9,8 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
+import anyio
+
 from ..._speedups.limits import Limits
 from .lending import OFTEN, Asked, Loan
 
@@ -21,6 +23,10 @@ _log = logging.getLogger("pynector.integrations.many")
 
 # After a failure to ask: what was lent goes on meanwhile (seconds).
 AFTER_FAILURE = 1.0
+
+# How long it waits for what it asks, and to be heard when it leaves: whom it asks may be gone without a word (seconds).
+PATIENCE = 10.0
+GOODBYE = 1.0
 
 # The longest time between two times that it asks for as much as it takes meanwhile (seconds).
 LONGEST = 2.0
@@ -86,7 +92,8 @@ class Borrower:
             self._wanted(rate * since, has, took) for rate, has, took in zip(self._whole, held, used, strict=True)
         ]
         asked = Asked(held, wanted, self._places, self._limits.busiest())
-        loan = await self._bank.ask(self._name, asked)
+        with anyio.fail_after(PATIENCE):
+            loan = await self._bank.ask(self._name, asked)
         self._places, self._again = loan.places, loan.again
         self._limits.lend(list(loan.granted), loan.places)
         self._held = [before + granted for before, granted in zip(held, loan.granted, strict=True)]
@@ -102,5 +109,5 @@ class Borrower:
 
     async def _leave(self) -> None:
         # Else it will be taken for dead.
-        with suppress(Exception):
+        with suppress(Exception), anyio.fail_after(GOODBYE):
             await self._bank.leave(self._name)

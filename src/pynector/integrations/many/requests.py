@@ -206,6 +206,8 @@ class Requests:
         result: Future[Any] = Future()
 
         def finish(done: Future[None]) -> None:
+            if not result.set_running_or_notify_cancel():
+                return
             try:
                 done.result()
                 result.set_result(self._finished(batch, block))

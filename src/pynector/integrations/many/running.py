@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from bisect import bisect_right
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -12,10 +14,10 @@ from typing import Any
 
 from ...blocking.thread import LoopThread, closed
 from ...client import Pynector, limits_of
+from ...dispatch.bell import Bell
 from ...dispatch.entries import Request
 from ...dispatch.item import Item as BatchItem
 from ...dispatch.limits import Rate
-from ...dispatch.sources import Feed
 from ...errors import PynectorError, as_pynector_error
 from .borrowing import Bank, Borrower
 
@@ -122,7 +124,7 @@ class Running:
             async with (
                 Pynector(**self._client) as client,
                 self._borrowing(client),
-                client.batch_stream(life.feed, as_response=True, **self._batch) as results,
+                client.batch_stream(life.entries(), as_response=True, **self._batch) as results,
             ):
                 async for item in results:
                     self._take(life, item)
@@ -169,7 +171,7 @@ class Running:
         self._idle = None
         if self._life is life:
             self._life = None
-        life.feed.end()
+        life.end()
 
     async def _end(self) -> None:
         if self._idle is not None:
@@ -185,18 +187,35 @@ class _Life:
     """The blocks of one client, from its first use to its end."""
 
     def __init__(self) -> None:
-        self.feed = Feed()
         # Few are under way at a time.
         self.blocks: list[Block] = []
         self.task: asyncio.Task[None] | None = None
         self._given = 0
+        self._entries: deque[Request] = deque()
+        self._changed = Bell()
+        self._is_over = False
 
     def add(self, block: Block) -> None:
         block.first = self._given
         self._given += len(block.entries)
         self.blocks.append(block)
-        entries, block.entries = block.entries, []
-        self.feed.put(entries)
+        self._entries += block.entries
+        block.entries = []
+        self._changed.ring()
+
+    def end(self) -> None:
+        """Have the client be closed: no more blocks come."""
+        self._is_over = True
+        self._changed.ring()
+
+    async def entries(self) -> AsyncIterator[Request]:
+        """Give the entries of the blocks as they come."""
+        while True:
+            while self._entries:
+                yield self._entries.popleft()
+            if self._is_over:
+                return
+            await self._changed.wait()
 
     def put(self, item: BatchItem) -> Block | None:
         """Take note of what became of an entry, and return its block if it was the last there."""
@@ -215,6 +234,15 @@ class Pool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[Hashable, Running] = {}
+        # Those of the process that this one was forked off, whose connections are not to be touched.
+        self._of_others: list[Running] = []
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        self._lock = threading.Lock()
+        self._of_others += self._running.values()
+        self._running = {}
 
     def get(self, name: Hashable, make: Callable[[], Running]) -> Running:
         """Return the one of a name, which is made if there is none."""
