@@ -163,9 +163,19 @@ class RequestTemplate:
         return request
 
 
-def described(fields: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """Return the request that a record describes: those of its fields that are `known` and not empty."""
-    return {name: value for name, value in fields.items() if name in known and value not in (None, "")}
+def described(fields: dict[str, Any], known: Collection[str], null_is_json: bool = False) -> dict[str, Any]:
+    """Return the request that a record describes: those of its fields that are `known` and say something.
+
+    Args:
+        fields: The record.
+        known: The names of those that are of a request.
+        null_is_json: Whether a `json` of None says that null is sent, or, as in a table, nothing.
+    """
+    return {
+        name: value
+        for name, value in fields.items()
+        if name in known and ((value is not None and value != "") or (null_is_json and name == "json"))
+    }
 
 
 def value_of(fields: dict[str, Any], name: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..config import is_near, nearest
 from ..shorthands import place
-from ..templates import BadField, RequestTemplate, Template, value_of
+from ..templates import BadField, RequestTemplate, Template, described, value_of
 from ..transport.http.request import FIELDS
 from .arguments import HeaderField
 from .records import Record
@@ -97,15 +97,11 @@ class Templates:
         fields = record.fields or {}
         if "line" in fields and len(fields) == 1:
             return place(fields["line"], {})
-        is_row, request = record.is_row, {}
-        known = OF_ROWS if is_row else KNOWN
-        for name, value in fields.items():
-            if name in known:
-                # What is empty in a table says nothing; null is JSON like any other.
-                if (value is not None and value != "") or (name == "json" and not is_row):
-                    request[name] = value
-            elif not is_row and (meant := _mistaken(name)) and name not in (self._key, self.cost):
-                raise BadField(f"it has a field {name!r}: {meant}")
+        request = described(fields, OF_ROWS if record.is_row else KNOWN, not record.is_row)
+        if not record.is_row and len(request) < len(fields):
+            for name in fields:
+                if name not in KNOWN and name not in (self._key, self.cost) and (meant := _mistaken(name)):
+                    raise BadField(f"it has a field {name!r}: {meant}")
         if "url" not in request and "path" not in request:
             raise BadField("it has neither url nor path, and there is no --url or --path to make one")
         return request

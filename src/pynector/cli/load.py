@@ -10,17 +10,15 @@ import anyio
 
 from ..client import Pynector
 from ..errors import ConfigurationError, PynectorError
-from ..shorthands import place
 from ..transport import get_transport_factory_registry
 from ..transport.http.options import HTTPOptions
 from ..transport.http.request import prepare
 from ..transport.http.urls import without_secrets
-from .arguments import flat
 from .info import build, event_loop, has, python
 from .meter import Meter
 from .outcome import Outcome
 from .pace import Pace, Plan
-from .request import complain, give_up_stdout
+from .request import complain, fields_of, give_up_stdout, request_of
 from .screen import Screen, open_screen
 from .showing import Display
 from .summary import Summary
@@ -88,18 +86,12 @@ class Load:
         window = arguments.concurrency or (USUAL_WINDOW if rate is None else MOST_AT_A_RATE)
         seconds = arguments.duration or (None if arguments.requests else USUAL_SECONDS)
         self._plan = Plan(rate, window, arguments.warmup, seconds, arguments.requests)
-        fields = [(field.name, field.value) for field in flat(arguments.headers)]
+        fields = fields_of(arguments)
         self._options: dict[str, Any] = {"headers": fields}
         if arguments.http2:
             self._options["http2"] = True
         options = HTTPOptions(self._options, "pynector")
-        request: dict[str, Any] = place(arguments.url, {})
-        if arguments.method is not None:
-            request["method"] = arguments.method
-        if arguments.json is not None:
-            request["json"] = arguments.json
-        if arguments.data is not None:
-            request["content"] = arguments.data
+        request = request_of(arguments)
         prepared = prepare(request, {}, options)
         if "json" in request:
             # Once, and not for each request.

@@ -53,6 +53,18 @@ def give_up_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def request_of(arguments: Any) -> dict[str, Any]:
+    """Return the request that a command line says; its header fields are not in it."""
+    given = {"method": "method", "json": "json", "content": "data"}
+    values = {name: getattr(arguments, argument, None) for name, argument in given.items()}
+    return {**place(arguments.url, {}), **{name: value for name, value in values.items() if value is not None}}
+
+
+def fields_of(arguments: Any) -> list[tuple[str, str]]:
+    """Return the header fields of a command line."""
+    return [(field.name, field.value) for field in flat(arguments.headers)]
+
+
 def client_of(arguments: Any, **options: Any) -> Pynector:
     """Return a client as the command line says."""
     given = {"timeout": arguments.timeout, "http2": arguments.http2 or None, **options}
@@ -61,15 +73,10 @@ def client_of(arguments: Any, **options: Any) -> Pynector:
 
 
 async def _send(arguments: Any) -> int:
-    options: dict[str, Any] = place(arguments.url, {})
-    options["headers"] = [(field.name, field.value) for field in flat(arguments.headers)]
+    options = {**request_of(arguments), "headers": fields_of(arguments)}
     async with client_of(arguments) as client:
         if getattr(arguments, "download", None) is not None:
             return await _download(client, arguments.download, options)
-        if getattr(arguments, "json", None) is not None:
-            options["json"] = arguments.json
-        if getattr(arguments, "data", None) is not None:
-            options["content"] = arguments.data
         options["method"] = arguments.command.upper()
         async with client.stream(None, raise_for_status=False, **options) as response:
             await _print(response, getattr(arguments, "include", True), sys.stdout.buffer)

@@ -11,7 +11,6 @@ cdef class Source:
     cdef object _put_off
     cdef bint _is_stopped
     cdef bint _is_over
-    cdef object _feed
     cdef public object ask_for_rules
     cdef public object error
     cdef readonly bint is_held
