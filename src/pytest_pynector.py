@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pynector.testing import FakeTransport, LoopbackServer, Replay
+    from pynector.testing import FakeTransport, LoopbackServer, Replay, VirtualTime
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,3 +65,12 @@ def pynector_no_network() -> Iterator[list[str]]:
 
     with no_network() as refused:
         yield refused
+
+
+@pytest.fixture
+def pynector_virtual_time() -> Iterator[VirtualTime]:
+    """Lets no event loop wait in the test: what it waits for comes at once, and in its order. See virtual_time."""
+    from pynector.testing import virtual_time
+
+    with virtual_time() as passed:
+        yield passed

@@ -47,3 +47,17 @@ def runners() -> list[Any]:
 
         found.append(pytest.param(lambda main: trio.run(lambda: main), id="trio"))
     return found
+
+
+def virtual() -> list[Any]:
+    """Return the loops that can have a time that passes without being waited for."""
+    found: list[Any] = [pytest.param(("asyncio", {"debug": False}), id="asyncio")]
+    if find_spec("trio"):
+        from trio.testing import MockClock
+
+        found.append(pytest.param(("trio", {"clock": MockClock(autojump_threshold=0)}), id="trio"))
+    return found
+
+
+VIRTUALLY = pytest.mark.parametrize("anyio_backend", virtual())
+"""For a test in virtual time."""

@@ -119,7 +119,7 @@ BELOW = {
         "templates",
         "transport",
     },
-    "testing": {"config", "errors", "transport"},
+    "testing": {"blocking", "config", "errors", "eventloop", "transport"},
 }
 
 LOOPS = {"anyio", "asyncio", "trio", "uvloop", "httpx", "httpx2", "websockets", "ssl", "socket", "threading"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 
-import anyio
 import pytest
 
 from loops import LOOPS
@@ -114,19 +113,21 @@ async def test_one_that_asks_while_a_lookup_is_ended_has_its_own(monkeypatch: py
 async def test_names_are_forgotten_in_time_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "MOST", 50)
     Resolver(monkeypatch, here)
-    known = Names(running_loop(ClientContext()))
+    loop, now = running_loop(ClientContext()), 0.0
+    loop.time = lambda: now
+    known = Names(loop)
     for number in range(500):
         await known.addresses(f"{number}.test", 80)
     assert len(known) == 50
-    monkeypatch.setattr(names, "LIFE", 0.05)
+    now = names.LIFE / 2
     for number in range(20):
-        await known.addresses(f"short-{number}.test", 80)
-    assert len(known) <= 50
-    monkeypatch.setattr(names, "LIFE", 5.0)
-    await anyio.sleep(0.1)
-    for number in range(40):
-        await known.addresses(f"long-{number}.test", 80)
-    assert len(known) == 40
+        await known.addresses(f"later-{number}.test", 80)
+    assert len(known) == 50
+    now = names.LIFE
+    for number in range(10):
+        await known.addresses(f"last-{number}.test", 80)
+    # 30 of the first have been forgotten in time.
+    assert len(known) == 30
 
 
 async def test_an_address_is_not_looked_up_but_for_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
 from contextvars import copy_context
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import anyio
 
@@ -33,7 +33,10 @@ class Runtime:
         clock: The loop's clock, in seconds; AnyIO's deadlines are on it.
         new_future: Makes a future of the loop's own kind, or what serves as one: it has done(), set_result(None), and
             can be awaited by one task.
+        check: Raises a PynectorError if no client may run on a loop, given that or trio's token; None: any will do.
     """
+
+    check: ClassVar[Callable[[Any], None] | None] = None
 
     __slots__ = ("_process", "_token", "clock", "new_future")
 
@@ -51,6 +54,8 @@ class Runtime:
             PynectorError: If neither asyncio nor trio is running.
         """
         token, clock = _running()
+        if cls.check is not None:
+            cls.check(token)
         return cls(token, clock)
 
     @property

@@ -15,6 +15,7 @@ TESTS = '''
 import json
 import pytest
 from pynector import Pynector, blocking
+from pynector.testing import Answer
 
 
 def looked_up(number):
@@ -32,6 +33,12 @@ def test_fake(pynector_fake):
 def test_fake_without_an_answer(pynector_fake):
     with pytest.raises(Exception):
         looked_up(7)
+
+
+def test_virtual_time(pynector_fake, pynector_virtual_time):
+    pynector_fake.answer("/items/*", Answer(json={"id": 7}, latency=20))
+    assert looked_up(7) == {"id": 7}
+    assert pynector_virtual_time.elapsed == 20
 
 
 def test_replay(pynector_replay):
@@ -84,7 +91,7 @@ def test_each_fixture_does_its_work(tmp_path: Path, more: tuple[str, ...]) -> No
     (tmp_path / "answers.json").write_text(json.dumps({"version": 1, "exchanges": [exchange]}))
     said = run(tmp_path, *more)
     # What was noticed at a fixture's end is an error of its test, which itself has passed.
-    assert "6 passed, 3 errors" in said, said
+    assert "7 passed, 3 errors" in said, said
     for name in ("fake_without_an_answer", "replay_of_something_new", "no_network"):
         assert f"ERROR test_own.py::test_{name}" in said
 

@@ -11,7 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from limits.noting import Answer, Asked, Gate, NotingServer
-from loops import EVERYWHERE
+from loops import EVERYWHERE, VIRTUALLY
 from pynector import (
     ConnectError,
     ConnectionLost,
@@ -22,7 +22,9 @@ from pynector import (
     RetryPolicy,
     TimeoutError,
     TransportError,
+    testing,
 )
+from pynector.testing import FakeTransport, virtual_time
 from transports import Connectable, MemoryTransport
 from wsservers import client as websocket
 from wsservers import running
@@ -150,36 +152,31 @@ async def test_the_first_failure_is_raised_when_no_attempt_is_left(serve: Serve)
 # Time
 
 
-@EVERYWHERE
-async def test_a_deadline_is_for_all_attempts_of_a_request(serve: Serve) -> None:
-    gate = Gate()
-
-    async def hang(asked: Asked) -> Answer:
-        await gate.passed()
-        return Answer()
-
-    server = serve(hang)
-    policy = RetryPolicy(100, 0.0, attempt_timeout=0.5)
-    async with Pynector(base_url=server.url, timeout=2) as client:
-        results = await client.batch_request(puts(3), retry=policy)
-    assert all(isinstance(result, TimeoutError) and 2 <= result.attempts <= 4 for result in results)
-    assert [(result.seconds, result.sent) for result in results] == [(2, "full")] * 3
+@pytest.fixture
+def fake() -> FakeTransport:
+    return FakeTransport(base_url="http://api.invalid")
 
 
-async def test_an_attempt_that_takes_too_long_is_repeated(serve: Serve) -> None:
-    gate = Gate()
+@VIRTUALLY
+async def test_a_deadline_is_for_all_attempts_of_a_request(fake: FakeTransport) -> None:
+    fake.answer(None, testing.Answer(latency=60))
+    with virtual_time():
+        async with Pynector(fake, timeout=20) as client:
+            results = await client.batch_request(puts(3), retry=RetryPolicy(100, 0.0, attempt_timeout=6))
+    assert [type(result) for result in results] == [TimeoutError] * 3
+    assert [(result.attempts, result.seconds, result.sent) for result in results] == [(4, 20, "full")] * 3
+    assert len(fake.requests) == 12
 
-    async def play(asked: Asked) -> Answer:
-        if asked.number == 0:
-            await gate.passed()
-        return Answer()
 
-    server = serve(play)
-    async with Pynector(base_url=server.url) as client:
-        results = await client.batch_request(puts(3), retry=RetryPolicy(backoff=0.0, attempt_timeout=0.3))
+@VIRTUALLY
+async def test_an_attempt_that_takes_too_long_is_repeated(fake: FakeTransport) -> None:
+    for number in range(3):
+        fake.answer(f"/{number}", testing.Answer(latency=60), "ok")
+    with virtual_time() as passed:
+        async with Pynector(fake) as client:
+            results = await client.batch_request(puts(3), retry=RetryPolicy(backoff=0.0, attempt_timeout=6))
     assert results == [b"ok"] * 3
-    # On a machine that pauses an answer may be late, too.
-    assert all(2 <= server.paths.count(f"/{n}") <= 3 for n in range(3))
+    assert (len(fake.requests), passed.elapsed) == (6, 6)
 
 
 @EVERYWHERE

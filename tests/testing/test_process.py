@@ -73,7 +73,9 @@ def test_exported_names() -> None:
         "NoAnswer",
         "Replay",
         "ServerStats",
+        "VirtualTime",
         "no_network",
+        "virtual_time",
     ]
 
 

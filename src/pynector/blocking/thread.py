@@ -219,7 +219,7 @@ class LoopThread:
         return life
 
     def _begin(self) -> _Life:
-        life = _Life(_new_loop(), self._at_end)
+        life = _Life(new_loop(), self._at_end)
         try:
             life.thread.start()
         except RuntimeError:
@@ -285,7 +285,8 @@ async def _finished(at_end: Make[None]) -> None:
         await asyncio.gather(*left, return_exceptions=True)
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Return a new event loop: uvloop's, where that is installed."""
     try:
         import uvloop
     except ImportError:

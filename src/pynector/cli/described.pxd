@@ -19,5 +19,5 @@ cdef class Templates:
     cpdef dict request(self, Record record)
     @cython.locals(fields=dict)
     cpdef Job job(self, Record record)
-    @cython.locals(fields=dict, request=dict, is_row=bint)
+    @cython.locals(fields=dict, request=dict)
     cdef dict _described(self, Record record)

@@ -1,4 +1,4 @@
-"""For tests: a real HTTP server on loopback in a process of its own, fake answers, recordings, and a guard.
+"""For tests: a real HTTP server on loopback in a process of its own, fake answers, recordings, a guard, virtual time.
 
     from pynector.testing import LoopbackServer
 
@@ -123,6 +123,7 @@ from .state import ServerStats
 if typing.TYPE_CHECKING:
     from .fake.answers import Answer, NoAnswer
     from .fake.asked import Asked
+    from .fake.clock import VirtualTime, virtual_time
     from .fake.guard import no_network
     from .fake.replay import Replay
     from .fake.transport import FakeTransport
@@ -134,7 +135,9 @@ _LATE = {
     "FakeTransport": "transport",
     "NoAnswer": "answers",
     "Replay": "replay",
+    "VirtualTime": "clock",
     "no_network": "guard",
+    "virtual_time": "clock",
 }
 
 __all__ = [
@@ -145,7 +148,9 @@ __all__ = [
     "NoAnswer",
     "Replay",
     "ServerStats",
+    "VirtualTime",
     "no_network",
+    "virtual_time",
 ]
 
 

@@ -5,10 +5,11 @@ It is driven below httpx's client, whose redirects, cookies and logging of URLs 
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import anyio
 
 from ....errors import ConnectionLost
 from ....eventloop import ClientContext, Runtime
@@ -90,10 +91,10 @@ class HttpxEngine:
         self, data: Any, options: Mapping[str, Any], observer: RequestObserver | None
     ) -> bytes | Response:
         """See Engine."""
-        started = time.perf_counter()
+        started = anyio.current_time()
         run = self._run(data, options, observer)
         raw = await run.told(lambda: self._whole(run))
-        elapsed = time.perf_counter() - started
+        elapsed = anyio.current_time() - started
         steps = Steps(
             answer_of(raw, run.settings, elapsed, run.request.method == "HEAD", lambda: run.request, run.history)
         )
@@ -137,7 +138,7 @@ class HttpxEngine:
 
     async def _answer(self, run: Run) -> HttpxStream:
         """Give the answer after redirects."""
-        started = time.perf_counter()
+        started = anyio.current_time()
         while True:
             stream = await self._sent(run)
             try:
@@ -151,7 +152,7 @@ class HttpxEngine:
             await stream.drop()
             if run.observer is not None:
                 run.observer.done()
-            elapsed = time.perf_counter() - started
+            elapsed = anyio.current_time() - started
             run.history = (*run.history, passed(raw, run.request.url, elapsed, run.history))
             run.go_to(following)
 
