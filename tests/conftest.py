@@ -38,6 +38,7 @@ ABOUT = {
     "telemetry/test_guard.py": (*SDK, "structlog"),
     "telemetry/test_spans.py": SDK,
     "telemetry/test_structlog.py": ("structlog",),
+    "fakes/test_others.py": ("respx", "vcr"),
     "many/test_dask.py": ("distributed", "pandas"),
     "many/test_ray.py": ("ray",),
     "http/test_metrics.py": SDK,

@@ -31,7 +31,9 @@ class HttpxStream:
         self.status: int = response.status
         self.headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
         self.encoded = "content-encoding" in self.headers
-        self.http_version: str = response.extensions["http_version"].decode("ascii", "replace")
+        # What stands in for connections, as respx does, may not say.
+        version = response.extensions.get("http_version", b"HTTP/1.1")
+        self.http_version: str = version.decode("ascii", "replace")
         self.settings = run.settings
         self.history = run.history
         self._run = run
