@@ -55,12 +55,12 @@ def checked_dumps(value: Any, where: str) -> Dumps | None:
 SHOWN = 60
 
 
-def from_json(text: bytes, what: str) -> Any:
+def from_json(text: bytes, what: Callable[[], str]) -> Any:
     """Return what a text says as JSON.
 
     Args:
         text: The text.
-        what: What it is, for the message.
+        what: Says what it is, for the message.
 
     Raises:
         JSONError: If it is not JSON, or nested too deep.
@@ -69,7 +69,7 @@ def from_json(text: bytes, what: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         shown = f"begins with {text[:SHOWN]!r}" if text else "is empty"
-        raise JSONError(f"{what} is not JSON: {error}; it {shown}") from error
+        raise JSONError(f"{what()} is not JSON: {error}; it {shown}") from error
 
 
 # A string, brackets in a row, a colon, or anything else that is not a space or a comma.

@@ -67,4 +67,4 @@ class Asked:
         Raises:
             JSONError: If it is not JSON.
         """
-        return from_json(self.content, f"the body of {self.method} {self._where.label}")
+        return from_json(self.content, lambda: f"the body of {self.method} {self._where.label}")

@@ -147,7 +147,10 @@ class Response:
         Raises:
             JSONError: If it is not JSON, which is a ValueError, too.
         """
-        return from_json(self.content, f"the body of status {self.status_code} from {without_secrets(self.url)}")
+        return from_json(self.content, self._what)
+
+    def _what(self) -> str:
+        return f"the body of status {self.status_code} from {without_secrets(self.url)}"
 
 
 # Any thread may ask for these. They are no methods: to those the attributes are C's, and without a GIL only who reads

@@ -37,7 +37,7 @@ class Message:
         Raises:
             JSONError: If it is not JSON, which is a ValueError, too.
         """
-        return from_json(self.content, "the message")
+        return from_json(self.content, lambda: "the message")
 
 
 @dataclass(frozen=True)
