@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from importlib import import_module
 from importlib.util import find_spec
 from types import SimpleNamespace
@@ -103,6 +105,69 @@ def test_missing_numbers_of_pandas_are_none(name: str) -> None:
     pandas = import_module(name)
     batch = pandas.DataFrame({"a": pandas.array([1, None], dtype="Int64"), "b": [1.5, float("nan")]})
     assert records_of(batch) == [{"a": 1, "b": 1.5}, {"a": None, "b": None}]
+
+
+@pytest.mark.parametrize("name", ["pandas"] if OF_PANDAS else [])
+def test_frames_whose_index_and_names_are_anything(name: str) -> None:
+    pandas = import_module(name)
+    batch = pandas.DataFrame([[1, "a"], [2, "b"]], index=[7, 7])
+    assert records_of(batch, {"1"}) == [{"1": "a"}, {"1": "b"}]
+    full = with_columns(batch, [Column("status", "int", [200, 404])])
+    assert (list(full.index), list(full["status"])) == ([7, 7], [200, 404])
+
+
+@pytest.mark.parametrize("name", ["numpy"] if find_spec("numpy") else [])
+def test_times_of_numpy_are_times(name: str) -> None:
+    numpy = import_module(name)
+    times = numpy.array(["2026-11-27T10:00", "NaT"], dtype="datetime64[ns]")
+    assert records_of({"at": times, "for": times - times}) == [
+        {"at": datetime(2026, 11, 27, 10), "for": timedelta(0)},
+        {"at": None, "for": None},
+    ]
+
+
+@pytest.mark.parametrize("name", ["numpy"] if find_spec("numpy") else [])
+def test_values_of_numpy_in_dicts_are_plain(name: str) -> None:
+    numpy = import_module(name)
+    (record,) = records_of([{"id": numpy.int64(7), "tags": numpy.array([1, 2])}])
+    assert (record, type(record["id"])) == ({"id": 7, "tags": [1, 2]}, int)
+
+
+@pytest.mark.parametrize("name", ["pyarrow"] if OF_ARROW else [])
+def test_types_of_arrow(name: str) -> None:
+    arrow = import_module(name)
+    values = {
+        "dictionary": (["a", None, "a"], arrow.dictionary(arrow.int32(), arrow.string())),
+        "large": (["a", None, "b"], arrow.large_string()),
+        "view": (["a", None, "b"], arrow.string_view()),
+        "struct": ([{"id": 1, "of": [{"a": None}]}, None, None], None),
+        "list": ([[1, None], None, []], arrow.large_list(arrow.int8())),
+        "map": ([[("a", 1)], None, []], arrow.map_(arrow.string(), arrow.int64())),
+        "at": ([datetime(2026, 11, 27), None, None], arrow.timestamp("ns")),
+        "day": ([date(2026, 11, 27), None, None], arrow.date32()),
+        "decimal": ([Decimal("1.50"), None, None], arrow.decimal128(5, 2)),
+        "none": ([None, None, None], arrow.null()),
+    }
+    batch = arrow.table({name: arrow.array(*of) for name, of in values.items()})
+    for sliced in (batch, batch.slice(0, 3), arrow.concat_tables([batch.slice(0, 1), batch.slice(1)])):
+        records = records_of(sliced)
+        assert {name: [record[name] for record in records] for name in values} == {
+            name: of[0] for name, of in values.items()
+        }
+    assert with_columns(batch, ADDED[:0]).schema == batch.schema
+    assert records_of(batch.slice(0, 0)) == []
+
+
+@pytest.mark.parametrize("make", [*OF_PANDAS, *OF_ARROW])
+def test_two_columns_of_a_name_are_refused_where_it_is_wanted(make: Any) -> None:
+    batch = make()
+    if hasattr(batch, "schema"):
+        double = type(batch).from_arrays([*batch.columns, batch.column(0)], names=[*batch.schema.names, "id"])
+    else:
+        double = import_module("pandas").concat([batch, batch[["id"]]], axis=1)
+    assert [record["name"] for record in records_of(double, {"name"})] == ["a", None]
+    with pytest.raises(ConfigurationError, match="two columns 'id'"):
+        records_of(double, {"id"})
 
 
 def test_an_empty_batch() -> None:

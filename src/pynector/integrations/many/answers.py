@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ...dispatch.item import Item as BatchItem
@@ -59,45 +60,64 @@ class Form:
             items: What became of each of its requests.
             parses: Whether JSON is wanted as values, else as text that was found to be JSON.
         """
-        said: dict[str, list[Any]] = {name: [] for name in OTHERS}
-        bodies: list[Any] = []
-        read = _READERS[self._answer, parses]
-        for item in items:
-            error, response = item.error, item.result
-            body = None
-            if error is not None:
-                response = getattr(error, "response", None)
-            if response is not None:
-                try:
-                    body = read(response)
-                except JSONError as problem:
-                    # The error that stands there says more.
-                    error = error or problem
-            bodies.append(body)
-            said["status"].append(None if response is None else response.status_code)
-            said["error"].append(None if error is None else type(error).__name__)
-            said["message"].append(None if error is None else str(error))
-            said["phase"].append(getattr(item.error, "phase", None))
-            said["sent"].append("full" if item.error is None else getattr(item.error, "sent", None))
-            said["attempts"].append(item.attempts)
-            said["elapsed"].append(item.elapsed)
+        errors: list[Any] = [item.error for item in items]
+        responses = [item.result for item in items]
+        # Column by column: most rows have no error, and nothing is asked of them then.
+        phase: list[Any] = [None] * len(items)
+        sent: list[Any] = ["full"] * len(items)
+        for row in [row for row, error in enumerate(errors) if error is not None]:
+            responses[row] = getattr(errors[row], "response", None)
+            phase[row] = getattr(errors[row], "phase", None)
+            sent[row] = getattr(errors[row], "sent", None)
+        bodies = _READERS[self._answer, parses](responses, errors)
+        said: dict[str, list[Any]] = {
+            "status": [None if response is None else response.status_code for response in responses],
+            "error": [None if error is None else type(error).__name__ for error in errors],
+            "message": [None if error is None else str(error) for error in errors],
+            "phase": phase,
+            "sent": sent,
+            "attempts": [item.attempts for item in items],
+            "elapsed": [item.elapsed for item in items],
+        }
         columns = [Column(self._prefix + name, OTHERS[name], values) for name, values in said.items()]
         if self._body is not None:
             columns.append(Column(self._body, ANSWERS[self._answer], bodies))
         return columns
 
 
-def _json_text(response: Any) -> str:
-    response.json()
-    text: str = response.text
-    return text
+# Makes the bodies of responses; one that is None has none. It adds to the errors what it finds wrong.
+_Reader = Callable[[list[Any], list[Any]], list[Any]]
 
 
-_READERS: dict[tuple[str, bool], Callable[[Any], Any]] = {
-    ("bytes", True): lambda response: response.content,
-    ("text", True): lambda response: response.text,
-    ("json", True): lambda response: response.json(),
-    ("none", True): lambda response: None,
+def _bytes(responses: list[Any], errors: list[Any]) -> list[Any]:
+    return [None if response is None else response.content for response in responses]
+
+
+def _text(responses: list[Any], errors: list[Any]) -> list[Any]:
+    return [None if response is None else response.text for response in responses]
+
+
+def _none(responses: list[Any], errors: list[Any]) -> list[Any]:
+    return []
+
+
+def _json(responses: list[Any], errors: list[Any], as_text: bool = False) -> list[Any]:
+    bodies: list[Any] = [None] * len(responses)
+    for row, response in enumerate(responses):
+        if response is not None:
+            try:
+                value = response.json()
+            except JSONError as problem:
+                # The error that stands there says more.
+                errors[row] = errors[row] or problem
+            else:
+                bodies[row] = response.text if as_text else value
+    return bodies
+
+
+_READERS: dict[tuple[str, bool], _Reader] = {
+    (answer, parses): read
+    for answer, read in {"bytes": _bytes, "text": _text, "json": _json, "none": _none}.items()
+    for parses in (True, False)
 }
-_READERS |= {(answer, False): read for (answer, _), read in _READERS.items()}
-_READERS["json", False] = _json_text
+_READERS["json", False] = partial(_json, as_text=True)

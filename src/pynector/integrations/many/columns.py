@@ -60,13 +60,41 @@ def records_of(batch: Any, wanted: Collection[str] | None = None) -> list[dict[s
     """
     package = _package(batch)
     if package == "":
-        return batch if isinstance(batch, list) else list(batch)
-    names = [name for name in names_of(batch) if wanted is None or name in wanted]
-    if not names:
+        return [
+            {name: _plain(value) for name, value in record.items() if wanted is None or name in wanted}
+            for record in batch
+        ]
+    columns = columns_of(batch, wanted)
+    if not columns:
         return [{} for _ in range(length_of(batch))]
-    make = {"pyarrow": _from_arrow, "pandas": _from_pandas}.get(package, _from_column)
-    columns = [make(batch[name]) for name in names]
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+    names = list(columns)
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def columns_of(batch: Any, wanted: Collection[str] | None = None) -> dict[str, list[Any]]:
+    """Return the values of columns by their names, in plain Python values; what is missing is None.
+
+    Args:
+        batch: The batch, but no list of dicts.
+        wanted: The names of the columns that are wanted; None for all.
+
+    Raises:
+        ConfigurationError: If two columns have a name that is wanted.
+    """
+    package = _package(batch)
+    columns: dict[str, list[Any]] = {}
+    for place, name in enumerate(names_of(batch)):
+        if wanted is not None and name not in wanted:
+            continue
+        if name in columns:
+            raise ConfigurationError(f"a record batch has two columns {name!r}")
+        if package == "pyarrow":
+            columns[name] = batch.column(place).to_pylist()
+        elif package == "pandas":
+            columns[name] = _from_pandas(batch.iloc[:, place])
+        else:
+            columns[name] = _from_column(batch[name])
+    return columns
 
 
 def with_columns(batch: Any, added: Iterable[Column]) -> Any:
@@ -101,11 +129,6 @@ def _package(batch: Any) -> str:
     raise ConfigurationError(f"a record batch must be {said}, not {type(batch).__name__}")
 
 
-def _from_arrow(column: Any) -> list[Any]:
-    values: list[Any] = column.to_pylist()
-    return values
-
-
 def _from_pandas(column: Any) -> list[Any]:
     missing = column.isna()
     if missing.any():
@@ -114,11 +137,17 @@ def _from_pandas(column: Any) -> list[Any]:
 
 
 def _from_column(column: Any) -> list[Any]:
+    kind = getattr(getattr(column, "dtype", None), "kind", "O")
+    if kind in "mM" and _is_numpy(column):
+        # Nanoseconds would be numbers.
+        column = column.astype(f"{kind}8[us]")
     values = column.tolist() if hasattr(column, "tolist") else list(column)
     # Those of objects have what was put in, arrays and numbers of numpy too.
-    if getattr(getattr(column, "dtype", None), "kind", "O") in "OV":
-        return [value.tolist() if hasattr(value, "tolist") else value for value in values]
-    return values
+    return [_plain(value) for value in values] if kind in "OV" else values
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _to_arrow(batch: Any, added: Iterable[Column]) -> Any:
