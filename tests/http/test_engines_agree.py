@@ -1,7 +1,7 @@
 """The two engines send the same for the same request, and make the same of the same bytes.
 
-Where they do not, the case is listed with its reason, here and in docs/engines.md; a difference that is listed and is none
-fails, too.
+Where they do not, the case is listed with its reason, here and in docs/engines.md; a difference that is listed and
+is none fails, too.
 """
 
 from __future__ import annotations

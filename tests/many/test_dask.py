@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import dask
@@ -17,8 +19,9 @@ import pandas
 import pytest
 from distributed import Client, LocalCluster
 
+from paced import rate_of
 from pynector import ConfigurationError, Rate
-from pynector.integrations.dask import request_bag, request_frame
+from pynector.integrations.dask import DaskBank, LendingPlugin, request_bag, request_frame
 from pynector.integrations.many import Requests
 from pynector.testing import LoopbackServer
 
@@ -90,12 +93,15 @@ def test_keys_are_the_same_when_a_task_runs_again(cluster: Client, server: Loopb
     assert len(set(keys)) == 40
 
 
-def test_a_worker_that_is_killed_loses_nothing(server: LoopbackServer) -> None:
-    count, parts = 4000, 40
+@pytest.mark.parametrize(
+    ("count", "parts", "delay"), [(4000, 40, 0.01), pytest.param(50_000, 100, 0.001, marks=pytest.mark.exhaustive)]
+)
+def test_a_worker_that_is_killed_loses_nothing(server: LoopbackServer, count: int, parts: int, delay: float) -> None:
+    client, window = {"base_url": server.url}, {"max_concurrency": 10}
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as made,
         Client(made) as cluster,
-        Requests({"base_url": server.url}, {"max_concurrency": 10}, path="/id/{id}?delay=0.01", answer="text") as slow,
+        Requests(client, window, path=f"/id/{{id}}?delay={delay}", answer="text") as slow,
     ):
         server.reset()
         future = cluster.compute(request_bag(bag_of(count, parts), slow))
@@ -108,6 +114,58 @@ def test_a_worker_that_is_killed_loses_nothing(server: LoopbackServer) -> None:
     assert [record["response_body"] for record in records] == [str(number) for number in range(count)]
     # Its results were lost with it: Dask makes them again.
     assert count <= sent <= 2 * count
+
+
+@pytest.mark.exhaustive
+def test_a_rate_is_kept_to_two_in_a_hundred(cluster: Client, server: LoopbackServer) -> None:
+    rate, count = 2000, 50_000
+    with Requests({"base_url": server.url, "rate": Rate(rate), "timeout": 120}, path="/id/{id}", answer="text") as made:
+        records = cluster.compute(request_bag(bag_of(count, 100), made))
+        seen = rate_of(server, count, records.done)
+    assert [record["response_body"] for record in records.result()] == [str(number) for number in range(count)]
+    assert seen == pytest.approx(rate, rel=0.02)
+
+
+def test_a_job_has_one_rate_while_it_is_under_way(cluster: Client, server: LoopbackServer) -> None:
+    def made(rate: float) -> Requests:
+        return Requests({"base_url": server.url, "rate": Rate(rate), "timeout": 60}, path="/id/{id}", job="shared")
+
+    server.reset()
+    with made(300) as first, made(300) as second:
+        futures = [cluster.compute(request_bag(bag_of(600, 4), each)) for each in (first, second)]
+        while not server.stats().requests:
+            time.sleep(0.05)
+        with pytest.raises(ConfigurationError, match="job 'shared' is under way with other rates"):
+            request_bag(bag_of(2, 2), made(200))
+        records = [record for future in futures for record in future.result()]
+    assert Counter(record["response_error"] for record in records) == {None: 1200}
+
+
+@pytest.mark.parametrize(
+    ("requests", "said"),
+    [
+        ({"path": "/"}, "requests must be Requests, not dict"),
+        (Requests({"json_dumps": Lock().acquire}), "client: 'json_dumps' cannot be sent to workers"),
+    ],
+)
+def test_what_is_wrong_is_said_before_it_runs(cluster: Client, requests: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        request_bag(bag_of(2, 2), requests)
+
+
+def test_an_asynchronous_client_shares_what_it_is_told_to(cluster: Client, server: LoopbackServer) -> None:
+    async def main() -> Any:
+        with Requests({"base_url": server.url, "rate": Rate(100)}, path="/id/{id}", answer="text") as requests:
+            async with Client(cluster.scheduler.address, asynchronous=True) as client:
+                with pytest.raises(ConfigurationError, match="not shared through an asynchronous Client by itself"):
+                    request_bag(bag_of(2, 2), requests)
+                await client.register_plugin(LendingPlugin(requests.job, *requests.lent))
+                bag = request_bag(bag_of(100, 2), requests.borrowing(DaskBank(requests.job)))
+                return await client.compute(bag)
+
+    before = time.monotonic()
+    assert [record["response_body"] for record in asyncio.run(main())] == [str(number) for number in range(100)]
+    assert time.monotonic() - before >= 0.25
 
 
 def test_processes_without_a_cluster_cannot_share_a_rate(tmp_path: Path) -> None:

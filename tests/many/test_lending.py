@@ -106,6 +106,19 @@ def test_a_debt_is_paid_before_more_is_lent() -> None:
     assert workers.granted == pytest.approx(1000, rel=0.02)
 
 
+def test_what_is_lent_changes_when_nobody_borrows() -> None:
+    lender = Lender([Rate(10)])
+    assert lender.declare([Rate(10)], None, 0.0)
+    assert lender.declare([Rate(1000)], 5, 0.0)
+    assert lender.ask("a", Asked([0.0], [0.0], 0, 0), 0.0).places == 5
+    assert lender.ask("a", Asked([0.0], [PLENTY], 0, 0), 0.1).granted == [100.0]
+    assert not lender.declare([Rate(10)], None, 1.0)
+    assert lender.declare([Rate(1000)], 5, 1.0)
+    # It is taken for dead.
+    assert lender.declare([Rate(10)], None, 20.0)
+    assert len(lender) == 0
+
+
 def test_with_many_workers_each_asks_less_often() -> None:
     lender = Lender()
     for number in range(1000):

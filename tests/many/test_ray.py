@@ -7,13 +7,16 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
 import ray
 from pyarrow import parquet
 
+from paced import rate_of
 from pynector import ConfigurationError, Rate
 from pynector.integrations.many import Requests
 from pynector.integrations.ray import RequestActor, request_dataset
@@ -23,17 +26,16 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def cluster() -> Iterator[None]:
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     ray.init(
-        num_cpus=8,
+        num_cpus=4,
         include_dashboard=False,
         object_store_memory=200_000_000,
         log_to_driver=False,
-        runtime_env={"env_vars": environment},
+        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}},
     )
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield
@@ -71,34 +73,107 @@ def test_workers_share_a_rate(server: LoopbackServer) -> None:
     assert took >= 2400 / 400 - 0.75
 
 
-def test_a_worker_that_is_killed_loses_nothing(server: LoopbackServer, tmp_path: Path) -> None:
+def test_a_lender_that_dies_is_replaced(server: LoopbackServer) -> None:
+    """The rate is kept by the next one, which whoever misses it has made."""
+    client = {"base_url": server.url, "rate": Rate(300), "timeout": 60}
+    requests = Requests(client, path="/id/{id}", answer="text", job="lent")
+    rows: list[Any] = []
+    before = time.monotonic()
+    for batch in request_dataset(numbers(1500), requests, workers=2, batch_size=100).iter_batches(batch_size=100):
+        if not rows:
+            ray.kill(ray.get_actor("pynector-lent", "pynector"))
+        rows += batch["response_body"].tolist()
+    assert sorted(map(int, rows)) == list(range(1500))
+    assert time.monotonic() - before >= 1500 / 300 - 0.75
+
+
+def test_two_datasets_of_a_job_share_its_rate(server: LoopbackServer) -> None:
+    """At once on one cluster; with another rate it is another job."""
+
+    def made(rate: float) -> Any:
+        client = {"base_url": server.url, "rate": Rate(rate), "timeout": 60}
+        return request_dataset(numbers(900, 3), Requests(client, path="/id/{id}", job="shared"), workers=1)
+
+    server.reset()
+    before = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.submit(made(300).take_all), pool.submit(made(300).take_all)
+        while not server.stats().requests:
+            time.sleep(0.05)
+        with pytest.raises(ConfigurationError, match="job 'shared' is under way with other rates"):
+            made(200)
+        rows = [*first.result(), *second.result()]
+    assert [row["response_error"] for row in rows] == [None] * 1800
+    assert time.monotonic() - before >= 1800 / 300 - 0.75
+
+
+def over_two_that_are_marked(requests: Requests, folder: Path, count: int, size: int) -> Any:
+    # A local class goes to the actors by value: they cannot import this file.
     class Marked(RequestActor):
         def __init__(self, requests: Requests) -> None:
-            (tmp_path / str(os.getpid())).touch()
+            (folder / str(os.getpid())).touch()
             super().__init__(requests)
 
-    count = 4000
-    window = {"max_concurrency": 10}
-    requests = Requests({"base_url": server.url}, window, path="/id/{id}?delay=0.01", answer="text")
-    server.reset()
-    made = numbers(count, 20).map_batches(
+    return numbers(count, count // size // 2).map_batches(
         Marked,
         fn_constructor_args=(requests,),
-        batch_size=100,
+        batch_size=size,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=2),
     )
-    rows: list[Any] = []
-    victims: list[int] = []
-    for batch in made.iter_batches(batch_size=100, batch_format="pyarrow"):
-        rows += batch.to_pylist()
-        if not victims:
-            victims = [int(path.name) for path in tmp_path.iterdir()]
-            os.kill(victims[0], signal.SIGKILL)
-    assert sorted(row["id"] for row in rows) == list(range(count))
-    assert all(row["response_body"] == str(row["id"]) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "delay"),
+    [(4000, 100, 0.01), pytest.param(50_000, 500, 0.001, marks=pytest.mark.exhaustive)],
+)
+def test_a_worker_that_is_killed_loses_nothing(
+    server: LoopbackServer, tmp_path: Path, count: int, size: int, delay: float
+) -> None:
+    client, window = {"base_url": server.url}, {"max_concurrency": 10}
+    requests = Requests(client, window, path=f"/id/{{id}}?delay={delay}", answer="text")
+    server.reset()
+    rows: dict[int, str] = {}
+    victim = None
+    for batch in over_two_that_are_marked(requests, tmp_path, count, size).iter_batches(batch_size=size):
+        rows |= dict(zip(batch["id"].tolist(), batch["response_body"].tolist(), strict=True))
+        if victim is None and len(rows) >= count / 3:
+            victim = int(next(tmp_path.iterdir()).name)
+            os.kill(victim, signal.SIGKILL)
+    assert victim is not None
+    assert rows == {number: str(number) for number in range(count)}
     # No more than what one actor had in flight was sent again.
-    assert count <= server.stats().requests <= count + count // 2
+    assert count <= server.stats().requests <= count + min(count // 2, 16 * size)
+
+
+@pytest.mark.exhaustive
+def test_a_rate_is_kept_to_two_in_a_hundred(server: LoopbackServer) -> None:
+    rate, count = 2000, 50_000
+    requests = Requests({"base_url": server.url, "rate": Rate(rate), "timeout": 120}, path="/id/{id}", answer="text")
+    with ThreadPoolExecutor(1) as pool:
+        rows = pool.submit(request_dataset(numbers(count, 50), requests, workers=2, batch_size=500).take_all)
+        seen = rate_of(server, count, rows.done)
+    assert sorted(int(row["response_body"]) for row in rows.result()) == list(range(count))
+    assert seen == pytest.approx(rate, rel=0.02)
+
+
+def test_what_nobody_reads_is_not_sent(server: LoopbackServer) -> None:
+    server.reset()
+    requests = Requests({"base_url": server.url}, {"max_concurrency": 5}, path="/id/{id}?delay=0.02")
+    rows = iter(request_dataset(numbers(20_000, 20), requests, workers=1, batch_size=100).iter_rows())
+    next(rows)
+    del rows
+    # Another dataset has the cluster to itself then.
+    made = request_dataset(numbers(10, 1), requests, workers=1).take_all()
+    assert len(made) == 10
+    assert server.stats().requests < 20_000
+
+
+@pytest.mark.parametrize("kind", ["pyarrow", "numpy", "pandas"])
+def test_no_records_are_no_requests(server: LoopbackServer, kind: str) -> None:
+    requests = Requests({"base_url": server.url}, path="/id/{id}")
+    nobody = numbers(10, 2).filter(lambda row: row["id"] > 100)
+    assert request_dataset(nobody, requests, workers=1, batch_format=kind).take_all() == []
 
 
 def test_a_job_goes_on_where_it_was_stopped(server: LoopbackServer, tmp_path: Path) -> None:
@@ -124,7 +199,16 @@ def test_a_job_goes_on_where_it_was_stopped(server: LoopbackServer, tmp_path: Pa
     assert sorted(rows["id"].to_pylist()) == list(range(200))
 
 
-@pytest.mark.parametrize("workers", [0, (2, 1)])
-def test_a_wrong_number_of_workers_is_refused(workers: Any) -> None:
-    with pytest.raises(ConfigurationError, match="workers must be"):
-        request_dataset(numbers(1, 1), Requests(), workers=workers)
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        *(({"workers": workers}, "workers must be") for workers in (0, (2, 1), (1, 2, 3), "2", True, (1, 1.5))),
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"batch_size": 1.5}, "batch_size must be"),
+        ({"requests": {"path": "/"}}, "requests must be Requests, not dict"),
+        ({"requests": Requests({"json_dumps": Lock().acquire})}, "client: 'json_dumps' cannot be sent to workers"),
+    ],
+)
+def test_what_is_wrong_is_said_on_the_driver(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        request_dataset(numbers(1, 1), **{"requests": Requests(), **arguments})

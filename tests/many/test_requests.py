@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timezone
+from decimal import Decimal
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -95,6 +99,30 @@ def test_templates_make_requests_of_columns(server: LoopbackServer) -> None:
     assert "7" in [value for name, value in seen["headers"] if name.lower() == "x-id"]
 
 
+def test_what_is_no_text_goes_into_one_in_its_usual_form(server: LoopbackServer) -> None:
+    values = [
+        date(2026, 11, 27),
+        datetime(2026, 11, 27, 10, tzinfo=timezone.utc),
+        Decimal("1.50"),
+        UUID(int=7),
+        True,
+        1.5,
+    ]
+    with Requests({"base_url": server.url}, path="/inspect?q={value}", answer="json") as requests:
+        (made,) = requests.process([{"value": [*values, b"raw", object(), None]}])
+    seen = [None if answer is None else answer["query"][0][1] for answer in made["response_json"]]
+    assert seen[:6] == ["2026-11-27", "2026-11-27T10:00:00+00:00", "1.50", str(UUID(int=7)), "true", "1.5"]
+    assert seen[6:] == [None, None, None]
+    assert made["response_error"][6:] == ["ConfigurationError"] * 3
+    assert "its field 'value' is of bytes, which is no text" in made["response_message"][6]
+
+
+def test_json_that_cannot_be_is_a_failure_of_its_row(server: LoopbackServer) -> None:
+    with Requests({"base_url": server.url}, path="/inspect", json={"at": "{at}"}, answer="none") as requests:
+        (made,) = requests.process([{"at": [1, object(), float("nan"), None]}])
+    assert [error is None for error in made["response_error"]] == [True, False, False, True]
+
+
 def test_a_body_that_is_no_json_is_a_failure(server: LoopbackServer) -> None:
     with Requests({"base_url": server.url}, path="/bytes/3", answer="json") as requests:
         (made,) = requests.process([{"id": [1]}])
@@ -172,6 +200,34 @@ def test_several_threads_send_at_once(server: LoopbackServer) -> None:
             assert [row["response_body"] for row in made] == [str(number) for number in range(300)]
 
 
+def test_what_nobody_wants_any_more_is_not_sent(server: LoopbackServer) -> None:
+    """The iterator is closed half-way, or a batch that was begun is cancelled: what is in flight ends, and no more."""
+    server.reset()
+    with Requests({"base_url": server.url}, {"max_concurrency": 10}, path="/id/{id}?delay=0.05") as requests:
+        flow = requests.process(batches(5000, 500))
+        next(flow)
+        flow.close()
+        cancelled = requests.begin({"id": list(range(500))})
+        last = requests.begin({"id": [1, 2, 3]})
+        assert cancelled.cancel()
+        assert last.result()["response_body"] == [b"1", b"2", b"3"]
+        assert requests._running().unanswered == 0
+    # Of the batches that were begun, each as long as the first one.
+    assert server.stats().requests < 700
+
+
+def test_a_batch_that_is_dropped_leaves_the_others_their_rows(server: LoopbackServer) -> None:
+    with Requests(
+        {"base_url": server.url}, {"max_concurrency": 5}, path="/id/{id}?delay=0.02", answer="text"
+    ) as requests:
+        futures = [requests.begin(batch) for batch in batches(600, 100)]
+        assert futures[3].cancel()
+        assert futures[5].cancel()
+        for number in (0, 1, 2, 4):
+            made = futures[number].result()
+            assert made["response_body"] == [str(row) for row in range(100 * number, 100 * number + 100)]
+
+
 def test_one_batch_is_begun_and_awaited(server: LoopbackServer) -> None:
     async def both(requests: Requests) -> list[Any]:
         futures = [requests.begin(batch) for batch in batches(20, 10)]
@@ -192,16 +248,39 @@ def test_it_goes_on_after_its_client_was_closed(server: LoopbackServer) -> None:
             assert made["response_body"] == ["1"]
 
 
-def test_an_idle_client_is_closed_and_begins_anew(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_client_and_its_thread_end_and_begin_anew(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(running, "IDLE", 0.05)
-    with Requests({"base_url": server.url}, path="/id/{id}", answer="text") as requests:
-        list(requests.process([{"id": [1]}]))
-        end = time.monotonic() + 10
-        while requests._running()._life is not None and time.monotonic() < end:
+    before = threading.active_count()
+    requests = Requests({"base_url": server.url}, path="/id/{id}", answer="text")
+    for _ in range(3):
+        (made,) = requests.process([{"id": [1, 2]}])
+        assert made["response_body"] == ["1", "2"]
+        end = time.monotonic() + 60
+        while threading.active_count() > before and time.monotonic() < end:
             time.sleep(0.01)
-        assert requests._running()._life is None
-        (made,) = requests.process([{"id": [2]}])
-    assert made["response_body"] == ["2"]
+        assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("fork", ["fork"] if hasattr(os, "fork") else [])
+def test_the_child_of_a_fork_begins_anew(server: LoopbackServer, fork: str) -> None:
+    code = f"""
+import os
+from pynector.integrations.many import Requests
+
+requests = Requests({{"base_url": {server.url!r}}}, path="/id/{{id}}", answer="text")
+list(requests.process([{{"id": [1]}}]))
+child = os.{fork}()
+(made,) = requests.process([{{"id": [2]}}])
+print(made["response_body"], flush=True)
+requests.close()
+if not child:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("['2']\n" * 2, "")
 
 
 def test_closing_fails_what_is_in_flight(server: LoopbackServer) -> None:
@@ -255,26 +334,6 @@ def test_a_record_without_a_key_is_not_sent(server: LoopbackServer) -> None:
     with Requests({"base_url": server.url}, path="/id/1", key="id") as requests:
         (made,) = requests.process([{"id": [None, 2]}])
     assert made["response_error"] == ["ConfigurationError", None]
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_fork_has_a_client_of_its_own(server: LoopbackServer) -> None:
-    def bodies(number: int) -> Any:
-        (made,) = requests.process([{"id": [number]}])
-        return made["response_body"]
-
-    server.reset()
-    context: Any = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    with Requests({"base_url": server.url}, path="/id/{id}", answer="text") as requests:
-        assert bodies(1) == ["1"]
-        child = context.Process(target=lambda: queue.put(bodies(2)))
-        child.start()
-        assert queue.get(timeout=60) == ["2"]
-        child.join(60)
-        assert (child.exitcode, bodies(3)) == (0, ["3"])
-    assert server.stats().connections == 2
 
 
 def test_who_gives_a_batch_up_is_told_nothing_more(server: LoopbackServer, caplog: pytest.LogCaptureFixture) -> None:
@@ -398,11 +457,29 @@ def test_a_bank_that_is_gone_without_a_word_holds_nobody_up(
         ({"prefix": 5}, "prefix must be"),
         ({"url": 5}, "url must be"),
         ({"url": "http://a", "path": "/"}, "cannot both"),
+        ({"client": "http://a"}, "client must be a dict"),
+        ({"batch": 5}, "batch must be a dict"),
+        ({"key": 5}, "key must be a str"),
+        ({"job": 5}, "job must be a str"),
     ],
 )
 def test_what_is_wrong_with_an_argument_is_said_at_once(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         Requests(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"client": {"json_dumps": lambda value: ""}}, "client: 'json_dumps' cannot be sent to workers"),
+        ({"batch": {"retry": RetryPolicy(errors=type("Local", (TransportError,), {}))}}, "batch: 'retry' cannot be"),
+        ({"bank": threading.Lock()}, "'bank' cannot be sent to workers"),
+    ],
+)
+def test_what_cannot_be_pickled_is_named(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        Requests(**arguments).check_sendable(pickle.dumps)
+    Requests(batch={"retry": RetryPolicy(2)}).check_sendable(pickle.dumps)
 
 
 def test_a_column_of_an_answer_s_name_is_refused(server: LoopbackServer) -> None:

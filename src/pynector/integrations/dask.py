@@ -16,12 +16,14 @@ except ImportError as error:
 from ..dispatch.limits import Rate
 from ..errors import ConfigurationError, PynectorError
 from .many import Asked, Lender, Loan, Requests
+from .many.lending import others_are_lent
 
 if TYPE_CHECKING:
     from dask.bag import Bag
 
 try:
     from distributed import SchedulerPlugin, get_client, get_worker
+    from distributed.protocol import pickle
 except ImportError:
     # Dask on one machine needs none of it.
     SchedulerPlugin, get_client, get_worker = object, None, None
@@ -36,8 +38,9 @@ def request_bag(bag: Bag, requests: Requests) -> Bag:
             cluster of the current `distributed.Client` together; without one, for all threads of a process.
 
     Raises:
-        ConfigurationError: If there is a rate or a window, and other processes without a cluster that shares it: said
-            when it runs.
+        ConfigurationError: If an argument cannot be sent to the workers of a cluster; if the job is under way there
+            with other rates or windows; if these cannot be shared: as the client is asynchronous, or, said when it
+            runs, as there are other processes and no cluster.
     """
     from dask.bag import from_sequence
 
@@ -84,15 +87,19 @@ class LendingPlugin(SchedulerPlugin):  # type: ignore[misc]
     def __init__(self, job: str, rates: Sequence[Rate], per_origin: int | None) -> None:
         self.name = f"pynector-{job}"
         self._job = job
-        self._declared = (tuple(rates), per_origin)
-        self._lender = Lender(*self._declared)
+        self._lender = Lender(rates, per_origin)
         # By the address of a worker, those that borrow there.
         self._borrowers: dict[str, set[str]] = {}
 
     async def start(self, scheduler: Any) -> None:
         """See SchedulerPlugin."""
+        scheduler.handlers[f"pynector_declare_{self._job}"] = self.declare
         scheduler.handlers[f"pynector_ask_{self._job}"] = self.ask
         scheduler.handlers[f"pynector_leave_{self._job}"] = self.leave
+
+    async def declare(self, rates: Any, per_origin: int | None) -> bool:
+        """See Lender."""
+        return self._lender.declare([Rate(*rate) for rate in rates], per_origin, time.monotonic())
 
     async def ask(self, worker: str, name: str, asked: Any) -> Any:
         """Answer a worker; see Lender."""
@@ -147,13 +154,26 @@ _here: dict[str, Any] = {}
 
 def _sharing(requests: Requests) -> Requests:
     """Return what is sent with its limits shared by the workers of the current cluster, if there is one."""
-    if get_client is None or requests.bank is not None or not (requests.rates or requests.per_origin):
+    if not isinstance(requests, Requests):
+        raise ConfigurationError(f"requests must be Requests, not {type(requests).__name__}")
+    if get_client is None:
         return requests
     try:
         client = get_client()
     except ValueError:
         return requests
-    client.register_plugin(LendingPlugin(requests.job, requests.rates, requests.per_origin))
+    requests.check_sendable(pickle.dumps)
+    if requests.bank is not None or not requests.is_limited:
+        return requests
+    if client.asynchronous:
+        said = "rate and max_concurrency_per_origin are not shared through an asynchronous Client by itself: await its"
+        how = "register_plugin(LendingPlugin(requests.job, *requests.lent)), and give"
+        raise ConfigurationError(f"{said} {how} requests.borrowing(DaskBank(requests.job))")
+    client.register_plugin(LendingPlugin(requests.job, *requests.lent))
+    rates, per_origin = requests.lent
+    declare = getattr(client.scheduler, f"pynector_declare_{requests.job}")
+    if not client.sync(declare, rates=[(rate.requests, rate.per, rate.burst) for rate in rates], per_origin=per_origin):
+        raise others_are_lent(requests.job)
     return requests.borrowing(DaskBank(requests.job))
 
 
@@ -165,6 +185,6 @@ def _join(requests: Requests) -> None:
             return
         except ValueError:
             pass
-    if multiprocessing.parent_process() is not None and (requests.rates or requests.per_origin):
+    if multiprocessing.parent_process() is not None and requests.is_limited:
         said = "rate and max_concurrency_per_origin cannot be shared by processes of Dask without a distributed.Client"
         raise ConfigurationError(said)

@@ -11,6 +11,7 @@ from typing import Any
 try:
     import ray
     from ray.data import ActorPoolStrategy, Dataset
+    from ray.exceptions import RayActorError
     from ray.util.metrics import Counter, Histogram
 except ImportError as error:
     raise ImportError("pynector.integrations.ray needs ray: pip install 'pynector[ray]'") from error
@@ -18,7 +19,8 @@ except ImportError as error:
 from ..dispatch.limits import Rate
 from ..errors import ConfigurationError
 from .many import Asked, Lender, Loan, Requests
-from .many.columns import records_of
+from .many.columns import columns_of
+from .many.lending import others_are_lent
 
 # How many calls of an actor go on at a time: while one waits for its last answers, others fill the window.
 CALLS = 4
@@ -49,19 +51,36 @@ def request_dataset(
         **options: Others of `Dataset.map_batches`.
 
     Raises:
-        ConfigurationError: If `workers` is not valid.
+        ConfigurationError: If an argument is not valid, cannot be sent to workers, or if a dataset that is under way
+            has the same job with other rates or windows.
     """
-    fewest, most = (workers, workers) if isinstance(workers, int) else workers
-    if not 1 <= fewest <= most:
-        said = "a number, 1 or more, or the fewest and the most of them"
-        raise ConfigurationError(f"workers must be {said}, not {workers!r}")
-    if requests.bank is None and (requests.rates or requests.per_origin):
-        requests = requests.borrowing(RayBank(requests.job, requests.rates, requests.per_origin))
+    if not isinstance(requests, Requests):
+        raise ConfigurationError(f"requests must be Requests, not {type(requests).__name__}")
+    fewest, most = _fewest_and_most(workers)
+    if batch_size is not None and (not _is_number(batch_size) or batch_size < 1):
+        raise ConfigurationError(f"batch_size must be a number, 1 or more, or None for a block, not {batch_size!r}")
+    requests.check_sendable(ray.cloudpickle.dumps)
+    if requests.bank is None and requests.is_limited:
+        bank = RayBank(requests.job, *requests.lent)
+        bank.check()
+        requests = requests.borrowing(bank)
     compute = ActorPoolStrategy(min_size=fewest, max_size=most, max_concurrent_calls_per_actor=CALLS)
     given = {"batch_format": "pyarrow", "udf_modifying_row_count": False, "compute": compute, **options}
     return dataset.map_batches(
         RequestActor, fn_constructor_args=(requests,), batch_size=batch_size, num_cpus=num_cpus, **given
     )
+
+
+def _fewest_and_most(workers: Any) -> tuple[int, int]:
+    fewest, most = workers if isinstance(workers, (tuple, list)) and len(workers) == 2 else (workers, workers)
+    if not _is_number(fewest) or not _is_number(most) or not 1 <= fewest <= most:
+        said = "a number, 1 or more, or the fewest and the most of them"
+        raise ConfigurationError(f"workers must be {said}, not {workers!r}")
+    return fewest, most
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 class RequestActor:
@@ -101,13 +120,13 @@ class Metrics:
     def count(self, batch: Any) -> None:
         """Count the requests of a batch that has its answers."""
         error, attempts, elapsed = (self._prefix + name for name in ("error", "attempts", "elapsed"))
-        records = records_of(batch, {error, attempts, elapsed})
-        for outcome, number in CounterOf(record[error] or "ok" for record in records).items():
-            self._requests.inc(number, {**self._job, "outcome": outcome})
-        if sent := sum(record[attempts] for record in records):
+        columns = columns_of(batch, {error, attempts, elapsed})
+        for outcome, number in CounterOf(columns[error]).items():
+            self._requests.inc(number, {**self._job, "outcome": outcome or "ok"})
+        if sent := sum(columns[attempts]):
             self._attempts.inc(sent, self._job)
-        for record in records:
-            self._seconds.observe(record[elapsed], self._job)
+        for seconds in columns[elapsed]:
+            self._seconds.observe(seconds, self._job)
 
 
 class Lending:
@@ -115,6 +134,10 @@ class Lending:
 
     def __init__(self, rates: Sequence[Rate], per_origin: int | None) -> None:
         self._lender = Lender(rates, per_origin)
+
+    def declare(self, rates: Sequence[Rate], per_origin: int | None) -> bool:
+        """See Lender."""
+        return self._lender.declare(rates, per_origin, time.monotonic())
 
     def ask(self, name: str, asked: tuple[Any, ...]) -> tuple[Any, ...]:
         """See Lender."""
@@ -126,7 +149,7 @@ class Lending:
 
 
 class RayBank:
-    """Borrows from an actor of its job's name, which lives as long as this does where it was made.
+    """Borrows from an actor of its job's name: whoever does not find it makes it, and then it ends with him.
 
     Args:
         job: The job's name.
@@ -134,30 +157,42 @@ class RayBank:
     """
 
     def __init__(self, job: str, rates: Sequence[Rate], per_origin: int | None) -> None:
-        self._name = f"pynector-{job}"
-        made = ray.remote(Lending).options(
-            name=self._name, namespace="pynector", get_if_exists=True, num_cpus=0, max_restarts=-1
-        )
-        self._actor: Any = made.remote(tuple(rates), per_origin)
+        self._job = job
+        self._declared = (tuple(rates), per_origin)
+        self._actor: Any = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _borrowing_of, (self._name,)
+        return type(self), (self._job, *self._declared)
+
+    def check(self) -> None:
+        """Have the actor be there.
+
+        Raises:
+            ConfigurationError: If it lends something else.
+        """
+        self._actor = self._there()
+        if not ray.get(self._actor.declare.remote(*self._declared)):
+            raise others_are_lent(self._job)
 
     async def ask(self, name: str, asked: Asked) -> Loan:
         """See Bank."""
-        return Loan(*await self._there().ask.remote(name, tuple(asked)))
+        if self._actor is None:
+            # It may take a while, in which the event loop has other things to do.
+            self._actor = await asyncio.to_thread(self._there)
+        try:
+            return Loan(*await self._actor.ask.remote(name, tuple(asked)))
+        except RayActorError:
+            # Another one is found, or made, the next time.
+            self._actor = None
+            raise
 
     async def leave(self, name: str) -> None:
         """See Bank."""
-        await self._there().leave.remote(name)
+        if self._actor is not None:
+            await self._actor.leave.remote(name)
 
     def _there(self) -> Any:
-        if self._actor is None:
-            self._actor = ray.get_actor(self._name, "pynector")
-        return self._actor
-
-
-def _borrowing_of(name: str) -> RayBank:
-    bank = RayBank.__new__(RayBank)
-    bank._name, bank._actor = name, None
-    return bank
+        made = ray.remote(Lending).options(
+            name=f"pynector-{self._job}", namespace="pynector", get_if_exists=True, num_cpus=0, max_restarts=-1
+        )
+        return made.remote(*self._declared)

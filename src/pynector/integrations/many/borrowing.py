@@ -88,9 +88,7 @@ class Borrower:
         # On a machine that is busy it is more than that.
         since = min(max(self._again, now - self._asked), LONGEST)
         self._asked = now
-        wanted = [
-            self._wanted(rate * since, has, took) for rate, has, took in zip(self._whole, held, used, strict=True)
-        ]
+        wanted = [wanted_of(rate * since, has, took) for rate, has, took in zip(self._whole, held, used, strict=True)]
         asked = Asked(held, wanted, self._places, self._limits.busiest())
         with anyio.fail_after(PATIENCE):
             loan = await self._bank.ask(self._name, asked)
@@ -98,16 +96,22 @@ class Borrower:
         self._limits.lend(list(loan.granted), loan.places)
         self._held = [before + granted for before, granted in zip(held, loan.granted, strict=True)]
 
-    def _wanted(self, whole: float, held: float, used: float) -> float:
-        """Return how much there is use for until it asks the next time but one, of a rate of so much between two times.
-
-        Who has run out takes what he can get; who has not, what he has taken in the same time.
-        """
-        most = max(1.0, 2 * whole)
-        enough = most if held <= 0 else min(most, max(1.0, 2 * used))
-        return max(0.0, enough - held)
-
     async def _leave(self) -> None:
         # Else it will be taken for dead.
         with suppress(Exception), anyio.fail_after(GOODBYE):
             await self._bank.leave(self._name)
+
+
+def wanted_of(whole: float, held: float, used: float) -> float:
+    """Return how much there is use for until a worker asks the next time but one.
+
+    Who has run out takes what he can get; who has not, what he has taken in the same time.
+
+    Args:
+        whole: The rate, in the time between two times that he asks.
+        held: What he has.
+        used: What he has used since he asked last.
+    """
+    most = max(1.0, 2 * whole)
+    enough = most if held <= 0 else min(most, max(1.0, 2 * used))
+    return max(0.0, enough - held)

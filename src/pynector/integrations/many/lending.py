@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...dispatch.limits import Rate
+from ...errors import ConfigurationError
 
 # How often a worker asks (seconds): seldom where there are many, so that whoever lends can answer all of them.
 OFTEN = 0.1
@@ -112,16 +113,32 @@ class Lender:
     """
 
     def __init__(self, rates: Sequence[Rate] = (), per_origin: int | None = None) -> None:
-        paces = [rate.requests / rate.per for rate in rates]
-        self._pots = [_Pot(pace, rate.burst + pace * KEPT) for pace, rate in zip(paces, rates, strict=True)]
-        self._per_origin = per_origin or 0
         self._workers: dict[str, _Worker] = {}
         self._now: float | None = None
         self._looked = -math.inf
+        self._lend(tuple(rates), per_origin)
+
+    def _lend(self, rates: tuple[Rate, ...], per_origin: int | None) -> None:
+        self._declared = (rates, per_origin)
+        paces = [rate.requests / rate.per for rate in rates]
+        self._pots = [_Pot(pace, rate.burst + pace * KEPT) for pace, rate in zip(paces, rates, strict=True)]
+        self._per_origin = per_origin or 0
 
     def __len__(self) -> int:
         """Return how many workers there are."""
         return len(self._workers)
+
+    def declare(self, rates: Sequence[Rate], per_origin: int | None, now: float) -> bool:
+        """Lend what is given from now on; return False if something else is lent to workers that are there.
+
+        Args:
+            rates, per_origin, now: See above, and `ask`.
+        """
+        self._go_on(now)
+        declared = (tuple(rates), per_origin)
+        if declared != self._declared and not self._workers:
+            self._lend(*declared)
+        return declared == self._declared
 
     def ask(self, name: str, asked: Asked, now: float) -> Loan:
         """Answer a worker.
@@ -183,3 +200,9 @@ class Lender:
 
     def _again(self) -> float:
         return max(OFTEN, len(self._workers) / ASKED_A_SECOND)
+
+
+def others_are_lent(job: str) -> ConfigurationError:
+    """Return the error of a job that would share its limits with workers that have others."""
+    said = "is under way with other rates or windows; give it another name, or the same limits"
+    return ConfigurationError(f"job {job!r} {said}")

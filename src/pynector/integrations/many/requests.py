@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -105,8 +105,8 @@ class Requests:
         job: str | None = None,
         bank: Bank | None = None,
     ) -> None:
-        self._client = dict(client or {})
-        self._batch = dict(batch or {})
+        self._client = _arguments(client, "client")
+        self._batch = _arguments(batch, "batch")
         self._form = Form(answer, prefix)
         self.prefix = prefix
         self._template = _template(url, path, method, json, headers)
@@ -126,16 +126,19 @@ class Requests:
             "bank": bank,
         }
         self._name = uuid.uuid4().hex
-        self._wanted = set() if self._template.says_where else set(_DESCRIBED)
-        self._wanted |= {part for name in self._template.fields for part in (name, name.partition(".")[0])}
-        if key is not None:
-            self._wanted.add(key)
+        self._is_described = not self._template.says_where
+        self._wanted = set(_DESCRIBED) if self._is_described else set()
         self._check()
+        fields = self._template.fields | ({key} if key is not None else set())
+        self._wanted |= {part for name in fields for part in (name, name.partition(".")[0])}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self._client, self._batch, self._given, self._name)
 
     def _check(self) -> None:
+        for what, value in (("key", self.key), ("job", self.job)):
+            if value is not None and not isinstance(value, str):
+                raise ConfigurationError(f"{what} must be a str, not {value!r}")
         for name, why in REFUSED.items():
             if name in self._batch:
                 raise ConfigurationError(f"batch: {name!r} has no meaning here: {why}")
@@ -153,9 +156,36 @@ class Requests:
         value: int | None = self._setting("max_concurrency_per_origin")
         return value
 
+    @property
+    def lent(self) -> tuple[tuple[Rate, ...], int | None]:
+        """The rates and the window of an origin, as a Lender takes them: costs are for the workers to know."""
+        return tuple(Rate(rate.requests, rate.per, rate.burst) for rate in self.rates), self.per_origin
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is something that workers would have to share."""
+        return self.lent != ((), None)
+
     def borrowing(self, bank: Bank) -> Requests:
         """Return the same, with rates and windows that are shared with other processes."""
         return _rebuilt(self._client, self._batch, {**self._given, "bank": bank}, self._name)
+
+    def check_sendable(self, dumps: Callable[[Any], object]) -> None:
+        """Refuse what cannot be sent to other processes.
+
+        Args:
+            dumps: Pickles a value, as the engine does.
+
+        Raises:
+            ConfigurationError: It names the argument.
+        """
+        for where, arguments in (("client: ", self._client), ("batch: ", self._batch), ("", self._given)):
+            for name, value in arguments.items():
+                try:
+                    dumps(value)
+                except Exception as error:
+                    said = f"{where}{name!r} cannot be sent to workers, as it cannot be pickled: {error}"
+                    raise ConfigurationError(said) from error
 
     # Sending
 
@@ -194,28 +224,35 @@ class Requests:
                 flight[0][1].done.result()
                 yield self._finished(*flight.popleft())
         finally:
-            flight.clear()
+            for _, block in flight:
+                running.drop(block)
 
     def begin(self, batch: Any, part: str = "") -> Future[Any]:
         """Send the requests of one batch, and return at once; the result is the batch with its answers.
 
+        Where the result is cancelled, what waits to be sent is not sent.
+
         Args:
             batch, part: See `process`.
         """
-        block = self._block(batch, part, 0)
+        running, block = self._running(), self._block(batch, part, 0)
         result: Future[Any] = Future()
 
         def finish(done: Future[None]) -> None:
             if not result.set_running_or_notify_cancel():
                 return
             try:
-                done.result()
                 result.set_result(self._finished(batch, block))
             except BaseException as error:
                 result.set_exception(error)
 
+        def give_up(result: Future[Any]) -> None:
+            if result.cancelled():
+                running.drop(block)
+
         block.done.add_done_callback(finish)
-        self._running().begin(block)
+        result.add_done_callback(give_up)
+        running.begin(block)
         return result
 
     def answered(self, batch: Any) -> Any:
@@ -263,9 +300,8 @@ class Requests:
         return Block(entries, rows if len(rows) < count else None, items)
 
     def _request(self, fields: dict[str, Any]) -> dict[str, Any]:
-        template = self._template
-        request = template.filled(fields, {} if template.says_where else described(fields, _DESCRIBED))
-        if "url" not in request and "path" not in request:
+        request = self._template.filled(fields, described(fields, _DESCRIBED) if self._is_described else {})
+        if self._is_described and "url" not in request and "path" not in request:
             raise BadField("it has neither url nor path, and there is no template for one")
         return request
 
@@ -290,6 +326,12 @@ def _rebuilt(client: dict[str, Any], batch: dict[str, Any], given: dict[str, Any
     made = Requests(client, batch, **given)
     made._name = name
     return made
+
+
+def _arguments(given: object, what: str) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigurationError(f"{what} must be a dict of arguments, not {given!r}")
+    return dict(given or {})
 
 
 def _template(

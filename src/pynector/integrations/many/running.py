@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from ...blocking.thread import LoopThread, closed
@@ -21,7 +22,7 @@ from ...dispatch.limits import Rate
 from ...errors import PynectorError, as_pynector_error
 from .borrowing import Bank, Borrower
 
-# A client that nobody has used for so long is closed; it begins anew when it is (seconds).
+# A client that nobody has used for so long is closed, and its thread ends; another begins when it is (seconds).
 IDLE = 60.0
 
 
@@ -37,15 +38,17 @@ class Block:
         entries, rows, items: See above.
         done: Is there when all of them have ended.
         first: The number of the first entry among all that were ever sent.
+        count: How many are sent, or will be.
+        left: How many of these have not ended.
     """
 
-    __slots__ = ("done", "entries", "first", "items", "left", "rows")
+    __slots__ = ("count", "done", "entries", "first", "items", "left", "rows")
 
     def __init__(self, entries: list[Request], rows: Sequence[int] | None, items: list[Any]) -> None:
         self.entries = entries
         self.rows = rows
         self.items = items
-        self.left = len(entries)
+        self.count = self.left = len(entries)
         self.done: Future[None] = Future()
         self.first = 0
         if not self.left:
@@ -72,6 +75,7 @@ class Running:
     Attributes:
         few: See above.
         changed: Notified when a block is done, or no more than `few` requests are unanswered.
+        at_rest: Called when its thread ends because nobody has used it.
     """
 
     def __init__(
@@ -83,10 +87,13 @@ class Running:
         self._bank = bank
         self.few = few
         self.changed = threading.Condition()
+        self.at_rest: Callable[[], object] = _nobody
         self._thread = LoopThread(self._end)
         # Counted by those who give them, and in the loop's thread.
         self._given = 0
         self._ended = 0
+        # Those that nobody wants any more. Whoever gives one up may be a finalizer, which must not wait for a lock.
+        self._dropped: deque[Block] = deque()
         # In the loop's thread.
         self._life: _Life | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -101,7 +108,12 @@ class Running:
         if block.left:
             with self.changed:
                 self._given += block.left
-            self._thread.soon(lambda loop: self._put(loop, block))
+                self._thread.soon(lambda loop: self._put(loop, block))
+
+    def drop(self, block: Block) -> None:
+        """Do not send what of a block waits to be sent: nobody wants its answers any more."""
+        if not block.done.done():
+            self._dropped.append(block)
 
     def stop(self) -> None:
         """Close the client; what is in flight fails."""
@@ -113,8 +125,9 @@ class Running:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        if self._life is None:
-            self._life = _Life()
+        if self._life is None or self._life.loop is not loop:
+            # The other one's loop is about to end.
+            self._life = _Life(loop)
             self._life.task = loop.create_task(self._live(self._life))
         self._life.add(block)
 
@@ -137,6 +150,8 @@ class Running:
                 self._ended += block.left
                 block.done.set_exception(error)
             self._tell()
+            if life.is_retired:
+                self._rest()
 
     @asynccontextmanager
     async def _borrowing(self, client: Pynector) -> AsyncIterator[None]:
@@ -157,10 +172,17 @@ class Running:
         if block is not None:
             block.done.set_result(None)
             self._tell()
-            if not life.blocks:
-                self._idle = asyncio.get_running_loop().call_later(IDLE, self._retire, life)
         elif self.unanswered == self.few:
             self._tell()
+        if self._dropped:
+            self._drop(life)
+        if not life.blocks:
+            self._idle = life.loop.call_later(IDLE, self._retire, life)
+
+    def _drop(self, life: _Life) -> None:
+        while self._dropped:
+            self._ended += life.drop(self._dropped.popleft())
+        self._tell()
 
     def _tell(self) -> None:
         with self.changed:
@@ -171,25 +193,41 @@ class Running:
         self._idle = None
         if self._life is life:
             self._life = None
+        life.is_retired = True
+        self._dropped.clear()
         life.end()
+
+    def _rest(self) -> None:
+        """Have the thread end, unless somebody has given a block meanwhile."""
+        with self.changed:
+            if not self.unanswered:
+                self.at_rest()
+                self._thread.stop(wait=False)
 
     async def _end(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        life, self._life = self._life, None
-        if life is not None and life.task is not None:
+        life = self._life
+        if life is not None and life.task is not None and life.loop is asyncio.get_running_loop():
+            self._life = None
             life.task.cancel()
             await asyncio.wait({life.task})
 
 
 class _Life:
-    """The blocks of one client, from its first use to its end."""
+    """The blocks of one client, from its first use to its end.
 
-    def __init__(self) -> None:
+    Args:
+        loop: The event loop that it runs on.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
         # Few are under way at a time.
         self.blocks: list[Block] = []
         self.task: asyncio.Task[None] | None = None
+        self.is_retired = False
         self._given = 0
         self._entries: deque[Request] = deque()
         self._changed = Bell()
@@ -216,6 +254,28 @@ class _Life:
             if self._is_over:
                 return
             await self._changed.wait()
+
+    def drop(self, block: Block) -> int:
+        """Take back what of a block has not been taken to be sent, and return how much."""
+        if block not in self.blocks:
+            return 0
+        waiting = self._entries
+        taken = self._given - len(waiting)
+        before = max(0, block.first - taken)
+        count = max(0, block.first + block.count - taken - before)
+        waiting.rotate(-before)
+        for _ in range(count):
+            waiting.popleft()
+        waiting.rotate(before)
+        self._given -= count
+        for later in self.blocks[self.blocks.index(block) + 1 :]:
+            later.first -= count
+        block.count -= count
+        block.left -= count
+        if not block.left:
+            self.blocks.remove(block)
+            block.done.cancel()
+        return count
 
     def put(self, item: BatchItem) -> Block | None:
         """Take note of what became of an entry, and return its block if it was the last there."""
@@ -248,7 +308,8 @@ class Pool:
         """Return the one of a name, which is made if there is none."""
         with self._lock:
             if name not in self._running:
-                self._running[name] = make()
+                running = self._running[name] = make()
+                running.at_rest = partial(self._forget, name, running)
             return self._running[name]
 
     def names(self) -> list[Hashable]:
@@ -261,3 +322,12 @@ class Pool:
             running = self._running.pop(name, None)
         if running is not None:
             running.stop()
+
+    def _forget(self, name: Hashable, running: Running) -> None:
+        with self._lock:
+            if self._running.get(name) is running:
+                del self._running[name]
+
+
+def _nobody() -> None:
+    pass
