@@ -1,9 +1,12 @@
-"""Requests of record batches on local clusters: `python -m benchmarks.clusters ray|dask [--requests N]`.
+"""Requests of record batches on local clusters: `python -m benchmarks.clusters ray|dask [--requests N] [--workers N]`.
 
-Ray: `request_dataset`, Ray Data's own HTTP stage, and a `map_batches` over aiohttp written by hand, with two workers
-each and the same server; Dask: `request_bag`. Beside them what one process does with `batch_stream`. Each has its turn
-three times, or as often as `--rounds` says; the medians are shown, and seconds of CPU for a thousand requests, of all
-processes but the server.
+Each record is posted as JSON, and answered at once with a small JSON. Ray: `request_dataset`, Ray Data's own HTTP
+stage, a `map_batches` over aiohttp written by hand, and one that sends nothing, which is all that Ray itself lets
+through; Dask: `request_bag`. Beside them what one process does with `batch_stream`.
+
+Each has its turn three times, or as often as `--rounds` says, with a tenth of the requests and with all of them: what
+these took longer counts, so that no start-up does. The medians are shown, and seconds of CPU for a thousand requests,
+of all processes but the server.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from .servers import serving
 
 ROUNDS = 3
 BATCH = 1000
+BLOCK = 5 * BATCH
 
 
 class Meter(threading.Thread):
@@ -58,57 +62,65 @@ MARK = f"PYNECTOR_BENCHMARK={os.getpid()}"
 
 async def one_process(url: str, count: int) -> None:
     async with Pynector(base_url=url) as client:
-        entries = (({"path": "/answer"}, {}) for _ in range(count))
+        entries = (({"path": "/answer", "json": {"id": number}}, {}) for number in range(count))
         async with client.batch_stream(entries, as_response=True) as results:
             async for item in results:
                 assert item.ok
 
 
-def in_one_process(url: str, count: int) -> float:
-    before = time.perf_counter()
+def in_one_process(url: str, count: int) -> None:
     anyio.run(one_process, url, count, backend_options={"use_uvloop": True})
-    return count / (time.perf_counter() - before)
 
 
-def read(dataset: Any, count: int) -> float:
-    """Read a dataset to its end, and return how many records a second came after the first batch: Ray takes its time to
-    begin."""
-    rows, first, began = 0, 0, 0.0
+def read(dataset: Any, count: int) -> None:
     # To count them Ray would not run what makes no more of them.
-    for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-        rows += batch.num_rows
-        if not first:
-            first, began = batch.num_rows, time.perf_counter()
+    rows = sum(batch.num_rows for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"))
     assert rows == count, (rows, count)
-    return (rows - first) / (time.perf_counter() - began)
 
 
 class OverAiohttp:
-    """What one writes by hand: a session for each batch, a hundred requests at a time."""
+    """What one writes by hand: a session that is kept, a hundred requests at a time."""
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._session: Any = None
 
     async def __call__(self, batch: Any) -> Any:
         import asyncio
 
         import aiohttp
 
-        places = asyncio.Semaphore(100)
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(None))
+            self._places = asyncio.Semaphore(100)
 
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(None)) as session:
+        async def fetch(number: int) -> tuple[int, str]:
+            async with self._places, self._session.post(f"{self._url}/answer", json={"id": number}) as response:
+                return response.status, await response.text()
 
-            async def fetch(number: int) -> tuple[int, str]:
-                async with places, session.get(f"{self._url}/answer") as response:
-                    return response.status, await response.text()
-
-            answers = await asyncio.gather(*map(fetch, batch["id"].tolist()))
+        answers = await asyncio.gather(*map(fetch, batch["id"].tolist()))
         batch["status"] = [status for status, _ in answers]
         batch["body"] = [body for _, body in answers]
         return batch
 
 
-def on_ray(url: str) -> dict[str, Callable[[int], float]]:
+class Nothing:
+    """Sends nothing, and adds what an answer would have."""
+
+    async def __call__(self, batch: Any) -> Any:
+        import pyarrow
+
+        added = {"status": [200], "body": ['{"ok":true}'], "error": [None], "elapsed": [0.01], "attempts": [1]}
+        for name, value in added.items():
+            batch = batch.append_column(name, pyarrow.array(value * batch.num_rows))
+        return batch
+
+
+def posting(url: str) -> Requests:
+    return Requests({"base_url": url}, path="/answer", json={"id": "{id}"}, answer="text")
+
+
+def on_ray(url: str, workers: int) -> dict[str, Callable[[int], None]]:
     import ray
     from ray.data.llm import HttpRequestProcessorConfig, build_processor
 
@@ -116,50 +128,48 @@ def on_ray(url: str) -> dict[str, Callable[[int], float]]:
 
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": environment})
+    ray.init(num_cpus=workers + 2, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": environment})
     ray.data.DataContext.get_current().enable_progress_bars = False
-    pool = ray.data.ActorPoolStrategy(size=2, max_concurrent_calls_per_actor=4)
 
     def numbers(count: int) -> Any:
-        return ray.data.range(count, override_num_blocks=max(8, count // 5000))
+        return ray.data.range(count, override_num_blocks=max(1, count // BLOCK))
 
-    def ours(count: int) -> float:
-        requests = Requests({"base_url": url}, path="/answer", answer="text")
-        return read(request_dataset(numbers(count), requests, workers=2, batch_size=BATCH), count)
+    def ours(count: int) -> None:
+        read(request_dataset(numbers(count), posting(url), workers=workers, batch_size=BATCH), count)
 
-    def by_hand(count: int) -> float:
-        made = numbers(count).map_batches(
-            OverAiohttp, fn_constructor_args=(url,), batch_size=BATCH, batch_format="pandas", compute=pool
-        )
-        return read(made, count)
+    def mapped(count: int, actor: Any, batch_format: str, *arguments: Any) -> None:
+        pool = ray.data.ActorPoolStrategy(size=workers, max_concurrent_calls_per_actor=4)
+        how = {"batch_size": BATCH, "batch_format": batch_format, "compute": pool}
+        read(numbers(count).map_batches(actor, fn_constructor_args=arguments, **how), count)
 
-    def stage(count: int) -> float:
-        # It knows POST alone.
-        config = HttpRequestProcessorConfig(url=f"{url}/upload", batch_size=BATCH, concurrency=2)
+    def stage(count: int) -> None:
+        config = HttpRequestProcessorConfig(url=f"{url}/answer", batch_size=BATCH, concurrency=workers)
         process = build_processor(
             config,
             preprocess=lambda row: {"payload": {"id": row["id"]}},
             postprocess=lambda row: {"ok": row["http_response"]["ok"]},
         )
-        return read(process(numbers(count)), count)
+        read(process(numbers(count)), count)
 
-    return {"request_dataset": ours, "map_batches over aiohttp": by_hand, "Ray Data's HTTP stage": stage}
+    return {
+        "request_dataset": ours,
+        "map_batches that sends nothing": lambda count: mapped(count, Nothing, "pyarrow"),
+        "map_batches over aiohttp": lambda count: mapped(count, OverAiohttp, "pandas", url),
+        "Ray Data's HTTP stage": stage,
+    }
 
 
-def on_dask(url: str) -> dict[str, Callable[[int], float]]:
+def on_dask(url: str, workers: int) -> dict[str, Callable[[int], None]]:
     import dask.bag
     from distributed import Client, LocalCluster
 
     from pynector.integrations.dask import request_bag
 
-    Client(LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=":0"))
+    Client(LocalCluster(n_workers=workers, threads_per_worker=2, dashboard_address=":0"))
 
-    def ours(count: int) -> float:
-        requests = Requests({"base_url": url}, path="/answer", answer="text")
-        records = dask.bag.range(count, npartitions=max(8, count // 2500)).map(lambda number: {"id": number})
-        before = time.perf_counter()
-        assert request_bag(records, requests).count().compute() == count
-        return count / (time.perf_counter() - before)
+    def ours(count: int) -> None:
+        records = dask.bag.range(count, npartitions=max(1, count // BLOCK)).map(lambda number: {"id": number})
+        assert request_bag(records, posting(url)).count().compute() == count
 
     return {"request_bag": ours}
 
@@ -167,9 +177,10 @@ def on_dask(url: str) -> dict[str, Callable[[int], float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("engine", choices=["ray", "dask"])
-    parser.add_argument("--requests", type=int, default=50_000)
-    parser.add_argument("--warm", type=int, choices=[0, 1], default=1)
+    parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", default="", help="those whose name has this")
     arguments = parser.parse_args()
     with serving() as server:
         # The server was begun before, and does not count.
@@ -177,19 +188,29 @@ def main() -> None:
         os.environ[name] = value
         meter = Meter()
         meter.start()
-        engines = {"ray": on_ray, "dask": on_dask}[arguments.engine](server.url)
+        engines = {"ray": on_ray, "dask": on_dask}[arguments.engine](server.url, arguments.workers)
         ways = {"one process, batch_stream": lambda count: in_one_process(server.url, count), **engines}
-        rates: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
-        for turn in range(1 - arguments.warm, arguments.rounds + 1):
+        ways = {way: run for way, run in ways.items() if arguments.only in way}
+        seen: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+        for _ in range(arguments.rounds):
             for way, run in ways.items():
-                cpu = meter.used()
-                rate = run(arguments.requests if turn else 10 * BATCH)
-                if turn:
-                    print(f"  {way}: {rate:,.0f}", file=sys.stderr, flush=True)
-                    rates[way].append((rate, 1000 * (meter.used() - cpu) / arguments.requests))
-        for way, seen in rates.items():
-            rate, used = (statistics.median(values) for values in zip(*seen, strict=True))
+                more = arguments.requests - arguments.requests // 10
+                first, all_of_them = (
+                    measured(run, count, meter) for count in (arguments.requests // 10, arguments.requests)
+                )
+                took, used = (last - before for before, last in zip(first, all_of_them, strict=True))
+                print(f"  {way}: {more / took:,.0f}, {first[0]:.1f} s for a tenth", file=sys.stderr, flush=True)
+                seen[way].append((more / took, 1000 * used / more))
+        for way, figures in seen.items():
+            rate, used = (statistics.median(values) for values in zip(*figures, strict=True))
             print(f"{way:30} {rate:10,.0f} requests/s {used:8.3f} s of CPU for 1,000", flush=True)
+
+
+def measured(run: Callable[[int], None], count: int, meter: Meter) -> tuple[float, float]:
+    """Return how long it took, and seconds of CPU."""
+    used, before = meter.used(), time.perf_counter()
+    run(count)
+    return time.perf_counter() - before, meter.used() - used
 
 
 if __name__ == "__main__":
