@@ -9,6 +9,7 @@ sanitize: gcc's AddressSanitizer and UndefinedBehaviorSanitizer, which Python mu
 import multiprocessing
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ class BuildAllOrNothing(build_ext):  # type: ignore[misc]
     def run(self) -> None:
         is_inplace = self.inplace
         try:
+            # Not before: most of what setup.py is asked for needs no extension.
+            if self.extensions:
+                translate(self.extensions)
             super().run()
         except Exception as error:
             if MODE != "auto":
@@ -69,29 +73,16 @@ def processes() -> int:
     return (os.cpu_count() or 1) if multiprocessing.get_start_method() == "fork" else 0
 
 
-def compiled_modules() -> list[Any]:
-    if MODE == "skip":
+def extensions() -> list[Any]:
+    if MODE == "skip" or (MODE == "auto" and find_spec("Cython") is None):
         return []
-    try:
-        from Cython.Build import cythonize
-        from Cython.Compiler import Options
-    except ImportError:
-        if MODE == "auto":
-            return []
-        raise
-    Options.warning_errors = True
-    # docs/architecture.md says what threads share, and how.
-    directives = {"language_level": 3, "annotation_typing": False, "freethreading_compatible": True}
     macros: list[tuple[str, str]] = []
-    if MODE == "checked":
-        directives |= {"nonecheck": True, "overflowcheck": True}
     if MODE == "trace":
-        directives |= {"linetrace": True}
         macros = [("CYTHON_TRACE", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
     if MODE == "sanitize":
         # What is freed must not be used again for another object.
         macros = [("CYTHON_USE_FREELISTS", "0")]
-    modules = [
+    return [
         Extension(
             ".".join(pxd.relative_to(SOURCE).with_suffix("").parts),
             [str(pxd.with_suffix(".py"))],
@@ -102,8 +93,25 @@ def compiled_modules() -> list[Any]:
         for pxd in sorted(SOURCE.rglob("*.pxd"))
         if pxd.with_suffix(".py").exists()
     ]
+
+
+def translate(modules: list[Any]) -> None:
+    """Have C for the sources of extensions."""
+    from Cython.Build import cythonize
+    from Cython.Compiler import Options
+
+    Options.warning_errors = True
+    # docs/architecture.md says what threads share, and how.
+    directives = {"language_level": 3, "annotation_typing": False, "freethreading_compatible": True}
+    if MODE == "checked":
+        directives |= {"nonecheck": True, "overflowcheck": True}
+    if MODE == "trace":
+        directives |= {"linetrace": True}
     folder = f"build/cython-{MODE}"
-    return list(cythonize(modules, nthreads=processes(), build_dir=folder, compiler_directives=directives))
+    translated = cythonize(list(modules), nthreads=processes(), build_dir=folder, compiler_directives=directives)
+    by_name = {module.name: module for module in translated}
+    for module in modules:
+        module.sources, module.depends = by_name[module.name].sources, by_name[module.name].depends
 
 
-setup(ext_modules=compiled_modules(), cmdclass={"build_ext": BuildAllOrNothing})
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildAllOrNothing})
