@@ -93,6 +93,7 @@ NOT_ASKED_THROUGH_PROXIES = {
         "test_an_attempt_is_a_client_span",
         "test_what_an_auth_flow_sends_is_one_attempt",
         "test_a_server_without_tls_is_no_tls_connection",
+        "test_nothing_is_sent_elsewhere_and_nothing_retried",
     ],
     "how soon a connection is there, or its end comes": [
         "test_none_of_many_answers_at_a_time_loses_its_cookie",
