@@ -12,10 +12,12 @@ cdef class Job:
 @cython.final
 cdef class Templates:
     cdef object _template
+    cdef bint _is_empty
     cdef bint _says_where
     cdef str _key
     cdef readonly str cost
 
+    @cython.locals(described=dict)
     cpdef dict request(self, Record record)
     @cython.locals(fields=dict)
     cpdef Job job(self, Record record)

@@ -48,11 +48,12 @@ class Templates:
         cost: See above.
     """
 
-    __slots__ = ("_key", "_says_where", "_template", "cost")
+    __slots__ = ("_is_empty", "_key", "_says_where", "_template", "cost")
 
     def __init__(self, template: RequestTemplate, key: str | None, cost: str | None) -> None:
         self._template = template
         self._says_where = template.says_where
+        self._is_empty = template == RequestTemplate()
         self._key = key
         self.cost = cost
 
@@ -62,7 +63,8 @@ class Templates:
         Raises:
             BadField: If it describes none, or has not what is asked for.
         """
-        return self._template.filled(record.fields or {}, {} if self._says_where else self._described(record))
+        described = {} if self._says_where else self._described(record)
+        return described if self._is_empty else self._template.filled(record.fields or {}, described)
 
     def job(self, record: Record) -> Job:
         """Return what is to be known of a record.

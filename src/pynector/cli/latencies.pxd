@@ -1,4 +1,7 @@
 cimport cython
+from libc.math cimport ceil as ceil_of, log as log_of
+
+cdef bint COMPILED
 
 
 @cython.final
@@ -7,4 +10,8 @@ cdef class Latencies:
     cdef readonly double longest
     cdef dict _counts
 
+    @cython.locals(step=Py_ssize_t)
     cpdef object add(self, double seconds)
+
+
+cpdef Py_ssize_t step_of(double seconds) except? -1

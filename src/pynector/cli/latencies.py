@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
+COMPILED = not __file__.endswith(".py")
+
 # So many steps make a factor of e, so that a step is two percent.
 STEPS = 50
 
@@ -47,7 +49,7 @@ class Latencies:
 
     def add(self, seconds: float) -> None:
         """Count a time."""
-        step = math.ceil(math.log(seconds) * STEPS) if seconds > SHORTEST else _LEAST_STEP
+        step = step_of(seconds) if seconds > SHORTEST else _LEAST_STEP
         self.total += 1
         self._counts[step] = self._counts.get(step, 0) + 1
         if seconds > self.longest:
@@ -99,6 +101,13 @@ class Latencies:
         return bands[kept[0] : kept[-1] + 1]
 
 
+def step_of(seconds: float) -> int:
+    """Return the step that a time is counted in."""
+    if COMPILED:
+        return int(ceil_of(log_of(seconds) * STEPS))  # type: ignore[name-defined] # noqa: F821
+    return math.ceil(math.log(seconds) * STEPS)
+
+
 def name_of(percent: float) -> str:
     """Return what a percentile is called."""
     return "max" if percent == 100 else f"p{percent:g}"
@@ -126,4 +135,4 @@ def _ends(series: tuple[int, ...], least: float, most: float) -> list[float]:
     return numbers[first : last + 1]
 
 
-_LEAST_STEP = math.ceil(math.log(SHORTEST) * STEPS)
+_LEAST_STEP = step_of(SHORTEST)

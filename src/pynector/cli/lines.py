@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..dispatch.item import Item as BatchItem
 from ..errors import HTTPStatusError, PynectorError
 from ..transport.http.options import HTTPOptions
 from ..transport.http.request import BODIES, prepare
@@ -15,6 +13,17 @@ from ..transport.http.response import Response, content_type_of
 from ..transport.http.text import charset_in
 from ..transport.http.urls import without_secrets
 from .described import Job
+
+if TYPE_CHECKING:
+    from ..dispatch.item import Item
+
+
+# The most Content-Types that are remembered.
+MOST_KINDS = 256
+
+# As they stand in a line.
+_METHODS = {method: f'"{method}"' for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")}
+_BODIES = tuple(BODIES)
 
 
 class Writer:
@@ -25,36 +34,66 @@ class Writer:
         includes_headers: Whether the header fields of the answers are wanted.
     """
 
-    __slots__ = ("_includes_headers", "_options")
+    __slots__ = ("_includes_headers", "_kinds", "_options")
 
     def __init__(self, options: HTTPOptions, includes_headers: bool) -> None:
         self._options = options
         self._includes_headers = includes_headers
+        # Whether a body is JSON, and its charset, by Content-Type: most answers have one of a few.
+        self._kinds: dict[str, tuple[bool, str]] = {}
 
-    def line(self, job: Job, item: BatchItem) -> bytes:
+    def line(self, job: Job, item: Item) -> bytes:
         """Return the line of a result."""
         error = item.error
         response: Any = item.result if error is None else getattr(error, "response", None)
+        status = said = headers = body = ""
         if response is None:
-            url, status = self.url_of(item.request), ""
+            url = self.url_of(item.request)
         else:
             url = response.history[0].url if response.history else response.url
             status = f',"status":{response.status_code}'
+            if self._includes_headers:
+                headers = f',"headers":{_text(response.headers.pairs())}'
+            body = self._body(response)
+        if error is not None:
+            said = f',"error":{_text(_described(error))}'
         # By hand: an encoder that is given the whole takes longer than all the rest of the line.
         key = "" if job.key is None else f',"key":{_text(job.key)}'
+        method = method_of(item.request)
+        quoted = _METHODS.get(method) or _quoted(method)
+        micros = int(item.elapsed * 1e6 + 0.5)
         line = (
-            f'{{"index":{job.number}{key}'
-            f',"method":{_quoted(method_of(item.request))},"url":{_quoted(url)}{status}'
-            f',"attempts":{item.attempts},"seconds":{item.elapsed:.6g}'
+            f'{{"index":{job.number}{key},"method":{quoted},"url":{_quoted(url)}{status},"attempts":{item.attempts},'
+            f'"seconds":{micros // 1000000}.{micros % 1000000:06d}{said}{headers}{body}}}\n'
         )
-        if error is not None:
-            line += f',"error":{_text(_described(error))}'
-        if response is not None:
-            if self._includes_headers:
-                line += f',"headers":{_text(response.headers.pairs())}'
-            line += _body(response)
         # Half a character, as "\ud800" in the input is, is written like this in JSON, too.
-        return f"{line}}}\n".encode("utf-8", "backslashreplace")
+        return line.encode("utf-8", "backslashreplace")
+
+    def _body(self, response: Response) -> str:
+        """Return a body's name and value: its JSON as it came, else its text, else base64."""
+        content = response.content
+        is_json, charset = self._kind(content_type_of(response))
+        if is_json:
+            value = _json_as_it_came(content)
+            if value is not None:
+                return f',"json":{value}'
+        try:
+            return f',"text":{_quoted(content.decode(charset))}'
+        except (UnicodeError, LookupError):
+            from base64 import b64encode
+
+            return f',"base64":"{b64encode(content).decode()}"'
+
+    def _kind(self, content_type: str) -> tuple[bool, str]:
+        """Return whether a body is JSON, and its charset."""
+        known = self._kinds.get(content_type)
+        if known is None:
+            if len(self._kinds) >= MOST_KINDS:
+                self._kinds.clear()
+            media_type = content_type.partition(";")[0].strip().lower()
+            known = media_type.endswith(("/json", "+json")), charset_in(content_type)
+            self._kinds[content_type] = known
+        return known
 
     def url_of(self, request: dict[str, Any]) -> str:
         """Return where a request goes."""
@@ -70,7 +109,10 @@ def method_of(request: dict[str, Any]) -> str:
     method = request.get("method")
     if method:
         return str(method).upper()
-    return "GET" if BODIES.isdisjoint(request) else "POST"
+    for name in _BODIES:
+        if name in request:
+            return "POST"
+    return "GET"
 
 
 def _described(error: PynectorError) -> dict[str, Any]:
@@ -83,29 +125,6 @@ def _described(error: PynectorError) -> dict[str, Any]:
         # The line has the status already, and it is the whole answer's.
         said.pop("phase", None)
     return said
-
-
-def _body(response: Response) -> str:
-    """Return a body's name and value: its JSON as it came, else its text, else base64."""
-    content = response.content
-    is_json, charset = _kind(content_type_of(response))
-    if is_json:
-        value = _json_as_it_came(content)
-        if value is not None:
-            return f',"json":{value}'
-    try:
-        return f',"text":{_quoted(content.decode(charset))}'
-    except (UnicodeError, LookupError):
-        from base64 import b64encode
-
-        return f',"base64":"{b64encode(content).decode()}"'
-
-
-@lru_cache(maxsize=256)
-def _kind(content_type: str) -> tuple[bool, str]:
-    """Return whether a body is JSON, and its charset."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    return media_type.endswith(("/json", "+json")), charset_in(content_type)
 
 
 def _json_as_it_came(content: bytes) -> Any:
@@ -127,5 +146,5 @@ def _refused(name: str) -> Any:
 
 
 # Made once, as dumps and loads would make them each time.
-_VALUE = json.JSONDecoder(parse_constant=_refused).scan_once
+_VALUE: Any = json.JSONDecoder(parse_constant=_refused).scan_once  # type: ignore[attr-defined]
 _text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -168,7 +168,7 @@ class _Rows:
 
 
 # What json.loads takes time for beyond this, few lines need.
-_VALUE = json.JSONDecoder().scan_once
+_VALUE: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 def of_json(text: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 cimport cython
 
 from pynector.cli.latencies cimport Latencies
+from pynector.dispatch.item cimport BatchItem
 from pynector.transport.http.response cimport Response
 
 
@@ -17,6 +18,6 @@ cdef class Summary:
     cdef object _errors
     cdef str _first_error
 
-    cpdef object add(self, object item)
+    cpdef object add(self, BatchItem item)
     @cython.locals(response=Response, attempts=Py_ssize_t)
-    cpdef object count(self, object item)
+    cpdef object count(self, BatchItem item)

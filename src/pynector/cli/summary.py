@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..dispatch.bar import duration, per_time
-from ..dispatch.item import Item as BatchItem
 from .latencies import Latencies, shown
 from .request import amount
+
+if TYPE_CHECKING:
+    from ..dispatch.item import Item
 
 
 class Summary:
@@ -51,13 +53,13 @@ class Summary:
         """How many results there were."""
         return self.succeeded + self.failed
 
-    def add(self, item: BatchItem) -> None:
+    def add(self, item: Item) -> None:
         """Count a result, and how long it took."""
         self.count(item)
         if item.attempts:
             self.latencies.add(item.elapsed)
 
-    def count(self, item: BatchItem) -> None:
+    def count(self, item: Item) -> None:
         """Count a result."""
         error = item.error
         response: Any = item.result if error is None else getattr(error, "response", None)

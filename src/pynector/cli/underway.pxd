@@ -2,6 +2,7 @@ cimport cython
 
 from pynector.cli.described cimport Job, Templates
 from pynector.cli.records cimport Record
+from pynector.dispatch.item cimport BatchItem
 from pynector.cli.lines cimport Writer, method_of
 
 
@@ -19,5 +20,5 @@ cdef class UnderWay:
 
     @cython.locals(request=dict, job=Job, own=dict, url=str)
     cpdef object entry(self, Record record)
-    cpdef bytes line(self, object item)
-    cpdef object forget(self, object item)
+    cpdef bytes line(self, BatchItem item)
+    cpdef object forget(self, BatchItem item)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..dispatch.item import Item as BatchItem
 from ..templates import BadField
 from .described import Job, Templates
 from .lines import Writer, method_of
 from .outputs import Done
 from .records import Record
+
+if TYPE_CHECKING:
+    from ..dispatch.item import Item
 
 
 class UnderWay:
@@ -71,10 +73,10 @@ class UnderWay:
         self.begun += 1
         return request, own
 
-    def line(self, item: BatchItem) -> bytes:
+    def line(self, item: Item) -> bytes:
         """Return the line of a result, which was under way."""
         return self._writer.line(self._jobs.pop(item.index), item)
 
-    def forget(self, item: BatchItem) -> None:
+    def forget(self, item: Item) -> None:
         """Let a result have no line."""
         del self._jobs[item.index]

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Generic
 from ..answer import Answer
 from ..errors import PynectorError
 
-FIELDS = ("index", "key", "request", "result", "error", "elapsed", "attempts")
-
 
 class BatchItem:
     """What became of one entry of a batch.
@@ -24,9 +22,9 @@ class BatchItem:
         attempts: How often it was sent; 0 if it never was.
     """
 
-    __slots__ = FIELDS
-    __match_args__ = FIELDS
-    __class_getitem__ = classmethod(GenericAlias)
+    __slots__ = ("attempts", "elapsed", "error", "index", "key", "request", "result")
+    __match_args__ = ("index", "key", "request", "result", "error", "elapsed", "attempts")
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
 
     def __init__(
         self,
@@ -48,8 +46,8 @@ class BatchItem:
 
     def __repr__(self) -> str:
         # What was sent and answered may be long, or secret.
-        shown = (f"{name}={getattr(self, name)!r}" for name in FIELDS if name not in ("request", "result"))
-        return f"BatchItem({', '.join(shown)})"
+        shown = ("index", "key", "error", "elapsed", "attempts")
+        return f"BatchItem({', '.join([f'{name}={getattr(self, name)!r}' for name in shown])})"
 
     @property
     def ok(self) -> bool:

@@ -131,7 +131,7 @@ class Source:
         self.ask_for_rules()
         return self._what_was_put_off()
 
-    def _what_was_put_off(self) -> Any:
+    def _what_was_put_off(self) -> Request | None:
         if self.ask_for_rules is not None:
             return None
         entry, self._put_off = self._put_off, None

@@ -16,3 +16,10 @@ cpdef object field_in(bytes head, bytes name)
 
 @cython.locals(at=Py_ssize_t)
 cdef Py_ssize_t line_end(bytes head, Py_ssize_t start) except -1
+
+@cython.locals(at=Py_ssize_t)
+cdef bint is_name(
+    const unsigned char* head, Py_ssize_t start, const unsigned char* name, Py_ssize_t length
+) except -1
+
+cdef bytes stripped(bytes head, Py_ssize_t start, Py_ssize_t end)

@@ -25,11 +25,19 @@ def field_in(head: bytes, name: bytes) -> Any:
         start = end + 1
         colon = start + length
         end = line_end(head, start)
-        if colon < end and head[colon] == 58 and head[start:colon].lower() == name:
+        if colon < end and head[colon] == 58 and is_name(head, start, name, length):
             if found is not None:
                 return SEVERAL
-            found = head[colon + 1 : end].removesuffix(b"\r").strip(b" \t")
+            found = stripped(head, colon + 1, end)
     return found
+
+
+def is_name(head: bytes, start: int, name: bytes, length: int) -> bool:
+    """Say whether a field's name begins at a place; of what may stand in names, only letters differ by this bit."""
+    for at in range(length):
+        if head[start + at] | 32 != name[at]:
+            return False
+    return True
 
 
 def line_end(head: bytes, start: int) -> int:
@@ -42,3 +50,14 @@ def line_end(head: bytes, start: int) -> int:
         return at  # type: ignore[no-any-return]
     end = head.find(b"\r\n", start)
     return len(head) if end < 0 else end + 1
+
+
+def stripped(head: bytes, start: int, end: int) -> bytes:
+    """Return what is between two places, without the spaces around it, and the carriage return at its end."""
+    if end > start and head[end - 1] == 13:
+        end -= 1
+    while start < end and (head[start] == 32 or head[start] == 9):
+        start += 1
+    while start < end and (head[end - 1] == 32 or head[end - 1] == 9):
+        end -= 1
+    return head[start:end]
