@@ -23,12 +23,11 @@ from ..transport.http.options import HTTPOptions
 from ..transport.http.request import prepare
 from .arguments import HeaderField, flat
 from .described import Templates, is_harmless
-from .info import has
 from .inputs import BadInput, Input
+from .installed import has
 from .lines import Writer
 from .locking import Lock
 from .outputs import BadOutput, Done, Output, resumed
-from .records import Record
 from .request import client_of, complain, give_up_stdout
 from .showing import Display
 from .summary import Summary
@@ -91,7 +90,9 @@ class Batch:
         self._options = HTTPOptions(self._client, "pynector")
         self._done = Done(arguments.key is not None) if arguments.resume else None
         writer = Writer(self._options, arguments.include_headers)
-        self._under_way = UnderWay(templates, writer, arguments.shard, self._done, self._skip)
+        self._under_way = UnderWay(
+            templates, writer, arguments.shard, arguments.limit, self._done, self._skip, self._bad
+        )
         self._output: Output
         self._summary = Summary()
         self._display = Display(not arguments.quiet, arguments.output is not None, self._summary.latencies)
@@ -264,31 +265,19 @@ class Batch:
     # Entries
 
     def _entries(self) -> Iterator[Entry]:
-        for record in self._source.records():
-            entry = self._entry(record)
-            if entry is not None:
-                yield entry
-            if self._under_way.taken == self._arguments.limit:
+        for records in self._source.pieces():
+            yield from self._under_way.entries(records)
+            if self._under_way.is_full:
                 break
         self._display.expect(self._under_way.begun)
 
     async def _entries_as_they_come(self) -> AsyncIterator[Entry]:
-        async for record in self._source.records_as_they_come():
-            entry = self._entry(record)
-            if entry is not None:
+        async for records in self._source.pieces_as_they_come():
+            for entry in self._under_way.entries(records):
                 yield entry
-            if self._under_way.taken == self._arguments.limit:
+            if self._under_way.is_full:
                 break
         self._display.expect(self._under_way.begun)
-
-    def _entry(self, record: Record) -> Entry | None:
-        """Return the entry of a record, or None if it is none of this run's."""
-        try:
-            entry: Entry | None = self._under_way.entry(record)
-        except BadField as error:
-            self._bad(record.line, error)
-            return None
-        return entry
 
     def _skip(self) -> None:
         self._summary.skipped += 1
@@ -317,11 +306,9 @@ class Batch:
     def show(self) -> int:
         """Print the first requests as they would go out, and return the exit status."""
         most = self._arguments.limit or FEW
-        for record in self._source.records():
-            entry = self._entry(record)
-            if entry is not None:
-                print(self._shown(entry[0]), flush=True)
-            if self._under_way.begun == most:
+        for number, (request, _) in enumerate(self._entries(), 1):
+            print(self._shown(request), flush=True)
+            if number == most:
                 break
         return 0
 

@@ -24,7 +24,8 @@ from ..transport import get_transport_factory_registry
 from ..transport.http.options import HTTPOptions
 from ..transport.http.urls import parse_url, without_secrets
 from .clients import CLIENTS, Client, PynectorClient, installed
-from .info import build, event_loop, has, installed_version, python
+from .info import build, event_loop, installed_version, python
+from .installed import has
 from .meter import Meter
 from .request import complain
 from .screen import Screen, Show

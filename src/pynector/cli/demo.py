@@ -15,7 +15,8 @@ from .._version import __version__
 from ..client import Pynector
 from ..testing import LoopbackServer
 from ..transport import get_transport_factory_registry
-from .info import build, event_loop, has, python
+from .info import build, event_loop, python
+from .installed import has
 from .meter import Meter, percentile
 from .screen import Screen, Show
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +13,7 @@ from .._version import __version__
 from ..errors import ConfigurationError
 from ..transport.http.choosing import chosen_engine
 from ..transport.http.options import HTTPOptions
+from .installed import has
 from .screen import Screen
 
 PACKAGES = (
@@ -126,8 +126,3 @@ def installed_version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def has(name: str) -> bool:
-    """Say whether a module is installed."""
-    return importlib.util.find_spec(name) is not None

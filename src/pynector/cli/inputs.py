@@ -78,23 +78,22 @@ class Input:
         is_slow = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(self._file)
         return is_slow and os.name != "nt"
 
-    def records(self) -> Iterator[Record]:
-        """Read it to its end."""
+    def pieces(self) -> Iterator[Iterator[Record]]:
+        """Read it to its end, and return the records of one piece after the other."""
         while block := self._block():
             yield from self._fed(block)
-        yield from self._finished()
+        yield self._finished()
 
-    async def records_as_they_come(self) -> AsyncIterator[Record]:
-        """Read it to its end, and let the event loop go on meanwhile."""
+    async def pieces_as_they_come(self) -> AsyncIterator[Iterator[Record]]:
+        """Do so, and let the event loop go on meanwhile."""
         while True:
             await _readable(self._file)
             block = self._block()
             if not block:
                 break
-            for record in self._fed(block):
-                yield record
-        for record in self._finished():
-            yield record
+            for records in self._fed(block):
+                yield records
+        yield self._finished()
 
     def _block(self) -> bytes:
         try:
@@ -102,15 +101,15 @@ class Input:
         except OSError as error:
             raise BadInput(f"cannot read {self._name}: {error.strerror}") from None
 
-    def _fed(self, block: bytes) -> Iterator[Record]:
+    def _fed(self, block: bytes) -> Iterator[Iterator[Record]]:
         try:
             for decoder in self._decoders:
                 for piece in decoder.feed(block):
-                    yield from self._records.feed(piece)
+                    yield self._records.feed(piece)
                 return
         except DecodingError as error:
             raise BadInput(f"cannot read {self._name}: {error}") from None
-        yield from self._records.feed(block)
+        yield self._records.feed(block)
 
     def _finished(self) -> Iterator[Record]:
         try:
@@ -118,7 +117,7 @@ class Input:
                 decoder.finish()
         except DecodingError as error:
             raise BadInput(f"cannot read {self._name}: {error}") from None
-        yield from self._records.finish()
+        return self._records.finish()
 
 
 def _decoders(coding: str | None) -> list[Decoder]:

@@ -14,7 +14,8 @@ from ..transport import get_transport_factory_registry
 from ..transport.http.options import HTTPOptions
 from ..transport.http.request import prepare
 from ..transport.http.urls import without_secrets
-from .info import build, event_loop, has, python
+from .info import build, event_loop, python
+from .installed import has
 from .meter import Meter
 from .outcome import Outcome
 from .pace import Pace, Plan

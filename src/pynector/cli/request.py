@@ -16,7 +16,7 @@ from ..dispatch.progress import Speed
 from ..errors import ConfigurationError, PynectorError
 from ..shorthands import place
 from .arguments import flat
-from .info import has
+from .installed import has
 
 # Least seconds between two times that a download is drawn.
 INTERVAL = 0.1

@@ -14,11 +14,13 @@ cdef class UnderWay:
     cdef Py_ssize_t _count
     cdef object _done
     cdef object _skipped
+    cdef object _bad
+    cdef Py_ssize_t _limit
     cdef dict _jobs
     cdef readonly Py_ssize_t taken
     cdef readonly Py_ssize_t begun
 
     @cython.locals(request=dict, job=Job, own=dict, url=str)
-    cpdef object entry(self, Record record)
+    cdef object _entry(self, Record record)
     cpdef bytes line(self, BatchItem item)
     cpdef object forget(self, BatchItem item)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..templates import BadField
@@ -22,41 +22,76 @@ class UnderWay:
         templates: Makes requests of records.
         writer: Makes lines.
         shard: Which records are this run's: the Ith of each N.
+        limit: How many of them are at the most, or None.
         done: Knows what an earlier run has done, or None.
         skipped: Called for each record that it has.
+        bad: Called with the number of a line that makes no request, and with what is wrong with it.
 
     Attributes:
         taken: How many records were this run's.
         begun: How many have become entries.
     """
 
-    __slots__ = ("_count", "_done", "_jobs", "_rest", "_skipped", "_templates", "_writer", "begun", "taken")
+    __slots__ = (
+        "_bad",
+        "_count",
+        "_done",
+        "_jobs",
+        "_limit",
+        "_rest",
+        "_skipped",
+        "_templates",
+        "_writer",
+        "begun",
+        "taken",
+    )
 
     def __init__(
         self,
         templates: Templates,
         writer: Writer,
         shard: tuple[int, int],
+        limit: int | None,
         done: Done | None,
         skipped: Callable[[], object],
+        bad: Callable[[int, BadField], object],
     ) -> None:
         self._templates = templates
         self._writer = writer
         self._rest, self._count = shard[0] - 1, shard[1]
         self._done: Any = done
         self._skipped = skipped
+        self._bad = bad
+        self._limit = -1 if limit is None else limit
         # The entries that have no line yet, by their number in the stream.
         self._jobs: dict[int, Job] = {}
         self.taken = 0
         self.begun = 0
 
-    def entry(self, record: Record) -> Any:
-        """Return the entry of a record, or None if it is none of this run's.
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many as there may be."""
+        return self.taken == self._limit
+
+    def entries(self, records: Iterable[Record]) -> Iterator[Any]:
+        """Return the entries of records, until there are as many as there may be.
 
         Raises:
-            BadField: If no request can be made of it.
             BadOutput: If what has been done was another request.
         """
+        for record in records:
+            try:
+                entry = self._entry(record)
+            except BadField as error:
+                self._bad(record.line, error)
+                continue
+            if entry is not None:
+                yield entry
+            if self.taken == self._limit:
+                break
+
+    def _entry(self, record: Record) -> Any:
+        """Return the entry of a record, or None if it is none of this run's."""
         if record.number % self._count != self._rest:
             return None
         if record.problem is not None:
