@@ -29,7 +29,7 @@ THE_SAME_FOR_EVERY_BUILD = {
     "both builds, side by side": ["fuzz/", "speedups/test_build.py::test_a_build_that_fails"],
     "what C may do, and Python does not: objects that are never freed": ["growth/"],
     "tools of the tests": ["ledger/test_verdicts.py", "scale/", "soak/", "test_proportion.py"],
-    "plain modules and other programs alone": ["cli/test_examples.py", "fakes/test_plugin.py", "many/", "resume/"],
+    "plain modules and other programs alone": ["cli/test_examples.py", "fakes/test_plugin.py", "resume/"],
 }
 
 

@@ -194,23 +194,23 @@ class Named(NamedTuple):
 
 @pytest.mark.parametrize("as_list", [True, False], ids=["list", "iterable"])
 @pytest.mark.parametrize("kind", [dict, OrderedDict, type("Options", (dict,), {})])
-async def test_entries_and_their_options_may_be_of_kinds_of_their_own(as_list: bool, kind: Any) -> None:
-    with LoopbackServer() as server:
-        async with Pynector(base_url=server.url) as client:
-            entries = [Named({"path": "/id/1"}, kind(timeout=5)), Named(None, kind(path="/id/2"))]
-            assert await client.batch_request(entries if as_list else iter(entries)) == [b"1", b"2"]
+async def test_entries_and_their_options_may_be_of_kinds_of_their_own(
+    server: LoopbackServer, as_list: bool, kind: Any
+) -> None:
+    async with Pynector(base_url=server.url) as client:
+        entries = [Named({"path": "/id/1"}, kind(timeout=5)), Named(None, kind(path="/id/2"))]
+        assert await client.batch_request(entries if as_list else iter(entries)) == [b"1", b"2"]
 
 
 @pytest.mark.parametrize("as_list", [True, False], ids=["list", "iterable"])
-async def test_entries_may_be_requests(as_list: bool) -> None:
+async def test_entries_may_be_requests(server: LoopbackServer, as_list: bool) -> None:
     requests: list[Any] = [
         HTTPRequest(path="/id/1"),
         ({"path": "/id/2"}, {}),
         HTTPRequest("POST", "/echo", data={"a": 1}),
     ]
-    with LoopbackServer() as server:
-        async with Pynector(base_url=server.url) as client:
-            answers = await client.batch_request(requests if as_list else iter(requests))
-            assert answers == [b"1", b"2", b"a=1"]
-            async with client.batch_stream(requests, ordered=True) as results:
-                assert [item.result async for item in results] == answers
+    async with Pynector(base_url=server.url) as client:
+        answers = await client.batch_request(requests if as_list else iter(requests))
+        assert answers == [b"1", b"2", b"a=1"]
+        async with client.batch_stream(requests, ordered=True) as results:
+            assert [item.result async for item in results] == answers

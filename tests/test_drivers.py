@@ -41,10 +41,10 @@ def number(answer: Any) -> int:
 
 @pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_every_answer_of_a_thousand_is_its_own(kind: str, limit: int | None) -> None:
+async def test_every_answer_of_many_is_its_own(kind: str, limit: int | None) -> None:
     async with transport_of(kind) as transport, Pynector(transport) as client:
-        results = await client.batch_request([(n, {}) for n in range(1000)], max_concurrency=limit)
-    assert [number(result) for result in results] == list(range(1000))
+        results = await client.batch_request([(n, {}) for n in range(300)], max_concurrency=limit)
+    assert [number(result) for result in results] == list(range(300))
 
 
 @pytest.mark.parametrize("limit", [1, None])

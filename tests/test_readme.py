@@ -12,6 +12,7 @@ import dataclasses
 import importlib
 import inspect
 import io
+import os
 import re
 import subprocess
 import sys
@@ -44,13 +45,15 @@ _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 
 
 def run_as_tests(code: str, folder: Path) -> None:
-    (folder / "conftest.py").write_text("pytest_plugins = ['anyio']\n", encoding="utf-8")
     file = folder / "test_snippet.py"
     file.write_text(code, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-c", "/dev/null"]
-    # It is there by its entry point where Pynector is installed.
-    command += ["-p", "pytest_pynector"]
-    done = subprocess.run([*command, str(file)], capture_output=True, text=True, timeout=600, cwd=folder)
+    # They are there by their entry points, as are others that take seconds to import.
+    command += ["-p", "anyio", "-p", "pytest_pynector"]
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(
+        [*command, str(file)], capture_output=True, text=True, timeout=600, cwd=folder, env=environment
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "skipped" not in done.stdout
 

@@ -124,7 +124,7 @@ def test_pages_are_crawled_though_one_server_hangs(
 def test_files_are_downloaded_and_gone_on_with(
     server: LoopbackServer, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    sizes = [0, 10, 100_000, 2_000_000, 3]
+    sizes = [0, 100_000, 2_000_000]
     (tmp_path / "files.txt").write_text("".join(f"{size}.bin {server.url}/bytes/{size}\n" for size in sizes))
     for _ in range(2):
         done = job("xargs", {}, tmp_path, environment)

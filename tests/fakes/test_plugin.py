@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -78,7 +79,9 @@ def test_recorded(pynector_replay):
 def run(folder: Path, *arguments: str) -> str:
     options = ["-p", "no:cacheprovider", "-p", "pytest_pynector", "-W", "error", "-c", "/dev/null", "-q", "-rA"]
     command = [sys.executable, "-m", "pytest", *options, *arguments, "test_own.py"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=folder).stdout
+    # Those that are installed here take seconds to import.
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=folder, env=environment).stdout
 
 
 @pytest.mark.parametrize("more", [(), ("-p", "xdist", "-n", "2")], ids=["alone", "xdist"])

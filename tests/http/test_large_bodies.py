@@ -173,7 +173,7 @@ def iterator_of(size: int, count: int) -> Iterator[bytes]:
 async def test_a_body_of_many_pieces_arrives_as_it_is(
     server: LoopbackServer, engine: str, size: int, length: bool
 ) -> None:
-    count = min(3000, len(MANY) // size)
+    count = min(500, len(MANY) // size)
     headers = {"Content-Length": str(size * count)} if length else {}
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         for make in (pieces_of, iterator_of) if size > 1 else (pieces_of,):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import anyio
@@ -24,6 +24,20 @@ from pynector.transport.http import HTTPTransportFactory
 Play = Callable[..., ScriptedServer]
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def counted() -> Iterator[LoopbackServer]:
+    """A server whose connections are counted: nobody connects to it and does not wait for that."""
+    with LoopbackServer(http2=HAS_HTTP2) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def other() -> Iterator[LoopbackServer]:
+    """Another origin than the bundled server's."""
+    with LoopbackServer(http2=HAS_HTTP2) as running:
+        yield running
 
 
 async def give_up(client: Pynector, count: int, how: str) -> None:
@@ -328,61 +342,61 @@ async def test_the_place_of_a_lost_idle_connection_goes_to_whom_waits(
         assert sum(client.stats().connections.values()) <= 2
 
 
-async def test_max_connections_per_origin(engine: str) -> None:
-    with LoopbackServer(http2=HAS_HTTP2) as one, LoopbackServer(http2=HAS_HTTP2) as other:
-        async with Pynector(
-            base_url=one.url, http_engine=engine, max_connections_per_origin=2, max_streams=1
-        ) as client:
+async def test_max_connections_per_origin(server: LoopbackServer, other: LoopbackServer, engine: str) -> None:
+    other.reset()
+    async with Pynector(base_url=server.url, http_engine=engine, max_connections_per_origin=2, max_streams=1) as client:
 
-            async def ask(path: str) -> None:
-                await client.request({"url": f"{other.url}{path}"})
+        async def ask(path: str) -> None:
+            await client.request({"url": f"{other.url}{path}"})
 
-            async with anyio.create_task_group() as tasks:
-                for _ in range(10):
-                    tasks.start_soon(ask, "/delay/0.05")
-                await anyio.sleep(0.02)
-                # Those of one origin hold nobody else up, and one that ends while it waits leaves its place.
-                with anyio.move_on_after(0.01):
-                    await ask("/delay/0")
-                assert await client.request({"path": "/delay/0"}) == b"0"
-            assert 1 <= other.stats().connections <= 2
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(ask, "/delay/0.05")
+            await anyio.sleep(0.02)
+            # Those of one origin hold nobody else up, and one that ends while it waits leaves its place.
+            with anyio.move_on_after(0.01):
+                await ask("/delay/0")
+            assert await client.request({"path": "/delay/0"}) == b"0"
+        assert 1 <= other.stats().connections <= 2
 
 
 @pytest.mark.parametrize("limit", [None, 120])
 async def test_connections_follow_the_window_unless_they_are_said(
-    engine: str, limit: int | None, caplog: pytest.LogCaptureFixture
+    counted: LoopbackServer, engine: str, limit: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with LoopbackServer(http2=HAS_HTTP2) as server:
-        # On a slow machine a connection that rests would expire, and be replaced.
-        options: dict[str, Any] = {"max_connections": limit, "max_streams": 1, "keepalive_expiry": 600}
-        async with Pynector(base_url=server.url, http_engine=engine, **options) as client:
-            for _ in range(2):
-                requests: list[Any] = [({"path": "/delay/0.3"}, {})] * 150
-                assert await client.batch_request(requests, max_concurrency=150) == [b"0.3"] * 150
-        made = server.stats().connections
-        # httpcore's pool, unlike httpcore2's, makes others in the place of those that it has.
-        assert made == (limit or 150) or (engine == "httpx" and made > (limit or 150))
+    counted.reset()
+    # On a slow machine a connection that rests would expire, and be replaced.
+    options: dict[str, Any] = {"max_connections": limit, "max_streams": 1, "keepalive_expiry": 600}
+    async with Pynector(base_url=counted.url, http_engine=engine, **options) as client:
+        for _ in range(2):
+            requests: list[Any] = [({"path": "/delay/0.3"}, {})] * 150
+            assert await client.batch_request(requests, max_concurrency=150) == [b"0.3"] * 150
+    made = counted.stats().connections
+    # httpcore's pool, unlike httpcore2's, makes others in the place of those that it has.
+    assert made == (limit or 150) or (engine == "httpx" and made > (limit or 150))
     told = [record for record in caplog.records if "max_connections" in record.getMessage()]
     assert len(told) == (0 if limit is None else 1)
 
 
 @pytest.mark.parametrize("engine", ["native"])
 @pytest.mark.parametrize("how", ["batch", "tasks"])
-async def test_what_is_idle_for_a_moment_is_not_too_much_to_be_kept(how: str, engine: str) -> None:
-    with LoopbackServer() as server:
-        async with Pynector(base_url=server.url, http_engine=engine, max_keepalive=2) as client:
-            if how == "batch":
-                requests: list[Any] = [({"path": "/id/7"}, {})] * 160
-                assert await client.batch_request(requests, max_concurrency=8) == [b"7"] * 160
-            else:
-                for _ in range(20):
-                    async with anyio.create_task_group() as tasks:
-                        for _ in range(8):
-                            tasks.start_soon(client.request, {"path": "/id/7"})
-            # As many as are used at a time, and not others for each time: that would be more than 100. Where the
-            # machine pauses, some.
-            assert server.stats().connections < 50
-            assert await eventually(lambda: client.stats().connections == {"active": 0, "idle": 2})
+async def test_what_is_idle_for_a_moment_is_not_too_much_to_be_kept(
+    counted: LoopbackServer, how: str, engine: str
+) -> None:
+    counted.reset()
+    async with Pynector(base_url=counted.url, http_engine=engine, max_keepalive=2) as client:
+        if how == "batch":
+            requests: list[Any] = [({"path": "/id/7"}, {})] * 160
+            assert await client.batch_request(requests, max_concurrency=8) == [b"7"] * 160
+        else:
+            for _ in range(20):
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(8):
+                        tasks.start_soon(client.request, {"path": "/id/7"})
+        # As many as are used at a time, and not others for each time: that would be more than 100. Where the machine
+        # pauses, some.
+        assert counted.stats().connections < 50
+        assert await eventually(lambda: client.stats().connections == {"active": 0, "idle": 2})
 
 
 async def test_what_is_sent_again_to_a_server_that_is_not_the_client_s_own_leaves_no_connection(
