@@ -129,13 +129,20 @@ async def test_an_http_connection_keeps_nothing_of_a_caller(
         await client.aclose()
 
 
-@on_engines
-async def test_a_connection_over_tls_keeps_nothing_of_a_caller(engine: str, tmp_path: Path) -> None:
-    chain, key, trusted = certificate(tmp_path)
+@pytest.fixture(scope="module")
+def over_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The URL of a server, and the file of its authority."""
+    chain, key, trusted = certificate(tmp_path_factory.mktemp("certificate"))
     with LoopbackServer(certfile=chain, keyfile=key, http2=HAS_HTTP2) as server:
-        async with Pynector(base_url=server.url, http_engine=engine, verify=trusted) as client:
-            for asked in ("request", "upload", "stream", "part of a stream"):
-                assert await is_let_go(functools.partial(HTTP[asked], client)), asked
+        yield server.url, trusted
+
+
+@on_engines
+async def test_a_connection_over_tls_keeps_nothing_of_a_caller(engine: str, over_tls: tuple[str, str]) -> None:
+    url, trusted = over_tls
+    async with Pynector(base_url=url, http_engine=engine, verify=trusted) as client:
+        for asked in ("request", "upload", "stream", "part of a stream"):
+            assert await is_let_go(functools.partial(HTTP[asked], client)), asked
 
 
 async def test_a_websocket_over_tls_keeps_nothing_of_a_caller(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -210,16 +210,21 @@ async def test_the_name_in_tls_has_no_dot_at_its_end(
     assert f"Host: server.test.:{server.port}\r\n".encode() in server.requests[0]
 
 
-@pytest.mark.parametrize("zone", ["%251", "%1"])
-async def test_the_zone_of_an_address_is_for_the_lookup_only(engine: str, zone: str) -> None:
+@pytest.fixture(scope="module")
+def ipv6_port() -> Iterator[str]:
     with LoopbackServer(host="::1", http2=HAS_HTTP2) as server:
-        port = server.url.rpartition(":")[2]
-        async with Pynector(base_url=f"http://[::1{zone}]:{port}", http_engine=engine, as_response=True) as client:
-            response = await client.request({"path": "/inspect"})
-            fields = {name.lower(): value for name, value in response.json()["headers"]}
-            assert fields.get("host", fields.get(":authority")) == f"[::1]:{port}"
-            assert response.url == f"http://[::1%251]:{port}/inspect"
-            assert (await client.request({"path": "/redirect/2"})).status_code == 200
+        yield server.url.rpartition(":")[2]
+
+
+@pytest.mark.parametrize("zone", ["%251", "%1"])
+async def test_the_zone_of_an_address_is_for_the_lookup_only(engine: str, ipv6_port: str, zone: str) -> None:
+    base = f"http://[::1{zone}]:{ipv6_port}"
+    async with Pynector(base_url=base, http_engine=engine, as_response=True) as client:
+        response = await client.request({"path": "/inspect"})
+        fields = {name.lower(): value for name, value in response.json()["headers"]}
+        assert fields.get("host", fields.get(":authority")) == f"[::1]:{ipv6_port}"
+        assert response.url == f"http://[::1%251]:{ipv6_port}/inspect"
+        assert (await client.request({"path": "/redirect/2"})).status_code == 200
 
 
 @pytest.mark.parametrize(
