@@ -6,8 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from pynector.transport.http.native.idle import GRACE, IdleConnections
+from pynector.transport.http.native.idle import IdleConnections
 from pynector.transport.http.native.pooled import PooledConnection
+
+# How long what is beyond the most is kept; where the module is compiled, that is C's.
+GRACE = 0.1
 
 
 class Kept:
