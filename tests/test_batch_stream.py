@@ -8,6 +8,7 @@ import itertools
 import sqlite3
 import sys
 import weakref
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -24,11 +25,13 @@ from pynector import (
     Pynector,
     PynectorError,
     Rate,
+    RetryPolicy,
     TimeoutError,
     TransportError,
 )
 from pynector.callbacks import running_loop
 from pynector.dispatch import resultfile
+from pynector.dispatch.sources import NOT_YET
 from pynector.eventloop import ClientContext
 from pynector.testing import LoopbackServer
 from transports import ImmediateSubmit
@@ -688,3 +691,42 @@ async def test_a_result_that_its_file_cannot_keep_is_a_failure(transport: Any, t
         with pytest.raises(ConfigurationError, match="a checkpoint keeps"):
             await client.batch_request(entries, max_concurrency=2, raise_on_error=True, checkpoint=tmp_path / "job.db")
         assert client.stats().errors == {"ConfigurationError": 1}
+
+
+# Entries that are put in while others are sent
+
+
+class Fed:
+    """Entries that are there when they are."""
+
+    def __init__(self, count: int) -> None:
+        self.entries: deque[Any] = deque((number, {}) for number in range(count))
+        self.is_over = False
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self.entries:
+            return self.entries.popleft()
+        if self.is_over:
+            raise StopIteration
+        return NOT_YET
+
+
+@pytest.mark.parametrize("rules", [{}, {"retry": RetryPolicy(2)}], ids=["plain", "rules"])
+async def test_an_iterator_may_have_no_entry_yet(transport: Any, rules: dict[str, Any]) -> None:
+    fed, seen = Fed(3), []
+    async with Pynector(transport) as client, client.batch_stream(fed, max_concurrency=2, **rules) as results:
+        async for item in results:
+            seen.append(item.index)
+            assert item.result == item.index
+            if len(seen) == 3:
+                # Nothing is there for a while.
+                await anyio.sleep(0.01)
+                fed.entries.extend((number, {}) for number in range(3, 500))
+                results.go_on()
+            if len(seen) == 500:
+                fed.is_over = True
+                results.go_on()
+    assert sorted(seen) == list(range(500))

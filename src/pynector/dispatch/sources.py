@@ -19,6 +19,9 @@ _ITS_OWN = (StopIteration, *ENDS)
 # How many entries are read ahead, at least, where some may have to wait for their origin or to be sent again.
 AHEAD_OF_OTHERS = 1000
 
+# What an iterator gives that has no entry now. Whoever feeds it has the stream go on when it has.
+NOT_YET: object = object()
+
 
 class Source:
     """The entries, as a Dispatcher takes them: None where there is none now.
@@ -108,6 +111,8 @@ class Source:
             if self._is_stopped:
                 # By what has just been read.
                 raise StopIteration
+            if entry is NOT_YET:
+                return None
         elif self.given:
             entry = self.given.popleft()
         elif self._is_over:

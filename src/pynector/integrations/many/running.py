@@ -7,7 +7,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,10 +15,10 @@ from typing import Any
 
 from ...blocking.thread import LoopThread, closed
 from ...client import Pynector, limits_of
-from ...dispatch.bell import Bell
 from ...dispatch.entries import Request
 from ...dispatch.item import Item as BatchItem
 from ...dispatch.limits import Rate
+from ...dispatch.sources import NOT_YET
 from ...errors import PynectorError, as_pynector_error
 from .borrowing import Bank, Borrower
 
@@ -137,8 +137,9 @@ class Running:
             async with (
                 Pynector(**self._client) as client,
                 self._borrowing(client),
-                client.batch_stream(life.entries(), as_response=True, **self._batch) as results,
+                client.batch_stream(life, as_response=True, **self._batch) as results,
             ):
+                life.changed = results.go_on
                 async for item in results:
                     self._take(life, item)
         except Exception as problem:
@@ -230,7 +231,7 @@ class _Life:
         self.is_retired = False
         self._given = 0
         self._entries: deque[Request] = deque()
-        self._changed = Bell()
+        self.changed: Callable[[], object] = _nobody
         self._is_over = False
 
     def add(self, block: Block) -> None:
@@ -239,21 +240,22 @@ class _Life:
         self.blocks.append(block)
         self._entries += block.entries
         block.entries = []
-        self._changed.ring()
+        self.changed()
 
     def end(self) -> None:
         """Have the client be closed: no more blocks come."""
         self._is_over = True
-        self._changed.ring()
+        self.changed()
 
-    async def entries(self) -> AsyncIterator[Request]:
-        """Give the entries of the blocks as they come."""
-        while True:
-            while self._entries:
-                yield self._entries.popleft()
-            if self._is_over:
-                return
-            await self._changed.wait()
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self._entries:
+            return self._entries.popleft()
+        if self._is_over:
+            raise StopIteration
+        return NOT_YET
 
     def drop(self, block: Block) -> int:
         """Take back what of a block has not been taken to be sent, and return how much."""

@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import anyio
-
 from ....errors import ConnectionLost
 from ....eventloop import ClientContext, Runtime
 from ...contract import OriginCounts, RequestObserver
@@ -65,7 +63,9 @@ class HttpxEngine:
         self._tell = tell
         self._under_way: Counter[tuple[str, str, int]] = Counter()
         core = self._package.core
-        backend = core.AnyIOBackend() if Runtime.current().is_asyncio else core.TrioBackend()
+        runtime = Runtime.current()
+        self._now = runtime.clock
+        backend = core.AnyIOBackend() if runtime.is_asyncio else core.TrioBackend()
         self._network = Network(self._package, backend, context, options.socket_options, options.detours)
         self._routes: AnyRoutes = Routes(options, self._network) if routes is None else routes
         self._unpacking: set[Steps[Any]] = set()
@@ -91,10 +91,10 @@ class HttpxEngine:
         self, data: Any, options: Mapping[str, Any], observer: RequestObserver | None
     ) -> bytes | Response:
         """See Engine."""
-        started = anyio.current_time()
+        started = self._now()
         run = self._run(data, options, observer)
         raw = await run.told(lambda: self._whole(run))
-        elapsed = anyio.current_time() - started
+        elapsed = self._now() - started
         steps = Steps(
             answer_of(raw, run.settings, elapsed, run.request.method == "HEAD", lambda: run.request, run.history)
         )
@@ -138,7 +138,7 @@ class HttpxEngine:
 
     async def _answer(self, run: Run) -> HttpxStream:
         """Give the answer after redirects."""
-        started = anyio.current_time()
+        started = self._now()
         while True:
             stream = await self._sent(run)
             try:
@@ -152,7 +152,7 @@ class HttpxEngine:
             await stream.drop()
             if run.observer is not None:
                 run.observer.done()
-            elapsed = anyio.current_time() - started
+            elapsed = self._now() - started
             run.history = (*run.history, passed(raw, run.request.url, elapsed, run.history))
             run.go_to(following)
 
