@@ -197,7 +197,8 @@ async def _pass_body(head: bytes, source: asyncio.StreamReader, target: asyncio.
 
 
 async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
+    # A transport of asyncio's TLS that was aborted meanwhile has no protocol to read on with.
+    with contextlib.suppress(OSError, AttributeError):
         while data := await source.read(1 << 16):
             target.write(data)
             await target.drain()
