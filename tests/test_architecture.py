@@ -341,11 +341,13 @@ def run(code: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-def test_each_module_can_be_imported_first(share: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_each_module_can_be_imported_first(
+    share: int, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     monkeypatch.setenv("PYNECTOR_PURE", "1")
     # Each is imported as often as there are modules: from bytecode, also where none is to be written.
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path))
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.getbasetemp() / "bytecode"))
     # The native engine is for where its parser is.
     left_out: tuple[str, ...] = ("__main__",) if find_spec("httptools") else ("__main__", ".native")
     # These need the packages that they are named after.

@@ -246,7 +246,7 @@ def test_bodies_are_json_as_it_came_or_text_and_base64_where_they_must(
 
 def test_what_fails_says_how_far_it_came(server: LoopbackServer, sent: Sent, capfd: Captured) -> None:
     text = f"{server.url}/flaky?key=cli&failures=1\nhttp://127.0.0.1:1/?s=s3cret\nnonsense://x\n{server.url}/hang\n"
-    options = ("--retries", "1", "--timeout", "5", "--attempt-timeout", "0.2", "--base-url", server.url)
+    options = ("--retries", "1", "--timeout", "60", "--attempt-timeout", "2", "--base-url", server.url)
     flaky, refused, wrong, late = sent(text, *options, "--concurrency", "auto", status=1)
     assert (flaky["attempts"], flaky["text"]) == (2, "2")
     assert (refused["attempts"], refused["error"]["phase"], refused["error"]["sent"]) == (2, "connect", "none")
