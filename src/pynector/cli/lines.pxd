@@ -1,9 +1,11 @@
 cimport cython
 
+from pynector._speedups.cjson cimport is_json_text
 from pynector.cli.described cimport Job
 from pynector.dispatch.item cimport BatchItem
 from pynector.transport.http.response cimport Response, content_type_of
 
+cdef bint COMPILED
 cdef dict _METHODS
 cdef tuple _BODIES
 
@@ -37,5 +39,6 @@ cdef class Writer:
 
 @cython.locals(name=str)
 cpdef str method_of(dict request)
-@cython.locals(text=str, end=Py_ssize_t)
+@cython.locals(text=str)
 cdef str _json_as_it_came(bytes content)
+cpdef bint is_json(bytes content) except -1

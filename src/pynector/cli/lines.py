@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ..dispatch.item import Item
 
 
+COMPILED = not __file__.endswith(".py")
+
 # The most Content-Types that are remembered.
 MOST_KINDS = 256
 
@@ -130,21 +132,31 @@ def _described(error: PynectorError) -> dict[str, Any]:
 def _json_as_it_came(content: bytes) -> Any:
     """Return JSON on one line, or None if it is none."""
     try:
-        # Whoever reads the line may know no byte order mark, and no NaN.
-        text = content.decode("utf-8").strip(" \t\r\n")
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if not is_json(content):
+        return None
+    # It has breaks between its tokens only, and around it.
+    return text.strip(" \t\r\n").replace("\n", " ").replace("\r", " ")
+
+
+def is_json(content: bytes) -> bool:
+    """Say whether bytes of valid UTF-8 are JSON: whoever reads the line may know no byte order mark, and no NaN."""
+    if COMPILED:
+        return is_json_text(content)  # type: ignore[name-defined,no-any-return] # noqa: F821
+    text = content.decode("utf-8").strip(" \t\r\n")
+    try:
         _, end = _VALUE(text, 0)
     except (ValueError, RecursionError, StopIteration):
-        return None
-    if end != len(text):
-        return None
-    # It has breaks between its tokens only.
-    return text.replace("\n", " ").replace("\r", " ")
+        return False
+    return bool(end == len(text))
 
 
 def _refused(name: str) -> Any:
     raise ValueError(name)
 
 
-# Made once, as dumps and loads would make them each time.
-_VALUE: Any = json.JSONDecoder(parse_constant=_refused).scan_once  # type: ignore[attr-defined]
+# Made once, as dumps and loads would make them each time. An int may be longer than Python's may be.
+_VALUE: Any = json.JSONDecoder(parse_constant=_refused, parse_int=str).scan_once  # type: ignore[attr-defined]
 _text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
