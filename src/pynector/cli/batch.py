@@ -96,10 +96,6 @@ class Batch:
         self._output: Output
         self._summary = Summary()
         self._display = Display(not arguments.quiet, arguments.output is not None, self._summary.latencies)
-        # Results that are not written yet, as lines, and how long these are together.
-        self._items: list[BatchItem] = []
-        self._lines: list[bytes] = []
-        self._size = 0
         self._is_stopping = False
         self._was_interrupted = False
         self._problem: Exception | None = None
@@ -193,8 +189,16 @@ class Batch:
                 if signals is not None:
                     group.start_soon(self._watch, signals, results, group)
                 async for item in results:
-                    if self._take(item, results):
+                    if self._is_stopping and _was_never_sent(item):
+                        self._under_way.forget(item)
+                        continue
+                    if self._under_way.take(item) == 1:
                         loop.call_soon(self._write_in_time, group)
+                    elif self._under_way.size >= MOST_KEPT:
+                        self._write()
+                    if item.error is not None and self._arguments.fail_fast and not self._is_stopping:
+                        self._is_stopping = True
+                        results.drain()
         finally:
             try:
                 self._write()
@@ -210,27 +214,9 @@ class Batch:
             results.drain()
             complain("finishing what is in flight; Ctrl-C again stops at once")
 
-    def _take(self, item: BatchItem, results: BatchStream) -> bool:
-        """Make the line of a result, and say whether it is the first of those that are to be written soon."""
-        if self._is_stopping and not item.attempts and isinstance(item.error, TransportError):
-            # It was read, but never sent.
-            self._under_way.forget(item)
-            return False
-        line = self._under_way.line(item)
-        self._lines.append(line)
-        self._items.append(item)
-        self._size += len(line)
-        if self._size >= MOST_KEPT:
-            self._write()
-        if item.error is not None and self._arguments.fail_fast and not self._is_stopping:
-            self._is_stopping = True
-            results.drain()
-        return len(self._lines) == 1
-
     def _write(self) -> None:
         """Write the lines that there are, and count those that are written."""
-        lines, items = self._lines, self._items
-        self._lines, self._items, self._size = [], [], 0
+        lines, items = self._under_way.to_write()
         if lines:
             self._output.write(lines)
         for item in items:
@@ -334,6 +320,11 @@ def _headers(given: list[HeaderField]) -> tuple[list[tuple[str, str]], list[tupl
         else:
             changing.append((field.name, template))
     return constant, changing
+
+
+def _was_never_sent(item: BatchItem) -> bool:
+    """Say whether an entry was read, and never sent, as the batch was to end."""
+    return not item.attempts and isinstance(item.error, TransportError)
 
 
 def _cost(data: Any, options: Any) -> float:

@@ -17,10 +17,15 @@ cdef class UnderWay:
     cdef object _bad
     cdef Py_ssize_t _limit
     cdef dict _jobs
+    cdef list _lines
+    cdef list _items
     cdef readonly Py_ssize_t taken
     cdef readonly Py_ssize_t begun
+    cdef readonly Py_ssize_t size
 
     @cython.locals(request=dict, job=Job, own=dict, url=str)
     cdef object _entry(self, Record record)
-    cpdef bytes line(self, BatchItem item)
+    @cython.locals(line=bytes)
+    cpdef Py_ssize_t take(self, BatchItem item) except -1
+    cpdef tuple to_write(self)
     cpdef object forget(self, BatchItem item)

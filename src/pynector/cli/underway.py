@@ -30,19 +30,23 @@ class UnderWay:
     Attributes:
         taken: How many records were this run's.
         begun: How many have become entries.
+        size: How long the lines are together that nobody has taken to write them (bytes).
     """
 
     __slots__ = (
         "_bad",
         "_count",
         "_done",
+        "_items",
         "_jobs",
         "_limit",
+        "_lines",
         "_rest",
         "_skipped",
         "_templates",
         "_writer",
         "begun",
+        "size",
         "taken",
     )
 
@@ -65,8 +69,11 @@ class UnderWay:
         self._limit = -1 if limit is None else limit
         # The entries that have no line yet, by their number in the stream.
         self._jobs: dict[int, Job] = {}
+        self._lines: list[bytes] = []
+        self._items: list[Item] = []
         self.taken = 0
         self.begun = 0
+        self.size = 0
 
     @property
     def is_full(self) -> bool:
@@ -108,9 +115,19 @@ class UnderWay:
         self.begun += 1
         return request, own
 
-    def line(self, item: Item) -> bytes:
-        """Return the line of a result, which was under way."""
-        return self._writer.line(self._jobs.pop(item.index), item)
+    def take(self, item: Item) -> int:
+        """Make the line of a result, and return how many there are that nobody has taken to write them."""
+        line = self._writer.line(self._jobs.pop(item.index), item)
+        self._lines.append(line)
+        self._items.append(item)
+        self.size += len(line)
+        return len(self._lines)
+
+    def to_write(self) -> tuple[list[bytes], list[Item]]:
+        """Return the lines that are to be written now, and what they are of."""
+        found = self._lines, self._items
+        self._lines, self._items, self.size = [], [], 0
+        return found
 
     def forget(self, item: Item) -> None:
         """Let a result have no line."""

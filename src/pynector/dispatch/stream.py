@@ -47,22 +47,31 @@ class BatchStream(Generic[Answer]):
         return self
 
     async def __anext__(self) -> Item[Answer]:
-        if self.results.taken % BURST == BURST - 1:
-            # A transport that has every answer at once would keep the event loop from its turn.
-            await anyio.lowlevel.checkpoint()
+        item: Item[Answer] | None = self.results.take()
+        if item is None:
+            item = await self._next()
+        if self.source.is_held:
+            self.go_on()
+        return item
+
+    async def _next(self) -> Item[Answer]:
+        """Return the next item, when there is one, and when the event loop has had its turn after many in a row."""
+        results = self.results
         while True:
-            item = self.results.take()
+            if results.in_a_row == BURST:
+                # A transport that has every answer at once would keep the event loop from its turn.
+                await anyio.lowlevel.checkpoint()
+                results.rest()
+            item: Item[Answer] | None = results.take()
             if item is not None:
-                if self.source.is_held:
-                    self.go_on()
-                taken: Item[Answer] = item
-                return taken
+                return item
             if self._is_over:
                 error, self.source.error = self.source.error, None
                 if error is not None:
                     raise error
                 raise StopAsyncIteration
             await self._changed.wait()
+            results.rest()
 
     def counts(self) -> tuple[int, int]:
         """Return how many entries have ended, and how many of these have failed."""

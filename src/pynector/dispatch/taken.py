@@ -6,9 +6,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from .._speedups import dispatcher
 from .._speedups.results import Results
 from ..errors import ConfigurationError, PynectorError
 from .item import item_of
+
+# Anew, so that it is C's own number here.
+MOST_IN_A_ROW = dispatcher.BURST
 
 
 class TakenResults(Results):
@@ -21,9 +25,10 @@ class TakenResults(Results):
 
     Attributes:
         taken: How many have been taken.
+        in_a_row: How many of them since `rest` was called; there are BURST at the most.
     """
 
-    __slots__ = ("_clock", "_early", "_items", "_next", "_ordered", "_ready", "taken")
+    __slots__ = ("_clock", "_early", "_items", "_next", "_ordered", "_ready", "in_a_row", "taken")
 
     def __init__(self, clock: Callable[[], float], ready: Callable[[], object], ordered: bool) -> None:
         self._clock = clock
@@ -34,6 +39,7 @@ class TakenResults(Results):
         self._early: dict[int, Any] = {}
         self._next = 0
         self.taken = 0
+        self.in_a_row = 0
 
     def put(self, index: int, entry: Any, started: float, attempts: int, result: Any) -> None:
         """See Results."""
@@ -62,8 +68,13 @@ class TakenResults(Results):
             self._ready()
 
     def take(self) -> Any:
-        """Return the next item, or None if there is none now."""
-        if not self._items:
+        """Return the next item, or None: there is none now, or too many have been taken in a row."""
+        if self.in_a_row == MOST_IN_A_ROW or not self._items:
             return None
         self.taken += 1
+        self.in_a_row += 1
         return self._items.popleft()
+
+    def rest(self) -> None:
+        """Take note that the event loop has had its turn."""
+        self.in_a_row = 0
