@@ -1,12 +1,12 @@
 """Requests of record batches on local clusters: `python -m benchmarks.clusters ray|dask [--requests N] [--workers N]`.
 
-Each record is posted as JSON, and answered at once with a small JSON. Ray: `request_dataset`, Ray Data's own HTTP
-stage, a `map_batches` over aiohttp written by hand, and one that sends nothing, which is all that Ray itself lets
+Each record is posted as JSON, and answered at once with a small JSON, by nginx. Ray: `request_dataset`, Ray Data's own
+HTTP stage, a `map_batches` over aiohttp written by hand, and one that sends nothing, which is all that Ray itself lets
 through; Dask: `request_bag`. Beside them what one process does with `batch_stream`.
 
-Each has its turn three times, or as often as `--rounds` says, with a tenth of the requests and with all of them: what
-these took longer counts, so that no start-up does. The medians are shown, and seconds of CPU for a thousand requests,
-of all processes but the server.
+Each has its turn three times, or as often as `--rounds` says. What is shown are the medians of requests a second, and
+seconds of CPU for a thousand of all processes but the server, from when the server has seen two tenths of them to nine:
+no start-up counts. Of what sends nothing the rows count as they are read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,19 +36,49 @@ BLOCK = 5 * BATCH
 
 
 class Meter(threading.Thread):
-    """Looks twice a second how much CPU this process has used, and those begun since it was marked: they may end."""
+    """Looks twice a second how far a run has come, and how much CPU this process has used, and those begun since it was
+    marked: they may end.
 
-    def __init__(self) -> None:
+    Args:
+        port: The server's.
+    """
+
+    def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
+        self._port = port
         self._ticks: dict[int, int] = {}
+        self._before = 0
+        self.samples: list[tuple[int, float, float]] = []
+        # For what sends nothing: how far it has come.
+        self.rows = 0
 
     def run(self) -> None:
-        while True:
-            self.used()
-            time.sleep(0.5)
+        # Until there is no server any more.
+        with suppress(OSError):
+            while True:
+                self.sample()
+                time.sleep(0.5)
 
-    def used(self) -> float:
-        """Seconds of all of them, whoever is their parent now."""
+    def sample(self) -> None:
+        self.samples.append((self._sent() - self._before + self.rows, time.perf_counter(), self._used()))
+
+    def begin(self) -> None:
+        """Begin with another run."""
+        self._before, self.rows = self._sent(), 0
+        self.samples.clear()
+
+    def between(self, first: float, last: float) -> tuple[float, float]:
+        """Return requests a second, and seconds of CPU for a thousand, between so many and so many requests."""
+        self.sample()
+        counts, *others = zip(*self.samples, strict=True)
+        (began, ended), (before, after) = ([_at(count, counts, each) for count in (first, last)] for each in others)
+        return (last - first) / (ended - began), 1000 * (after - before) / (last - first)
+
+    def _sent(self) -> int:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/status") as response:
+            return int(response.read().split()[9])
+
+    def _used(self) -> float:
         for path in Path("/proc").iterdir():
             with suppress(OSError):
                 is_marked = path.name.isdigit() and MARK.encode() in (path / "environ").read_bytes()
@@ -55,6 +86,15 @@ class Meter(threading.Thread):
                     fields = (path / "stat").read_text().rpartition(")")[2].split()
                     self._ticks[int(path.name)] = int(fields[11]) + int(fields[12])
         return sum(list(self._ticks.values())) / os.sysconf("SC_CLK_TCK")
+
+
+def _at(count: float, counts: Sequence[int], values: Sequence[float]) -> float:
+    """Return what a value was when there were so many."""
+    after = next(place for place, each in enumerate(counts) if each >= count)
+    if after == 0:
+        return values[0]
+    part = (count - counts[after - 1]) / (counts[after] - counts[after - 1])
+    return values[after - 1] + part * (values[after] - values[after - 1])
 
 
 MARK = f"PYNECTOR_BENCHMARK={os.getpid()}"
@@ -66,15 +106,20 @@ async def one_process(url: str, count: int) -> None:
         async with client.batch_stream(entries, as_response=True) as results:
             async for item in results:
                 assert item.ok
+                assert item.result.text
 
 
 def in_one_process(url: str, count: int) -> None:
     anyio.run(one_process, url, count, backend_options={"use_uvloop": True})
 
 
-def read(dataset: Any, count: int) -> None:
+def read(dataset: Any, count: int, meter: Meter | None = None) -> None:
+    rows = 0
     # To count them Ray would not run what makes no more of them.
-    rows = sum(batch.num_rows for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"))
+    for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+        rows += batch.num_rows
+        if meter is not None:
+            meter.rows = rows
     assert rows == count, (rows, count)
 
 
@@ -120,7 +165,7 @@ def posting(url: str) -> Requests:
     return Requests({"base_url": url}, path="/answer", json={"id": "{id}"}, answer="text")
 
 
-def on_ray(url: str, workers: int) -> dict[str, Callable[[int], None]]:
+def on_ray(url: str, workers: int, meter: Meter) -> dict[str, Callable[[int], None]]:
     import ray
     from ray.data.llm import HttpRequestProcessorConfig, build_processor
 
@@ -140,7 +185,8 @@ def on_ray(url: str, workers: int) -> dict[str, Callable[[int], None]]:
     def mapped(count: int, actor: Any, batch_format: str, *arguments: Any) -> None:
         pool = ray.data.ActorPoolStrategy(size=workers, max_concurrent_calls_per_actor=4)
         how = {"batch_size": BATCH, "batch_format": batch_format, "compute": pool}
-        read(numbers(count).map_batches(actor, fn_constructor_args=arguments, **how), count)
+        made = numbers(count).map_batches(actor, fn_constructor_args=arguments, **how)
+        read(made, count, meter if actor is Nothing else None)
 
     def stage(count: int) -> None:
         config = HttpRequestProcessorConfig(url=f"{url}/answer", batch_size=BATCH, concurrency=workers)
@@ -159,7 +205,7 @@ def on_ray(url: str, workers: int) -> dict[str, Callable[[int], None]]:
     }
 
 
-def on_dask(url: str, workers: int) -> dict[str, Callable[[int], None]]:
+def on_dask(url: str, workers: int, meter: Meter) -> dict[str, Callable[[int], None]]:
     import dask.bag
     from distributed import Client, LocalCluster
 
@@ -186,31 +232,22 @@ def main() -> None:
         # The server was begun before, and does not count.
         name, _, value = MARK.partition("=")
         os.environ[name] = value
-        meter = Meter()
+        meter = Meter(int(server.url.rpartition(":")[2]))
         meter.start()
-        engines = {"ray": on_ray, "dask": on_dask}[arguments.engine](server.url, arguments.workers)
+        engines = {"ray": on_ray, "dask": on_dask}[arguments.engine](server.url, arguments.workers, meter)
         ways = {"one process, batch_stream": lambda count: in_one_process(server.url, count), **engines}
         ways = {way: run for way, run in ways.items() if arguments.only in way}
         seen: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
         for _ in range(arguments.rounds):
             for way, run in ways.items():
-                more = arguments.requests - arguments.requests // 10
-                first, all_of_them = (
-                    measured(run, count, meter) for count in (arguments.requests // 10, arguments.requests)
-                )
-                took, used = (last - before for before, last in zip(first, all_of_them, strict=True))
-                print(f"  {way}: {more / took:,.0f}, {first[0]:.1f} s for a tenth", file=sys.stderr, flush=True)
-                seen[way].append((more / took, 1000 * used / more))
-        for way, figures in seen.items():
-            rate, used = (statistics.median(values) for values in zip(*figures, strict=True))
-            print(f"{way:30} {rate:10,.0f} requests/s {used:8.3f} s of CPU for 1,000", flush=True)
-
-
-def measured(run: Callable[[int], None], count: int, meter: Meter) -> tuple[float, float]:
-    """Return how long it took, and seconds of CPU."""
-    used, before = meter.used(), time.perf_counter()
-    run(count)
-    return time.perf_counter() - before, meter.used() - used
+                meter.begin()
+                run(arguments.requests)
+                figures = meter.between(0.2 * arguments.requests, 0.9 * arguments.requests)
+                print(f"  {way}: {figures[0]:,.0f} {figures[1]:.3f}", file=sys.stderr, flush=True)
+                seen[way].append(figures)
+        for way, several in seen.items():
+            rate, used = (statistics.median(values) for values in zip(*several, strict=True))
+            print(f"{way:32} {rate:10,.0f} requests/s {used:8.3f} s of CPU for 1,000", flush=True)
 
 
 if __name__ == "__main__":

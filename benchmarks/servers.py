@@ -44,6 +44,7 @@ _SERVER = """
     location = /large {{ sendfile on; }}
     location = /packed {{ default_type application/json; add_header Content-Encoding gzip; }}
     location = /moved {{ return 302 /small; }}
+    location = /status {{ stub_status; }}
     location = /answer {{ default_type application/json; return 200 '{{"ok":true}}'; }}
     location = /upload {{
       client_body_buffer_size 4m; proxy_pass {plain}/answer; proxy_method GET; proxy_pass_request_body off;

@@ -45,6 +45,7 @@ class Template:
                 before = ""
         if before + text[place:] or not self._parts:
             self._parts.append((before + text[place:], None))
+        self._constant = self._parts[0][0] if self.is_constant else None
 
     @property
     def field(self) -> str | None:
@@ -67,6 +68,8 @@ class Template:
         Raises:
             BadField: If it has not what is asked for.
         """
+        if self._constant is not None:
+            return self._constant
         text = ""
         for before, name in self._parts:
             text += before

@@ -68,7 +68,9 @@ def records_of(batch: Any, wanted: Collection[str] | None = None) -> list[dict[s
     if not columns:
         return [{} for _ in range(length_of(batch))]
     names = list(columns)
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    if len(names) == 1:
+        return [{names[0]: value} for value in columns[names[0]]]
+    return [dict(zip(names, values)) for values in zip(*columns.values(), strict=True)]  # noqa: B905 (a third slower)
 
 
 def columns_of(batch: Any, wanted: Collection[str] | None = None) -> dict[str, list[Any]]:

@@ -48,6 +48,11 @@ ADAPTIVE_WINDOW = 1000
 
 _DESCRIBED = frozenset(FIELDS) - {"files"}
 
+_KEY = "idempotency_key"
+
+# The options of requests that have none of their own.
+_NONE: dict[str, Any] = {}
+
 _pool = Pool()
 
 
@@ -290,9 +295,11 @@ class Requests:
         entries: list[Request] = []
         rows: list[int] = []
         items: list[Any] = [None] * count
+        has_keys = self.key is not None or (part and (self._batch.get(_KEY) or self._setting(_KEY)))
         for row, fields in enumerate(records_of(batch, None if "." in self._wanted else self._wanted)):
             try:
-                entries.append((self._request(fields), self._own(fields, part, number + row)))
+                own = {_KEY: self._key(fields, part, number + row)} if has_keys else _NONE
+                entries.append((self._request(fields), own))
                 rows.append(row)
             except BadField as problem:
                 error = ConfigurationError(f"there is no request to make of a record: {problem}")
@@ -300,22 +307,21 @@ class Requests:
         return Block(entries, rows if len(rows) < count else None, items)
 
     def _request(self, fields: dict[str, Any]) -> dict[str, Any]:
-        request = self._template.filled(fields, described(fields, _DESCRIBED) if self._is_described else {})
-        if self._is_described and "url" not in request and "path" not in request:
+        if not self._is_described:
+            return self._template.filled(fields, {})
+        request = self._template.filled(fields, described(fields, _DESCRIBED))
+        if "url" not in request and "path" not in request:
             raise BadField("it has neither url nor path, and there is no template for one")
         return request
 
-    def _own(self, fields: dict[str, Any], part: str, number: int) -> dict[str, Any]:
-        if self.key is not None:
-            return {"idempotency_key": self._key("key", value_of(fields, self.key))}
-        if part and (self._batch.get("idempotency_key") or self._setting("idempotency_key")):
-            return {"idempotency_key": self._key(part, number)}
-        return {}
-
-    def _key(self, *parts: Any) -> str:
-        if parts[-1] is None:
-            raise BadField(f"its field {self.key!r} is null, which is no key")
-        return hashlib.blake2b(repr((self.job, *parts)).encode(), digest_size=16).hexdigest()
+    def _key(self, fields: dict[str, Any], part: str, number: int) -> str:
+        if self.key is None:
+            named: tuple[Any, ...] = (self.job, part, number)
+        else:
+            named = (self.job, "key", value_of(fields, self.key))
+            if named[-1] is None:
+                raise BadField(f"its field {self.key!r} is null, which is no key")
+        return hashlib.blake2b(repr(named).encode(), digest_size=16).hexdigest()
 
     def _finished(self, batch: Any, block: Block) -> Any:
         block.done.result()

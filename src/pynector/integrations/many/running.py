@@ -54,13 +54,6 @@ class Block:
         if not self.left:
             self.done.set_result(None)
 
-    def put(self, item: BatchItem) -> bool:
-        """Take note of what became of an entry, and return whether it was the last."""
-        place = item.index - self.first
-        self.items[place if self.rows is None else self.rows[place]] = item
-        self.left -= 1
-        return self.left == 0
-
 
 class Running:
     """Sends blocks of requests; any thread may give them.
@@ -281,9 +274,15 @@ class _Life:
 
     def put(self, item: BatchItem) -> Block | None:
         """Take note of what became of an entry, and return its block if it was the last there."""
-        blocks = self.blocks
-        place = bisect_right(blocks, item.index, key=_first) - 1 if len(blocks) > 1 else 0
-        return blocks.pop(place) if blocks[place].put(item) else None
+        blocks, index = self.blocks, item.index
+        place = bisect_right(blocks, index, key=_first) - 1 if len(blocks) > 1 else 0
+        block = blocks[place]
+        # Else each would be kept, and looked through for garbage, until all others have ended.
+        item.request = None
+        index -= block.first
+        block.items[index if block.rows is None else block.rows[index]] = item
+        block.left -= 1
+        return None if block.left else blocks.pop(place)
 
 
 def _first(block: Block) -> int:
