@@ -53,11 +53,11 @@ class Meter(threading.Thread):
         self.rows = 0
 
     def run(self) -> None:
-        # Until there is no server any more.
-        with suppress(OSError):
-            while True:
+        while True:
+            # In the end there is no server any more.
+            with suppress(OSError):
                 self.sample()
-                time.sleep(0.5)
+            time.sleep(0.5)
 
     def sample(self) -> None:
         self.samples.append((self._sent() - self._before + self.rows, time.perf_counter(), self._used()))

@@ -23,8 +23,8 @@ from pynector.integrations.ray import CALLS
 WORKERS = [10, 100, 1000]
 
 # Measured here: what one worker of Ray's sends in a second, and seconds of CPU that an actor of Ray's takes for a call.
-SENDS = 10_000.0
-CALL = 0.001
+SENDS = 15_000.0
+CALL = 0.0006
 
 # The rate that all share, of which each worker could send four times its part; one in ten only a tenth of it.
 RATE = 10_000.0

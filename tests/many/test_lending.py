@@ -123,7 +123,7 @@ def test_with_many_workers_each_asks_less_often() -> None:
     lender = Lender()
     for number in range(1000):
         again = lender.ask(f"w{number}", Asked([], [], 0, 0), 0.0).again
-    assert again == pytest.approx(1.0)
+    assert again == pytest.approx(2.0)
 
 
 class Windows:
