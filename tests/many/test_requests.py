@@ -442,6 +442,30 @@ def test_a_bank_that_is_gone_without_a_word_holds_nobody_up(
     assert (made["response_error"], LocalBank.hangs) == ([None, None], 0)
 
 
+def test_a_lender_that_hangs_does_not_keep_the_process(server: LoopbackServer) -> None:
+    """As a call of Ray's does in an actor whose cluster has ended."""
+    code = f"""
+import threading, time
+from pynector import Rate
+from pynector.blocking import thread
+from pynector.integrations.many import Requests
+
+thread.AT_EXIT = 0.1
+hangs = threading.Event()
+
+class Bank:
+    async def ask(self, name, asked):
+        hangs.set()
+        time.sleep(600)
+
+requests = Requests({{"base_url": {server.url!r}, "rate": Rate(5)}}, path="/id/{{id}}", bank=Bank())
+requests.begin({{"id": [1]}})
+hangs.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 # What is refused
 
 

@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 Make = Callable[[], Coroutine[Any, Any, T]]
 
+# How long the interpreter's end waits for what runs in a thread (seconds): it may hang in a call of somebody else's.
+AT_EXIT = 5.0
+
 # Where waiting for a lock cannot be interrupted: how often it is looked for Ctrl-C (seconds).
 LOOK = 0.1 if sys.platform == "win32" else -1
 
@@ -178,8 +181,12 @@ class LoopThread:
         """Have a function be called in the loop's thread, with the loop, and do not wait for it."""
         self._post(function, None)
 
-    def stop(self, wait: bool = True) -> bool:
+    def stop(self, wait: bool = True, patience: float | None = None) -> bool:
         """End the loop and the thread, and what runs there; say whether they ran. A later call begins anew.
+
+        Args:
+            wait: Whether to wait for their end.
+            patience: For how long (seconds), or None until it comes.
 
         Raises:
             PynectorError: See `run`; not in its own thread, which ends later.
@@ -194,7 +201,7 @@ class LoopThread:
             return False
         _soon(life.loop, lambda: _end(life))
         if wait and life is not here:
-            life.thread.join()
+            life.thread.join(patience)
             if here is not None:
                 here.waits_for = None
         return True
@@ -302,7 +309,7 @@ def _soon(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> No
 
 def _stop_all() -> None:
     for thread in list(_all):
-        thread.stop()
+        thread.stop(patience=AT_EXIT)
 
 
 def _note_fork() -> None:
