@@ -12,7 +12,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 nox.options.sessions = ["tests", "pure", "lint", "types"]
 
-PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 TEST_TOOLS = nox.project.dependency_groups(PROJECT, "test")
@@ -217,8 +217,8 @@ def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest release of each dependency that pyproject.toml allows."""
     pins = str(Path(session.create_tmp()) / "lowest.txt")
     session.install("uv")
-    extras = [f"--extra={name}" for name in ("all", "httpx", "dask")]
+    extras = [f"--extra={name}" for name in ("all", "httpx")]
     session.run("uv", "pip", "compile", "-q", "--resolution", "lowest-direct", *extras, "-o", pins, "pyproject.toml")
     session.install(*(requirement.replace(">=", "==") for requirement in PROJECT["build-system"]["requires"]))
-    install(session, "[all,httpx,dask]", "--no-build-isolation", "--constraint", pins)
+    install(session, "[all,httpx]", "--no-build-isolation", "--constraint", pins)
     session.run("pytest", *session.posargs)

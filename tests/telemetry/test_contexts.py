@@ -102,10 +102,17 @@ async def test_a_stream_may_be_left_in_another_task(
 ) -> None:
     async with Pynector(base_url=server.url, http_engine=engine) as client:
         items = lines(client)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(anext, items)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(items.aclose)
+
+        # What begins a task is a coroutine to older releases of anyio.
+        async def begin() -> None:
+            await anext(items)
+
+        async def leave() -> None:
+            await items.aclose()
+
+        for step in (begin, leave):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(step)
     assert len(spans.get_finished_spans()) == 2
 
 
