@@ -111,6 +111,8 @@ def main(lines: int, rounds: int) -> None:
         urls = [f"{server.url}{server.answer}?n={number}" for number in range(lines)]
         file = Path(folder) / "requests.jsonl"
         file.write_text("".join(json.dumps({"url": url}) + "\n" for url in urls))
+        # To make bytecode takes memory, too.
+        command(file, FEW)
         least = command(file, FEW)
         library(urls[:FEW])
         ratios, cpu_ratios, grown = [], [], []
