@@ -179,7 +179,7 @@ def test_a_job_goes_on_where_it_was_stopped(server: LoopbackServer, tmp_path: Pa
     from ray.data.checkpoint import CheckpointConfig
 
     ids = tmp_path / "ids"
-    numbers(200, 4).write_parquet(str(ids))
+    numbers(200, 2).write_parquet(str(ids))
     context = ray.data.DataContext.get_current()
     requests = Requests({"base_url": server.url}, path="/id/{id}", answer="text", key="id", job="job")
     context.checkpoint_config = CheckpointConfig(
@@ -188,14 +188,15 @@ def test_a_job_goes_on_where_it_was_stopped(server: LoopbackServer, tmp_path: Pa
     try:
         for _ in range(2):
             server.reset()
-            made = request_dataset(ray.data.read_parquet(str(ids)), requests, workers=1)
+            rows = ray.data.read_parquet(str(ids), override_num_blocks=2)
+            made = request_dataset(rows, requests, workers=1)
             made.write_parquet(str(tmp_path / "out"))
             sent = server.stats().requests
     finally:
         context.checkpoint_config = None
     assert sent == 0
-    rows = parquet.read_table(str(tmp_path / "out"))
-    assert sorted(rows["id"].to_pylist()) == list(range(200))
+    written = parquet.read_table(str(tmp_path / "out"))
+    assert sorted(written["id"].to_pylist()) == list(range(200))
 
 
 @pytest.mark.parametrize(
