@@ -30,8 +30,7 @@ def servers() -> Iterator[Servers]:
 
 @pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
 async def test_nothing_grows(outcome: Outcome, servers: Servers) -> None:
-    # One block of each request is still more than may be left of a part, which is a round.
-    samples = await watched(outcome, servers, size=50, most=max(50 * PARTS, 2 * PARTS * outcome.kept))
+    samples = await watched(outcome, servers, size=100, most=max(400, 2 * PARTS * outcome.kept))
     assert not grown(samples)
 
 
