@@ -40,10 +40,13 @@ def mark_repeated(items: Iterable[pytest.Item]) -> None:
         if item.get_closest_marker("exhaustive") is None:
             cases.setdefault(_case(item), []).append(item)
     listed = tuple(f"tests/{place}" for places in THE_SAME_FOR_EVERY_BUILD.values() for place in places)
+    known: set[str] = set()
     for case, alike in cases.items():
-        kept = None if case.startswith(listed) else _kept(case, alike)
+        test = alike[0].nodeid.partition("[")[0]
+        kept = [] if case.startswith(listed) else _kept(case, alike, is_first=test not in known)
+        known.add(test)
         for item in alike:
-            if item is not kept:
+            if item not in kept:
                 item.add_marker("repeated")
 
 
@@ -53,9 +56,12 @@ def _case(item: pytest.Item) -> str:
     return "-".join([test, *(part for part in parameters.rstrip("]").split("-") if part not in (*LOOPS, *ENGINES))])
 
 
-def _kept(case: str, alike: list[pytest.Item]) -> pytest.Item:
-    """Return that of the tests which runs for each build: by chance, and always the same."""
-    # The engines on other packages are not compiled: one of them is in the draw.
+def _kept(case: str, alike: list[pytest.Item], is_first: bool) -> list[pytest.Item]:
+    """Return those of the tests that run for each build: one by chance, and always the same.
+
+    Engines on other packages are not compiled: one of them has the first case of a test, and is in the draw of others.
+    """
     of_packages = [item for item in alike if not set(PACKAGES).isdisjoint(re.split(r"[-\[\]]", item.nodeid))]
     drawn = [item for item in alike if item not in of_packages[1:]]
-    return drawn[zlib.crc32(case.encode()) % len(drawn)]
+    chosen = drawn[zlib.crc32(case.encode()) % len(drawn)]
+    return [chosen, *of_packages[:1]] if is_first else [chosen]
