@@ -171,7 +171,7 @@ def resolver(loop: SteppedLoop, trip: Trip) -> Any:
 
 def connecting(loop: SteppedLoop, trip: Trip) -> Any:
     if loop.name == "trio":
-        return _all(awaited(trio._socket._SocketType, "connect", trip), awaited(trionet, "connected", trip))
+        return _all(awaited(trio._socket._SocketType, "connect", trip), awaited(trionet.TrioNetwork, "connected", trip))
     kind = type(asyncio.get_running_loop())
     return _all(awaited(kind, "sock_connect", trip), awaited(kind, "create_connection", trip))
 
