@@ -157,6 +157,7 @@ def test_a_rate_is_kept_to_two_in_a_hundred(server: LoopbackServer) -> None:
     assert seen == pytest.approx(rate, rel=0.02)
 
 
+@pytest.mark.exhaustive
 def test_what_nobody_reads_is_not_sent(server: LoopbackServer) -> None:
     server.reset()
     requests = Requests({"base_url": server.url}, {"max_concurrency": 5}, path="/id/{id}?delay=0.02")
@@ -175,6 +176,7 @@ def test_no_records_are_no_requests(server: LoopbackServer) -> None:
     assert request_dataset(nobody, requests, workers=1).take_all() == []
 
 
+@pytest.mark.exhaustive
 def test_a_job_goes_on_where_it_was_stopped(server: LoopbackServer, tmp_path: Path) -> None:
     from ray.data.checkpoint import CheckpointConfig
 
