@@ -1,4 +1,4 @@
-"""The comparison with other clients: python -m benchmarks.table [--rounds N] [--only TEXT] [--cpu] [--json FILE].
+"""The comparison with other clients: python -m benchmarks.table [--rounds N] [--only TEXT] [--beside NAMES].
 
 Each figure is Pynector's requests/s divided by the peer's, or what the row's name says, medians of rounds in which all
 clients have their turn. The server is nginx with one worker where it is installed, else the bundled one; every answer
@@ -143,11 +143,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each workload")
     parser.add_argument("--only", default="", help="only workloads with this in their name")
+    parser.add_argument("--beside", metavar="NAMES", help="only these clients, as floor,wreq")
     parser.add_argument("--more", action="store_true", help="httpx, niquests and aiometer too, which are slow")
     parser.add_argument("--cpu", action="store_true", help="a table of each client's CPU time, too")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args(arguments)
     peers, missing = installed(MORE_PEERS if options.more else PEERS)
+    if options.beside is not None:
+        names = options.beside.split(",")
+        peers = [peer for peer in peers if peer.name in names]
+        missing = [name for name in missing if name in names]
     for name in missing:
         print(f"{name} is not installed: left out", file=sys.stderr)
     rows, server = [], ""
