@@ -145,11 +145,12 @@ async def measure(
     body = expected_body(workload, server.plain, path, context)
     figures: dict[str, Figures] = {}
     async with clients_of(kinds_for(workload, peers), workload, server, context) as clients:
-        for client in clients:
-            await Client.batch(client, workload.method, path, workload.value, min(workload.in_flight, 100), form)
         for turn in range(rounds):
-            # The first after a pause pays for memory that nobody has touched.
             start = turn % len(clients)
             for client in [*clients[start:], *clients[:start]]:
+                # A slow client's round is a pause for the others, who would pay in theirs for connections that have
+                # been idle for too long and for memory that nobody has touched.
+                few = max(1, round(workload.in_flight * client.share))
+                await Client.batch(client, workload.method, path, workload.value, few, form)
                 await measure_once(client, workload, path, form, body, figures.setdefault(client.name, Figures()))
     return figures
