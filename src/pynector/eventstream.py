@@ -38,8 +38,6 @@ class EventStream(ToEnter):
         last_event_id: The id of the last event that is known.
     """
 
-    call = "client.events"
-
     def __init__(
         self,
         stream: Stream,
@@ -50,6 +48,7 @@ class EventStream(ToEnter):
         idle_timeout: float | None,
         last_event_id: str,
     ) -> None:
+        super().__init__("client.events")
         self._stream = stream
         self._data = data
         self._options = options

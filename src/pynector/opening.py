@@ -13,14 +13,15 @@ class Unopened(PynectorError, AttributeError):
     """What has to be entered by `async with` was used without."""
 
 
-class ToEnter(AbstractAsyncContextManager[Any]):
+class ToEnter:
     """An asynchronous context manager, which says so where it is taken for something else.
 
-    Attributes:
+    Args:
         call: The call that it comes of, for the message.
     """
 
-    call = ""
+    def __init__(self, call: str) -> None:
+        self._call = call
 
     def __getattr__(self, name: str) -> NoReturn:
         raise self._misused()
@@ -41,7 +42,7 @@ class ToEnter(AbstractAsyncContextManager[Any]):
         """Exist only for `__enter__` to be called."""
 
     def _misused(self) -> Unopened:
-        return Unopened(f"`async with` is missing: async with {self.call}(...) as it: ...")
+        return Unopened(f"`async with` is missing: async with {self._call}(...) as it: ...")
 
 
 class Opening(ToEnter):
@@ -53,7 +54,7 @@ class Opening(ToEnter):
     """
 
     def __init__(self, manager: AbstractAsyncContextManager[Any], call: str) -> None:
-        self.call = call
+        ToEnter.__init__(self, call)
         self._manager = manager
 
     async def __aenter__(self) -> Any:

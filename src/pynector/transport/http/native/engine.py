@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -75,9 +75,9 @@ class NativeEngine:
         answered: bytes | Response = await answer_to(partial(self.submit, observer=observer), data, options)
         return answered
 
-    async def open(
+    def open(
         self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None
-    ) -> RawStream:
+    ) -> Coroutine[Any, Any, RawStream]:
         """See Engine."""
         now = self._tasks.now()
         exchange = Exchange(self._answers, data, options, now + timeout, None, 0, now)
@@ -90,13 +90,7 @@ class NativeEngine:
                 stream.forget()
                 raise
             self._sender.submit(exchange, now)
-        try:
-            while not stream.arrived():
-                await stream.news()
-        except BaseException:
-            stream.leave()
-            raise
-        return stream
+        return stream.opened()
 
     def _prepared(self, data: Any, options: Mapping[str, Any]) -> PreparedRequest:
         try:

@@ -1,0 +1,4 @@
+cdef class ToEnter:
+    cdef str _call
+
+    cdef object _misused(self)
