@@ -8,7 +8,6 @@ import itertools
 import sqlite3
 import sys
 import weakref
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -31,7 +30,7 @@ from pynector import (
 )
 from pynector.callbacks import running_loop
 from pynector.dispatch import resultfile
-from pynector.dispatch.sources import NOT_YET
+from pynector.dispatch.sources import Feed
 from pynector.eventloop import ClientContext
 from pynector.testing import LoopbackServer
 from transports import ImmediateSubmit
@@ -696,37 +695,18 @@ async def test_a_result_that_its_file_cannot_keep_is_a_failure(transport: Any, t
 # Entries that are put in while others are sent
 
 
-class Fed:
-    """Entries that are there when they are."""
-
-    def __init__(self, count: int) -> None:
-        self.entries: deque[Any] = deque((number, {}) for number in range(count))
-        self.is_over = False
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        if self.entries:
-            return self.entries.popleft()
-        if self.is_over:
-            raise StopIteration
-        return NOT_YET
-
-
 @pytest.mark.parametrize("rules", [{}, {"retry": RetryPolicy(2)}], ids=["plain", "rules"])
-async def test_an_iterator_may_have_no_entry_yet(transport: Any, rules: dict[str, Any]) -> None:
-    fed, seen = Fed(3), []
-    async with Pynector(transport) as client, client.batch_stream(fed, max_concurrency=2, **rules) as results:
+async def test_a_feed_may_have_no_entry_yet(transport: Any, rules: dict[str, Any]) -> None:
+    feed, seen = Feed(), []
+    feed.add((number, {}) for number in range(3))
+    async with Pynector(transport) as client, client.batch_stream(feed, max_concurrency=2, **rules) as results:
         async for item in results:
             seen.append(item.index)
             assert item.result == item.index
             if len(seen) == 3:
                 # Nothing is there for a while.
                 await anyio.sleep(0.01)
-                fed.entries.extend((number, {}) for number in range(3, 500))
-                results.go_on()
+                feed.add((number, {}) for number in range(3, 500))
             if len(seen) == 500:
-                fed.is_over = True
-                results.go_on()
+                feed.end()
     assert sorted(seen) == list(range(500))

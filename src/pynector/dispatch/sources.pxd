@@ -2,6 +2,18 @@ cimport cython
 
 
 @cython.final
+cdef class Feed:
+    cdef object _entries
+    cdef bint _is_over
+    cdef public object ready
+
+    cpdef object add(self, object entries)
+    cpdef object take_back(self, Py_ssize_t place, Py_ssize_t count)
+    cpdef object end(self)
+    cpdef object close(self)
+
+
+@cython.final
 cdef class Source:
     cdef Py_ssize_t _read
     cdef Py_ssize_t _ahead

@@ -19,8 +19,63 @@ _ITS_OWN = (StopIteration, *ENDS)
 # How many entries are read ahead, at least, where some may have to wait for their origin or to be sent again.
 AHEAD_OF_OTHERS = 1000
 
-# What an iterator gives that has no entry now. Whoever feeds it has the stream go on when it has.
+# What a feed gives that has no entry now.
 NOT_YET: object = object()
+
+
+class Feed:
+    """Entries that somebody gives while they are being sent: an iterator that may have none yet.
+
+    Attributes:
+        ready: Called when there are more; whoever reads them sets it.
+    """
+
+    __slots__ = ("_entries", "_is_over", "ready")
+
+    def __init__(self) -> None:
+        self._entries: deque[Request] = deque()
+        self._is_over = False
+        self.ready: Callable[[], object] = _nobody
+
+    def __len__(self) -> int:
+        """Return how many have not been taken."""
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self._entries:
+            return self._entries.popleft()
+        if self._is_over:
+            raise StopIteration
+        return NOT_YET
+
+    def add(self, entries: Iterable[Request]) -> None:
+        """Give more of them."""
+        self._entries.extend(entries)
+        self.ready()
+
+    def take_back(self, place: int, count: int) -> None:
+        """Remove so many of those that have not been taken.
+
+        Args:
+            place: The place of the first one; 0 is that of the next to be taken.
+            count: How many, all of which are there.
+        """
+        self._entries.rotate(-place)
+        for _ in range(count):
+            self._entries.popleft()
+        self._entries.rotate(place)
+
+    def end(self) -> None:
+        """Take note that no more are given."""
+        self._is_over = True
+        self.ready()
+
+    def close(self) -> None:
+        """Take note that nobody reads them any more."""
+        self.ready = _nobody
 
 
 class Source:
@@ -87,6 +142,8 @@ class Source:
             self.later = aiter(entries)
         else:
             self.now = iter(entries)
+            if isinstance(entries, Feed):
+                entries.ready = ready
         self.given: deque[Any] = deque()
         self._is_over = False
         self.is_wanted = False

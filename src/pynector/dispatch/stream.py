@@ -32,7 +32,7 @@ class BatchStream(Generic[Answer]):
         self._is_over = False
         self._run: BatchRun | None = None
         self.results = results = TakenResults(clock, self._changed.ring, ordered)
-        self.source = Source(entries, ahead, lambda: results.taken, self.go_on)
+        self.source = Source(entries, ahead, lambda: results.taken, self._go_on)
 
     def drain(self) -> None:
         """Start nothing new. What was sent is given out, and then the stream ends.
@@ -51,7 +51,7 @@ class BatchStream(Generic[Answer]):
         if item is None:
             item = await self._next()
         if self.source.is_held:
-            self.go_on()
+            self._go_on()
         return item
 
     async def _next(self) -> Item[Answer]:
@@ -92,7 +92,7 @@ class BatchStream(Generic[Answer]):
         self._is_over = True
         self._changed.ring()
 
-    def go_on(self) -> None:
+    def _go_on(self) -> None:
         """Go on, now that the source may have an entry."""
         if self._run is not None and not self._is_over:
             self._run.read_on()

@@ -3,7 +3,7 @@ cimport cython
 from pynector._speedups.results cimport Results
 from pynector.dispatch.item cimport item_of
 
-cdef Py_ssize_t MOST_IN_A_ROW
+cdef Py_ssize_t BURST
 
 
 cdef class TakenResults(Results):

@@ -12,7 +12,7 @@ from ..errors import ConfigurationError, PynectorError
 from .item import item_of
 
 # Anew, so that it is C's own number here.
-MOST_IN_A_ROW = dispatcher.BURST
+BURST = dispatcher.BURST
 
 
 class TakenResults(Results):
@@ -69,7 +69,7 @@ class TakenResults(Results):
 
     def take(self) -> Any:
         """Return the next item, or None: there is none now, or too many have been taken in a row."""
-        if self.in_a_row == MOST_IN_A_ROW or not self._items:
+        if self.in_a_row == BURST or not self._items:
             return None
         self.taken += 1
         self.in_a_row += 1

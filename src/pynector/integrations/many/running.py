@@ -7,7 +7,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,7 +18,7 @@ from ...client import Pynector, limits_of
 from ...dispatch.entries import Request
 from ...dispatch.item import Item as BatchItem
 from ...dispatch.limits import Rate
-from ...dispatch.sources import NOT_YET
+from ...dispatch.sources import Feed
 from ...errors import PynectorError, as_pynector_error
 from .borrowing import Bank, Borrower
 
@@ -130,9 +130,8 @@ class Running:
             async with (
                 Pynector(**self._client) as client,
                 self._borrowing(client),
-                client.batch_stream(life, as_response=True, **self._batch) as results,
+                client.batch_stream(life.feed, as_response=True, **self._batch) as results,
             ):
-                life.changed = results.go_on
                 async for item in results:
                     self._take(life, item)
         except Exception as problem:
@@ -189,7 +188,7 @@ class Running:
             self._life = None
         life.is_retired = True
         self._dropped.clear()
-        life.end()
+        life.feed.end()
 
     def _rest(self) -> None:
         """Have the thread end, unless somebody has given a block meanwhile."""
@@ -220,48 +219,26 @@ class _Life:
         self.loop = loop
         # Few are under way at a time.
         self.blocks: list[Block] = []
+        self.feed = Feed()
         self.task: asyncio.Task[None] | None = None
         self.is_retired = False
         self._given = 0
-        self._entries: deque[Request] = deque()
-        self.changed: Callable[[], object] = _nobody
-        self._is_over = False
 
     def add(self, block: Block) -> None:
         block.first = self._given
         self._given += len(block.entries)
         self.blocks.append(block)
-        self._entries += block.entries
-        block.entries = []
-        self.changed()
-
-    def end(self) -> None:
-        """Have the client be closed: no more blocks come."""
-        self._is_over = True
-        self.changed()
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        if self._entries:
-            return self._entries.popleft()
-        if self._is_over:
-            raise StopIteration
-        return NOT_YET
+        entries, block.entries = block.entries, []
+        self.feed.add(entries)
 
     def drop(self, block: Block) -> int:
         """Take back what of a block has not been taken to be sent, and return how much."""
         if block not in self.blocks:
             return 0
-        waiting = self._entries
-        taken = self._given - len(waiting)
+        taken = self._given - len(self.feed)
         before = max(0, block.first - taken)
         count = max(0, block.first + block.count - taken - before)
-        waiting.rotate(-before)
-        for _ in range(count):
-            waiting.popleft()
-        waiting.rotate(before)
+        self.feed.take_back(before, count)
         self._given -= count
         for later in self.blocks[self.blocks.index(block) + 1 :]:
             later.first -= count
