@@ -23,6 +23,7 @@ import pytest
 
 from pynector import ConfigurationError, Rate, RetryPolicy, TransportError
 from pynector.integrations.many import Asked, Lender, Loan, Requests, running
+from pynector.integrations.many.columns import names_of, records_of
 from pynector.testing import LoopbackServer
 
 
@@ -130,12 +131,18 @@ def test_a_body_that_is_no_json_is_a_failure(server: LoopbackServer) -> None:
     assert (made["response_status"], made["response_sent"]) == ([200], ["full"])
 
 
-@pytest.mark.parametrize("name", ["pyarrow"] if find_spec("pyarrow") else [])
-def test_json_is_text_in_batches_of_arrow(server: LoopbackServer, name: str) -> None:
-    pyarrow = import_module(name)
+TABLES = {"pyarrow": "table", "pandas": "DataFrame"}
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if find_spec(name)])
+def test_json_is_text_where_columns_have_types(server: LoopbackServer, name: str) -> None:
+    batch = getattr(import_module(name), TABLES[name])({"id": [1]})
     with Requests({"base_url": server.url}, path="/inspect", answer="json") as requests:
-        (made,) = requests.process([pyarrow.table({"id": [1]})])
-    assert json.loads(made["response_json"][0].as_py())["path"] == "/inspect"
+        (made,) = requests.process([batch])
+        shown = requests.answered(batch[:0])
+    (record,) = records_of(made)
+    assert json.loads(record["response_json"])["path"] == "/inspect"
+    assert names_of(shown) == names_of(made)
 
 
 def test_a_straggler_does_not_leave_the_window_empty(server: LoopbackServer) -> None:

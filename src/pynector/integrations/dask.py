@@ -53,7 +53,7 @@ def request_frame(frame: Any, requests: Requests) -> Any:
 
     Args:
         frame: A frame of `dask.dataframe`.
-        requests: See `request_bag`. With `answer="bytes"` or "json" the column has Python's objects.
+        requests: See `request_bag`. With `answer="json"` the column has text that was found to be JSON.
     """
     meta = requests.answered(frame._meta)
     return frame.map_partitions(_of_frame, _sharing(requests), meta=meta)

@@ -44,6 +44,11 @@ def names_of(batch: Any) -> list[str]:
     return list(dict.fromkeys(name for record in batch for name in record))
 
 
+def is_typed(batch: Any) -> bool:
+    """Return whether columns have types, of which none is for any value of JSON."""
+    return _package(batch) in ("pyarrow", "pandas")
+
+
 def length_of(batch: Any) -> int:
     """Return how many records there are."""
     if _package(batch) == "pyarrow":
@@ -173,8 +178,19 @@ def _to_arrow(batch: Any, added: Iterable[Column]) -> Any:
 def _pandas_column(column: Column, index: Any) -> Any:
     import pandas
 
-    types = {"int": "Int32", "float": "float64", "text": "string"}
-    return pandas.Series(column.values, index=index, dtype=types.get(column.kind, "object"))
+    types: dict[Kind, Any] = {"int": "Int32", "float": "float64", "text": "string", "any": "string"}
+    return pandas.Series(column.values, index=index, dtype=types.get(column.kind) or _pandas_bytes())
+
+
+def _pandas_bytes() -> Any:
+    import pandas
+
+    try:
+        import pyarrow
+    except ImportError:
+        return "object"
+    # What writes a frame to a file, as Dask does, must know the type before there are values.
+    return pandas.ArrowDtype(pyarrow.binary())
 
 
 def _is_numpy(values: Any) -> bool:

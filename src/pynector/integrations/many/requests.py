@@ -18,7 +18,7 @@ from ...templates import BadField, JSONTemplate, RequestTemplate, Template, desc
 from ...transport.http.request import FIELDS
 from .answers import Form
 from .borrowing import Bank
-from .columns import length_of, names_of, records_of, with_columns
+from .columns import is_typed, length_of, names_of, records_of, with_columns
 from .running import Block, Pool, Running
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Requests:
             column's value.
         headers: Templates of header fields by name.
         answer: What is wanted of each: its body as "bytes", as "text", as "json", or "none" of it. In batches of
-            pyarrow JSON is text, so that all have the same type.
+            pyarrow and frames of pandas JSON is text, so that all have the same type.
         prefix: What stands before the names of the columns.
         key: A column that says which record it is. Each request has an Idempotency-Key made of it and of `job`, the
             same whenever it is sent again, so that any method may be repeated.
@@ -263,7 +263,7 @@ class Requests:
     def answered(self, batch: Any) -> Any:
         """Return a batch without records as it will be with answers: it shows the columns and their types."""
         self._form.check(names_of(batch))
-        return with_columns(batch, self._form.columns([], True))
+        return with_columns(batch, self._form.columns([], not is_typed(batch)))
 
     def close(self) -> None:
         """Close the client that this process has for this, and for its copies; what is in flight fails."""
@@ -325,7 +325,7 @@ class Requests:
 
     def _finished(self, batch: Any, block: Block) -> Any:
         block.done.result()
-        return with_columns(batch, self._form.columns(block.items, "arrow" not in type(batch).__module__))
+        return with_columns(batch, self._form.columns(block.items, not is_typed(batch)))
 
 
 def _rebuilt(client: dict[str, Any], batch: dict[str, Any], given: dict[str, Any], name: str) -> Requests:
