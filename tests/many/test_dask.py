@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -19,6 +20,7 @@ import pandas
 import pytest
 from distributed import Client, LocalCluster
 
+from documents import ROOT, blocks
 from paced import rate_of
 from pynector import ConfigurationError, Rate
 from pynector.integrations.dask import DaskBank, LendingPlugin, request_bag, request_frame
@@ -75,6 +77,29 @@ def test_workers_share_a_rate(cluster: Client, server: LoopbackServer) -> None:
     assert took >= 1200 / 400 - 0.75
 
 
+def test_the_page_s_snippet(
+    cluster: Client, server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = (block.code for block in blocks(ROOT / "docs" / "many-machines.md") if "import dask" in block.code)
+    code = code.replace("scheduler:8786", cluster.scheduler.address)
+    dask.dataframe.from_pandas(pandas.DataFrame({"id": range(40)}), npartitions=2).to_parquet("ids")
+    with Requests({"base_url": server.url}, path="/id/{id}", answer="json") as requests:
+        exec(code, {"requests": requests, "bag_of_dicts": bag_of(40, 2)})
+    frame = dask.dataframe.read_parquet("answers").compute()
+    assert list(frame["response_json"]) == [str(number) for number in range(40)]
+    lines = [json.loads(line) for file in sorted(tmp_path.glob("answers/*.json")) for line in file.open()]
+    assert [record["response_json"] for record in lines] == list(range(40))
+
+
+def test_bytes_in_a_frame_go_into_a_file(server: LoopbackServer, tmp_path: Path) -> None:
+    frame = dask.dataframe.from_pandas(pandas.DataFrame({"id": range(10)}), npartitions=2)
+    with Requests({"base_url": server.url}, path="/id/{id}") as requests:
+        request_frame(frame, requests).to_parquet(tmp_path)
+    made = dask.dataframe.read_parquet(tmp_path).compute()
+    assert list(made["response_body"]) == [str(number).encode() for number in range(10)]
+
+
 def keys_seen(made: list[dict[str, Any]]) -> list[str]:
     return [
         value
@@ -118,7 +143,7 @@ def test_a_worker_that_is_killed_loses_nothing(server: LoopbackServer, count: in
 
 @pytest.mark.exhaustive
 def test_a_rate_is_kept_to_two_in_a_hundred(cluster: Client, server: LoopbackServer) -> None:
-    rate, count = 2000, 50_000
+    rate, count = 1000, 50_000
     with Requests({"base_url": server.url, "rate": Rate(rate), "timeout": 120}, path="/id/{id}", answer="text") as made:
         records = cluster.compute(request_bag(bag_of(count, 100), made))
         seen = rate_of(server, count, records.done)

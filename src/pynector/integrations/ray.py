@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import Counter as CounterOf
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 try:
     import ray
     from ray.data import ActorPoolStrategy, Dataset
-    from ray.exceptions import RayActorError
+    from ray.exceptions import GetTimeoutError, RayActorError
     from ray.util.metrics import Counter, Histogram
 except ImportError as error:
     raise ImportError("pynector.integrations.ray needs ray: pip install 'pynector[ray]'") from error
 
 from ..dispatch.limits import Rate
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, PynectorError
 from .many import Asked, Lender, Loan, Requests
 from .many.columns import columns_of
 from .many.lending import others_are_lent
@@ -27,6 +29,9 @@ CALLS = 4
 
 # Of how many requests of a batch that is told: 2.6 us each, as much as to make the request of a record.
 OBSERVED = 100
+
+# How long the driver waits for a job's lender, which may have to be started (seconds).
+LENDER_PATIENCE = 120.0
 
 # The upper bounds of the histogram of how long requests take (seconds).
 BOUNDS = [0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]
@@ -56,6 +61,7 @@ def request_dataset(
     Raises:
         ConfigurationError: If an argument is not valid, cannot be sent to workers, or if a dataset that is under way
             has the same job with other rates or windows.
+        PynectorError: If the actor that lends these does not answer in two minutes.
     """
     if not isinstance(requests, Requests):
         raise ConfigurationError(f"requests must be Requests, not {type(requests).__name__}")
@@ -165,6 +171,7 @@ class RayBank:
         self._job = job
         self._declared = (tuple(rates), per_origin)
         self._actor: Any = None
+        self._looking: Future[Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._job, *self._declared)
@@ -174,16 +181,21 @@ class RayBank:
 
         Raises:
             ConfigurationError: If it lends something else.
+            PynectorError: If it does not answer in two minutes.
         """
         self._actor = self._there()
-        if not ray.get(self._actor.declare.remote(*self._declared)):
+        try:
+            is_lent = ray.get(self._actor.declare.remote(*self._declared), timeout=LENDER_PATIENCE)
+        except GetTimeoutError as error:
+            said = f"Ray's actor {_name_of(self._job)!r}, which lends the rates and windows of job {self._job!r}"
+            raise PynectorError(f"{said}, has not answered in {LENDER_PATIENCE:g} s") from error
+        if not is_lent:
             raise others_are_lent(self._job)
 
     async def ask(self, name: str, asked: Asked) -> Loan:
         """See Bank."""
         if self._actor is None:
-            # It may take a while, in which the event loop has other things to do.
-            self._actor = await asyncio.to_thread(self._there)
+            self._actor = await self._found()
         try:
             return Loan(*await self._actor.ask.remote(name, tuple(asked)))
         except RayActorError:
@@ -196,8 +208,38 @@ class RayBank:
         if self._actor is not None:
             await self._actor.leave.remote(name)
 
+    async def _found(self) -> Any:
+        if not ray.is_initialized():
+            # Ray would start another cluster.
+            raise PynectorError("there is no cluster of Ray: this process has left it, or it has ended")
+        # It may take a while, in which the event loop has other things to do; for ever, where the cluster ends then.
+        looking = self._looking = self._looking or _in_thread(self._there)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(looking))
+        finally:
+            if looking.done():
+                self._looking = None
+
     def _there(self) -> Any:
         made = ray.remote(Lending).options(
-            name=f"pynector-{self._job}", namespace="pynector", get_if_exists=True, num_cpus=0, max_restarts=-1
+            name=_name_of(self._job), namespace="pynector", get_if_exists=True, num_cpus=0, max_restarts=-1
         )
         return made.remote(*self._declared)
+
+
+def _name_of(job: str) -> str:
+    return f"pynector-{job}"
+
+
+def _in_thread(work: Callable[[], Any]) -> Future[Any]:
+    """Have a function be called in a thread that the interpreter's end does not wait for, as for those of executors."""
+    done: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="pynector.ray", daemon=True).start()
+    return done
