@@ -1,12 +1,13 @@
-"""Requests of record batches on local clusters: `python -m benchmarks.clusters ray|dask [--requests N] [--workers N]`.
+"""Requests of record batches on local clusters: `python -m benchmarks.clusters ray|dask [--workers N] [--only TEXT]`.
 
-Each record is posted as JSON, and answered at once with a small JSON, by nginx. Ray: `request_dataset`, Ray Data's own
-HTTP stage, a `map_batches` over aiohttp written by hand, and one that sends nothing, which is all that Ray itself lets
-through; Dask: `request_bag`. Beside them what one process does with `batch_stream`.
+Each record is posted as JSON, and answered at once with a small JSON, by nginx. In this process: `batch_stream`, and
+`Requests.process` over batches of pyarrow, which is what workers run. Ray: `request_dataset`, Ray Data's own HTTP
+stage, a `map_batches` over aiohttp written by hand, and one that sends nothing and adds the columns of answers, which
+is what Ray itself takes and lets through. Dask: `request_bag`.
 
-Each has its turn three times, or as often as `--rounds` says. What is shown are the medians of requests a second, and
-seconds of CPU for a thousand of all processes but the server, from when the server has seen two tenths of them to nine:
-no start-up counts. Of what sends nothing the rows count as they are read.
+Each has its turn as often as `--rounds` says. What is shown are the medians of requests a second, and of the CPU that
+one takes: of the workers, of this process, and of the engine's others, not the server's. It is measured from when the
+server has seen two tenths of them to nine: no start-up counts. Of what sends nothing the rows count as they are read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 
@@ -34,10 +35,43 @@ ROUNDS = 3
 BATCH = 1000
 BLOCK = 5 * BATCH
 
+# What the requests of those that take much longer for one are divided by, and those of who sends nothing multiplied.
+SLOW, QUICK = 10, 5
+
+# Whose CPU it is, and what is in the command lines of workers that map: an actor's of Ray, a process of Dask's.
+WHOSE = ("workers", "this process", "the engine")
+WORKERS = ("ray::MapWorker", "spawn_main")
+
+
+class Sample(NamedTuple):
+    """How far a run has come.
+
+    Attributes:
+        count: How many requests the server has seen.
+        at: When (seconds).
+        used: How much CPU has been used, by each of WHOSE (seconds).
+    """
+
+    count: float
+    at: float
+    used: tuple[float, ...]
+
+
+class Figures(NamedTuple):
+    """What is shown of a run.
+
+    Attributes:
+        rate: Requests a second.
+        used: CPU of one, of each of WHOSE (us).
+    """
+
+    rate: float
+    used: tuple[float, ...]
+
 
 class Meter(threading.Thread):
-    """Looks twice a second how far a run has come, and how much CPU this process has used, and those begun since it was
-    marked: they may end.
+    """Looks several times a second how far a run has come, and how much CPU this process has used, and those begun
+    since it was marked: they may end.
 
     Args:
         port: The server's.
@@ -47,8 +81,9 @@ class Meter(threading.Thread):
         super().__init__(daemon=True)
         self._port = port
         self._ticks: dict[int, int] = {}
+        self._kinds: dict[int, int] = {}
         self._before = 0
-        self.samples: list[tuple[int, float, float]] = []
+        self.samples: list[Sample] = []
         # For what sends nothing: how far it has come.
         self.rows = 0
 
@@ -57,47 +92,85 @@ class Meter(threading.Thread):
             # In the end there is no server any more.
             with suppress(OSError):
                 self.sample()
-            time.sleep(0.5)
+            time.sleep(0.3)
 
     def sample(self) -> None:
-        self.samples.append((self._sent() - self._before + self.rows, time.perf_counter(), self._used()))
+        self.samples.append(Sample(self._sent() - self._before + self.rows, time.perf_counter(), self._used()))
 
     def begin(self) -> None:
         """Begin with another run."""
         self._before, self.rows = self._sent(), 0
         self.samples.clear()
 
-    def between(self, first: float, last: float) -> tuple[float, float]:
-        """Return requests a second, and seconds of CPU for a thousand, between so many and so many requests."""
+    def between(self, first: float, last: float) -> Figures:
+        """Return what was seen between so many and so many requests."""
         self.sample()
-        counts, *others = zip(*self.samples, strict=True)
-        (began, ended), (before, after) = ([_at(count, counts, each) for count in (first, last)] for each in others)
-        return (last - first) / (ended - began), 1000 * (after - before) / (last - first)
+        began, ended = (_at(count, self.samples) for count in (first, last))
+        used = (1e6 * (after - before) / (last - first) for before, after in zip(began.used, ended.used, strict=True))
+        return Figures((last - first) / (ended.at - began.at), tuple(used))
 
     def _sent(self) -> int:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/status") as response:
             return int(response.read().split()[9])
 
-    def _used(self) -> float:
+    def _used(self) -> tuple[float, ...]:
         for path in Path("/proc").iterdir():
             with suppress(OSError):
-                is_marked = path.name.isdigit() and MARK.encode() in (path / "environ").read_bytes()
-                if is_marked or path.name == str(os.getpid()):
-                    fields = (path / "stat").read_text().rpartition(")")[2].split()
-                    self._ticks[int(path.name)] = int(fields[11]) + int(fields[12])
-        return sum(list(self._ticks.values())) / os.sysconf("SC_CLK_TCK")
+                if not path.name.isdigit() or not self._is_ours(path):
+                    continue
+                fields = (path / "stat").read_text().rpartition(")")[2].split()
+                self._ticks[int(path.name)] = int(fields[11]) + int(fields[12])
+                # An actor's is known when it has begun to work.
+                self._kinds[int(path.name)] = _kind_of(path)
+        sums = [0] * len(WHOSE)
+        for process, ticks in self._ticks.items():
+            sums[self._kinds[process]] += ticks
+        return tuple(ticks / os.sysconf("SC_CLK_TCK") for ticks in sums)
+
+    @staticmethod
+    def _is_ours(path: Path) -> bool:
+        return path.name == str(os.getpid()) or MARK.encode() in (path / "environ").read_bytes()
 
 
-def _at(count: float, counts: Sequence[int], values: Sequence[float]) -> float:
-    """Return what a value was when there were so many."""
-    after = next(place for place, each in enumerate(counts) if each >= count)
-    if after == 0:
-        return values[0]
-    part = (count - counts[after - 1]) / (counts[after] - counts[after - 1])
-    return values[after - 1] + part * (values[after] - values[after - 1])
+def _kind_of(path: Path) -> int:
+    """Return whose of WHOSE a process is."""
+    if path.name == str(os.getpid()):
+        return 1
+    title = (path / "cmdline").read_text(errors="replace")
+    return 0 if any(name in title for name in WORKERS) else 2
+
+
+def _at(count: float, samples: Sequence[Sample]) -> Sample:
+    """Return what there was when the server had seen so many."""
+    place = next(place for place, sample in enumerate(samples) if sample.count >= count)
+    if place == 0:
+        return samples[0]
+    before, after = samples[place - 1 : place + 1]
+    part = (count - before.count) / (after.count - before.count)
+
+    def between(first: float, last: float) -> float:
+        return first + part * (last - first)
+
+    used = tuple(between(*both) for both in zip(before.used, after.used, strict=True))
+    return Sample(count, between(before.at, after.at), used)
 
 
 MARK = f"PYNECTOR_BENCHMARK={os.getpid()}"
+
+
+class Way(NamedTuple):
+    """A way to do it.
+
+    Attributes:
+        run: Does it with so many requests.
+        times: How many times as many as others.
+    """
+
+    run: Callable[[int], None]
+    times: float = 1
+
+
+# In this process
 
 
 async def one_process(url: str, count: int) -> None:
@@ -111,6 +184,28 @@ async def one_process(url: str, count: int) -> None:
 
 def in_one_process(url: str, count: int) -> None:
     anyio.run(one_process, url, count, backend_options={"use_uvloop": True})
+
+
+def by_the_core(url: str, count: int) -> None:
+    import pyarrow
+
+    batches = (pyarrow.table({"id": range(first, first + BATCH)}) for first in range(0, count, BATCH))
+    with posting(url) as requests:
+        assert sum(batch.num_rows for batch in requests.process(batches)) == count
+
+
+def posting(url: str) -> Requests:
+    return Requests({"base_url": url}, path="/answer", json={"id": "{id}"}, answer="text")
+
+
+def here(url: str) -> dict[str, Way]:
+    return {
+        "one process, `batch_stream`": Way(lambda count: in_one_process(url, count)),
+        "one process, `Requests.process`": Way(lambda count: by_the_core(url, count)),
+    }
+
+
+# On Ray
 
 
 def read(dataset: Any, count: int, meter: Meter | None = None) -> None:
@@ -150,22 +245,20 @@ class OverAiohttp:
 
 
 class Nothing:
-    """Sends nothing, and adds what an answer would have."""
+    """Sends nothing, and adds what answers have, at next to no cost."""
 
     async def __call__(self, batch: Any) -> Any:
         import pyarrow
 
-        added = {"status": [200], "body": ['{"ok":true}'], "error": [None], "elapsed": [0.01], "attempts": [1]}
+        added = {"status": 200, "body": '{"ok":true}', "sent": "full", "attempts": 1, "elapsed": 0.01}
         for name, value in added.items():
-            batch = batch.append_column(name, pyarrow.array(value * batch.num_rows))
+            batch = batch.append_column(name, pyarrow.repeat(value, batch.num_rows))
+        for name in ("error", "message", "phase"):
+            batch = batch.append_column(name, pyarrow.nulls(batch.num_rows, pyarrow.string()))
         return batch
 
 
-def posting(url: str) -> Requests:
-    return Requests({"base_url": url}, path="/answer", json={"id": "{id}"}, answer="text")
-
-
-def on_ray(url: str, workers: int, meter: Meter) -> dict[str, Callable[[int], None]]:
+def on_ray(url: str, workers: int, meter: Meter) -> dict[str, Way]:
     import ray
     from ray.data.llm import HttpRequestProcessorConfig, build_processor
 
@@ -198,14 +291,17 @@ def on_ray(url: str, workers: int, meter: Meter) -> dict[str, Callable[[int], No
         read(process(numbers(count)), count)
 
     return {
-        "request_dataset": ours,
-        "map_batches that sends nothing": lambda count: mapped(count, Nothing, "pyarrow"),
-        "map_batches over aiohttp": lambda count: mapped(count, OverAiohttp, "pandas", url),
-        "Ray Data's HTTP stage": stage,
+        "Ray, `request_dataset`": Way(ours),
+        "Ray, `map_batches` that sends nothing": Way(lambda count: mapped(count, Nothing, "pyarrow"), QUICK),
+        "Ray, `map_batches` over aiohttp": Way(lambda count: mapped(count, OverAiohttp, "pandas", url), 1 / SLOW),
+        "Ray, its own HTTP stage": Way(stage, 1 / SLOW),
     }
 
 
-def on_dask(url: str, workers: int, meter: Meter) -> dict[str, Callable[[int], None]]:
+# On Dask
+
+
+def on_dask(url: str, workers: int, meter: Meter) -> dict[str, Way]:
     import dask.bag
     from distributed import Client, LocalCluster
 
@@ -217,13 +313,16 @@ def on_dask(url: str, workers: int, meter: Meter) -> dict[str, Callable[[int], N
         records = dask.bag.range(count, npartitions=max(1, count // BLOCK)).map(lambda number: {"id": number})
         assert request_bag(records, posting(url)).count().compute() == count
 
-    return {"request_bag": ours}
+    return {"Dask, `request_bag`": Way(ours)}
+
+
+ENGINES = {"ray": on_ray, "dask": on_dask}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("engine", choices=["ray", "dask"])
-    parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("engine", choices=sorted(ENGINES))
+    parser.add_argument("--requests", type=int, default=60_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", default="", help="those whose name has this")
@@ -234,20 +333,27 @@ def main() -> None:
         os.environ[name] = value
         meter = Meter(int(server.url.rpartition(":")[2]))
         meter.start()
-        engines = {"ray": on_ray, "dask": on_dask}[arguments.engine](server.url, arguments.workers, meter)
-        ways = {"one process, batch_stream": lambda count: in_one_process(server.url, count), **engines}
-        ways = {way: run for way, run in ways.items() if arguments.only in way}
-        seen: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+        ways = here(server.url) | ENGINES[arguments.engine](server.url, arguments.workers, meter)
+        ways = {way: how for way, how in ways.items() if arguments.only in way}
+        seen: dict[str, list[Figures]] = {way: [] for way in ways}
         for _ in range(arguments.rounds):
-            for way, run in ways.items():
+            for way, (run, times) in ways.items():
+                count = int(arguments.requests * times)
                 meter.begin()
-                run(arguments.requests)
-                figures = meter.between(0.2 * arguments.requests, 0.9 * arguments.requests)
-                print(f"  {way}: {figures[0]:,.0f} {figures[1]:.3f}", file=sys.stderr, flush=True)
-                seen[way].append(figures)
-        for way, several in seen.items():
-            rate, used = (statistics.median(values) for values in zip(*several, strict=True))
-            print(f"{way:32} {rate:10,.0f} requests/s {used:8.3f} s of CPU for 1,000", flush=True)
+                run(count)
+                seen[way].append(meter.between(0.2 * count, 0.9 * count))
+                print(f"  {way}: {seen[way][-1]}", file=sys.stderr, flush=True)
+    show(seen, arguments.workers)
+
+
+def show(seen: dict[str, list[Figures]], workers: int) -> None:
+    print(f"Workers: {workers}. CPU of one request (us) of:\n")
+    print(f"| | requests/s | {' | '.join(WHOSE)} | all |\n|---|{'---|' * (2 + len(WHOSE))}")
+    for way, several in seen.items():
+        rate = statistics.median(figures.rate for figures in several)
+        used = [statistics.median(values) for values in zip(*(figures.used for figures in several), strict=True)]
+        whole = statistics.median(sum(figures.used) for figures in several)
+        print(f"| {way} | {rate:,.0f} | {' | '.join(f'{each:.1f}' for each in used)} | {whole:.1f} |", flush=True)
 
 
 if __name__ == "__main__":
