@@ -207,7 +207,7 @@ class ConnectError(TransportError, ConnectionError):
     Attributes:
         response: What the server answered a WebSocket handshake with that it refused, else None. It has `status_code`
             and `headers`.
-        proxy_failed: Whether a proxy was there, and made no way to the server.
+        proxy_failed: Whether it was a proxy that could not be reached, or made no way to the server.
         proxy_status: The status with which an HTTP proxy has refused to, or None.
     """
 

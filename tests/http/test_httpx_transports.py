@@ -387,6 +387,14 @@ async def test_proxies_of_the_environment_count_where_that_is_asked_for(
     assert len(server.requests) == 1
 
 
+async def test_a_proxy_that_is_not_there_is_a_connect_error(package: Any, transport_class: Any, play: Play) -> None:
+    # As over the packages' own.
+    for url in ("http://service.example/", "https://service.example/"):
+        async with package.AsyncClient(transport=transport_class(proxy=play(listening=False).url)) as client:
+            with pytest.raises(package.ConnectError):
+                await client.get(url)
+
+
 async def test_a_proxy_that_makes_no_tunnel_is_a_proxy_error(package: Any, transport_class: Any, play: Play) -> None:
     server = play([answer(b"", "407 Proxy Authentication Required")])
     async with package.AsyncClient(transport=transport_class(proxy=package.URL(server.url))) as client:

@@ -100,7 +100,7 @@ async def test_a_proxy_may_speak_tls(play: Play, engine: str, certified: Any) ->
         async with Pynector(base_url=server.url, **options) as client:
             with pytest.raises(ConnectError) as caught:
                 await client.request(None)
-    assert (caught.value.sent, caught.value.transient) == ("none", False)
+    assert (caught.value.sent, caught.value.transient, caught.value.proxy_failed) == ("none", False, True)
     assert len(proxy.asked) == 1
 
 
@@ -170,12 +170,18 @@ async def test_what_a_proxy_has_passed_on_may_have_arrived(
 
 
 @pytest.mark.anyio
-async def test_a_proxy_that_is_not_there_is_a_connect_error(play: Play, engine: str) -> None:
-    for scheme in ("http", "https"):
-        options = {"proxy": as_proxy(play(listening=False), f"user:{SECRET}@"), "http_engine": engine}
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_is_not_there_is_a_connect_error(play: Play, engine: str, scheme: str) -> None:
+    # SOCKS needs a package there.
+    for kind in ("http", "https") if engine == "httpx" else ("http", "https", "socks4a", "socks5h"):
+        there = as_proxy(play(listening=False), f"user:{SECRET}@").replace("http", kind)
+        options = {"proxy": there, "http_engine": engine}
         async with Pynector(base_url=f"{scheme}://service.example", verify=False, **options) as client:
             error = await failure(client)
         assert (type(error), error.phase, error.sent) == (ConnectError, "connect", "none")
+        assert error.proxy_failed
+    async with Pynector(base_url=play(listening=False).url, http_engine=engine) as client:
+        assert not (await failure(client)).proxy_failed
 
 
 # The environment

@@ -301,6 +301,13 @@ async def test_an_address_that_the_proxy_says_nothing_of_does_not_hold_up_the_ne
         await protocol.until(lambda: ended == [b""])
 
 
+async def valid(name: str) -> list[str]:
+    """A name is this machine's where it can be somebody's."""
+    if name.endswith(".invalid"):
+        raise socket.gaierror(socket.EAI_NONAME, "nobody has this name")
+    return ["127.0.0.1"]
+
+
 def there(addresses: list[str]) -> Callable[[str], Awaitable[list[str]]]:
     """Return what looks names up: the proxy's is this machine's, others have some addresses."""
 
@@ -366,13 +373,13 @@ async def test_no_tunnel(scheme: str, origin: str, secure: Secure) -> None:
         await next(turns)[0](reader, writer)
 
     with serving(refuse, secure.proxy if scheme == "https" else None) as port:
-        for serves, said, transient in REFUSALS:
+        for _, said, transient in REFUSALS:
             progress = Progress()
             with pytest.raises(ConnectError, match=f"no connection.* the proxy.*({said})") as failed:
                 await connector(secure.client).connect((origin, NAME, 443), Told, progress, through(scheme, port))
             assert (failed.value.phase, failed.value.sent, failed.value.transient) == ("connect", "none", transient)
             status = int(said[-3:]) if said.startswith("status") else None
-            assert serves is reset or (failed.value.proxy_failed, failed.value.proxy_status) == (True, status)
+            assert (failed.value.proxy_failed, failed.value.proxy_status) == (True, status)
             assert progress.phase == "connect"
 
 
@@ -410,7 +417,7 @@ async def test_tls_that_cannot_be_says_with_whom(secure: Secure) -> None:
         untrusting = connector(ClientTLS(True))
         with pytest.raises(ConnectError, match=r"no TLS connection to the proxy: .*certificate") as failed:
             await untrusting.connect(("https", NAME, port), Told, None, through("https", proxy.port))
-        assert (failed.value.phase, failed.value.transient) == ("tls", False)
+        assert (failed.value.phase, failed.value.transient, failed.value.proxy_failed) == ("tls", False, True)
         for scheme in ("https", "http"):
             with (
                 Proxy(tls=secure.proxy if scheme == "https" else None) as other,
@@ -419,12 +426,31 @@ async def test_tls_that_cannot_be_says_with_whom(secure: Secure) -> None:
                 await connector(secure.client).connect(
                     ("https", "other.test", port), Told, None, through(scheme, other.port)
                 )
-            assert (failed.value.phase, failed.value.transient) == ("tls", False)
-    for there in (through("https", 9), through("http", 9)._replace(host="proxy.invalid")):
-        with pytest.raises(ConnectError, match="no connection to the proxy: "):
-            await connector(secure.client).connect(("https", NAME, 443), Told, None, there)
-        with pytest.raises(ConnectError, match="no connection to the proxy: "):
-            await connector(secure.client).connect_to_proxy(there, Told)
+            assert (failed.value.phase, failed.value.transient, failed.value.proxy_failed) == ("tls", False, False)
+
+
+@pytest.mark.parametrize("host", ["localhost", "proxy.invalid"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_proxy_that_cannot_be_reached_has_failed(
+    scheme: str, host: str, secure: Secure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Resolver(monkeypatch, valid)
+    connecting, there = connector(secure.client), through(scheme, 9)._replace(host=host)
+    ways: list[Callable[[], Awaitable[Any]]] = [
+        lambda: connecting.connect(("https", "127.0.0.1", 443), Told, None, there)
+    ]
+    if scheme in ("http", "https"):
+        ways.append(lambda: connecting.connect_to_proxy(there, Told))
+    for way in ways:
+        with pytest.raises(ConnectError, match="no connection to the proxy: ") as failed:
+            await way()
+        assert (failed.value.phase, failed.value.proxy_failed, failed.value.proxy_status) == ("connect", True, None)
+    # A server whose name is nobody's is none of its faults.
+    with Proxy() as proxy:
+        by_name = through("socks5", proxy.port)
+        with pytest.raises(ConnectError, match="no connection: ") as failed:
+            await connecting.connect(("https", "gone.invalid", 443), Told, None, by_name)
+        assert not failed.value.proxy_failed
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -105,11 +105,11 @@ async def test_socks_that_makes_no_tunnel(websockets_port: int, scheme: str) -> 
         assert (failed.value.phase, failed.value.sent) == ("connect", "none")
 
 
-@pytest.mark.parametrize("scheme", ["http", "socks5"])
+@pytest.mark.parametrize("scheme", ["http", "https", "socks4", "socks4a", "socks5", "socks5h"])
 async def test_no_proxy_there(scheme: str) -> None:
     with pytest.raises(ConnectError, match="no connection") as failed:
         await client("ws://127.0.0.1:9/", proxy=f"{scheme}://127.0.0.1:9").request("x")
-    assert (failed.value.phase, failed.value.sent) == ("connect", "none")
+    assert (failed.value.phase, failed.value.sent, failed.value.proxy_failed) == ("connect", "none", True)
 
 
 async def test_the_environment_may_name_a_proxy(

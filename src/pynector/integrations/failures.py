@@ -61,7 +61,8 @@ def _name_for(error: PynectorError) -> str:
     if isinstance(error, TimeoutError):
         return _LATE.get(error.phase, "TimeoutException")
     if isinstance(error, ConnectError):
-        return "ProxyError" if error.proxy_failed else "ConnectError"
+        # One that was not reached has a cause; these packages tell of it as of a server.
+        return "ProxyError" if error.proxy_failed and error.__cause__ is None else "ConnectError"
     if isinstance(error, (ProtocolError, HTTP2Error)):
         return "RemoteProtocolError"
     if isinstance(error, ConnectionLost) and error.__cause__ is None and error.phase != "write":

@@ -13,7 +13,7 @@ from .asyncionet import AsyncioNetwork
 from .detours import NO_DETOURS, Detours
 from .guard import check_endpoint
 from .hosts import server_name
-from .names import no_connection
+from .names import TO_PROXY, no_connection
 from .network import Network
 from .proxies import Proxy
 from .sockets import SocketOption
@@ -23,8 +23,6 @@ from .tunnels import Origin as Origin
 from .tunnels import TunnelRequest, make_tunnel
 
 SECURE = ("https", "wss")
-
-TO_PROXY = " to the proxy"
 
 
 class Progress:

@@ -13,6 +13,9 @@ from ...errors import ConnectError
 Address = tuple[int, Any]
 """A family, and what goes with it into a socket's `connect`."""
 
+# Where a connection goes that is not to the server.
+TO_PROXY = " to the proxy"
+
 # How long an answer of the resolver is good for (seconds); pools open many connections to one name at a time.
 LIFE = 5.0
 
@@ -125,11 +128,13 @@ def no_connection(error: BaseException, where: str = "") -> ConnectError:
 
     Args:
         error: Why.
-        where: Where to, such as " to the proxy", if that is not the server.
+        where: Where to: TO_PROXY, or "" for the server.
     """
     said = f"no connection{where}: {with_system_error(text_of(error), error)}"
     is_none = isinstance(error, (ValueError, OverflowError))
-    return ConnectError(said, phase="connect", sent="none", came_of="address" if is_none else error)
+    problem = ConnectError(said, phase="connect", sent="none", came_of="address" if is_none else error)
+    problem.proxy_failed = bool(where)
+    return problem
 
 
 def _family(host: str) -> int | None:

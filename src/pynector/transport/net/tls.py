@@ -320,6 +320,8 @@ def tls_problem(error: Exception, where: str = "") -> ConnectError:
 
     Args:
         error: Why.
-        where: With whom, such as " to the proxy", if that is not the server.
+        where: With whom: " to the proxy", or "" for the server.
     """
-    return ConnectError(f"no TLS connection{where}: {text_of(error)}", phase="tls", sent="none", came_of=error)
+    problem = ConnectError(f"no TLS connection{where}: {text_of(error)}", phase="tls", sent="none", came_of=error)
+    problem.proxy_failed = bool(where)
+    return problem

@@ -21,7 +21,7 @@ from ....eventloop import ClientContext, Runtime
 from ...net.detours import NO_DETOURS, Detours, Endpoint
 from ...net.guard import check_endpoint
 from ...net.hosts import server_name
-from ...net.names import no_connection
+from ...net.names import TO_PROXY, no_connection
 from ...net.sockets import SocketOption, set_options_of
 from ...net.tls import tls_problem
 from .early import MOST_AHEAD, EarlyAnswer
@@ -165,13 +165,13 @@ class Stream:
     Args:
         inner: What it reads from and writes to.
         network: Where it is counted among the open ones.
-        to_proxy: Whether TLS on it is a proxy's.
+        tls_with: With whom TLS on it is: TO_PROXY, or "" for the server.
     """
 
-    def __init__(self, inner: Any, network: Network, to_proxy: bool = False) -> None:
+    def __init__(self, inner: Any, network: Network, tls_with: str = "") -> None:
         self._inner = inner
         self._network = network
-        self._to_proxy = to_proxy
+        self._tls_with = tls_with
         self._writing: Writing | None = None
         self._ahead = bytearray()
         self._ended: Exception | bool = False
@@ -246,13 +246,14 @@ class Stream:
         """See httpcore.AsyncNetworkStream."""
         name = server_hostname
         if name is not None:
-            name = server_name(name) if self._to_proxy else self._network.detours.name(name)
+            name = server_name(name) if self._tls_with else self._network.detours.name(name)
         try:
             inner = await self._inner.start_tls(ssl_context, name, timeout)
         except BaseException as error:
             await self.aclose()
-            if isinstance(error, Exception) and not isinstance(error, self._network.package.expected):
-                raise NotConnected(tls_problem(error), error) from None
+            is_told = isinstance(error, self._network.package.expected) and not self._tls_with
+            if isinstance(error, Exception) and not is_told:
+                raise NotConnected(tls_problem(error, self._tls_with), error) from None
             raise
         self._network.open.discard(self)
         return Stream(inner, self._network)
@@ -288,7 +289,7 @@ class Network:
 
     Attributes:
         package, detours: See above.
-        secure_proxies: The hosts and ports of proxies that speak TLS themselves.
+        proxies: By host and port of those that there are, whether TLS is spoken with them.
         open: The streams that are not closed.
         closed: Whether there is to be no more of them.
     """
@@ -305,7 +306,7 @@ class Network:
         self._backend = backend
         self._context = context
         self.detours = detours
-        self.secure_proxies: set[Endpoint] = set()
+        self.proxies: dict[Endpoint, bool] = {}
         self._socket_options = tuple(socket_options)
         self.open: set[Stream] = set()
         self.closed = False
@@ -313,31 +314,33 @@ class Network:
     async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> Stream:
         """See httpcore.AsyncNetworkBackend."""
         endpoint = self.detours.endpoint(host, port)
+        speaks_tls = self.proxies.get((host, port))
+        where = "" if speaks_tls is None else TO_PROXY
         try:
-            check_endpoint(*endpoint)
+            check_endpoint(*endpoint, where)
         except ConnectError as problem:
             raise NotConnected(problem, None) from None
         connecting = self._backend.connect_tcp(*endpoint, *args, **options)
-        return await self._connected(connecting, (host, port) in self.secure_proxies)
+        return await self._connected(connecting, where, where if speaks_tls else "")
 
     async def connect_unix_socket(self, *args: Any, **options: Any) -> Stream:
         """See httpcore.AsyncNetworkBackend."""
         return await self._connected(self._backend.connect_unix_socket(*args, **options))
 
-    async def _connected(self, connecting: Coroutine[Any, Any, Any], to_proxy: bool = False) -> Stream:
+    async def _connected(self, connecting: Coroutine[Any, Any, Any], where: str = "", tls_with: str = "") -> Stream:
         try:
-            stream = Stream(await self._context.complete(connecting), self, to_proxy)
-        except self.package.expected:
-            raise
+            stream = Stream(await self._context.complete(connecting), self, tls_with)
         except Exception as error:
-            raise NotConnected(no_connection(error), error) from None
+            if isinstance(error, self.package.expected) and not where:
+                raise
+            raise NotConnected(no_connection(error, where), error) from None
         try:
             set_options_of(stream.get_extra_info("socket"), self._socket_options)
         except Exception as error:
             await stream.aclose()
             if isinstance(error, ConfigurationError):
                 raise NotConnected(error, error.__cause__) from None
-            raise NotConnected(no_connection(error), error) from None
+            raise NotConnected(no_connection(error, where), error) from None
         if self.closed:
             # It was on its way when the others were closed.
             await stream.aclose()

@@ -193,10 +193,10 @@ class Routes:
         auth = None if proxy.user is None else (proxy.user.encode(), proxy.password.encode())
         url = core.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port, target="/")
         arguments = {"ssl_context": self._context, **self._arguments}
+        self._network.proxies[proxy.host, proxy.port] = proxy.scheme == "https"
         if proxy.scheme == "http":
             return core.AsyncHTTPProxy(url, auth, **arguments)
         if proxy.scheme == "https":
-            self._network.secure_proxies.add((proxy.host, proxy.port))
             return core.AsyncHTTPProxy(url, auth, proxy_ssl_context=self._proxy_tls.context(), **arguments)
         if proxy.scheme not in ("socks5", "socks5h") or not find_spec("socksio"):
             raise ConfigurationError(f"httpx speaks SOCKS 5 alone, with the package socksio: not {proxy.scheme} here")
