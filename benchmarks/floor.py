@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,8 +51,9 @@ class Floor:
         self._idle: list[FloorConnection] = []
 
     async def _connection(self) -> FloorConnection:
-        if self._idle:
-            return self._idle.pop()
+        return self._idle.pop() if self._idle else await self._made()
+
+    async def _made(self) -> FloorConnection:
         loop = asyncio.get_running_loop()
         _, protocol = await loop.create_connection(FloorConnection, self._host, self._port, ssl=self._context)
         return protocol
@@ -75,3 +77,29 @@ class Floor:
             connection.transport.close()
         self._idle.clear()
         await asyncio.sleep(0)
+
+
+class TunnelledFloor(Floor):
+    """The same through tunnels that an HTTP proxy makes."""
+
+    def __init__(self, url: str, context: ssl.SSLContext | None, proxy: str) -> None:
+        super().__init__(url, context)
+        self._proxy = urlsplit(proxy)
+
+    async def _made(self) -> FloorConnection:
+        loop = asyncio.get_running_loop()
+        sock = socket.socket()
+        sock.setblocking(False)
+        await loop.sock_connect(sock, (self._proxy.hostname, self._proxy.port))
+        where = f"{self._host}:{self._port}"
+        await loop.sock_sendall(sock, f"CONNECT {where} HTTP/1.1\r\nHost: {where}\r\n\r\n".encode("ascii"))
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            piece = await loop.sock_recv(sock, 1 << 12)
+            if not piece:
+                raise ConnectionError("the proxy closed the connection")
+            answer += piece
+        _, protocol = await loop.create_connection(
+            FloorConnection, sock=sock, ssl=self._context, server_hostname=self._host if self._context else None
+        )
+        return protocol

@@ -1,8 +1,9 @@
 """Batches through proxies beside aiohttp: python -m benchmarks.proxies [--rounds N] [--proxy URL [--pid N]].
 
-Medians of rounds in which all have their turn. Server and proxy are processes of their own; every answer is checked.
-CPU time is what the client's own process takes. The floor is a bare protocol: what is as fast as that has come to the
-limit of the proxy, or of the machine.
+Medians of rounds in which all have their turn, every other round the other way round. Server and proxy are processes of
+their own; every answer is checked. CPU time is what the client's own process takes. How busy each process was says
+which one was the limit, or that it was the machine, whose two cores the three share. The floor is a bare protocol: what
+is as fast as that has come to the limit, whatever it is.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from typing import Any
 
 from pynector import Pynector
 
-from .floor import Floor
+from .floor import Floor, TunnelledFloor
 from .relay import relaying
-from .servers import SMALL, serving
+from .servers import SMALL, Server, serving
 from .table import certificate
 
 COUNT, IN_FLIGHT = 10_000, 100
@@ -34,7 +35,7 @@ SHARE = 4
 Batch = Callable[[int], Awaitable[list[bytes]]]
 
 Figures = dict[str, tuple[float, ...]]
-"""By client: requests/s, CPU microseconds of its own a request, and how much of a core the proxy took."""
+"""By client: requests/s, CPU microseconds of its own a request, and how much of a core it, proxy and server took."""
 
 
 class Burden:
@@ -55,18 +56,21 @@ class Burden:
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-async def rates(batches: dict[str, Batch], rounds: int, burden: Burden) -> Figures:
+async def rates(batches: dict[str, Batch], rounds: int, *others: Burden) -> Figures:
     """Measure each."""
-    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in batches}
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in batches}
     for turn in range(rounds + 1):
-        for name, batch in batches.items():
+        # Who comes behind another one may find the machine otherwise.
+        for name, batch in list(batches.items())[:: 1 if turn % 2 else -1]:
             count = COUNT // SHARE if name == "aiohttp" else COUNT
-            started, used, before = time.perf_counter(), time.process_time(), burden.seconds()
+            before = [burden.seconds() for burden in others]
+            started, used = time.perf_counter(), time.process_time()
             bodies = await batch(count)
             elapsed, used = time.perf_counter() - started, time.process_time() - used
+            busy = [(burden.seconds() - was) / elapsed for burden, was in zip(others, before, strict=True)]
             assert [len(body) for body in bodies] == [SMALL] * count
             if turn:
-                found[name].append((count / elapsed, used / count * 1e6, (burden.seconds() - before) / elapsed))
+                found[name].append((count / elapsed, used / count * 1e6, used / elapsed, *busy))
     return {name: tuple(map(statistics.median, zip(*values, strict=True))) for name, values in found.items()}  # type: ignore[misc]
 
 
@@ -95,11 +99,12 @@ async def aiohttp_batch(stack: AsyncExitStack, url: str, proxy: str, context: An
     return by_tasks(one)
 
 
-async def floor_batch(stack: AsyncExitStack, url: str, proxy: str) -> Batch:
-    """Start the floor, which is what a client can reach through a proxy that passes requests on."""
-    floor = Floor(proxy)
+async def floor_batch(stack: AsyncExitStack, url: str, path: str, proxy: str, context: ssl.SSLContext | None) -> Batch:
+    """Start the floor, which is what a client can reach: through a proxy that passes requests on, or tunnels."""
+    floor = Floor(proxy) if context is None else TunnelledFloor(url, context, proxy)
     stack.push_async_callback(floor.aclose)
-    return by_tasks(lambda: floor.request("GET", url))
+    target = url + path if context is None else path
+    return by_tasks(lambda: floor.request("GET", target))
 
 
 def by_tasks(one: Callable[[], Awaitable[bytes]]) -> Batch:
@@ -118,19 +123,17 @@ def by_tasks(one: Callable[[], Awaitable[bytes]]) -> Batch:
     return batch
 
 
-async def through(
-    url: str, path: str, proxy: str, context: ssl.SSLContext | None, rounds: int, burden: Burden
-) -> Figures:
-    """Measure both through a proxy."""
+async def through(server: Server, proxy: str, context: ssl.SSLContext | None, rounds: int, burden: Burden) -> Figures:
+    """Measure all through a proxy."""
+    url, path = server.url, server.small
     async with AsyncExitStack() as stack:
         verify = True if context is None else context
         batches = {
             "pynector": await pynector_batch(stack, url, path, proxy=proxy, verify=verify),
             "aiohttp": await aiohttp_batch(stack, url + path, proxy, context),
+            "floor": await floor_batch(stack, url, path, proxy, context),
         }
-        if context is None:
-            batches["floor"] = await floor_batch(stack, url + path, proxy)
-        return await rates(batches, rounds, burden)
+        return await rates(batches, rounds, burden, Burden(server.process))
 
 
 @contextmanager
@@ -145,28 +148,37 @@ def environment(**variables: str) -> Iterator[None]:
         os.environ.update(before)
 
 
-async def past(port: str, path: str, proxy: str, rounds: int) -> Figures:
+async def past(server: Server, proxy: str, rounds: int) -> Figures:
     """Measure a host that NO_PROXY covers beside the same without proxies."""
     loop: Any = asyncio.get_running_loop()
     resolve = loop.getaddrinfo
     # A name that is not this machine's by itself.
     loop.getaddrinfo = lambda host, *rest, **more: resolve("127.0.0.1", *rest, **more)
-    url = f"http://service.example:{port}"
+    url, path = f"http://service.example:{server.url.rpartition(':')[2]}", server.small
     async with AsyncExitStack() as stack:
         with environment(HTTP_PROXY=proxy, NO_PROXY="10.0.0.0/8,.internal,service.example"):
             excepted = await pynector_batch(stack, url, path)
         batches = {"excepted": excepted, "without": await pynector_batch(stack, url, path, trust_env=False)}
-        return await rates(batches, rounds, Burden(None))
+        return await rates(batches, rounds)
 
 
 def report(name: str, found: Figures) -> None:
-    """Print the first one's figures, and how many times those of the others they are."""
-    (first, (rate, cpu, busy)), *others = found.items()
-    proxy = "" if math.isnan(busy) else f", the proxy {busy:.0%} busy"
-    print(f"{name}: {first} {rate:,.0f}/s, CPU {cpu:.1f} us{proxy}")
-    for other, (its_rate, its_cpu, _) in others:
+    """Print the first one's figures, how many times those of the others they are, and how busy each process was."""
+    (first, (rate, cpu, *busy)), *others = found.items()
+    print(f"{name}: {first} {rate:,.0f}/s, CPU {cpu:.1f} us{said(busy)}")
+    for other, (its_rate, its_cpu, *its_busy) in others:
         times, less = rate / its_rate, its_cpu / cpu
-        print(f"  {times:.2f} times {other} ({its_rate:,.0f}/s), {less:.2f} times less CPU ({its_cpu:.1f} us)")
+        figures = f"{its_rate:,.0f}/s), {less:.2f} times less CPU ({its_cpu:.1f} us)"
+        print(f"  {times:.2f} times {other} ({figures}{said(its_busy)}")
+
+
+def said(busy: list[float]) -> str:
+    """Say how busy client, proxy and server were, and together, of a core each; nothing where that is not known."""
+    if len(busy) == 1 or any(map(math.isnan, busy)):
+        return ""
+    client, proxy, server = busy
+    cores = f"{sum(busy):.0%} of {os.cpu_count()} cores"
+    return f", busy: client {client:.0%}, proxy {proxy:.0%}, server {server:.0%}, together {cores}"
 
 
 def main() -> None:
@@ -187,11 +199,11 @@ def main() -> None:
             proxy, process = f"http://127.0.0.1:{port}", relay.pid
         burden = Burden(process)
         server = stack.enter_context(serving())
-        report("http, passed on", run(through(server.url, server.small, proxy, None, given.rounds, burden)))
+        report("http, passed on", run(through(server, proxy, None, given.rounds, burden)))
         files, context = stack.enter_context(certificate())
         secure = stack.enter_context(serving(files))
-        report("https, by CONNECT", run(through(secure.url, secure.small, proxy, context, given.rounds, burden)))
-        report("http, in NO_PROXY", run(past(server.url.rpartition(":")[2], server.small, proxy, given.rounds)))
+        report("https, by CONNECT", run(through(secure, proxy, context, given.rounds, burden)))
+        report("http, in NO_PROXY", run(past(server, proxy, given.rounds)))
 
 
 if __name__ == "__main__":

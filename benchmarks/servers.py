@@ -71,6 +71,7 @@ class Server:
         packed: Path of 11 KB of JSON, coded by gzip.
         moved: Path that redirects to `small`.
         upload: Path that reads a POST's body whole before it answers with a small JSON.
+        process: The number of its process.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Server:
     packed: str
     moved: str
     upload: str
+    process: int
 
     def origins(self, count: int) -> list[str]:
         """Give so many base URLs of it, up to ORIGINS."""
@@ -116,6 +118,7 @@ def serving(certificate: tuple[str, str] | None = None, http2: bool = False) -> 
             "/compressed/gzip",
             f"/redirect/1?to=/bytes/{SMALL}",
             "/id/7",
+            server.pid,
         )
 
 
@@ -144,7 +147,8 @@ def _nginx(certificate: tuple[str, str] | None, http2: bool) -> Iterator[Server]
         process = subprocess.Popen(["nginx", "-p", name, "-c", str(configuration)], stderr=sys.stderr)
         try:
             _wait_for(port, process)
-            yield Server("nginx", url, plain, "/small", "/large", "/answer", "/packed", "/moved", "/upload")
+            paths = ("/small", "/large", "/answer", "/packed", "/moved", "/upload")
+            yield Server("nginx", url, plain, *paths, process.pid)
         finally:
             process.terminate()
             process.wait(10)
