@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...errors import ConfigurationError
-from .lookup import SEVERAL, field_in
+from .lookup import field_in
 
 Pair = tuple[str, str]
 
@@ -86,10 +86,8 @@ class Headers(Mapping[str, str]):
         """
         if self._pairs is not None:
             return self.get(name)
-        value = field_in(self._head, name.encode("ascii"))
-        if value is SEVERAL:
-            return self.get(name)
-        return None if value is None else value.decode("latin-1")
+        value: str | None = field_in(self._head, name.encode("ascii"))
+        return value
 
     def pairs(self) -> list[Pair]:
         """Give names and values in the order of the wire."""

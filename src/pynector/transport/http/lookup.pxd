@@ -11,8 +11,10 @@ cdef bint COMPILED
     start=Py_ssize_t,
     colon=Py_ssize_t,
     end=Py_ssize_t,
+    found=str,
+    value=str,
 )
-cpdef object field_in(bytes head, bytes name)
+cpdef str field_in(bytes head, bytes name)
 
 @cython.locals(at=Py_ssize_t)
 cdef Py_ssize_t line_end(bytes head, Py_ssize_t start) except -1

@@ -4,9 +4,6 @@ from typing import Any
 
 COMPILED = not __file__.endswith(".py")
 
-# No field's value.
-SEVERAL = b"\r\n"
-
 
 def field_in(head: bytes, name: bytes) -> Any:
     """Return the value of a field in a head that a parser has found valid.
@@ -16,7 +13,7 @@ def field_in(head: bytes, name: bytes) -> Any:
         name: The field's name in lower case.
 
     Returns:
-        The value, None where there is none, or SEVERAL where there is more than one.
+        The value as a text, several of one name joined with a comma (RFC 9110 section 5.2); None where there is none.
     """
     found = None
     size, length = len(head), len(name)
@@ -26,9 +23,8 @@ def field_in(head: bytes, name: bytes) -> Any:
         colon = start + length
         end = line_end(head, start)
         if colon < end and head[colon] == 58 and is_name(head, start, name, length):
-            if found is not None:
-                return SEVERAL
-            found = stripped(head, colon + 1, end)
+            value = stripped(head, colon + 1, end).decode("latin-1")
+            found = value if found is None else f"{found}, {value}"
     return found
 
 

@@ -29,5 +29,5 @@ cpdef Response response_as_sent(
     tuple history,
 )
 
-@cython.locals(value=bytes)
+@cython.locals(value=str)
 cpdef str content_type_of(Response response)

@@ -11,7 +11,7 @@ from ...errors import HTTPStatusError
 from ..json_text import from_json
 from .headers import Headers
 from .links import links_of
-from .lookup import SEVERAL, field_in
+from .lookup import field_in
 from .text import text_of
 from .urls import base_of, without_secrets
 
@@ -212,11 +212,9 @@ def response_as_sent(
 
 def content_type_of(response: Response) -> str:
     """Return the value of a response's Content-Type, or "", without reading all its fields where that is not needed."""
-    if type(response._headers) is bytes:
-        value = field_in(response._headers, b"content-type")
-        if value is not SEVERAL:
-            return "" if value is None else value.decode("latin-1")
-    return response.headers.get("content-type", "")
+    found = response._headers
+    value = field_in(found, b"content-type") if type(found) is bytes else found.first_look("content-type")
+    return value or ""
 
 
 def status_error(response: Response, request: str) -> HTTPStatusError:
