@@ -359,6 +359,25 @@ def test_where_no_thread_can_begin_that_is_told_each_time(
         assert client.get("/id/1") == b"1"
 
 
+def test_ctrl_c_while_the_thread_begins_leaves_none(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    with Pynector(base_url=server.url) as other, monkeypatch.context() as patched:
+        before = threading.active_count()
+        client = Pynector(base_url=server.url)
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.get("/id/1")
+        patched.undo()
+        assert eventually(lambda: threading.active_count() == before)
+        with client:
+            assert client.get("/id/1") == other.get("/id/1") == b"1"
+
+
 def test_closing_ends_what_others_wait_for(server: LoopbackServer) -> None:
     client = Pynector(base_url=server.url)
     with ThreadPoolExecutor(3) as pool:

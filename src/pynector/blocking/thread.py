@@ -108,7 +108,7 @@ class Call(Generic[T]):
         self._tell()
 
 
-class _Life:
+class _Runner:
     """One thread with its loop, from the begin to the end of both.
 
     Attributes:
@@ -128,9 +128,9 @@ class _Life:
         self.thread = threading.Thread(target=_run, args=(self, at_end), name="pynector.blocking", daemon=True)
         self.started = threading.Event()
         self.ending = threading.Event()
-        self.waits_for: _Life | None = None
+        self.waits_for: _Runner | None = None
 
-    def wait_for(self, other: _Life) -> None:
+    def wait_for(self, other: _Runner) -> None:
         """Take note of what this thread waits for.
 
         Raises:
@@ -159,7 +159,7 @@ class LoopThread:
     def __init__(self, at_end: Make[None]) -> None:
         self._at_end = at_end
         self._lock = threading.Lock()
-        self._life: _Life | None = None
+        self._runner: _Runner | None = None
         _all.add(self)
 
     def run(self, make: Make[T]) -> T:
@@ -171,8 +171,8 @@ class LoopThread:
         """
         call, here = Call(make), _here()
         try:
-            life = self._post(call.start, here)
-            return call.result(lambda: _soon(life.loop, call.cancel))
+            runner = self._post(call.start, here)
+            return call.result(lambda: _soon(runner.loop, call.cancel))
         finally:
             if here is not None:
                 here.waits_for = None
@@ -193,49 +193,53 @@ class LoopThread:
         """
         here = _here() if wait else None
         with self._lock:
-            life = self._life
-            if here is not None and life is not None and life is not here:
-                here.wait_for(life)
-            self._life = None
-        if life is None:
+            runner = self._runner
+            if here is not None and runner is not None and runner is not here:
+                here.wait_for(runner)
+            self._runner = None
+        if runner is None:
             return False
-        _soon(life.loop, lambda: _end(life))
-        if wait and life is not here:
-            life.thread.join(patience)
+        _soon(runner.loop, lambda: _end(runner))
+        if wait and runner is not here:
+            runner.thread.join(patience)
             if here is not None:
                 here.waits_for = None
         return True
 
     def has(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Say whether this is its loop: not another one after `stop` or in another process."""
-        life = self._life
-        return life is not None and life.loop is loop
+        runner = self._runner
+        return runner is not None and runner.loop is loop
 
     def forked(self) -> None:
         """Take note that the thread is in another process."""
         self._lock = threading.Lock()
-        self._life = None
+        self._runner = None
 
-    def _post(self, function: Callable[[asyncio.AbstractEventLoop], object], here: _Life | None) -> _Life:
+    def _post(self, function: Callable[[asyncio.AbstractEventLoop], object], here: _Runner | None) -> _Runner:
         """Have a function be called; where a thread of another loop will wait for that, it is `here`."""
         with self._lock:
-            life = self._life or self._begin()
+            runner = self._runner or self._begin()
             if here is not None:
-                here.wait_for(life)
-            life.loop.call_soon_threadsafe(function, life.loop)
-        return life
+                here.wait_for(runner)
+            runner.loop.call_soon_threadsafe(function, runner.loop)
+        return runner
 
-    def _begin(self) -> _Life:
-        life = _Life(new_loop(), self._at_end)
+    def _begin(self) -> _Runner:
+        runner = _Runner(new_loop(), self._at_end)
         try:
-            life.thread.start()
+            runner.thread.start()
+            self._runner = runner
         except RuntimeError:
             # There are too many already, or the interpreter ends.
-            life.loop.close()
+            runner.loop.close()
             raise
-        self._life = life
-        life.started.wait()
-        return life
+        except BaseException:
+            # Ctrl-C comes while the thread begins: nobody has it, so it ends.
+            _soon(runner.loop, lambda: _end(runner))
+            raise
+        runner.started.wait()
+        return runner
 
 
 # Those that are to end before the interpreter does, and begin anew after a fork.
@@ -250,19 +254,19 @@ def closed() -> TransportError:
     return TransportError("the client was closed", phase=None, sent=None, came_of="closed")
 
 
-def _here() -> _Life | None:
+def _here() -> _Runner | None:
     """Return what this thread is, if it is one of those with a loop."""
-    life: _Life | None = getattr(_threads, "life", None)
-    return life
+    runner: _Runner | None = getattr(_threads, "runner", None)
+    return runner
 
 
-def _run(life: _Life, at_end: Make[None]) -> None:
-    loop = life.loop
-    _threads.life = life
+def _run(runner: _Runner, at_end: Make[None]) -> None:
+    loop = runner.loop
+    _threads.runner = runner
     asyncio.set_event_loop(loop)
-    loop.call_soon(life.started.set)
+    loop.call_soon(runner.started.set)
     try:
-        while not life.ending.is_set():
+        while not runner.ending.is_set():
             # What gives a body may call sys.exit: its caller is who exits.
             with suppress(SystemExit, KeyboardInterrupt):
                 loop.run_forever()
@@ -276,9 +280,9 @@ def _run(life: _Life, at_end: Make[None]) -> None:
             loop.close()
 
 
-def _end(life: _Life) -> None:
-    life.ending.set()
-    life.loop.stop()
+def _end(runner: _Runner) -> None:
+    runner.ending.set()
+    runner.loop.stop()
 
 
 async def _finished(at_end: Make[None]) -> None:

@@ -88,7 +88,7 @@ class Running:
         # Those that nobody wants any more. Whoever gives one up may be a finalizer, which must not wait for a lock.
         self._dropped: deque[Block] = deque()
         # In the loop's thread.
-        self._life: _Life | None = None
+        self._blocks: _Blocks | None = None
         self._idle: asyncio.TimerHandle | None = None
 
     @property
@@ -118,32 +118,32 @@ class Running:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        if self._life is None or self._life.loop is not loop:
+        if self._blocks is None or self._blocks.loop is not loop:
             # The other one's loop is about to end.
-            self._life = _Life(loop)
-            self._life.task = loop.create_task(self._live(self._life))
-        self._life.add(block)
+            self._blocks = _Blocks(loop)
+            self._blocks.task = loop.create_task(self._send(self._blocks))
+        self._blocks.add(block)
 
-    async def _live(self, life: _Life) -> None:
+    async def _send(self, blocks: _Blocks) -> None:
         error: PynectorError = closed()
         try:
             async with (
                 Pynector(**self._client) as client,
                 self._borrowing(client),
-                client.batch_stream(life.feed, as_response=True, **self._batch) as results,
+                client.batch_stream(blocks.feed, as_response=True, **self._batch) as results,
             ):
                 async for item in results:
-                    self._take(life, item)
+                    self._take(blocks, item)
         except Exception as problem:
             error = as_pynector_error(problem)
         finally:
-            if self._life is life:
-                self._life = None
-            for block in life.blocks:
+            if self._blocks is blocks:
+                self._blocks = None
+            for block in blocks.open:
                 self._ended += block.left
                 block.done.set_exception(error)
             self._tell()
-            if life.is_retired:
+            if blocks.is_retired:
                 self._rest()
 
     @asynccontextmanager
@@ -159,36 +159,36 @@ class Running:
             task.cancel()
             await asyncio.wait({task})
 
-    def _take(self, life: _Life, item: BatchItem) -> None:
+    def _take(self, blocks: _Blocks, item: BatchItem) -> None:
         self._ended += 1
-        block = life.put(item)
+        block = blocks.put(item)
         if block is not None:
             block.done.set_result(None)
             self._tell()
         elif self.unanswered == self.few:
             self._tell()
         if self._dropped:
-            self._drop(life)
-        if not life.blocks:
-            self._idle = life.loop.call_later(IDLE, self._retire, life)
+            self._drop(blocks)
+        if not blocks.open:
+            self._idle = blocks.loop.call_later(IDLE, self._retire, blocks)
 
-    def _drop(self, life: _Life) -> None:
+    def _drop(self, blocks: _Blocks) -> None:
         while self._dropped:
-            self._ended += life.drop(self._dropped.popleft())
+            self._ended += blocks.drop(self._dropped.popleft())
         self._tell()
 
     def _tell(self) -> None:
         with self.changed:
             self.changed.notify_all()
 
-    def _retire(self, life: _Life) -> None:
+    def _retire(self, blocks: _Blocks) -> None:
         """Have the client be closed; the next block gets another one."""
         self._idle = None
-        if self._life is life:
-            self._life = None
-        life.is_retired = True
+        if self._blocks is blocks:
+            self._blocks = None
+        blocks.is_retired = True
         self._dropped.clear()
-        life.feed.end()
+        blocks.feed.end()
 
     def _rest(self) -> None:
         """Have the thread end, unless somebody has given a block meanwhile."""
@@ -201,14 +201,14 @@ class Running:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        life = self._life
-        if life is not None and life.task is not None and life.loop is asyncio.get_running_loop():
-            self._life = None
-            life.task.cancel()
-            await asyncio.wait({life.task})
+        blocks = self._blocks
+        if blocks is not None and blocks.task is not None and blocks.loop is asyncio.get_running_loop():
+            self._blocks = None
+            blocks.task.cancel()
+            await asyncio.wait({blocks.task})
 
 
-class _Life:
+class _Blocks:
     """The blocks of one client, from its first use to its end.
 
     Args:
@@ -217,8 +217,8 @@ class _Life:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        # Few are under way at a time.
-        self.blocks: list[Block] = []
+        # Those that are not done, which are few at a time.
+        self.open: list[Block] = []
         self.feed = Feed()
         self.task: asyncio.Task[None] | None = None
         self.is_retired = False
@@ -227,31 +227,31 @@ class _Life:
     def add(self, block: Block) -> None:
         block.first = self._given
         self._given += len(block.entries)
-        self.blocks.append(block)
+        self.open.append(block)
         entries, block.entries = block.entries, []
         self.feed.add(entries)
 
     def drop(self, block: Block) -> int:
         """Take back what of a block has not been taken to be sent, and return how much."""
-        if block not in self.blocks:
+        if block not in self.open:
             return 0
         taken = self._given - len(self.feed)
         before = max(0, block.first - taken)
         count = max(0, block.first + block.count - taken - before)
         self.feed.take_back(before, count)
         self._given -= count
-        for later in self.blocks[self.blocks.index(block) + 1 :]:
+        for later in self.open[self.open.index(block) + 1 :]:
             later.first -= count
         block.count -= count
         block.left -= count
         if not block.left:
-            self.blocks.remove(block)
+            self.open.remove(block)
             block.done.cancel()
         return count
 
     def put(self, item: BatchItem) -> Block | None:
         """Take note of what became of an entry, and return its block if it was the last there."""
-        blocks, index = self.blocks, item.index
+        blocks, index = self.open, item.index
         place = bisect_right(blocks, index, key=_first) - 1 if len(blocks) > 1 else 0
         block = blocks[place]
         # Else each would be kept, and looked through for garbage, until all others have ended.
