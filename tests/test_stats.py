@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -132,6 +133,25 @@ async def test_a_stream_that_waits_in_vain_for_a_connection_is_counted(server: L
     assert late.value.request == f"GET {server.url}/bytes/1"
     assert (late.value.phase, late.value.sent) == ("queue", "none")
     assert (stats.requests, stats.errors, stats.in_flight) == (2, {"TimeoutError": 1}, 0)
+
+
+async def test_what_a_checkpoint_gives_back_is_no_request(server: LoopbackServer, tmp_path: Path) -> None:
+    path, before = tmp_path / "job.db", server.stats().requests
+    requests = [({"path": f"/status/{status}"}, {}) for status in (200, 404, 200, 503, 204)]
+    async with Pynector(base_url=server.url) as client:
+        await client.batch_request(requests[:4], checkpoint=path)
+    async with Pynector(base_url=server.url) as client:
+        results = await client.batch_request(requests, checkpoint=path, retry_failed=False)
+        assert [type(result) for result in results] == [bytes, HTTPStatusError, bytes, HTTPStatusError, bytes]
+        assert (client.stats().requests, client.stats().errors) == (1, {})
+        async with client.batch_stream([*requests, requests[0]], checkpoint=path, retry_failed=False) as items:
+            failed = [item.index async for item in items if item.error is not None]
+            assert (sorted(failed), items.counts()) == ([1, 3], (6, 2))
+            assert client.stats().requests == 2
+        with pytest.raises(HTTPStatusError):
+            await client.batch_request(requests, checkpoint=path, retry_failed=False, raise_on_error=True)
+        assert (client.stats().requests, client.stats().errors) == (2, {})
+    assert server.stats().requests - before == 6
 
 
 async def test_failures_are_logged_though_only_errors_are_heard(

@@ -249,17 +249,17 @@ class Session:
         # A copy made at once: any thread may ask.
         runs = list(self.batches.under_way)
         schedulers = [run.scheduler for run in runs]
-        counts = [run.dispatcher.counts() for run in runs]
+        counts = [run.counts() for run in runs]
         told = [(count.active, count.idle) for count in origins if count.active is not None]
         engine, reason = engine_of(self.transport)
         connections = {"active": sum(a for a, _ in told), "idle": sum(i or 0 for _, i in told)} if told else {}
         return Stats(
-            requests=counters.requests + sum(ended for ended, _ in counts),
+            requests=counters.requests + sum(count.own for count in counts),
             errors=dict(counters.errors),
             retries=counters.retries,
             in_flight=self.singles + sum(scheduler.in_flight for scheduler in schedulers),
             queued=sum(run.left() for run in runs)
-            + sum(max(0, waiting) for _, waiting in counts)
+            + sum(count.waiting for count in counts)
             + sum(count.queued for count in origins),
             connections=connections,
             transport=counts_of(self.transport),

@@ -79,6 +79,7 @@ cdef class Dispatcher(Told):
     cdef int _free(self, Slot slot) except -1
     cdef object _failed(self, Py_ssize_t index, object entry, double started, double timeout, object error)
     cdef object _failure(self, Py_ssize_t index, object entry, double timeout, object error)
+    cdef int _count(self, object problem) except -1
     cpdef object refused(self, Py_ssize_t index, object entry, object error)
 
     cpdef bint is_finished(self) except -1

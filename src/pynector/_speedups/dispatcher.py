@@ -316,10 +316,13 @@ class Dispatcher(Told):
     def _failure(self, index: int, entry: Any, timeout: float, error: BaseException) -> Any:
         """Count a failure, and return what stands for it."""
         problem = self._translate(error, index, entry, timeout)
+        self._count(problem)
+        return problem
+
+    def _count(self, problem: Any) -> None:
         self.failures += 1
         if self.first_error is None:
             self.first_error = problem
-        return problem
 
     def refused(self, index: int, entry: Any, error: BaseException) -> Any:
         """Take note that whoever takes the results cannot take one, and return what stands in its place."""

@@ -263,10 +263,10 @@ class RuledDispatcher(Dispatcher):
             return
         call.final = None
         if isinstance(result, BaseException):
-            call.error = result
-            self._stand(call)
-        else:
-            self._conclude(call, result, False)
+            # It has its name and its time, and is no failure of this client, which has sent nothing.
+            self._count(result)
+            self._scheduler.ended(True)
+        self._conclude(call, result, False)
         self._go_on()
 
     def succeed(self, token: int, response: object) -> None:

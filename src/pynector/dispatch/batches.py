@@ -252,7 +252,7 @@ class Batches:
                 # Nobody is told what becomes of the rest: this was cancelled, or a failure is raised.
                 ended = run.dispatcher.counts()[0]
                 run.dispatcher.abandon(None)
-            self._host.ended(ended)
+            self._host.ended(ended - run.counts().found)
         if not is_told or run.is_complete():
             return None
         late_now = scope.cancelled_caught or batch.deadline <= self._host.clock()

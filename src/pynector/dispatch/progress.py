@@ -39,6 +39,11 @@ class Counts(NamedTuple):
     total: int | None
     found: int = 0
 
+    @property
+    def own(self) -> int:
+        """How many this run has done, which alone says how fast the rest goes."""
+        return self.done - self.found
+
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
@@ -135,7 +140,7 @@ class Reporter:
         self._listeners = list(listeners)
         self._interval = interval
         self._began = clock()
-        self._at_first = _own(counts())
+        self._at_first = counts().own
         self._speed = Speed(self._began, self._at_first)
 
     async def run(self) -> None:
@@ -149,7 +154,7 @@ class Reporter:
         if not self._listeners:
             return
         now, counts = self._clock(), self._counts()
-        rate = self._speed.per_second(now, _own(counts))
+        rate = self._speed.per_second(now, counts.own)
         progress = BatchProgress(*counts[:6], elapsed=now - self._began, rate=rate, eta=_eta(counts, rate))
         for listener in tuple(self._listeners):
             self._call(listener, listener.show, progress)
@@ -158,7 +163,7 @@ class Reporter:
         """Tell how far it came, however it ended. After that nobody is told anything more."""
         now, counts = self._clock(), self._counts()
         elapsed = now - self._began
-        rate = _per_second(_own(counts) - self._at_first, elapsed)
+        rate = _per_second(counts.own - self._at_first, elapsed)
         progress = BatchProgress(*counts[:6], elapsed=elapsed, rate=rate, eta=0.0)
         while self._listeners:
             listener = self._listeners.pop(0)
@@ -173,11 +178,6 @@ class Reporter:
             if listener in self._listeners:
                 self._listeners.remove(listener)
             unraisable(error)
-
-
-def _own(counts: Counts) -> int:
-    """Return how many this run has done: what a checkpoint gives back says nothing about how fast the rest goes."""
-    return counts.done - counts.found
 
 
 def total_of(requests: Any) -> int | None:
