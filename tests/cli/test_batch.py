@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import os
@@ -116,6 +117,17 @@ def test_csv_makes_requests_too(server: LoopbackServer, sent: Sent) -> None:
     assert [line["text"] for line in tabs] == ["1", "2"]
 
 
+def test_a_mark_within_a_field_of_csv_is_a_part_of_it(server: LoopbackServer, sent: Sent) -> None:
+    rows = ['5" pipe,b', '3" x 4" pipe, "b', 'a,"b"" 5\n"",\n"', '"5"" pipe",b', "a,b", '"""",""', 'a"",b"']
+    text = "\n".join(["a,b", *rows, ""])
+    template = ("--url", f"{server.url}/echo", "--json", '["{a}", "{b}"]')
+    lines = sent(text, *template, name="in.csv")
+    assert [line["json"] for line in lines] == list(csv.reader(StringIO(text, newline="")))[1:]
+    text = text.replace(",", "\t")
+    lines = sent(text, *template, name="in.tsv")
+    assert [line["json"] for line in lines] == list(csv.reader(StringIO(text, newline=""), "excel-tab"))[1:]
+
+
 def test_lists_may_be_packed(server: LoopbackServer, sent: Sent) -> None:
     text = f"# comment\n{server.url}/id/1\n\n/id/2\n"
     packed = {"in.txt.gz": gzip.compress(text[:9].encode()) + gzip.compress(text[9:].encode())}
@@ -141,6 +153,8 @@ def test_standard_input_is_read_as_it_comes(
     with open(reader) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
         assert main(["batch", "-", "-o", str(tmp_path / "out"), "--ordered"]) == 0
+        # A shell has it, too, where it is a terminal.
+        assert os.get_blocking(reader)
     assert [line["text"] for line in lines_of(tmp_path / "out")] == ["1", "2"]
 
 
@@ -242,6 +256,8 @@ def test_bodies_are_json_as_it_came_or_text_and_base64_where_they_must(
     )
     assert sent(file)[0]["base64"] == "w78="
     assert sent(f'{{"url": "{server.url}/id/1", "key": "\\ud800"}}')[0]["key"] == "\ud800"
+    marked = {"url": f"{server.url}/echo", "content": "\ufeff[1]", "headers": {"Content-Type": "application/json"}}
+    assert sent(json.dumps(marked))[0]["json"] == [1]
 
 
 def test_what_fails_says_how_far_it_came(server: LoopbackServer, sent: Sent, capfd: Captured) -> None:
@@ -376,6 +392,17 @@ def test_an_output_is_gone_on_with_and_a_torn_line_repaired(
     assert "another request for the record with the index 3: the input has changed" in capfd.readouterr().err
 
 
+def test_what_no_int_of_python_holds_is_gone_on_with(server: LoopbackServer, sent: Sent, tmp_path: Path) -> None:
+    long = {"url": f"{server.url}/echo", "content": "9" * 5000, "headers": {"Content-Type": "application/json"}}
+    text = "".join(json.dumps({**long, "key": key}) + "\n" for key in (1, 10**30, "a"))
+    file, output = tmp_path / "input", tmp_path / "output.jsonl"
+    file.write_text(text)
+    before = server.stats().requests
+    for options in ([], ["--resume"], ["--resume", "--key", "key"], ["--resume", "--retry-failed"]):
+        assert main(["batch", str(file), "--output", str(output), *options]) == 0
+    assert output.read_bytes().count(b'"json":' + b"9" * 5000 + b"}\n") == server.stats().requests - before == 3
+
+
 def test_keys_are_gone_on_with_in_any_order_and_failures_again(
     server: LoopbackServer, sent: Sent, capfd: Captured
 ) -> None:
@@ -385,6 +412,8 @@ def test_keys_are_gone_on_with_in_any_order_and_failures_again(
     assert [line["status"] for line in first] == [500] * 4
     again = sent("\n".join(map(json.dumps, records[:4])), *options, "--resume", status=1)
     assert [line["status"] for line in again] == [500] * 4
+    errors = capfd.readouterr().err
+    assert "0 succeeded, 0 failed, 4 done before\n  before    4 failed; --retry-failed sends them again\n" in errors
     records.reverse()
     last = sent("\n".join(map(json.dumps, records)), *options, "--resume", "--retry-failed", status=1)
     assert sorted(line["key"] for line in last) == [f"r{number}" for number in range(10)]
@@ -493,6 +522,52 @@ def test_a_second_ctrl_c_stops_at_once(server: LoopbackServer, tmp_path: Path, c
     assert main(["batch", str(file), "-o", str(output)]) == 130
     thread.join()
     assert [line["index"] for line in lines_of(output)] == [0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes are waited for there")
+def test_requests_go_on_while_nobody_reads_their_results(
+    server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, before = tmp_path / "urls", server.stats().requests
+    read: list[Any] = []
+    file.write_text("".join(f"{server.url}/bytes/100000\n" for _ in range(20)))
+    reader, writer = os.pipe()
+
+    def read_late() -> None:
+        end = time.monotonic() + 60
+        while server.stats().requests < before + 20 and time.monotonic() < end:
+            time.sleep(0.01)
+        read.append(server.stats().requests - before)
+        with open(reader, "rb") as file:
+            read.extend(file)
+
+    thread = Thread(target=read_late)
+    thread.start()
+    with open(writer, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(["batch", str(file), "--concurrency", "10", "-q"]) == 0
+        assert os.get_blocking(writer)
+        monkeypatch.undo()
+    thread.join()
+    assert read[0] == 20
+    assert sorted(json.loads(line)["index"] for line in read[1:]) == list(range(20))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes are waited for there")
+def test_a_second_ctrl_c_stops_although_nobody_reads(server: LoopbackServer, tmp_path: Path) -> None:
+    file = tmp_path / "urls"
+    file.write_text(f"{server.url}/bytes/100000\n" * 200)
+    command = [sys.executable, "-m", "pynector", "batch", str(file), "-q"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith('{"index":')
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert said == "pynector: finishing what is in flight; Ctrl-C again stops at once\n"
+        assert process.stderr.read() == "pynector: with --output FILE it could go on another time\n"
 
 
 def test_a_full_disk_and_a_reader_that_leaves(

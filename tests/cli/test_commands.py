@@ -14,6 +14,7 @@ import pytest
 
 import pynector as package
 from pynector._speedups import COMPILED
+from pynector.testing import LoopbackServer
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -40,7 +41,8 @@ def test_no_command_gives_help_and_2(pynector: Run) -> None:
     ("arguments", "said"),
     [
         (["bogus"], "invalid choice: 'bogus'"),
-        (["info", "--wrong"], "unrecognized arguments: --wrong"),
+        (["info", "--wrong"], "unrecognized arguments: --wrong ('pynector info --help' names"),
+        (["--wrong", "info"], "unrecognized arguments: --wrong ("),
         (["demo", "--requests", "0"], "expected a whole number from 1 to 1000000, not '0'"),
         (["demo", "--requests", "1000001"], "not '1000001'"),
         (["demo", "--requests", "many"], "not 'many'"),
@@ -110,3 +112,22 @@ def test_ctrl_c_ends_the_demo_with_one_line(environment: dict[str, str]) -> None
         output, errors = process.communicate(timeout=600)
     assert (process.returncode, errors) == (130, "\nInterrupted.\n")
     assert "right answers" not in output
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such device, nor such a shell")
+@pytest.mark.parametrize("command", ["info", "info --json", "demo --requests 1 --limits 1", "completion bash"])
+def test_a_full_disk_gives_1_and_is_told(command: str, pynector: Run) -> None:
+    with open("/dev/full", "w") as stdout:
+        done = pynector(*command.split(), stdout=stdout, stderr=subprocess.PIPE, capture_output=False)
+    assert (done.returncode, done.stderr) == (1, "pynector: No space left on device\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such shell")
+@pytest.mark.parametrize(("closed", "output"), [("<&- 2>&-", "7"), ("<&- >&- 2>&-", "")])
+def test_without_standard_streams_no_socket_is_one(
+    closed: str, output: str, server: LoopbackServer, environment: dict[str, str]
+) -> None:
+    program = f'"$0" -m pynector get "$1" {closed} && "$0" -m pynector batch - {closed}'
+    shell = ["sh", "-c", program, sys.executable, f"{server.url}/id/7"]
+    done = subprocess.run(shell, env=environment, capture_output=True, text=True, timeout=600)
+    assert (done.returncode, done.stdout, done.stderr) == (0, output, "")

@@ -55,7 +55,9 @@ def test_what_is_json() -> None:
         "[" * 100 + "]" * 100,
     ]
     # An int of more digits than Python's own may have.
-    for text in [*said, "[" * 100 + "]" * 100, "9" * 5000]:
+    # No more levels, of strings that look like them either.
+    deep = ["[" * 512 + "]" * 512, '{"a":' * 512 + '"\\"[["' + "}" * 512, "[" * 400 + '"[[[{"' * 1 + "]" * 400]
+    for text in [*said, *deep, "[" + "[]," * 1000 + "[]]", "9" * 5000]:
         assert is_json(text.encode()), text
 
 
@@ -95,5 +97,6 @@ def test_what_is_none() -> None:
         "{,}",
         '{"a" 1}',
     ]
-    for text in [*said, "nulls", '{"a" 1}', "[1", '{"a":1', '{"a', "\ufeff1", "[" * 100_000 + "]" * 100_000]:
+    too_deep = ["[" * number + "]" * number for number in (513, 100_000)]
+    for text in [*said, "nulls", '{"a" 1}', "[1", '{"a":1', '{"a', "\ufeff1", *too_deep]:
         assert not is_json(text.encode()), text[:20]

@@ -5,7 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 
 cdef extern from *:
     """
-    #define PYNECTOR_JSON_DEPTH 512
+    #include <string.h>
 
     static inline const unsigned char *pynector_json_space(const unsigned char *at, const unsigned char *end) {
         while (at < end && (*at == ' ' || *at == '\\n' || *at == '\\r' || *at == '\\t'))
@@ -64,9 +64,11 @@ cdef extern from *:
         return (size_t) (end - at) >= size && memcmp(at, word, size) == 0 ? at + size : NULL;
     }
 
+    #define PYNECTOR_JSON_LEVELS 512
+
     /* Whether this is one value, with spaces around it, of no more levels than are counted here. */
     static int pynector_is_json(const unsigned char *at, const unsigned char *end) {
-        unsigned char levels[PYNECTOR_JSON_DEPTH];
+        unsigned char levels[PYNECTOR_JSON_LEVELS];
         int depth = 0;
     value:
         at = pynector_json_space(at, end);
@@ -74,7 +76,7 @@ cdef extern from *:
             return 0;
         if (*at == '{' || *at == '[') {
             unsigned char last = *at == '{' ? '}' : ']';
-            if (depth == PYNECTOR_JSON_DEPTH)
+            if (depth == PYNECTOR_JSON_LEVELS)
                 return 0;
             levels[depth++] = last;
             at = pynector_json_space(at + 1, end);

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from .parser import METHODS, parser
+from .screen import open_screen
+from .streams import complain, give_up_stdout, open_missing
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: For --help and --version (0), and for what is not understood (2).
     """
+    open_missing()
     understood = parser()
     arguments = understood.parse_args(argv)
     if arguments.command is None:
@@ -38,8 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nInterrupted.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # As with `pynector info | head -1`. Python flushes stdout once more on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # As with `pynector info | head -1`.
+        give_up_stdout()
+        return 1
+    except OSError as error:
+        complain(error.strerror or error)
+        give_up_stdout()
         return 1
 
 
@@ -63,7 +69,6 @@ def _run(arguments: Any) -> int:
         print(script(arguments.shell, parser()), end="", flush=True)
         return 0
     from . import bench, demo, info
-    from .screen import open_screen
 
     screen = open_screen()
     if arguments.command == "info":

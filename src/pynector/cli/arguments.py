@@ -46,7 +46,9 @@ class Parser(argparse.ArgumentParser):
         known, others = self.parse_known_args(args, namespace)
         if others:
             names = [other.partition("=")[0] for other in others if other.startswith("-")]
-            self.error(f"unrecognized arguments: {' '.join(names) or f'{len(others)} beyond those in the usage'}")
+            said = " ".join(names) or f"{len(others)} beyond those in the usage"
+            asked = " ".join(filter(None, (self.prog, known.command, "--help")))
+            self.error(f"unrecognized arguments: {said} ('{asked}' names those that there are)")
         return known
 
 
@@ -182,7 +184,8 @@ def json_text(text: str) -> Any:
     try:
         return json.loads(read_bytes(text[1:]) if text.startswith("@") else text)
     except json.JSONDecodeError as error:
-        raise ArgumentTypeError(f"this is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+        said = f"{error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}"
+        raise ArgumentTypeError(f"this is not JSON: {said}") from None
     except (ValueError, RecursionError):
         raise ArgumentTypeError("this is not JSON") from None
 

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ from .installed import has
 from .lines import Writer
 from .locking import Lock
 from .outputs import BadOutput, Done, Output, resumed
-from .request import client_of, complain, give_up_stdout
+from .request import client_of
 from .showing import Display
+from .streams import complain, give_up_stdout
 from .summary import Summary
 from .underway import UnderWay
 
@@ -96,6 +98,7 @@ class Batch:
         self._output: Output
         self._summary = Summary()
         self._display = Display(not arguments.quiet, arguments.output is not None, self._summary.latencies)
+        self._started = time.monotonic()
         self._is_stopping = False
         self._was_interrupted = False
         self._problem: Exception | None = None
@@ -125,12 +128,13 @@ class Batch:
 
     def run(self) -> int:
         """Send the requests, tell of them, and return the exit status."""
-        started = time.monotonic()
         anyio.run(self._go, backend_options={"use_uvloop": has("uvloop")})
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - self._started
         if not self._arguments.quiet and not isinstance(self._problem, BrokenPipeError):
             for line in self._summary.lines(seconds):
                 self._display.say(line)
+            if self._done is not None and self._done.failures:
+                self._display.say(f"  before    {self._done.failures:,} failed; --retry-failed sends them again")
         status = self._status()
         path: Path | None = self._arguments.summary_json
         if path is not None:
@@ -180,7 +184,10 @@ class Batch:
     async def _send(self, signals: Any, group: Any) -> None:
         entries = self._entries_as_they_come() if self._source.may_wait else self._entries()
         self._display.expect(self._expected())
-        loop = asyncio.get_running_loop()
+        self._started = time.monotonic()
+        loop, pipe = asyncio.get_running_loop(), self._output.pipe
+        if pipe is not None:
+            pipe.failed = partial(self._give_up, group)
         try:
             async with (
                 client_of(self._arguments, **self._client) as client,
@@ -196,12 +203,17 @@ class Batch:
                         loop.call_soon(self._write_in_time, group)
                     elif self._under_way.size >= MOST_KEPT:
                         self._write()
+                    if pipe is not None and pipe.is_behind:
+                        # What is in flight goes on meanwhile, and nothing is late because somebody reads slowly.
+                        await pipe.taken()
                     if item.error is not None and self._arguments.fail_fast and not self._is_stopping:
                         self._is_stopping = True
                         results.drain()
         finally:
             try:
                 self._write()
+                if pipe is not None:
+                    await pipe.taken()
             finally:
                 self._display.end()
 
@@ -226,8 +238,11 @@ class Batch:
         try:
             self._write()
         except OSError as error:
-            self._problem = error
-            group.cancel_scope.cancel()
+            self._give_up(group, error)
+
+    def _give_up(self, group: Any, problem: OSError) -> None:
+        self._problem = problem
+        group.cancel_scope.cancel()
 
     def _batch_options(self) -> dict[str, Any]:
         given = self._arguments

@@ -27,8 +27,8 @@ from .clients import CLIENTS, Client, PynectorClient, installed
 from .info import build, event_loop, installed_version, python
 from .installed import has
 from .meter import Meter
-from .request import complain
 from .screen import Screen, Show
+from .streams import complain
 from .targets import refusal, target_of
 from .turns import Turns
 

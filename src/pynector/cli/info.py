@@ -41,7 +41,7 @@ def run(screen: Screen, as_json: bool = False) -> int:
     """Print what is installed and which build runs; give the exit status."""
     engine, reason = asyncio.run(chosen())
     if as_json:
-        print(json.dumps(figures(engine, reason), indent=1))
+        print(json.dumps(figures(engine, reason), indent=1), flush=True)
         return 0
     facts = {
         "Pynector": __version__,

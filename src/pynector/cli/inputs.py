@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 import sys
@@ -11,6 +10,7 @@ from pathlib import PurePath
 
 from ..errors import DecodingError
 from ..transport.http.decoding import DECODERS, Decoder, decoders_of
+from .pipes import is_pipe, readable
 from .records import DELIMITERS, Record, Records
 
 # What is read at once (bytes).
@@ -74,9 +74,7 @@ class Input:
     @property
     def may_wait(self) -> bool:
         """Whether reading may have to wait for somebody else."""
-        mode = self._status.st_mode
-        is_slow = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(self._file)
-        return is_slow and os.name != "nt"
+        return is_pipe(self._status) or (os.isatty(self._file) and os.name != "nt")
 
     def pieces(self) -> Iterator[Iterator[Record]]:
         """Read it to its end, and return the records of one piece after the other."""
@@ -87,7 +85,7 @@ class Input:
     async def pieces_as_they_come(self) -> AsyncIterator[Iterator[Record]]:
         """Do so, and let the event loop go on meanwhile."""
         while True:
-            await _readable(self._file)
+            await readable(self._file)
             block = self._block()
             if not block:
                 break
@@ -126,12 +124,3 @@ def _decoders(coding: str | None) -> list[Decoder]:
     if coding not in DECODERS:
         raise BadInput("a file in Zstandard needs a package: pip install zstandard")
     return decoders_of(coding)
-
-
-async def _readable(file: int) -> None:
-    loop, event = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(file, event.set)
-    try:
-        await event.wait()
-    finally:
-        loop.remove_reader(file)

@@ -8,6 +8,7 @@ from pynector.transport.http.response cimport Response, content_type_of
 cdef bint COMPILED
 cdef dict _METHODS
 cdef tuple _BODIES
+cdef bytes _MARK
 
 
 @cython.final

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from json.encoder import encode_basestring as _quoted
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,15 @@ COMPILED = not __file__.endswith(".py")
 # The most Content-Types that are remembered.
 MOST_KINDS = 256
 
+# JSON of more levels is left to be text: not everybody who reads the line could. As in cjson.pxd.
+MOST_LEVELS = 512
+
 # As they stand in a line.
 _METHODS = {method: f'"{method}"' for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")}
 _BODIES = tuple(BODIES)
+
+# The byte order mark of UTF-8.
+_MARK = b"\xef\xbb\xbf"
 
 
 class Writer:
@@ -131,6 +138,9 @@ def _described(error: PynectorError) -> dict[str, Any]:
 
 def _json_as_it_came(content: bytes) -> Any:
     """Return JSON on one line, or None if it is none."""
+    # Which whoever reads the line may not know, and others (Response.json, too) pass over.
+    if content.startswith(_MARK):
+        content = content[len(_MARK) :]
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
@@ -150,12 +160,25 @@ def is_json(content: bytes) -> bool:
         _, end = _VALUE(text, 0)
     except (ValueError, RecursionError, StopIteration):
         return False
-    return bool(end == len(text))
+    return bool(end == len(text)) and _levels(text) <= MOST_LEVELS
+
+
+def _levels(text: str) -> int:
+    """Return of how many levels JSON is."""
+    if text.count("[") + text.count("{") <= MOST_LEVELS:
+        return 0
+    level = most = 0
+    for found in _BRACKET.findall(text):
+        level += 1 if found in "[{" else -1 if found in "]}" else 0
+        most = max(most, level)
+    return most
 
 
 def _refused(name: str) -> Any:
     raise ValueError(name)
 
+
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]')
 
 # Made once, as dumps and loads would make them each time. An int may be longer than Python's may be.
 _VALUE: Any = json.JSONDecoder(parse_constant=_refused, parse_int=str).scan_once  # type: ignore[attr-defined]

@@ -19,9 +19,10 @@ from .installed import has
 from .meter import Meter
 from .outcome import Outcome
 from .pace import Pace, Plan
-from .request import complain, fields_of, give_up_stdout, request_of
+from .request import fields_of, request_of
 from .screen import Screen, open_screen
 from .showing import Display
+from .streams import complain, give_up_stdout
 from .summary import Summary
 from .targets import Target, refusal, target_of
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dispatch.identities import Identities, Key, digest_of, name_of
+from .pipes import Pipe, is_pipe
 
 
 class BadOutput(Exception):
@@ -69,6 +70,9 @@ class Output:
 
     Args:
         path: The file, or None.
+
+    Attributes:
+        pipe: What stands for the file if another program reads from it, else None.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -79,13 +83,17 @@ class Output:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
             self._file = os.open(path, flags, 0o666)
         self._is_own = path is not None
+        self.pipe = Pipe(self._file) if is_pipe(os.fstat(self._file)) else None
 
     def write(self, lines: Sequence[bytes]) -> None:
-        """Write lines at once.
+        """Write lines at once, or as a pipe takes them.
 
         Raises:
             OSError: If they cannot be written.
         """
+        if self.pipe is not None:
+            self.pipe.write(b"".join(lines))
+            return
         block = memoryview(b"".join(lines))
         while block:
             block = block[os.write(self._file, block) :]
@@ -133,11 +141,28 @@ def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
 
 def _said(line: bytes) -> dict[str, Any] | None:
     try:
-        said = json.loads(line)
+        said = _parsed(line)
     except (ValueError, RecursionError):
         return None
     is_result = isinstance(said, dict) and isinstance(said.get("index"), int)
     return said if is_result and isinstance(said.get("method"), str) and isinstance(said.get("url"), str) else None
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        # Bodies are there as they came, and may have longer numbers than Python's own may be.
+        return json.loads(line, parse_int=_number)
+
+
+def _number(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def _repair(path: Path) -> None:

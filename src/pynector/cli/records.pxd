@@ -12,11 +12,11 @@ cdef class Record:
 
 @cython.final
 cdef class Lines:
-    cdef bint _has_quotes
+    cdef bytes _delimiter
     cdef object _rest
     cdef Py_ssize_t _number
     cdef list _open
-    cdef Py_ssize_t _quotes
+    cdef bint _is_open
 
     @cython.locals(end=Py_ssize_t, whole=bytes)
     cpdef list feed(self, bytes block)
@@ -26,6 +26,8 @@ cdef class Lines:
     cdef list _numbered(self, list lines)
     @cython.locals(found=list, line=bytes, row=list)
     cdef list _joined(self, list lines)
+    @cython.locals(is_open=bint, is_begin=bint, text=bytes)
+    cdef bint _goes_on(self, bytes line) except -1
 
 
 @cython.final

@@ -41,17 +41,19 @@ class Lines:
     """Cuts what is read into lines.
 
     Args:
-        has_quotes: Whether a line goes on after its end where a quotation mark is open, as in CSV.
+        delimiter: What is between fields where one in quotation marks goes on after the end of its line, as in CSV;
+            else None.
     """
 
-    __slots__ = ("_has_quotes", "_number", "_open", "_quotes", "_rest")
+    __slots__ = ("_delimiter", "_is_open", "_number", "_open", "_rest")
 
-    def __init__(self, has_quotes: bool) -> None:
-        self._has_quotes = has_quotes
+    def __init__(self, delimiter: bytes | None) -> None:
+        self._delimiter: Any = delimiter
         self._rest = bytearray()
         self._number = 1
+        # The lines of a row that goes on, and whether it does.
         self._open: list[bytes] = []
-        self._quotes = 0
+        self._is_open = False
 
     def feed(self, block: bytes) -> list[tuple[int, bytes]]:
         """Return the lines that end in a block, each with the number of its first line."""
@@ -71,7 +73,7 @@ class Lines:
         return found
 
     def _numbered(self, lines: list[bytes]) -> list[tuple[int, bytes]]:
-        if self._has_quotes:
+        if self._delimiter is not None:
             return self._joined(lines)
         first = self._number
         self._number += len(lines)
@@ -82,11 +84,24 @@ class Lines:
         for line in lines:
             self._number += 1
             self._open.append(line)
-            self._quotes += line.count(b'"')
-            if self._quotes % 2 == 0:
-                row, self._open, self._quotes = self._open, [], 0
+            if b'"' in line:
+                self._is_open = self._goes_on(line)
+            if not self._is_open:
+                row, self._open = self._open, []
                 found.append((self._number - len(row), b"\n".join(row)))
         return found
+
+    def _goes_on(self, line: bytes) -> bool:
+        """Return whether a field is open at the end of a line. Only a mark that a field begins with opens it."""
+        is_open, is_begin = self._is_open, True
+        for text in line.split(b'"')[:-1]:
+            # A mark follows; right after one that closes a field it is a part of it.
+            if is_open:
+                is_open, is_begin = False, True
+            else:
+                is_open = text.endswith(self._delimiter) or (is_begin and not text)
+                is_begin = False
+        return is_open
 
 
 class Records:
@@ -101,7 +116,7 @@ class Records:
     def __init__(self, kind: str | None) -> None:
         self._kind: Any = kind
         self._is_rows = kind in DELIMITERS
-        self._lines = Lines(self._is_rows)
+        self._lines = Lines(None if kind is None or not self._is_rows else DELIMITERS[kind].encode())
         self._parse: Any = None
         self._number = 0
 
@@ -183,7 +198,7 @@ def of_json(text: str) -> dict[str, Any]:
             # It may have spaces around it, and else this says what is wrong.
             found = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON: {error.msg} at column {error.colno}") from None
+        raise ValueError(f"it is not JSON: {error.msg.removesuffix(' at')} at column {error.colno}") from None
     except RecursionError:
         raise ValueError("it is JSON of too many levels") from None
     if not isinstance(found, dict):

@@ -17,6 +17,7 @@ from ..errors import ConfigurationError, PynectorError
 from ..shorthands import place
 from .arguments import flat
 from .installed import has
+from .streams import complain, give_up_stdout
 
 # Least seconds between two times that a download is drawn.
 INTERVAL = 0.1
@@ -35,22 +36,10 @@ def run(arguments: Any) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        complain(f"cannot write: {error.strerror or error}")
+        where = getattr(arguments, "download", None)
+        complain(f"cannot write{f' {where}' if where else ''}: {error.strerror or error}")
         give_up_stdout()
         return 1
-
-
-def complain(error: object) -> None:
-    """Say on standard error what is wrong."""
-    print(f"pynector: {error}", file=sys.stderr, flush=True)
-
-
-def give_up_stdout() -> None:
-    """Take what standard output has not taken away from it, so that Python does not try again on its way out."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def request_of(arguments: Any) -> dict[str, Any]:
