@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -473,8 +473,82 @@ def test_a_fork_in_a_stream_is_no_longer_in_it(client: Pynector) -> None:
         assert (child.exitcode, sum(map(len, pieces))) == (0, 1_000_000)
 
 
-def test_a_program_that_does_not_close_ends(server: LoopbackServer) -> None:
-    program = "from pynector.blocking import Pynector as P\nclient = P(base_url=%r)\nprint(client.get('/id/5'))"
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_while_another_thread_takes_from_a_stream_is_told(client: Pynector, server: LoopbackServer) -> None:
+    with client.batch_stream([({"path": "/hang"}, {})]) as results:
+
+        def take() -> None:
+            with pytest.raises(TransportError):
+                next(results)
+
+        taking = threading.Thread(target=take)
+        asked = server.stats().requests
+        taking.start()
+        assert eventually(lambda: server.stats().requests > asked)
+
+        def child() -> None:
+            with pytest.raises(PynectorError, match="inside of its `with`"):
+                next(results)
+
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+        process.join(20)
+        try:
+            assert process.exitcode == 0
+        finally:
+            process.kill()
+            process.join()
+    taking.join()
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["print(client.get('/id/5'))", "from threading import *; Timer(0.1, lambda: print(client.get('/id/5'))).start()"],
+    ids=["here", "another thread, when this one has ended"],
+)
+def test_a_program_that_does_not_close_ends(use: str, server: LoopbackServer) -> None:
+    program = "from pynector.blocking import Pynector as P\nclient = P(base_url=%r)\n" + use
     command = [sys.executable, "-W", "error", "-c", program % server.url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stdout, done.stderr) == (0, "b'5'\n", "")
+
+
+def test_closing_while_others_go_on_lets_them_connect_again_or_fail(server: LoopbackServer) -> None:
+    client, said, is_over = Pynector(base_url=server.url), set[str](), threading.Event()
+
+    def use() -> None:
+        while not is_over.is_set():
+            try:
+                assert client.get("/id/1") == b"1"
+            except PynectorError as error:
+                said.add(str(error))
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(100):
+        client.close()
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    client.close()
+    assert all("the client was closed" in text for text in said)
+
+
+def test_a_thread_that_is_to_end_does_not_wait_for_the_next_one(server: LoopbackServer) -> None:
+    client, said = Pynector(base_url=server.url), list[str]()
+
+    def call_again(progress: Any) -> None:
+        if said:
+            return
+        client.close()
+        with pytest.raises(PynectorError) as raised:
+            client.get("/id/1")
+        said.append(str(raised.value))
+
+    with suppress(PynectorError):
+        client.batch_request(paths(10), on_progress=call_again)
+    assert said[0].startswith("a blocking client cannot be called from")
+    with client:
+        assert client.get("/id/1") == b"1"

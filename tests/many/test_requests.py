@@ -457,7 +457,7 @@ from pynector import Rate
 from pynector.blocking import thread
 from pynector.integrations.many import Requests
 
-thread.AT_EXIT = 0.1
+thread.PATIENCE = 0.1
 hangs = threading.Event()
 
 class Bank:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -107,6 +108,7 @@ class Pieces(Iterator[T]):
         self._held = held
         self._source = source
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._taken: deque[T] = deque()
         self._is_over = False
         # In the loop's thread.
@@ -121,10 +123,13 @@ class Pieces(Iterator[T]):
         return self
 
     def __next__(self) -> T:
+        if self._process != os.getpid():
+            # One of the other's threads may have had the lock, and is not here to give it back.
+            raise _left()
         with self._lock:
             if not self._taken and not self._is_over:
                 if self._held.is_over():
-                    raise PynectorError("this was left: it is iterated over inside of its `with`")
+                    raise _left()
                 self._held.thread.run(self._more)
                 self._is_over = not self._taken
             if not self._taken:
@@ -167,6 +172,10 @@ class Pieces(Iterator[T]):
         finally:
             self._has_ended = True
             self._news.set()
+
+
+def _left() -> PynectorError:
+    return PynectorError("this was left: it is iterated over inside of its `with`")
 
 
 class Entering(AbstractContextManager[V], Generic[V]):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+
+# Loops import it, and cannot any more where the main thread has ended and another one goes on.
+import concurrent.futures.thread  # noqa: F401
 import os
 import sys
 import threading
@@ -19,8 +22,9 @@ T = TypeVar("T")
 
 Make = Callable[[], Coroutine[Any, Any, T]]
 
-# How long the interpreter's end waits for what runs in a thread (seconds): it may hang in a call of somebody else's.
-AT_EXIT = 5.0
+# How long the interpreter's end, or the next thread, waits for what runs in one (seconds): that may hang in a call of
+# somebody else's.
+PATIENCE = 5.0
 
 # Where waiting for a lock cannot be interrupted: how often it is looked for Ctrl-C (seconds).
 LOOK = 0.1 if sys.platform == "win32" else -1
@@ -114,21 +118,21 @@ class _Runner:
     Attributes:
         loop: The loop.
         thread: The thread.
-        started: Set when the loop runs.
         ending: Set when it is to end.
-        waits_for: Another one, of a call that this thread has made there and waits for; or None.
+        waits_for: Another one that this thread waits for: for the end of a call that it has made there, or for its
+            own turn; or None.
 
     Args:
         loop: See above.
         at_end: See LoopThread.
+        earlier: Whose end comes first, or None.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, at_end: Make[None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, at_end: Make[None], earlier: _Runner | None) -> None:
         self.loop = loop
         self.thread = threading.Thread(target=_run, args=(self, at_end), name="pynector.blocking", daemon=True)
-        self.started = threading.Event()
         self.ending = threading.Event()
-        self.waits_for: _Runner | None = None
+        self.waits_for = earlier
 
     def wait_for(self, other: _Runner) -> None:
         """Take note of what this thread waits for.
@@ -160,6 +164,8 @@ class LoopThread:
         self._at_end = at_end
         self._lock = threading.Lock()
         self._runner: _Runner | None = None
+        # The one before it, which may not have ended yet.
+        self._earlier: _Runner | None = None
         _all.add(self)
 
     def run(self, make: Make[T]) -> T:
@@ -197,6 +203,7 @@ class LoopThread:
             if here is not None and runner is not None and runner is not here:
                 here.wait_for(runner)
             self._runner = None
+            self._earlier = runner or self._earlier
         if runner is None:
             return False
         _soon(runner.loop, lambda: _end(runner))
@@ -214,7 +221,7 @@ class LoopThread:
     def forked(self) -> None:
         """Take note that the thread is in another process."""
         self._lock = threading.Lock()
-        self._runner = None
+        self._runner = self._earlier = None
 
     def _post(self, function: Callable[[asyncio.AbstractEventLoop], object], here: _Runner | None) -> _Runner:
         """Have a function be called; where a thread of another loop will wait for that, it is `here`."""
@@ -226,10 +233,10 @@ class LoopThread:
         return runner
 
     def _begin(self) -> _Runner:
-        runner = _Runner(new_loop(), self._at_end)
+        runner = _Runner(new_loop(), self._at_end, self._earlier)
         try:
             runner.thread.start()
-            self._runner = runner
+            self._runner, self._earlier = runner, None
         except RuntimeError:
             # There are too many already, or the interpreter ends.
             runner.loop.close()
@@ -238,7 +245,6 @@ class LoopThread:
             # Ctrl-C comes while the thread begins: nobody has it, so it ends.
             _soon(runner.loop, lambda: _end(runner))
             raise
-        runner.started.wait()
         return runner
 
 
@@ -263,8 +269,11 @@ def _here() -> _Runner | None:
 def _run(runner: _Runner, at_end: Make[None]) -> None:
     loop = runner.loop
     _threads.runner = runner
+    if runner.waits_for is not None:
+        # Until then the client is that one's.
+        runner.waits_for.thread.join(PATIENCE)
+        runner.waits_for = None
     asyncio.set_event_loop(loop)
-    loop.call_soon(runner.started.set)
     try:
         while not runner.ending.is_set():
             # What gives a body may call sys.exit: its caller is who exits.
@@ -313,7 +322,7 @@ def _soon(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> No
 
 def _stop_all() -> None:
     for thread in list(_all):
-        thread.stop(patience=AT_EXIT)
+        thread.stop(patience=PATIENCE)
 
 
 def _note_fork() -> None:
