@@ -565,7 +565,10 @@ def test_a_second_ctrl_c_stops_although_nobody_reads(server: LoopbackServer, tmp
         process.send_signal(signal.SIGINT)
         said = process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        try:
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
         assert said == "pynector: finishing what is in flight; Ctrl-C again stops at once\n"
         assert process.stderr.read() == "pynector: with --output FILE it could go on another time\n"
 
