@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 from uuid import UUID
 
@@ -89,7 +89,8 @@ class JSONTemplate:
     """
 
     def __init__(self, value: Any) -> None:
-        self._value = _compiled(value)
+        # A function for each part: to look what it is takes longer than to make it.
+        self._make, self._fields = _compiled(value)
 
     @classmethod
     def parsed(cls, text: str) -> JSONTemplate:
@@ -108,7 +109,7 @@ class JSONTemplate:
     @property
     def fields(self) -> set[str]:
         """The names of the fields that it asks for."""
-        return set(_fields(self._value))
+        return self._fields
 
     def filled(self, fields: dict[str, Any]) -> Any:
         """Return the value for a record.
@@ -116,7 +117,7 @@ class JSONTemplate:
         Raises:
             BadField: If it has not what is asked for.
         """
-        return _filled(self._value, fields)
+        return self._make(fields)
 
 
 @dataclass(frozen=True)
@@ -220,30 +221,30 @@ def as_text(name: str, value: Any) -> str:
         raise BadField(f"its field {name!r} is of {type(value).__name__}, which is no text") from None
 
 
-def _compiled(value: Any) -> Any:
+_Make: TypeAlias = Callable[[dict[str, Any]], Any]
+
+
+def _compiled(value: Any) -> tuple[_Make, set[str]]:
+    """Return what makes the value for a record, and the names of the fields that it asks for."""
     if isinstance(value, str):
-        template = Template(value)
-        return template.filled({}) if template.is_constant else template
+        return _compiled_text(Template(value))
     if isinstance(value, list):
-        return [_compiled(item) for item in value]
+        makes, names = _compiled_parts(value)
+        return lambda fields: [make(fields) for make in makes], names
     if isinstance(value, dict):
-        return {name: _compiled(item) for name, item in value.items()}
-    return value
+        makes, names = _compiled_parts(value.values())
+        pairs = list(zip(value, makes, strict=True))
+        return lambda fields: {name: make(fields) for name, make in pairs}, names
+    return lambda fields: value, set()
 
 
-def _filled(value: Any, fields: dict[str, Any]) -> Any:
-    if isinstance(value, Template):
-        return value.filled(fields) if value.field is None else value_of(fields, value.field)
-    if isinstance(value, list):
-        return [_filled(item, fields) for item in value]
-    if isinstance(value, dict):
-        return {name: _filled(item, fields) for name, item in value.items()}
-    return value
+def _compiled_text(template: Template) -> tuple[_Make, set[str]]:
+    name = template.field
+    if name is not None:
+        return lambda fields: value_of(fields, name), {name}
+    return template.filled, template.fields
 
 
-def _fields(value: Any) -> Iterator[str]:
-    if isinstance(value, Template):
-        yield from value.fields
-    elif isinstance(value, (list, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _fields(item)
+def _compiled_parts(values: Iterable[Any]) -> tuple[list[_Make], set[str]]:
+    parts = [_compiled(value) for value in values]
+    return [make for make, _ in parts], set().union(*(names for _, names in parts))
