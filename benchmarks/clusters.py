@@ -83,6 +83,7 @@ class Meter(threading.Thread):
         self._ticks: dict[int, int] = {}
         self._kinds: dict[int, int] = {}
         self._before = 0
+        self._lock = threading.Lock()
         self.samples: list[Sample] = []
         # For what sends nothing: how far it has come.
         self.rows = 0
@@ -95,12 +96,16 @@ class Meter(threading.Thread):
             time.sleep(0.3)
 
     def sample(self) -> None:
-        self.samples.append(Sample(self._sent() - self._before + self.rows, time.perf_counter(), self._used()))
+        with self._lock:
+            count = self._sent() - self._before + self.rows
+            self.samples.append(Sample(count, time.perf_counter(), self._used()))
 
     def begin(self) -> None:
         """Begin with another run."""
-        self._before, self.rows = self._sent(), 0
-        self.samples.clear()
+        with self._lock:
+            self._before, self.rows = self._sent(), 0
+            self.samples.clear()
+        self.sample()
 
     def between(self, first: float, last: float) -> Figures:
         """Return what was seen between so many and so many requests."""
@@ -325,7 +330,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=60_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--only", default="", help="those whose name has this")
+    parser.add_argument("--only", default="", help="those whose name has this, or one of these between commas")
     arguments = parser.parse_args()
     with serving() as server:
         # The server was begun before, and does not count.
@@ -334,7 +339,7 @@ def main() -> None:
         meter = Meter(int(server.url.rpartition(":")[2]))
         meter.start()
         ways = here(server.url) | ENGINES[arguments.engine](server.url, arguments.workers, meter)
-        ways = {way: how for way, how in ways.items() if arguments.only in way}
+        ways = {way: how for way, how in ways.items() if any(text in way for text in arguments.only.split(","))}
         seen: dict[str, list[Figures]] = {way: [] for way in ways}
         for _ in range(arguments.rounds):
             for way, (run, times) in ways.items():

@@ -27,8 +27,8 @@ from .many.lending import others_are_lent
 # How many calls of an actor go on at a time: while one waits for its last answers, others fill the window.
 CALLS = 4
 
-# Of how many requests of a batch that is told: 2.6 us each, as much as to make the request of a record, and each time Ray
-# lets go of the interpreter's lock, for which threads then wait.
+# Of how many requests of a batch that is told: 2.6 us each, as much as to make the request of a record; and each time
+# Ray lets go of the interpreter's lock, for which threads then wait.
 OBSERVED = 10
 
 # How long the driver waits for a job's lender, which may have to be started (seconds).
