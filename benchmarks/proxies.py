@@ -1,9 +1,9 @@
 """Batches through proxies beside aiohttp: python -m benchmarks.proxies [--rounds N] [--proxy URL [--pid N]].
 
 Medians of rounds in which all have their turn, every other round the other way round. Server and proxy are processes of
-their own; every answer is checked. CPU time is what the client's own process takes. How busy each process was says
-which one was the limit, or that it was the machine, whose two cores the three share. The floor is a bare protocol: what
-is as fast as that has come to the limit, whatever it is.
+their own; every answer is checked. Of the CPU time that each of the three takes for a request follows how many a second
+there can be at the most: what the slowest of them can, or what all can on the cores that there are. The floor is a bare
+protocol: what is as fast as that has come to the limit, whatever it is.
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ from .table import certificate
 
 COUNT, IN_FLIGHT = 10_000, 100
 
+# What differs by a few hundredths at the most takes so many times as many rounds.
+MORE = 8
+
 # aiohttp sends fewer, for it takes longer.
 SHARE = 4
 
 Batch = Callable[[int], Awaitable[list[bytes]]]
 
 Figures = dict[str, tuple[float, ...]]
-"""By client: requests/s, CPU microseconds of its own a request, and how much of a core it, proxy and server took."""
+"""By client: requests/s, and the CPU microseconds a request that it, the proxy and the server took."""
 
 
 class Burden:
@@ -63,14 +66,15 @@ async def rates(batches: dict[str, Batch], rounds: int, *others: Burden) -> Figu
         # Who comes behind another one may find the machine otherwise.
         for name, batch in list(batches.items())[:: 1 if turn % 2 else -1]:
             count = COUNT // SHARE if name == "aiohttp" else COUNT
-            before = [burden.seconds() for burden in others]
-            started, used = time.perf_counter(), time.process_time()
+            before = [time.process_time(), *(burden.seconds() for burden in others)]
+            started = time.perf_counter()
             bodies = await batch(count)
-            elapsed, used = time.perf_counter() - started, time.process_time() - used
-            busy = [(burden.seconds() - was) / elapsed for burden, was in zip(others, before, strict=True)]
+            elapsed = time.perf_counter() - started
+            after = [time.process_time(), *(burden.seconds() for burden in others)]
             assert [len(body) for body in bodies] == [SMALL] * count
             if turn:
-                found[name].append((count / elapsed, used / count * 1e6, used / elapsed, *busy))
+                used = [(now - then) / count * 1e6 for now, then in zip(after, before, strict=True)]
+                found[name].append((count / elapsed, *used))
     return {name: tuple(map(statistics.median, zip(*values, strict=True))) for name, values in found.items()}  # type: ignore[misc]
 
 
@@ -159,26 +163,28 @@ async def past(server: Server, proxy: str, rounds: int) -> Figures:
         with environment(HTTP_PROXY=proxy, NO_PROXY="10.0.0.0/8,.internal,service.example"):
             excepted = await pynector_batch(stack, url, path)
         batches = {"excepted": excepted, "without": await pynector_batch(stack, url, path, trust_env=False)}
-        return await rates(batches, rounds)
+        return await rates(batches, rounds * MORE)
 
 
 def report(name: str, found: Figures) -> None:
-    """Print the first one's figures, how many times those of the others they are, and how busy each process was."""
-    (first, (rate, cpu, *busy)), *others = found.items()
-    print(f"{name}: {first} {rate:,.0f}/s, CPU {cpu:.1f} us{said(busy)}")
-    for other, (its_rate, its_cpu, *its_busy) in others:
-        times, less = rate / its_rate, its_cpu / cpu
-        figures = f"{its_rate:,.0f}/s), {less:.2f} times less CPU ({its_cpu:.1f} us)"
-        print(f"  {times:.2f} times {other} ({figures}{said(its_busy)}")
+    """Print the first one's figures, how many times those of the others they are, and what the limit is."""
+    (first, (rate, cpu, *rest)), *others = found.items()
+    print(f"{name}: {first} {rate:,.0f}/s, CPU {cpu:.1f} us{limit(rate, cpu, rest)}")
+    for other, (its_rate, its_cpu, *its_rest) in others:
+        times = f"{rate / its_rate:.2f} times {other} ({its_rate:,.0f}/s)"
+        print(f"  {times}, {its_cpu / cpu:.2f} times less CPU ({its_cpu:.1f} us){limit(its_rate, its_cpu, its_rest)}")
 
 
-def said(busy: list[float]) -> str:
-    """Say how busy client, proxy and server were, and together, of a core each; nothing where that is not known."""
-    if len(busy) == 1 or any(map(math.isnan, busy)):
+def limit(rate: float, client: float, others: list[float]) -> str:
+    """Say what proxy and server take, and how much of what can be that rate is; nothing where that is not known."""
+    if not others or any(map(math.isnan, others)):
         return ""
-    client, proxy, server = busy
-    cores = f"{sum(busy):.0%} of {os.cpu_count()} cores"
-    return f", busy: client {client:.0%}, proxy {proxy:.0%}, server {server:.0%}, together {cores}"
+    proxy, server = others
+    cores = os.cpu_count() or 1
+    most = {"client": client, "proxy": proxy, "server": server, f"{cores} cores": (client + proxy + server) / cores}
+    slowest = max(most, key=lambda each: most[each])
+    share = rate * most[slowest] / 1e6
+    return f", proxy {proxy:.1f}, server {server:.1f}: {share:.0%} of what {slowest} can ({1e6 / most[slowest]:,.0f}/s)"
 
 
 def main() -> None:
