@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import pickle
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,6 +20,7 @@ from scripted import ScriptedServer, answer, chunked, eventually
 
 from loops import BACKENDS, runners
 from pynector.errors import ConfigurationError
+from pynector.integrations.responses import QuickResponse, quick_or_plain
 from pynector.testing import LoopbackServer
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +106,86 @@ async def test_redirects_and_codings_are_the_clients(client: Any, server: Loopba
         raw = [piece async for piece in response.aiter_raw()]
     assert b"".join(raw).startswith(b"\x1f\x8b")
     assert (await client.get(f"{server.url}/compressed/gzip")).json()["coding"] == "gzip"
+
+
+def state_of(response: Any) -> dict[str, Any]:
+    """All that a response has, but for what no two have alike, and what its class makes when it decodes."""
+    own = {"_decoder", "_elapsed", "_request", "extensions", "headers", "stream"}
+    state = {name: value for name, value in vars(response).items() if name not in own}
+    assert response.elapsed.total_seconds() >= 0
+    return state | {"type": type(response), "read": (response.content, response.text, response.num_bytes_downloaded)}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/id/7", "/bytes/100000", "/bytes/0", "/bytes/9?chunked=1", "/compressed/gzip", "/status/404", "/status/204"],
+)
+async def test_a_response_that_is_read_is_what_the_package_makes_of_it(
+    client: Any, package: Any, transport_class: Any, server: LoopbackServer, path: str
+) -> None:
+    class Plain(transport_class):  # type: ignore[misc]
+        response_class = package.Response
+
+    async with package.AsyncClient(transport=Plain()) as other:
+        expected = await other.get(server.url + path)
+    response = await client.get(server.url + path)
+    assert transport_class.response_class is not package.Response
+    assert state_of(response) == state_of(expected)
+    assert await response.aread() == expected.content
+    assert [piece async for piece in response.aiter_bytes(5)] == [piece async for piece in expected.aiter_bytes(5)]
+    again = pickle.loads(pickle.dumps(response))
+    assert (type(again), again.content, again.headers) == (package.Response, response.content, response.headers)
+
+
+def test_a_package_that_keeps_a_body_elsewhere_reads_it_itself() -> None:
+    class Response:
+        def __init__(self, status: int, content: bytes) -> None:
+            self.status, self._body, self._num_bytes_downloaded = status, content, 0
+
+    class Quick(QuickResponse):
+        package_class = Response
+
+    assert quick_or_plain(Quick) is Response
+
+
+async def test_a_response_that_is_not_to_be_read_says_so(client: Any, package: Any, server: LoopbackServer) -> None:
+    async with client.stream("GET", f"{server.url}/id/7") as response:
+        assert isinstance(response, package.Response)
+        with pytest.raises(package.ResponseNotRead):
+            response.content  # noqa: B018
+        assert [piece async for piece in response.aiter_raw()] == [b"7"]
+        with pytest.raises(package.StreamConsumed):
+            await response.aread()
+    async with client.stream("GET", f"{server.url}/id/7") as response:
+        await response.aclose()
+        with pytest.raises(package.StreamClosed):
+            await response.aread()
+    async with client.stream("GET", f"{server.url}/truncate/10") as response:
+        with pytest.raises(package.RemoteProtocolError) as caught:
+            await response.aread()
+    assert caught.value.request is response.request
+    assert response.is_closed
+
+
+async def test_what_a_hook_puts_around_a_body_is_what_is_read(
+    client: Any, package: Any, server: LoopbackServer
+) -> None:
+    class Doubled(package.AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for piece in self._stream:
+                yield piece * 2
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
+    async def wrap(response: Any) -> None:
+        response.stream = Doubled(response.stream)
+
+    client.event_hooks = {"response": [wrap]}
+    assert (await client.get(f"{server.url}/id/7")).content == b"77"
 
 
 async def test_bodies_stream_both_ways(client: Any, server: LoopbackServer) -> None:
@@ -536,12 +618,12 @@ async def test_auth_flows_and_hooks_are_the_clients(client: Any, package: Any, s
     seen: list[Any] = []
 
     async def note(message: Any) -> None:
-        seen.append(type(message).__name__)
+        seen.append([kind for kind in ("Request", "Response") if isinstance(message, getattr(package, kind))])
 
     client.event_hooks = {"request": [note], "response": [note]}
     told = await client.get(f"{server.url}/inspect", auth=("user", "pass"))
     assert ["Authorization", "Basic dXNlcjpwYXNz"] in told.json()["headers"]
-    assert seen == ["Request", "Response"]
+    assert seen == [["Request"], ["Response"]]
 
 
 async def test_a_chunked_answer_and_one_without_a_length_end_where_they_do(client: Any, play: Play) -> None:

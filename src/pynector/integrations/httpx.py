@@ -9,6 +9,7 @@ except ImportError as error:
 
 from .blocking import SyncRelayTransport, SyncResponseBody
 from .bodies import ResponseBody
+from .responses import QuickResponse, quick_or_plain
 from .transport import RelayTransport
 
 
@@ -20,6 +21,13 @@ class _SyncBody(SyncResponseBody, httpx.SyncByteStream):
     """See SyncResponseBody."""
 
 
+class _Response(QuickResponse, httpx.Response):
+    """See QuickResponse."""
+
+    package_class = httpx.Response
+    request_error = httpx.RequestError
+
+
 class PynectorTransport(RelayTransport, httpx.AsyncBaseTransport):
     """Sends what a client asks for over Pynector's engine: `httpx.AsyncClient(transport=PynectorTransport())`.
 
@@ -28,6 +36,7 @@ class PynectorTransport(RelayTransport, httpx.AsyncBaseTransport):
 
     package = httpx
     body_class = _Body
+    response_class = quick_or_plain(_Response)
     binds = True
 
 
@@ -36,6 +45,7 @@ class _Relay(RelayTransport):
 
     package = httpx
     body_class = _SyncBody
+    response_class = httpx.Response
     binds = True
 
 

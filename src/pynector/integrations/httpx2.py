@@ -9,6 +9,7 @@ except ImportError as error:
 
 from .blocking import SyncRelayTransport, SyncResponseBody
 from .bodies import ResponseBody
+from .responses import QuickResponse, quick_or_plain
 from .transport import RelayTransport
 
 
@@ -20,6 +21,13 @@ class _SyncBody(SyncResponseBody, httpx2.SyncByteStream):
     """See SyncResponseBody."""
 
 
+class _Response(QuickResponse, httpx2.Response):
+    """See QuickResponse."""
+
+    package_class = httpx2.Response
+    request_error = httpx2.RequestError
+
+
 class PynectorTransport(RelayTransport, httpx2.AsyncBaseTransport):
     """Sends what a client asks for over Pynector's engine: `httpx2.AsyncClient(transport=PynectorTransport())`.
 
@@ -28,6 +36,7 @@ class PynectorTransport(RelayTransport, httpx2.AsyncBaseTransport):
 
     package = httpx2
     body_class = _Body
+    response_class = quick_or_plain(_Response)
 
 
 class _Relay(RelayTransport):
@@ -35,6 +44,7 @@ class _Relay(RelayTransport):
 
     package = httpx2
     body_class = _SyncBody
+    response_class = httpx2.Response
 
 
 class PynectorSyncTransport(SyncRelayTransport, httpx2.BaseTransport):

@@ -28,12 +28,14 @@ class RelayTransport:
     Attributes:
         package: The package.
         body_class: ResponseBody as the package wants it, or what is made of the same.
+        response_class: Makes responses whose bodies have no coding.
         binds: Whether the package's client puts a stream around a response's that keeps the response, so that neither
             is let go of but by the garbage collector.
     """
 
     package: ModuleType
     body_class: Callable[..., Any]
+    response_class: Callable[..., Any]
     binds = False
 
     def __init__(
@@ -157,7 +159,8 @@ class RelayTransport:
 
     def _response(self, relayed: Relayed, request: Any, trace: Trace | None) -> Any:
         body = self.body_class(self, relayed, request, trace)
-        response = self.package.Response(
+        make = self.package.Response if relayed.encoded else self.response_class
+        response = make(
             relayed.status, headers=self._messages.fields(relayed), stream=body, extensions=extensions_of(relayed)
         )
         if self.binds:
