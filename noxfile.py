@@ -127,10 +127,10 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Make the documentation a site, and check its links."""
+    """Make the documentation a site, in the folder after `--` if there is one, and check its links."""
     session.install("-e", ".[docs]", env={"PYNECTOR_CYTHON": "skip"})
     # A link to a page or a heading that is not there is a warning.
-    site = str(Path(session.create_tmp()) / "site")
+    (site,) = session.posargs or [str(Path(session.create_tmp()) / "site")]
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", site)
 
 

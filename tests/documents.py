@@ -22,6 +22,11 @@ class Block:
     code: str
     output: str | None
 
+    @property
+    def packages(self) -> set[str]:
+        """What a snippet imports."""
+        return set(re.findall(r"^ *(?:import|from) (\w+)", self.code, re.MULTILINE))
+
 
 def blocks(document: Path) -> Iterator[Block]:
     text = document.read_text(encoding="utf-8")

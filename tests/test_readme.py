@@ -1,17 +1,13 @@
 """Every Python snippet of the documents is run against the bundled server, and the shell lines are those CI runs.
 
-A snippet's https://api.example.com is the bundled server. A ```text block right after a snippet is what it prints.
-A snippet that defines tests is run by pytest. Code outside a function may await.
+A snippet that defines tests is run by pytest, any other one as tests/snippets.py says. Those that need a cluster run in
+tests/many.
 """
 
 from __future__ import annotations
 
-import ast
-import contextlib
 import dataclasses
 import importlib
-import inspect
-import io
 import os
 import re
 import subprocess
@@ -20,10 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
+import chatserver
 import pynector
+import snippets
 from documents import BLOCKS, DOCUMENTS, ROOT, SNIPPETS, Block, anchors, blocks, prose
 from pynector import CircuitBreaker, PynectorError, Rate, RetryPolicy, client
 from pynector.testing import LoopbackServer
@@ -33,10 +30,9 @@ from pynector.transport.websocket import options as websocket_options
 from wsservers import running
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-SERVER = "https://api.example.com"
 
 # What some snippets are about, and is not there for each Python or in each set of packages.
-OTHERS = ("aiohttp", "aiometer", "fastapi", "pandas", "requests")
+OTHERS = {"aiohttp", "aiometer", "anthropic", "fastapi", "openai", "pandas", "requests"}
 
 # These stand in the reference with the module that they are at home in.
 ELSEWHERE = ("TransportProtocol", "get_transport_factory_registry")
@@ -58,44 +54,42 @@ def run_as_tests(code: str, folder: Path) -> None:
     assert "skipped" not in done.stdout
 
 
-def run_as_program(code: str, name: str) -> str:
-    compiled = compile(code, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    names: dict[str, Any] = {"__name__": "__main__"}
-    awaits = bool(compiled.co_flags & inspect.CO_COROUTINE)
-
-    async def run_awaiting() -> None:
-        await eval(compiled, names)
-
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        if awaits:
-            anyio.run(run_awaiting)
-        else:
-            exec(compiled, names)
-    return output.getvalue()
-
-
 @pytest.fixture(scope="session")
 def websocket_server() -> Iterator[str]:
     with running() as port:
         yield f"ws://127.0.0.1:{port}"
 
 
-@pytest.mark.parametrize("block", SNIPPETS, ids=lambda block: block.name)
+@pytest.fixture(scope="module")
+def chat_server() -> Iterator[str]:
+    with chatserver.running() as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in SNIPPETS if not block.packages & snippets.CLUSTERS], ids=lambda block: block.name
+)
 def test_snippet_runs(
-    block: Block, server: LoopbackServer, websocket_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    block: Block,
+    server: LoopbackServer,
+    websocket_server: str,
+    chat_server: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for other in OTHERS:
-        if re.search(rf"^(?:import|from) {other}\b", block.code, re.MULTILINE):
-            pytest.importorskip(other)
+    for other in block.packages & OTHERS:
+        pytest.importorskip(other)
     server.reset()
     monkeypatch.chdir(tmp_path)
-    code = block.code.replace(SERVER, server.url).replace("wss://api.example.com", websocket_server)
-    if re.search(r"def test_", code):
-        run_as_tests(code, tmp_path)
+    servers = {
+        snippets.SERVER: server.url,
+        "wss://api.example.com": websocket_server,
+        "https://llm.example.com": chat_server,
+    }
+    if re.search(r"def test_", block.code):
+        run_as_tests(block.code.replace(snippets.SERVER, server.url), tmp_path)
     else:
-        printed = run_as_program(code, block.name).replace(server.url, SERVER)
-        assert block.output is None or printed == block.output
+        snippets.check(block, servers)
 
 
 def test_a_snippet_that_prints_says_what() -> None:

@@ -26,9 +26,11 @@ from pynector.transport.websocket.options import SETTINGS
 SOURCE = Path(pynector.__file__).parents[1]
 TYPING = ROOT / "tests" / "typing"
 
-# Snippets leave out what their readers would have to read past, and pandas has no types of its own.
-UNTYPED = ("no-untyped-def", "no-untyped-call", "import-untyped")
+# Snippets leave out what their readers would have to read past; pandas has no types of its own; and what is not here is
+# where they run.
+UNTYPED = ("no-untyped-def", "no-untyped-call", "import-untyped", "import-not-found")
 UNTYPED_TOO = (
+    "reportMissingImports",
     "reportMissingParameterType",
     "reportUnknown",
     "reportUnused",

@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import pynector
 
 ROOT = Path(__file__).parent.parent
 WORKFLOW = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
 RELEASE = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+PAGES = (ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8")
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 NOXFILE = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
 
@@ -56,25 +59,37 @@ def permissions(workflow: str) -> list[str]:
     return re.findall(r"^ *(\S+: (?:read|write).*)$", workflow, re.MULTILINE)
 
 
-def test_nothing_in_them_is_secret_and_only_who_publishes_may_say_who_it_is() -> None:
-    assert permissions(WORKFLOW) == ["contents: read"]
-    everything, _, publishing = RELEASE.partition("\n  publish:\n")
+@pytest.mark.parametrize(
+    ("workflow", "environment", "allowed"),
+    [
+        (RELEASE, "environment: pypi", ["id-token: write"]),
+        (PAGES, "name: github-pages", ["pages: write", "id-token: write"]),
+    ],
+    ids=["release", "pages"],
+)
+def test_only_who_publishes_may_and_runs_no_code_of_the_project(
+    workflow: str, environment: str, allowed: list[str]
+) -> None:
+    everything, _, publishing = workflow.partition("\n  publish:\n")
     assert permissions(everything) == ["contents: read"]
-    assert permissions(publishing) == ["id-token: write"]
-    assert "environment: pypi" in publishing
-    assert "github.ref_type == 'tag'" in publishing
-    # What runs code of the project's does not publish.
+    assert permissions(publishing) == allowed
+    assert environment in publishing
     assert "run:" not in publishing
-    assert "secrets" not in WORKFLOW + RELEASE
+
+
+def test_nothing_in_them_is_secret() -> None:
+    assert permissions(WORKFLOW) == ["contents: read"]
+    assert "github.ref_type == 'tag'" in RELEASE.partition("\n  publish:\n")[2]
+    assert "secrets" not in WORKFLOW + RELEASE + PAGES
 
 
 def test_an_action_has_one_version() -> None:
-    used = set(re.findall(r"uses: (\S+)@(\S+)", WORKFLOW + RELEASE))
+    used = set(re.findall(r"uses: (\S+)@(\S+)", WORKFLOW + RELEASE + PAGES))
     assert len(used) == len({action for action, _ in used})
 
 
-def test_what_is_released_is_what_is_tested() -> None:
-    assert set(re.findall(r"nox -s (\w+)", RELEASE)) <= set(sessions())
+def test_what_is_published_is_what_is_tested() -> None:
+    assert set(re.findall(r"nox -s (\w+)", RELEASE + PAGES)) <= set(sessions())
     named = set(re.findall(r"Python :: (3\.\d+)", PROJECT))
     assert named == {python for python in assigned("PYTHONS") if not python.endswith("t")}
     (skipped,) = re.findall(r"^skip = \[(.+)\]$", PROJECT, re.MULTILINE)

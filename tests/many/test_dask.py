@@ -20,7 +20,7 @@ import pandas
 import pytest
 from distributed import Client, LocalCluster
 
-from documents import ROOT, blocks
+import snippets
 from paced import rate_of
 from pynector import ConfigurationError, Rate
 from pynector.integrations.dask import DaskBank, LendingPlugin, request_bag, request_frame
@@ -81,11 +81,11 @@ def test_the_page_s_snippet(
     cluster: Client, server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (code,) = (block.code for block in blocks(ROOT / "docs" / "many-machines.md") if "import dask" in block.code)
-    code = code.replace("scheduler:8786", cluster.scheduler.address)
+    (block,) = snippets.about("distributed")
     dask.dataframe.from_pandas(pandas.DataFrame({"id": range(40)}), npartitions=2).to_parquet("ids")
-    with Requests({"base_url": server.url}, path="/id/{id}", answer="json") as requests:
-        exec(code, {"requests": requests, "bag_of_dicts": bag_of(40, 2)})
+    (tmp_path / "ids.jsonl").write_text("".join(f'{{"id": {number}}}\n' for number in range(40)))
+    names = snippets.check(block, {snippets.SERVER: server.url, "tcp://scheduler:8786": cluster.scheduler.address})
+    names["requests"].close()
     frame = dask.dataframe.read_parquet("answers").compute()
     assert list(frame["response_json"]) == [str(number) for number in range(40)]
     lines = [json.loads(line) for file in sorted(tmp_path.glob("answers/*.json")) for line in file.open()]

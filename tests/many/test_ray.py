@@ -17,7 +17,7 @@ import pytest
 import ray
 from pyarrow import parquet
 
-from documents import ROOT, blocks
+import snippets
 from paced import rate_of
 from pynector import ConfigurationError, PynectorError, Rate
 from pynector.integrations import ray as integration
@@ -215,20 +215,23 @@ def test_what_nobody_reads_is_not_sent(server: LoopbackServer) -> None:
 
 
 @pytest.mark.exhaustive
-def test_the_page_s_snippets(server: LoopbackServer, tmp_path: Path) -> None:
-    """A job, and another one of what has failed in it."""
-    page = [block.code for block in blocks(ROOT / "docs" / "many-machines.md") if "ray.data" in block.code]
-    job, _, again = (code.replace("s3://bucket", str(tmp_path)) for code in page)
-    job = job.replace("https://api.example.com", server.url).replace("/id/{id}", "/id/{id}?fail=50")
+def test_the_page_s_snippets(server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job, one that goes on, and another one of what has failed in the first."""
+    context = ray.data.DataContext.get_current()
+    job, going_on, again = snippets.about("ray")
+    servers = {snippets.SERVER: server.url, "s3://bucket": str(tmp_path), "/mnt/shared": str(tmp_path)}
     numbers(200, 2).write_parquet(str(tmp_path / "ids"))
-    names: dict[str, Any] = {}
-    exec(job, names)
+    snippets.check(job, {**servers, "/id/{id}": "/id/{id}?fail=50"})
     written = parquet.read_table(str(tmp_path / "answers"))
     assert sorted(written["id"].to_pylist()) == list(range(200))
-    exec(again, names)
+    with monkeypatch.context() as patched:
+        patched.setattr(context, "checkpoint_config", None)
+        snippets.check(going_on, servers)
+        assert context.checkpoint_config.id_column == "id"
+    snippets.check(again, servers)
     written = parquet.read_table(str(tmp_path / "answers-again"))
     assert sorted(written["id"].to_pylist()) == [0, 50, 100, 150]
-    assert written["response_attempts"].to_pylist() == [4] * 4
+    assert written["response_error"].to_pylist() == [None] * 4
 
 
 def test_no_records_are_no_requests(server: LoopbackServer) -> None:

@@ -1,86 +1,67 @@
-"""The recipes of docs/many-machines.md for Spark and Beam: on their shapes, and on themselves where they are."""
+"""The recipes of docs/many-machines.md for Spark and Beam: on their shapes, and with them where they are."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
+import snippets
 from pynector.integrations.many import Requests
 from pynector.testing import LoopbackServer
 
-SCHEMA = (
-    "id long, response_status int, response_error string, response_message string, response_phase string, "
-    "response_sent string, response_attempts int, response_elapsed double, response_body string"
-)
+
+def requests_to(server: LoopbackServer) -> Requests:
+    return Requests({"base_url": server.url}, path="/id/{id}", answer="text")
 
 
-@pytest.fixture
-def requests(server: LoopbackServer) -> Iterator[Requests]:
-    with Requests({"base_url": server.url}, path="/id/{id}", answer="text") as made:
-        yield made
-
-
-def shapes(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+def shapes(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """An iterator of batches gives one; an empty batch, and none at all, are batches too."""
-    made = list(requests.process({"id": list(range(first, first + 30))} for first in range(0, 90, 30)))
-    assert [batch["response_body"][-1] for batch in made] == ["29", "59", "89"]
-    assert list(requests.process([])) == []
-    (empty,) = requests.process([{"id": []}])
-    assert empty.keys() == made[0].keys()
+    with requests_to(server) as requests:
+        made = list(requests.process({"id": list(range(first, first + 30))} for first in range(0, 90, 30)))
+        assert [batch["response_body"][-1] for batch in made] == ["29", "59", "89"]
+        assert list(requests.process([])) == []
+        (empty,) = requests.process([{"id": []}])
+        assert empty.keys() == made[0].keys()
 
 
-def arrow(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+def arrow(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """What mapInArrow gives and takes."""
     pyarrow = import_module("pyarrow")
     whole = pyarrow.table({"id": range(100)})
-    made = list(requests.process(iter(whole.to_batches(max_chunksize=30))))
-    assert [batch.num_rows for batch in made] == [30, 30, 30, 10]
-    assert pyarrow.Table.from_batches(made)["response_body"].to_pylist() == [str(number) for number in range(100)]
-    (empty,) = requests.process([pyarrow.RecordBatch.from_pylist([], schema=whole.schema)])
-    assert empty.schema == made[0].schema
+    with requests_to(server) as requests:
+        made = list(requests.process(iter(whole.to_batches(max_chunksize=30))))
+        assert [batch.num_rows for batch in made] == [30, 30, 30, 10]
+        assert pyarrow.Table.from_batches(made)["response_body"].to_pylist() == [str(n) for n in range(100)]
+        (empty,) = requests.process([pyarrow.RecordBatch.from_pylist([], schema=whole.schema)])
+        assert empty.schema == made[0].schema
 
 
-def spark(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
-    sql = import_module("pyspark.sql")
+def spark(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    session = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+    # The snippet finds this session, and ends with it.
+    builder = import_module("pyspark.sql").SparkSession.builder
+    session = builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
     try:
-        rows = session.range(500).mapInArrow(requests.process, SCHEMA).collect()
+        run_snippet("pyspark", server)
     finally:
         session.stop()
-    assert sorted(row.id for row in rows) == list(range(500))
-    assert all(row.response_body == str(row.id) for row in rows)
 
 
-def beam(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
-    beam: Any = import_module("apache_beam")
-    util: Any = import_module("apache_beam.testing.util")
+def beam(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The runner that needs no other program.
+    monkeypatch.setattr("sys.argv", ["snippet", "--runner=DirectRunner"])
+    run_snippet("apache_beam", server)
 
-    class Enrich(beam.DoFn):  # type: ignore[misc]
-        def __init__(self, requests: Requests) -> None:
-            self.requests = requests
 
-        def process(self, records: Any) -> Iterator[Any]:
-            yield from next(self.requests.process([records]))
-
-        def teardown(self) -> None:
-            self.requests.close()
-
-    def check(rows: list[Any]) -> None:
-        assert sorted(row["id"] for row in rows) == list(range(500))
-        assert all(row["response_body"] == str(row["id"]) for row in rows)
-
-    with beam.Pipeline(runner="DirectRunner") as pipeline:
-        records = pipeline | beam.Create([{"id": number} for number in range(500)])
-        batches = records | beam.BatchElements(min_batch_size=50, max_batch_size=200)
-        util.assert_that(batches | beam.ParDo(Enrich(requests)), check)
+def run_snippet(package: str, server: LoopbackServer) -> None:
+    (block,) = snippets.about(package)
+    snippets.check(block, {snippets.SERVER: server.url})["requests"].close()
 
 
 RECIPES = {"pyarrow": arrow, "pyspark": spark, "apache_beam": beam}
@@ -89,5 +70,5 @@ HERE = [shapes, *(recipe for package, recipe in RECIPES.items() if find_spec(pac
 
 @pytest.mark.parametrize("recipe", HERE)
 @pytest.mark.filterwarnings("ignore")
-def test_a_recipe(requests: Requests, monkeypatch: pytest.MonkeyPatch, recipe: Any) -> None:
-    recipe(requests, monkeypatch)
+def test_a_recipe(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, recipe: Any) -> None:
+    recipe(server, monkeypatch)
