@@ -17,8 +17,8 @@ copyright = "the Pynector developers"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-# A quoted word is mostly a value.
-smartquotes = False
+# Dashes alone: a quoted word is mostly a value.
+smartquotes_action = "D"
 
 html_theme = "furo"
 html_title = f"Pynector {version}"

@@ -43,7 +43,9 @@ Faults = dict[str, set[int]]
 
 def mypy(folder: Path, allowed: Iterable[str] = ()) -> tuple[Faults, str]:
     """What mypy finds wrong, lines by file, and what it prints."""
-    cache = ["--cache-dir", str(ROOT / ".mypy_cache"), "--config-file", "/dev/null", "--follow-imports", "silent"]
+    # It takes 20 s to read these two; pyright reads them at once.
+    (folder / "mypy.ini").write_text("[mypy]\n[mypy-anthropic.*,openai.*]\nfollow_imports = skip\n", encoding="utf-8")
+    cache = ["--cache-dir", str(ROOT / ".mypy_cache"), "--config-file", "mypy.ini", "--follow-imports", "silent"]
     codes = [f"--disable-error-code={code}" for code in allowed]
     command = [sys.executable, "-m", "mypy", "--strict", *codes, *cache, str(folder)]
     environment = {**os.environ, "MYPYPATH": str(SOURCE)}

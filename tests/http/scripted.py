@@ -8,12 +8,14 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any
 
 import anyio
+import pytest
 
+from pynector import TimeoutError
 from sockets import secured
 
 Part = bytes | str | threading.Event | Callable[[], object]
@@ -44,6 +46,19 @@ async def eventually(condition: Callable[[], object]) -> bool:
     # Let the event loop see what has arrived on its sockets by now.
     await anyio.sleep(0.02)
     return bool(condition())
+
+
+async def out_of_time(ask: Callable[[float], Awaitable[object]], phase: str) -> TimeoutError:
+    """Give what a request ends with whose time passes in a phase; it is asked with a time in seconds.
+
+    A machine that pauses may take all of a short time before that phase begins: then there is more of it.
+    """
+    for seconds in (0.3, 3, 30):
+        with pytest.raises(TimeoutError) as caught:
+            await ask(seconds)
+        if caught.value.phase == phase:
+            break
+    return caught.value
 
 
 class Connection:
