@@ -272,7 +272,7 @@ def on_ray(url: str, workers: int, meter: Meter) -> dict[str, Way]:
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     # Else they give way to everybody, this process included, with which they are compared.
-    os.environ["RAY_worker_niceness"] = f"{os.nice(0)}"
+    os.environ |= {"RAY_worker_niceness": f"{os.nice(0)}"}
     ray.init(num_cpus=workers + 2, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": environment})
     ray.data.DataContext.get_current().enable_progress_bars = False
 
