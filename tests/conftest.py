@@ -30,6 +30,7 @@ def installed(module: str) -> bool:
 SDK = ("opentelemetry", "opentelemetry.sdk")
 ABOUT = {
     "test_bar.py": ("rich", "termios"),
+    "test_typing.py": ("basedpyright", "mypy", "ruff"),
     "growth/test_outcomes.py": ("httptools",),
     "limits/test_telemetry.py": SDK,
     "telemetry/test_contexts.py": SDK,

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -77,10 +76,7 @@ def pyright(folder: Path, allowed: Iterable[str] = ()) -> tuple[Faults, str]:
 
 Checker = Callable[..., tuple[Faults, str]]
 
-needs_pyright = pytest.mark.skipif(find_spec("basedpyright") is None, reason="basedpyright is not installed")
-checkers = pytest.mark.parametrize(
-    ("check", "untyped"), [(mypy, UNTYPED), pytest.param(pyright, UNTYPED_TOO, marks=needs_pyright)]
-)
+checkers = pytest.mark.parametrize(("check", "untyped"), [(mypy, UNTYPED), (pyright, UNTYPED_TOO)])
 
 
 @checkers
