@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHeader
+from websockets.exceptions import InvalidHandshake, InvalidHeader
 from websockets.http11 import Response as Answer
 from websockets.protocol import State
 
@@ -209,6 +209,9 @@ def no_handshake(protocol: ClientProtocol, error: BaseException | None, answered
     if isinstance(problem, InvalidHeader):
         # Its own text quotes the field.
         return _refused(f"the server's answer has no fitting {problem.name}", "handshake" if answered else None)
+    if problem is not None and not isinstance(problem, InvalidHandshake):
+        # websockets 14 has the parser's own error here, whose text quotes the line; later ones say this.
+        return _refused("did not receive a valid HTTP response", "handshake" if answered else None)
     cause = problem or error
     said = "the peer closed the connection" if cause is None else text_of(cause)
     return _refused(said, "handshake" if answered else cause)
