@@ -26,7 +26,6 @@ UNITS = 100_000
 # What takes many instructions needs fewer units.
 FEWER_UNITS = {
     "rich_encoder": 20_000, "redirected": 50_000, "inflating": 5_000, "adapter": 10_000, "ruled": 50_000,
-    "streaming": 10_000,
     "messages": 20_000, "http2": 20_000, "http2_floor": 20_000,
 }  # fmt: skip
 

@@ -213,38 +213,6 @@ def stream(build: Build, count: int) -> None:
         incoming.taken()
 
 
-class _Short:
-    """A response of one piece that has come."""
-
-    status, encoded, settings = 200, False, {"max_response_bytes": None}
-
-    def __init__(self) -> None:
-        self._pieces = [b"", b"0123456789abcdef"]
-
-    def taken(self) -> bytes:
-        return self._pieces.pop()
-
-    async def aclose(self) -> None:
-        pass
-
-
-def streaming(build: Build, count: int) -> None:
-    """Open a stream whose answer is there, read it and leave it, but for what sends its request."""
-    manager = build.load("transport.http.streaming").Streaming
-
-    async def opened(*request: Any) -> _Short:
-        return _Short()
-
-    async def read() -> None:
-        for _ in range(count):
-            async with manager(opened, None, {}, 1.0, None) as response:
-                async for _ in response.iter_bytes():
-                    pass
-
-    with suppress(StopIteration):
-        read().send(None)
-
-
 class _Package:
     """What stands for httpx: what it makes of a response is its own."""
 
@@ -299,6 +267,7 @@ def adapter(build: Build, count: int) -> None:
     class Transport(build.load("integrations.transport").RelayTransport):  # type: ignore[misc]
         package = _Package
         body_class = build.load("integrations.bodies").ResponseBody
+        response_class = _Package.Response
 
         def _relay(self) -> Any:
             return relay
@@ -424,7 +393,6 @@ PARTS: dict[str, Callable[[Build, int], None]] = {
         redirected,
         inflating,
         stream,
-        streaming,
         adapter,
         dispatcher,
         ruled,

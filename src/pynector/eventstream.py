@@ -38,6 +38,8 @@ class EventStream(ToEnter):
         last_event_id: The id of the last event that is known.
     """
 
+    call = "client.events"
+
     def __init__(
         self,
         stream: Stream,
@@ -48,7 +50,6 @@ class EventStream(ToEnter):
         idle_timeout: float | None,
         last_event_id: str,
     ) -> None:
-        super().__init__("client.events")
         self._stream = stream
         self._data = data
         self._options = options

@@ -13,15 +13,14 @@ class Unopened(PynectorError, AttributeError):
     """What has to be entered by `async with` was used without."""
 
 
-class ToEnter:
+class ToEnter(AbstractAsyncContextManager[Any]):
     """An asynchronous context manager, which says so where it is taken for something else.
 
-    Args:
+    Attributes:
         call: The call that it comes of, for the message.
     """
 
-    def __init__(self, call: str) -> None:
-        self._call = call
+    call = ""
 
     def __getattr__(self, name: str) -> NoReturn:
         raise self._misused()
@@ -42,7 +41,7 @@ class ToEnter:
         """Exist only for `__enter__` to be called."""
 
     def _misused(self) -> Unopened:
-        return Unopened(f"`async with` is missing: async with {self._call}(...) as it: ...")
+        return Unopened(f"`async with` is missing: async with {self.call}(...) as it: ...")
 
 
 class Opening(ToEnter):
@@ -54,7 +53,7 @@ class Opening(ToEnter):
     """
 
     def __init__(self, manager: AbstractAsyncContextManager[Any], call: str) -> None:
-        ToEnter.__init__(self, call)
+        self.call = call
         self._manager = manager
 
     async def __aenter__(self) -> Any:

@@ -7,10 +7,12 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any
 
+import anyio
+
 from .dispatch.endings import closed, escaped
 from .dispatch.turn import Turn
 from .errors import ConfigurationError, PynectorError
-from .eventloop import is_stray
+from .eventloop import cancellation_is_asked_for
 from .lifecycle import Lifecycle
 from .opening import ToEnter
 from .session import Session, cause_of
@@ -28,6 +30,15 @@ class StreamCall(ToEnter):
         turn: Makes what it has to wait for before it begins, of a session, data, options and seconds; None: of nothing.
     """
 
+    call = "client.stream"
+
+    # Until it is entered.
+    _is_entered = False
+    _observed: ObservedRequest | None = None
+    _session: Session | None = None
+    _manager: AbstractAsyncContextManager[Any] | None = None
+    _turn: Turn | None = None
+
     def __init__(
         self,
         lifecycle: Lifecycle,
@@ -37,19 +48,12 @@ class StreamCall(ToEnter):
         limit: float,
         turn: Callable[[Session, Any, dict[str, Any], float], Turn] | None = None,
     ) -> None:
-        ToEnter.__init__(self, "client.stream")
         self._lifecycle = lifecycle
         self._telemetry = telemetry
         self._data = data
         self._options = options
         self._limit = limit
         self._make_turn = turn
-        # Until it is entered.
-        self._is_entered = False
-        self._observed: ObservedRequest | None = None
-        self._session: Session | None = None
-        self._manager: AbstractAsyncContextManager[Any] | None = None
-        self._turn: Turn | None = None
 
     def __aenter__(self) -> Coroutine[Any, Any, Any]:
         if self._is_entered:
@@ -90,7 +94,7 @@ class StreamCall(ToEnter):
                     self._turn.end(error)
                 if isinstance(error, Exception):
                     raise session.failure(error, self._data, self._options, self._limit) from cause_of(error)
-                if not is_stray(error):
+                if not isinstance(error, anyio.get_cancelled_exc_class()) or cancellation_is_asked_for():
                     raise
                 raise session.failure(escaped(), self._data, self._options, self._limit) from error
         except BaseException as error:

@@ -27,8 +27,6 @@ MOST_OF_AN_ERROR = 1 << 16
 # To join so much of a body takes the time of many turns of an event loop (bytes).
 MUCH = 1 << 23
 
-NO_LIMIT = -1
-
 
 class RawStream(Protocol):
     """A response as an engine opens it: its head has come, its body is on its way.
@@ -85,18 +83,20 @@ class StreamedResponse:
         status_code: The status, 100 to 999.
     """
 
+    # What most of them never need is made when it is asked for.
+    _headers: Headers | None = None
+    _decoders: list[Decoder] | None = None
+    _decoded: Pieces | None = None
+    _raw_size = 0
+    _decoded_size = 0
+    _content: bytes | None = None
+    _is_read = False
+    _is_closed = False
+
     def __init__(self, raw: RawStream) -> None:
-        limit: int | None = raw.settings["max_response_bytes"]
         self.status_code = raw.status
         self._raw = raw
-        self._limit = NO_LIMIT if limit is None else limit
-        self._raw_size = self._decoded_size = 0
-        self._is_read = self._is_closed = False
-        # What most of them never need is made when it is asked for.
-        self._headers: Headers | None = None
-        self._decoders: list[Decoder] | None = None
-        self._decoded: Pieces | None = None
-        self._content: bytes | None = None
+        self._limit: int | None = raw.settings["max_response_bytes"]
 
     def __repr__(self) -> str:
         return f"<StreamedResponse {self.status_code} {self.reason_phrase}".rstrip() + ">"
@@ -239,11 +239,6 @@ class StreamedResponse:
             raise PynectorError("the body of a streamed response can be read once", request=self._raw.request.label)
         self._is_read = True
 
-    def _check(self, size: int) -> None:
-        """Refuse a body that is longer than it may be."""
-        if 0 <= self._limit < size:
-            raise too_large(self._limit, self._raw.request.label)
-
     def _closed(self) -> PynectorError:
         said = "the stream is closed: its body is read inside of `async with client.stream(...)`"
         return PynectorError(said, request=self._raw.request.label)
@@ -271,8 +266,9 @@ class StreamedResponse:
     async def _next_decoded(self) -> bytes:
         while True:
             if self._decoded is not None and (piece := await self._decoded.next()):
-                self._decoded_size += len(piece)
-                self._check(self._decoded_size)
+                self._decoded_size = size = self._decoded_size + len(piece)
+                if self._limit is not None and size > self._limit:
+                    raise too_large(self._limit, self._raw.request.label)
                 return piece
             raw = await anext(_RawPieces(self), b"")
             if not raw:
@@ -293,42 +289,6 @@ class StreamedResponse:
                     return text
 
         return next_text
-
-
-class Streaming:
-    """An asynchronous context manager that gives a response while it comes, and ends its exchange.
-
-    Args:
-        opened: Gives a RawStream.
-        data, options, timeout, observer: What it is called with.
-    """
-
-    def __init__(
-        self, opened: Callable[..., Awaitable[RawStream]], data: Any, options: Any, timeout: float, observer: Any
-    ) -> None:
-        self._opened: Any = opened
-        self._data = data
-        self._options = options
-        self._timeout = timeout
-        self._observer = observer
-        self._raw: Any = None
-        self._response: Any = None
-
-    async def __aenter__(self) -> StreamedResponse:
-        raw = self._raw = await self._opened(self._data, self._options, self._timeout, self._observer)
-        self._response = response = StreamedResponse(raw)
-        if response.status_code >= 400 and raw.settings["raise_for_status"]:
-            try:
-                await response.raise_for_status()
-            except BaseException:
-                await self.__aexit__()
-                raise
-        return response
-
-    def __aexit__(self, *exc_info: object) -> Coroutine[Any, Any, None]:
-        self._response.close()
-        ended: Coroutine[Any, Any, None] = self._raw.aclose()
-        return ended
 
 
 Piece = TypeVar("Piece", bytes, str)
@@ -354,8 +314,9 @@ class _RawPieces:
             piece = await response._raw.receive()
         if not piece:
             raise StopAsyncIteration
-        response._raw_size += len(piece)
-        response._check(response._raw_size)
+        response._raw_size = size = response._raw_size + len(piece)
+        if response._limit is not None and size > response._limit:
+            raise too_large(response._limit, response._raw.request.label)
         return piece
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -75,9 +75,9 @@ class NativeEngine:
         answered: bytes | Response = await answer_to(partial(self.submit, observer=observer), data, options)
         return answered
 
-    def open(
+    async def open(
         self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None
-    ) -> Coroutine[Any, Any, RawStream]:
+    ) -> RawStream:
         """See Engine."""
         now = self._tasks.now()
         exchange = Exchange(self._answers, data, options, now + timeout, None, 0, now)
@@ -90,7 +90,13 @@ class NativeEngine:
                 stream.forget()
                 raise
             self._sender.submit(exchange, now)
-        return stream.opened()
+        try:
+            while not stream.arrived():
+                await stream.news()
+        except BaseException:
+            stream.leave()
+            raise
+        return stream
 
     def _prepared(self, data: Any, options: Mapping[str, Any]) -> PreparedRequest:
         try:

@@ -1,6 +1,6 @@
 """Responses whose body is read while it comes, at the pace of the slower side."""
 
-from typing import Any
+from __future__ import annotations
 
 from ..headers import Headers
 from ..request import PreparedRequest
@@ -13,20 +13,6 @@ class IncomingStream(Incoming):
     """Gives a response as it comes in to one reader; see RawStream."""
 
     __slots__ = ()
-
-    async def opened(self) -> Any:
-        """Wait for the head, and return this.
-
-        Raises:
-            PynectorError: If the exchange failed.
-        """
-        try:
-            while not self.arrived():
-                await self.news()
-        except BaseException:
-            self.leave()
-            raise
-        return self
 
     @property
     def headers(self) -> Headers:
@@ -51,10 +37,8 @@ class IncomingStream(Incoming):
 
     async def receive(self) -> bytes:
         """See RawStream."""
-        piece: Any = self.taken()
-        while piece is None:
+        while (piece := self.taken()) is None:
             await self.news()
-            piece = self.taken()
         received: bytes = piece
         return received
 

@@ -1,4 +1,0 @@
-cdef class ToEnter:
-    cdef str _call
-
-    cdef object _misused(self)
