@@ -350,15 +350,15 @@ def drawing(stream: Any, also: Also = nothing) -> Listener | None:
     """
     if stream is None:
         return None
-    pen = Pen(stream)
-    if not pen.isatty() or os.environ.get("TERM", "").lower() in DUMB:
-        return Lines(pen, also)
-    # rich puts this in the place of standard error while it draws, for us or for the program itself.
-    if type(stream).__module__ == "rich.file_proxy":
-        stream = getattr(stream, "rich_proxied_file", None)
-        if board_on(stream) is None:
-            return Lines(pen, also)
-    return Bar(stream, RichBoard if _has_rich() else OneLine, also)
+    # rich puts this in the place of standard error while it draws, for us or for the program itself; before rich 15 it
+    # does not say what it stands for.
+    is_proxy = type(stream).__module__ == "rich.file_proxy"
+    terminal = getattr(stream, "rich_proxied_file", None) if is_proxy else stream
+    if not Pen(terminal).isatty() or os.environ.get("TERM", "").lower() in DUMB:
+        return Lines(Pen(stream), also)
+    if is_proxy and board_on(terminal) is None:
+        return Lines(Pen(stream), also)
+    return Bar(terminal, RichBoard if _has_rich() else OneLine, also)
 
 
 def _has_rich() -> bool:
