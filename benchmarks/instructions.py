@@ -21,12 +21,12 @@ from .parts import PARTS
 
 # What a process does before the first unit is taken away, that of one without units; what is done once in the first
 # unit is spread over these.
-UNITS = 100_000
+UNITS = 50_000
 
 # What takes many instructions needs fewer units.
 FEWER_UNITS = {
-    "rich_encoder": 20_000, "redirected": 50_000, "inflating": 5_000, "adapter": 10_000, "ruled": 50_000,
-    "messages": 20_000, "http2": 20_000, "http2_floor": 20_000,
+    "rich_encoder": 10_000, "redirected": 20_000, "inflating": 2_500, "adapter": 5_000, "ruled": 20_000,
+    "messages": 10_000, "http2": 10_000, "http2_floor": 10_000,
 }  # fmt: skip
 
 # So many processes work at a time.

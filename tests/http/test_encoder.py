@@ -100,7 +100,7 @@ def long_way(data: Any, given: dict[str, Any], options: HTTPOptions) -> bytes | 
         return str(error)
 
 
-@settings(max_examples=2500)
+@settings(max_examples=800)
 @given(client=st.sampled_from(CLIENTS), data=DATA, given_options=OPTIONS)
 def test_what_is_encoded_is_what_the_long_way_makes_of_it(
     client: dict[str, Any], data: Any, given_options: dict[str, Any]
@@ -187,7 +187,7 @@ def test_header_fields_like_those_of_the_request_before_are_taken_for_no_others(
             assert encoder.encode(data) == new().encode(data)
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(value=VALUES_OF_JSON)
 def test_json_is_written_as_it_is_encoded(value: Any) -> None:
     options = HTTPOptions(CLIENTS[0], "pynector")

@@ -265,7 +265,7 @@ def check_rates(attempts: list[float], own: Declared) -> None:
                 assert last - first + 1 <= most
 
 
-World.TestCase.settings = settings(max_examples=200, stateful_step_count=30, phases=[Phase.generate])
+World.TestCase.settings = settings(max_examples=100, stateful_step_count=30, phases=[Phase.generate])
 TestWorld = World.TestCase
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from .parser import METHODS, parser
 from .screen import open_screen
 from .streams import complain, give_up_stdout, open_missing
+
+# The garbage collector looks when there are so many objects more than before: it finds next to nothing.
+MANY = 100_000
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 
@@ -56,6 +60,8 @@ def _run(arguments: Any) -> int:
 
         return request.run(arguments)
     if arguments.command == "batch":
+        # What it makes goes by counting references: the collector finds nothing, however often it looks.
+        gc.set_threshold(MANY)
         from . import batch
 
         return batch.run(arguments)
