@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import gzip
 import json
 import os
@@ -115,6 +116,12 @@ def test_csv_makes_requests_too(server: LoopbackServer, sent: Sent) -> None:
     assert (first["json"], second["json"]) == ('a, "b"\r\nc', "x")
     tabs = sent(text.replace(",", "\t"), name="in.tsv")
     assert [line["text"] for line in tabs] == ["1", "2"]
+
+
+def test_the_garbage_collector_is_left_as_it_was(server: LoopbackServer, sent: Sent) -> None:
+    before = gc.get_threshold()
+    assert len(sent(f"{server.url}/id/7\n", name="urls")) == 1
+    assert gc.get_threshold() == before
 
 
 def test_a_mark_within_a_field_of_csv_is_a_part_of_it(server: LoopbackServer, sent: Sent) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .parser import METHODS, parser
-from .screen import open_screen
 from .streams import complain, give_up_stdout, open_missing
 
-# The garbage collector looks when there are so many objects more than before: it finds next to nothing.
+# How many objects more than before there must be in `batch` for the garbage collector to look: what it makes goes by
+# counting references.
 MANY = 100_000
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
@@ -60,11 +60,14 @@ def _run(arguments: Any) -> int:
 
         return request.run(arguments)
     if arguments.command == "batch":
-        # What it makes goes by counting references: the collector finds nothing, however often it looks.
+        usual = gc.get_threshold()
         gc.set_threshold(MANY)
-        from . import batch
+        try:
+            from . import batch
 
-        return batch.run(arguments)
+            return batch.run(arguments)
+        finally:
+            gc.set_threshold(*usual)
     if arguments.command == "load":
         from . import load
 
@@ -75,6 +78,7 @@ def _run(arguments: Any) -> int:
         print(script(arguments.shell, parser()), end="", flush=True)
         return 0
     from . import bench, demo, info
+    from .screen import open_screen
 
     screen = open_screen()
     if arguments.command == "info":
