@@ -354,9 +354,8 @@ def drawing(stream: Any, also: Also = nothing) -> Listener | None:
     # does not say what it stands for.
     is_proxy = type(stream).__module__ == "rich.file_proxy"
     terminal = getattr(stream, "rich_proxied_file", None) if is_proxy else stream
-    if not Pen(terminal).isatty() or os.environ.get("TERM", "").lower() in DUMB:
-        return Lines(Pen(stream), also)
-    if is_proxy and board_on(terminal) is None:
+    can_draw = Pen(terminal).isatty() and os.environ.get("TERM", "").lower() not in DUMB
+    if not can_draw or (is_proxy and board_on(terminal) is None):
         return Lines(Pen(stream), also)
     return Bar(terminal, RichBoard if _has_rich() else OneLine, also)
 
