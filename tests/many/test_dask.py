@@ -143,7 +143,7 @@ def test_a_worker_that_is_killed_loses_nothing(server: LoopbackServer, count: in
 
 @pytest.mark.exhaustive
 def test_a_rate_is_kept_to_two_in_a_hundred(cluster: Client, server: LoopbackServer) -> None:
-    rate, count = 1000, 50_000
+    rate, count = 2000, 50_000
     with Requests({"base_url": server.url, "rate": Rate(rate), "timeout": 120}, path="/id/{id}", answer="text") as made:
         records = cluster.compute(request_bag(bag_of(count, 100), made))
         seen = rate_of(server, count, records.done)

@@ -192,7 +192,7 @@ def test_a_worker_that_is_killed_loses_nothing(
 
 @pytest.mark.exhaustive
 def test_a_rate_is_kept_to_two_in_a_hundred(server: LoopbackServer) -> None:
-    rate, count = 1000, 50_000
+    rate, count = 2000, 50_000
     requests = Requests({"base_url": server.url, "rate": Rate(rate), "timeout": 120}, path="/id/{id}", answer="text")
     with ThreadPoolExecutor(1) as pool:
         rows = pool.submit(request_dataset(numbers(count, 50), requests, workers=2, batch_size=500).take_all)
