@@ -27,10 +27,10 @@ from pynector.callbacks import running_loop
 from pynector.eventloop import ClientContext, Runtime
 from pynector.transport.net.connect import Connector, Progress, network_of
 from pynector.transport.net.detours import Detours
+from pynector.transport.net.layers import AsyncioTLSLayer
 from pynector.transport.net.proxies import Proxy as Through
 from pynector.transport.net.proxies import checked_proxy
 from pynector.transport.net.tls import ClientTLS
-from pynector.transport.net.tlslayer import TLSLayer
 from resolver import Resolver, here
 from sockets import sockets_to
 from told import NAME, Buffered, Told
@@ -195,12 +195,12 @@ async def test_much_both_ways_in_tls_within_tls(secure: Secure) -> None:
 async def test_what_is_over_is_freed_at_once(scheme: str, secure: Secure, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[weakref.ref[Any]] = []
 
-    class Seen(TLSLayer):
+    class Seen(AsyncioTLSLayer):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             made.append(weakref.ref(self))
 
-    monkeypatch.setattr("pynector.transport.net.tlslayer.TLSLayer", Seen)
+    monkeypatch.setattr("pynector.transport.net.layers.AsyncioTLSLayer", Seen)
     with serving(echo, secure.server) as port, Proxy(tls=secure.proxy if scheme == "https" else None) as proxy:
         gc.disable()
         try:

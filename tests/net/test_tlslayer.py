@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loops import LOOPS
+from pynector.transport.net.layers import SCRATCH, AsyncioTLSLayer
 from pynector.transport.net.tls import tls_problem
-from pynector.transport.net.tlslayer import MOST_UNASKED, SCRATCH, TLSLayer
+from pynector.transport.net.tlslayer import MOST_UNASKED
 from told import NAME, OLDER, SERVING, TRUSTING, Buffered, Told, contexts
 
 on_loops = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", LOOPS)]
@@ -94,7 +95,7 @@ class Played:
         self.below = Below(server)
         self.soon: list[Callable[[], None]] = []
         self.ends: list[Any] = []
-        self.layer = self.below.layer = TLSLayer(
+        self.layer = self.below.layer = AsyncioTLSLayer(
             client, NAME, protocol, self.soon.append, memoryview(bytearray(SCRATCH)), self.ends.append
         )
 
@@ -359,11 +360,11 @@ def serving(serve: Callable[[ssl.SSLSocket], None], context: ssl.SSLContext = SE
 
 async def connected(
     port: int, protocol: Told, context: ssl.SSLContext = TRUSTING, name: str = NAME
-) -> tuple[TLSLayer, Any]:
+) -> tuple[AsyncioTLSLayer, Any]:
     """Connect over TCP; give the layer, and what its handshake came to."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Any] = loop.create_future()
-    layer = TLSLayer(context, name, protocol, loop.call_soon, memoryview(bytearray(SCRATCH)), ended.set_result)
+    layer = AsyncioTLSLayer(context, name, protocol, loop.call_soon, memoryview(bytearray(SCRATCH)), ended.set_result)
     await loop.create_connection(lambda: layer, "127.0.0.1", port)
     return layer, await ended
 
@@ -496,7 +497,7 @@ class TestOverSockets(OnLoops):
             outer, _ = await connected(port, outer_protocol)
             loop = asyncio.get_running_loop()
             ended: asyncio.Future[Any] = loop.create_future()
-            inner = TLSLayer(TRUSTING, NAME, protocol, loop.call_soon, outer.get_buffer(-1), ended.set_result)
+            inner = AsyncioTLSLayer(TRUSTING, NAME, protocol, loop.call_soon, outer.get_buffer(-1), ended.set_result)
             outer.set_protocol(inner)
             inner.connection_made(outer)
             assert await ended is None

@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 from ...callbacks import AsyncioLoop
+from .layers import Layers
 from .names import Address, Names
 from .network import STAGGER, Way, reason_of
 from .sockets import SocketOption, set_options
-from .tlslayer import Layers
 
 FEW_TURNS = 4
 
@@ -31,8 +31,6 @@ class AsyncioNetwork:
 
     def __init__(self, loop: AsyncioLoop) -> None:
         self._loop = loop.loop
-        # Those that are not asyncio's have their own, which takes less time.
-        self._has_own_tls = not isinstance(loop.loop, asyncio.BaseEventLoop)
         self.names = Names(loop)
         self.layers = Layers(loop.call_soon, loop.new_future)
         self.new_future = loop.new_future
@@ -73,15 +71,14 @@ class AsyncioNetwork:
         made: asyncio.Task[Any] | None = None
         inode = os.fstat(sock.fileno()).st_ino if KNOWS_SOCKETS else 0
         try:
-            if context is None or self._has_own_tls:
-                secured: dict[str, Any] = {} if context is None else {"ssl": context, "server_hostname": name}
-                made = self._loop.create_task(self._loop.create_connection(make_protocol, sock=sock, **secured))
-                transport, protocol = await asyncio.shield(made)
-            else:
-                protocol = make_protocol()
-                transport, shaken = self.layers.made(context, name, protocol)
-                made = self._loop.create_task(self._loop.create_connection(lambda: transport, sock=sock))
-                await asyncio.shield(made)
+            lower: Any = make_protocol()
+            protocol, shaken = lower, None
+            if context is not None:
+                lower, shaken = self.layers.made(context, name, protocol)
+            made = self._loop.create_task(self._loop.create_connection(lambda: lower, sock=sock))
+            transport, _ = await asyncio.shield(made)
+            if shaken is not None:
+                transport = lower
                 await shaken.ended()
             if transport.is_closing():
                 _disown(sock, inode)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from ...errors import PynectorError
+from .layers import Layers
 from .names import Address, Names
 from .sockets import SocketOption
-from .tlslayer import Layers
 
 Way = Callable[[], Coroutine[Any, Any, socket.socket]]
 """Makes a connected socket, or raises an Exception."""

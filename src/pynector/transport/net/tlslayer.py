@@ -1,8 +1,5 @@
 """TLS on any transport, by memory BIOs: a protocol to the transport below, and a transport to the protocol above."""
 
-from __future__ import annotations
-
-import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -18,39 +15,8 @@ ONE_RECORD = 1 << 14
 # The most that may wait to leave of what TLS itself says (bytes): a peer can ask for it, and read nothing.
 MOST_UNASKED = 1 << 20
 
-# What one read from below takes at the most (bytes).
-SCRATCH = 1 << 18
 
-
-class Handshake:
-    """How a layer's handshake ends, for one task that waits for that.
-
-    Args:
-        future: One of the loop's own kind; see Runtime.
-    """
-
-    def __init__(self, future: Any) -> None:
-        self._future = future
-        self._error: Exception | None = None
-
-    def end(self, error: Exception | None) -> None:
-        """Take note of the end, as what a layer tells of it."""
-        self._error = error
-        if not self._future.done():
-            self._future.set_result(None)
-
-    async def ended(self) -> None:
-        """Wait for the end.
-
-        Raises:
-            Exception: Why there is no connection.
-        """
-        await self._future
-        if self._error is not None:
-            raise self._error
-
-
-class TLSLayer(asyncio.BufferedProtocol):
+class TLSLayer:
     """The client's side of TLS. It knows no event loop and no clock, and so waits for nothing.
 
     It has what asyncio's transports have, and the transport below, which may be any that is like asyncio's, calls it as
@@ -82,11 +48,15 @@ class TLSLayer(asyncio.BufferedProtocol):
         self._context = context
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
+        # What it stands for takes the same, and for each record a call of Python's less.
+        records: Any = getattr(self._tls, "_sslobj", self._tls)
+        self._decrypt, self._encrypt = records.read, records.write
+        self._put_in, self._take_out = self._incoming.write, self._outgoing.read
         self._call_soon = call_soon
         self._scratch = scratch
         self._on_connected: Callable[[Exception | None], None] | None = on_connected
         self._lower: Any = None
-        self._backlog: deque[memoryview] = deque()
+        self._backlog: deque[bytes | memoryview] = deque()
         self._size = 0
         self._paused = self._full = self._is_told_full = False
         self._eof = self._cut_off = self._closing = self._is_said = self._is_open = self._lost = False
@@ -110,7 +80,7 @@ class TLSLayer(asyncio.BufferedProtocol):
         """See asyncio.BufferedProtocol."""
         if self._closing:
             return
-        self._incoming.write(self._scratch[:count])
+        self._put_in(self._scratch[:count])
         if self._is_open:
             self._read()
         else:
@@ -226,7 +196,7 @@ class TLSLayer(asyncio.BufferedProtocol):
     def set_protocol(self, protocol: Any) -> None:
         """See asyncio.BaseTransport."""
         self._protocol = protocol
-        self._is_buffered = isinstance(protocol, asyncio.BufferedProtocol)
+        self._is_buffered = hasattr(protocol, "get_buffer")
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what asyncio's TLS has by that name, else what the transport below has."""
@@ -285,15 +255,14 @@ class TLSLayer(asyncio.BufferedProtocol):
         """Decrypt what there is, as long as the protocol takes it."""
         is_more = True
         while is_more and not (self._paused or self._closing):
-            if self._is_buffered:
-                room = memoryview(self._protocol.get_buffer(-1))
-                is_more, count = self._fill(room)
-                if count:
-                    self._protocol.buffer_updated(count)
-            else:
-                is_more, count = self._fill(self._scratch)
-                if count:
-                    self._protocol.data_received(bytes(self._scratch[:count]))
+            room = self._protocol.get_buffer(-1) if self._is_buffered else self._scratch
+            size = len(room)
+            count = self._fill(room, size)
+            is_more = count == size
+            if count and self._is_buffered:
+                self._protocol.buffer_updated(count)
+            elif count:
+                self._protocol.data_received(bytes(room[:count]))
         if self._closing:
             return
         self._flush_unasked()
@@ -307,22 +276,26 @@ class TLSLayer(asyncio.BufferedProtocol):
         elif self._cut_off:
             self.abort()
 
-    def _fill(self, room: memoryview) -> tuple[bool, int]:
-        """Decrypt into a room; say whether there may be more, and how much is in it."""
-        filled, size = 0, len(room)
-        while filled < size and (self._incoming.pending or self._tls.pending()):
+    def _fill(self, room: Any, size: int) -> int:
+        """Decrypt into a room of a size, and return how much is in it: less than there may be if nothing is left."""
+        filled = 0
+        while filled < size:
+            asked = size - filled
             try:
-                count = self._tls.read(size - filled, room[filled:])
+                count = self._decrypt(asked, memoryview(room)[filled:] if filled else room)
             except ssl.SSLWantReadError:
-                return False, filled
+                break
             except OSError as error:
                 self._error = error
-                return False, filled
+                break
             if not count:
                 self._eof = True
-                return False, filled
-            filled += int(count)
-        return filled == size, filled
+                break
+            filled += count
+            # A read ends with its record: there is no more of that, and to read on would raise.
+            if count < asked and not self._incoming.pending:
+                break
+        return filled
 
     def _read_on(self) -> None:
         if self._paused or self._closing:
@@ -336,21 +309,22 @@ class TLSLayer(asyncio.BufferedProtocol):
             self._lower.resume_reading()
 
     def _put(self, data: bytes | bytearray | memoryview) -> None:
-        view = memoryview(data)
-        if not isinstance(view.obj, bytes):
+        if type(data) is not bytes:
+            view = memoryview(data)
             # What of it has to wait may be something else by then.
-            view = memoryview(bytes(view))
-        if len(view) > 0 and not self._closing:
-            self._backlog.append(view)
-            self._size += len(view)
+            data = view if isinstance(view.obj, bytes) else bytes(view)
+        size = len(data)
+        if size > 0 and not self._closing:
+            self._backlog.append(data)
+            self._size += size
 
     def _send(self) -> None:
         """Encrypt what was written, as long as the transport below takes it, and then close if that was asked for."""
-        while self._backlog and not self._full:
-            if not self._encrypt():
+        while self._size and not self._full:
+            if not self._encrypt_some():
                 return
             self._flush()
-        if self._closing and not (self._backlog or self._lost):
+        if self._closing and not (self._size or self._lost):
             # Of the peer's own word for it, which is asked for, there is none yet; or it has already failed.
             with suppress(OSError):
                 self._tls.unwrap()
@@ -358,57 +332,38 @@ class TLSLayer(asyncio.BufferedProtocol):
             self._is_said = True
             self._lower.close()
 
-    def _encrypt(self) -> bool:
+    def _encrypt_some(self) -> bool:
         """Encrypt some of it; say whether that goes on."""
-        while self._backlog and self._outgoing.pending < BATCH:
-            view = self._backlog[0]
+        taken = 0
+        while self._size and taken < BATCH:
+            data = self._backlog[0]
+            size = len(data)
             try:
-                count = self._tls.write(view[:BATCH])
+                count = self._encrypt(data if size <= BATCH else memoryview(data)[:BATCH])
             except ssl.SSLWantReadError:
                 self._flush()
                 return False
             except OSError as error:
                 self._fail(error)
                 return False
+            taken += count
             self._size -= count
-            if count == len(view):
+            if count == size:
                 self._backlog.popleft()
             else:
-                self._backlog[0] = view[count:]
+                self._backlog[0] = memoryview(data)[count:]
         return True
 
     def _flush(self) -> None:
         if self._outgoing.pending and not self._lost:
+            data = self._take_out()
             # What is left of bytes would be copied before it is put by.
-            self._lower.write(memoryview(self._outgoing.read()))
+            self._lower.write(data if len(data) <= ONE_RECORD else memoryview(data))
 
     def _flush_unasked(self) -> None:
         """Send what TLS has to say of its own after a read, and what had to wait for that read."""
         self._flush()
         if self._full and self._lower.get_write_buffer_size() > MOST_UNASKED:
             self._error = ssl.SSLError("the peer asks for more than it reads")
-        elif self._backlog:
+        elif self._size:
             self._send()
-
-
-class Layers:
-    """Makes the layers of one event loop.
-
-    Args:
-        call_soon: See TLSLayer.
-        new_future: Makes a future of the loop's own kind; see Runtime.
-    """
-
-    def __init__(self, call_soon: Callable[..., object], new_future: Callable[[], Any]) -> None:
-        self._call_soon = call_soon
-        self._new_future = new_future
-        self._scratch: memoryview | None = None
-
-    def made(self, context: ssl.SSLContext, server_hostname: str, protocol: Any) -> tuple[TLSLayer, Handshake]:
-        """Make a layer, for a transport that is to be below it, and what tells how its handshake ends; see TLSLayer."""
-        if self._scratch is None:
-            # One is enough: a read and its decryption follow each other at once.
-            self._scratch = memoryview(bytearray(SCRATCH))
-        shaken = Handshake(self._new_future())
-        layer = TLSLayer(context, server_hostname, protocol, self._call_soon, self._scratch, shaken.end)
-        return layer, shaken

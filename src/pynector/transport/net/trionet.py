@@ -12,10 +12,10 @@ from trio.lowlevel import wait_readable, wait_writable
 
 from ...callbacks import Loop
 from ...groups import ungrouped
+from .layers import Layers
 from .names import Address, Names
 from .network import STAGGER, Way, reason_of
 from .sockets import SocketOption, set_options
-from .tlslayer import Layers
 from .triosocket import TrioTransport
 
 
