@@ -19,10 +19,11 @@ TEST_TOOLS = nox.project.dependency_groups(PROJECT, "test")
 
 # The tests that go through compiled code, on one event loop each: it takes several times as long as otherwise.
 COMPILED_TESTS = [
-    "tests/speedups", "tests/http", "tests/websocket", "tests/growth", "tests/test_batch.py", "tests/test_faults.py",
+    "tests/speedups", "tests/http", "tests/net", "tests/websocket", "tests/growth", "tests/test_batch.py",
+    "tests/test_faults.py",
     "-k",
     "speedups or test_frames or test_head or test_http1 or test_multiplexer or test_native_pool or test_timeouts "
-    "or (uvloop and not httpx)",
+    "or test_tlslayer or (uvloop and not httpx)",
     "-o", "timeout=900",
 ]  # fmt: skip
 

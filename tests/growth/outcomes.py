@@ -40,11 +40,13 @@ class Servers:
 
     Attributes:
         http: Base URL of the server in `server`.
+        https: The same over TLS, which nobody trusts.
         refused: Base URL of a port where nobody listens.
         websocket: Base URL of the WebSocket tests' server.
     """
 
     http: str
+    https: str
     refused: str
     websocket: str
 
@@ -291,4 +293,16 @@ WEBSOCKET = {
     "invalid": Outcome(batch(fixed(object()), ConfigurationError), "websocket", "/echo"),
     "lost": Outcome(batch(fixed("hello"), b"hello", WebSocketClosed), "websocket", "/abort-after?after=1", LOSING),
 }
-OUTCOMES = {**HTTP, **{f"WebSocket, {name}": outcome for name, outcome in WEBSOCKET.items()}}
+SECURE: dict[str, Any] = {"server": "https", "options": {"verify": False}}
+TLS = {
+    "plain": Outcome(batch(fixed({"path": "/ok"}), b"ok"), **SECURE),
+    "large": Outcome(batch(fixed({"path": "/large"}), bytes(100_000)), **SECURE),
+    "a connection each": Outcome(batch(fixed({"path": "/last"}), b"ok"), **SECURE),
+    "reset in the body": Outcome(batch(fixed({"path": "/reset"}), ConnectionLost), **SECURE),
+    "stream left early": Outcome(each(streamed("/large", whole=False), "left"), **SECURE),
+}
+OUTCOMES = {
+    **HTTP,
+    **{f"TLS, {name}": outcome for name, outcome in TLS.items()},
+    **{f"WebSocket, {name}": outcome for name, outcome in WEBSOCKET.items()},
+}

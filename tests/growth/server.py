@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
+
+import trustme
 
 PIECE = b"400\r\n%b\r\n" % bytes(1024)
 RST = struct.pack("ii", 1, 0)
@@ -102,18 +105,21 @@ def _end(data: bytes) -> int | None:
 async def serve() -> None:
     failed: set[bytes] = set()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(failed), "127.0.0.1", 0, backlog=1024)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    for context in (None, tls):
+        server = await loop.create_server(lambda: Connection(failed), "127.0.0.1", 0, backlog=1024, ssl=context)
+        print(server.sockets[0].getsockname()[1], flush=True)
     await loop.create_future()
 
 
 @contextmanager
-def running() -> Iterator[int]:
-    """Run the server in another process, and give its port."""
+def running() -> Iterator[tuple[int, int]]:
+    """Run the server in another process, and give its ports: without TLS, and with it."""
     with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield int(process.stdout.readline())
+            yield int(process.stdout.readline()), int(process.stdout.readline())
         finally:
             process.kill()
 

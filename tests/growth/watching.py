@@ -30,11 +30,14 @@ TIMERS = 500
 @contextmanager
 def servers() -> Iterator[Servers]:
     """Run the servers."""
-    with http_server() as http, websocket_server() as websocket, socket.socket() as refused:
+    with http_server() as (http, https), websocket_server() as websocket, socket.socket() as refused:
         # Bound, so that nobody else gets it, and nobody listens.
         refused.bind(("", 0))
         port = refused.getsockname()[1]
-        yield Servers(f"http://127.0.0.1:{http}", f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{websocket}")
+        host = "127.0.0.1"
+        yield Servers(
+            f"http://{host}:{http}", f"https://{host}:{https}", f"http://{host}:{port}", f"ws://{host}:{websocket}"
+        )
 
 
 @contextmanager
