@@ -52,6 +52,13 @@ class SyncResponseBody:
         while not self._is_over:
             yield from self._told() if self._has_ended() else self.thread.run(self._more)
 
+    def rest(self) -> bytes | None:
+        """Return all of it where that has come, or None."""
+        if not self._is_over:
+            return None
+        pieces, self._first = self._first, []
+        return b"".join(pieces)
+
     def close(self) -> None:
         """End the exchange; a connection with a body that was not read to its end is closed."""
         if not self._has_ended():

@@ -93,6 +93,10 @@ class ResponseBody:
         found: bytes = piece
         return found
 
+    def rest(self) -> Any:
+        """Return all of it where that has come, or None: then it is to be waited for, or fails, or is traced."""
+        return None if self._trace is not None else self._relayed.rest()
+
     async def aclose(self) -> None:
         """End the exchange; a connection with a body that was not read to its end is closed."""
         self._relayed.leave()

@@ -9,7 +9,7 @@ except ImportError as error:
 
 from .blocking import SyncRelayTransport, SyncResponseBody
 from .bodies import ResponseBody
-from .responses import QuickResponse, quick_or_plain
+from .responses import QuickResponse, QuickSyncResponse, bound_class, quick_or_plain
 from .transport import RelayTransport
 
 
@@ -25,6 +25,17 @@ class _Response(QuickResponse, httpx.Response):
     """See QuickResponse."""
 
     package_class = httpx.Response
+    body_class = _Body
+    bound_class = bound_class(httpx, "BoundAsyncStream")
+    request_error = httpx.RequestError
+
+
+class _SyncResponse(QuickSyncResponse, httpx.Response):
+    """See QuickSyncResponse."""
+
+    package_class = httpx.Response
+    body_class = _SyncBody
+    bound_class = bound_class(httpx, "BoundSyncStream")
     request_error = httpx.RequestError
 
 
@@ -45,7 +56,7 @@ class _Relay(RelayTransport):
 
     package = httpx
     body_class = _SyncBody
-    response_class = httpx.Response
+    response_class = quick_or_plain(_SyncResponse)
     binds = True
 
 

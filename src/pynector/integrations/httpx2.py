@@ -9,7 +9,7 @@ except ImportError as error:
 
 from .blocking import SyncRelayTransport, SyncResponseBody
 from .bodies import ResponseBody
-from .responses import QuickResponse, quick_or_plain
+from .responses import QuickResponse, QuickSyncResponse, bound_class, quick_or_plain
 from .transport import RelayTransport
 
 
@@ -25,6 +25,17 @@ class _Response(QuickResponse, httpx2.Response):
     """See QuickResponse."""
 
     package_class = httpx2.Response
+    body_class = _Body
+    bound_class = bound_class(httpx2, "BoundAsyncStream")
+    request_error = httpx2.RequestError
+
+
+class _SyncResponse(QuickSyncResponse, httpx2.Response):
+    """See QuickSyncResponse."""
+
+    package_class = httpx2.Response
+    body_class = _SyncBody
+    bound_class = bound_class(httpx2, "BoundSyncStream")
     request_error = httpx2.RequestError
 
 
@@ -44,7 +55,7 @@ class _Relay(RelayTransport):
 
     package = httpx2
     body_class = _SyncBody
-    response_class = httpx2.Response
+    response_class = quick_or_plain(_SyncResponse)
 
 
 class PynectorSyncTransport(SyncRelayTransport, httpx2.BaseTransport):

@@ -106,12 +106,17 @@ class RelayTransport:
         while True:
             try:
                 relay = self._relay() or await self._life_here().begin()
-                relayed = await (
-                    answered(relay.begin(message, patience))
-                    if trace is None
-                    else trace.relayed(relay, message, patience)
-                )
-                return self._response(relayed, request, trace)
+                if trace is not None:
+                    return self._response(await trace.relayed(relay, message, patience), request, trace)
+                relayed = relay.begin(message, patience)
+                try:
+                    # Not in a coroutine of its own: of many requests at a time each would have one more that is cold.
+                    while not relayed.arrived():
+                        await relayed.news()
+                except BaseException:
+                    relayed.leave()
+                    raise
+                return self._response(relayed, request, None)
             except PynectorError as error:
                 if source is not None and source.error is not None:
                     # What the caller's own code raises is the caller's.
@@ -166,14 +171,3 @@ class RelayTransport:
         if self.binds:
             body.response = response
         return response
-
-
-async def answered(relayed: Relayed) -> Relayed:
-    """Wait for the head of an answer, and return it."""
-    try:
-        while not relayed.arrived():
-            await relayed.news()
-    except BaseException:
-        relayed.leave()
-        raise
-    return relayed

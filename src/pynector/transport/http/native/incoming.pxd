@@ -39,6 +39,8 @@ cdef class Incoming:
     cpdef bint arrived(self) except -1
     @cython.locals(piece=bytes)
     cpdef object taken(self)
+    @cython.locals(piece=bytes)
+    cpdef object rest(self)
     cpdef object news(self)
     cpdef object leave(self)
     cpdef object forget(self)

@@ -194,6 +194,17 @@ class Incoming:
             self._resume()
         return piece
 
+    def rest(self) -> Any:
+        """Return what nobody has taken of a body that has come to its end, or None if it has not, or will not."""
+        if not self._ended or self._is_left:
+            return None
+        piece = b"" if self._piece is None else self._piece
+        if self._pieces:
+            piece = b"".join([piece, *self._pieces])
+        self._piece = self._pieces = None
+        self._size = 0
+        return piece
+
     def news(self) -> Any:
         """Return a future whose result is set when there is something new.
 
