@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from typing import Any, Protocol
 
 from ..errors import PynectorError
-from ..transport.http.native.readable import is_readable
 from ..transport.http.native.relayed import Patience, Relayed
 from ..transport.http.sources import content_of
 from .tracing import Trace
@@ -112,26 +111,3 @@ def unbind(body: Any) -> None:
     response, body.response = body.response, None
     if response is not None:
         response.stream = body
-
-
-class NetworkStream:
-    """Tells of the connection that a response comes on; it is not read or written past the engine.
-
-    Args:
-        transport: The event loop's.
-    """
-
-    __slots__ = ("_transport",)
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return what is known: "ssl_object", "client_addr", "server_addr", "socket" or "is_readable"; else None."""
-        if self._transport is None:
-            return None
-        if info == "is_readable":
-            sock = self.get_extra_info("socket")
-            return sock is None or sock.fileno() < 0 or is_readable(sock.fileno())
-        names = {"client_addr": "sockname", "server_addr": "peername"}
-        return self._transport.get_extra_info(names.get(info, info))

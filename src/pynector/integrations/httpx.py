@@ -9,6 +9,7 @@ except ImportError as error:
 
 from .blocking import SyncRelayTransport, SyncResponseBody
 from .bodies import ResponseBody
+from .heads import quick_headers
 from .responses import QuickResponse, QuickSyncResponse, bound_class, quick_or_plain
 from .transport import RelayTransport
 
@@ -39,6 +40,9 @@ class _SyncResponse(QuickSyncResponse, httpx.Response):
     request_error = httpx.RequestError
 
 
+_Headers = quick_headers(httpx)
+
+
 class PynectorTransport(RelayTransport, httpx.AsyncBaseTransport):
     """Sends what a client asks for over Pynector's engine: `httpx.AsyncClient(transport=PynectorTransport())`.
 
@@ -48,6 +52,7 @@ class PynectorTransport(RelayTransport, httpx.AsyncBaseTransport):
     package = httpx
     body_class = _Body
     response_class = quick_or_plain(_Response)
+    headers_class = _Headers
     binds = True
 
 
@@ -57,6 +62,7 @@ class _Relay(RelayTransport):
     package = httpx
     body_class = _SyncBody
     response_class = quick_or_plain(_SyncResponse)
+    headers_class = _Headers
     binds = True
 
 

@@ -9,6 +9,7 @@ except ImportError as error:
 
 from .blocking import SyncRelayTransport, SyncResponseBody
 from .bodies import ResponseBody
+from .heads import quick_headers
 from .responses import QuickResponse, QuickSyncResponse, bound_class, quick_or_plain
 from .transport import RelayTransport
 
@@ -39,6 +40,9 @@ class _SyncResponse(QuickSyncResponse, httpx2.Response):
     request_error = httpx2.RequestError
 
 
+_Headers = quick_headers(httpx2)
+
+
 class PynectorTransport(RelayTransport, httpx2.AsyncBaseTransport):
     """Sends what a client asks for over Pynector's engine: `httpx2.AsyncClient(transport=PynectorTransport())`.
 
@@ -48,6 +52,7 @@ class PynectorTransport(RelayTransport, httpx2.AsyncBaseTransport):
     package = httpx2
     body_class = _Body
     response_class = quick_or_plain(_Response)
+    headers_class = _Headers
 
 
 class _Relay(RelayTransport):
@@ -56,6 +61,7 @@ class _Relay(RelayTransport):
     package = httpx2
     body_class = _SyncBody
     response_class = quick_or_plain(_SyncResponse)
+    headers_class = _Headers
 
 
 class PynectorSyncTransport(SyncRelayTransport, httpx2.BaseTransport):

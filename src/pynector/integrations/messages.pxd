@@ -1,6 +1,5 @@
 cimport cython
 
-from pynector.transport.http.native.relayed cimport Relayed
 from pynector.transport.http.native.relaying cimport Message
 
 cdef Py_ssize_t MOST
@@ -22,7 +21,6 @@ cdef class Messages:
 
     @cython.locals(block=Block, message=Message, extensions=dict, scheme=str, host=str, target=bytes, head=bytes, body=bytes)
     cpdef tuple of(self, object request, object server_name)
-    cpdef list fields(self, Relayed relayed)
     cdef object _content(self, object request)
 
 
@@ -30,21 +28,15 @@ cdef class Heads:
     cdef dict _blocks
     cdef dict _lines
     cdef dict _starts
-    cdef dict _fields
 
     @cython.locals(key=tuple, known=Block)
     cpdef Block block(self, object fields)
     @cython.locals(start=bytes)
     cpdef bytes head(self, str method, bytes target, Block block)
-    @cython.locals(found=list, lines=list, line=bytes, field=tuple)
-    cpdef list fields(self, bytes head)
     @cython.locals(line=bytes)
     cdef bytes _line(self, tuple pair)
 
 
-@cython.locals(version=str, extensions=dict)
-cpdef dict extensions_of(Relayed relayed)
-cpdef bytes reason_of(bytes head)
 cpdef bytes checked_target(object target)
 cpdef tuple zoned(str host, list fields)
 cpdef bytes start_of(str method)

@@ -1,16 +1,13 @@
-"""Requests of httpx and its like as they go on the wire, and header fields as they come from there."""
+"""Requests of httpx and its like as they go on the wire."""
 
 import re
 from typing import Any
 
-from ..transport.http.native.relayed import Relayed
 from ..transport.http.native.relaying import Message
 from ..transport.net.hosts import resolvable, without_zone
-from .bodies import NetworkStream, RequestBody
+from .bodies import RequestBody
 
 _PORTS = {"http": 80, "https": 443}
-
-_VERSIONS = {"1.1": b"HTTP/1.1", "2": b"HTTP/2"}
 
 # RFC 9110 section 5.6.2 (token) and 5.5 (field-value), RFC 9112 section 3.2 (request-target).
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -98,10 +95,6 @@ class Messages:
         )
         return message, source
 
-    def fields(self, relayed: Relayed) -> Any:
-        """Return the header fields of a response, names and values as they came."""
-        return self._heads.fields(relayed.start)
-
     def _content(self, request: Any) -> Any:
         """Return a request's body; None if it is not at hand."""
         try:
@@ -131,18 +124,17 @@ class Block:
 
 
 class Heads:
-    """Encodes the heads of requests, and takes apart those of responses.
+    """Encodes the heads of requests.
 
     Most of a client's are alike, and more of their fields are: what they come to is remembered.
     """
 
-    __slots__ = ("_blocks", "_fields", "_lines", "_starts")
+    __slots__ = ("_blocks", "_lines", "_starts")
 
     def __init__(self) -> None:
         self._blocks: dict[Any, Block] = {}
         self._lines: dict[Any, bytes] = {}
         self._starts: dict[str, bytes] = {}
-        self._fields: dict[bytes, Any] = {}
 
     def block(self, fields: Any) -> Block:
         """Return header fields, pairs of bytes, checked and encoded in their order.
@@ -170,21 +162,6 @@ class Heads:
             remember(self._starts, method, start)
         return start + target + block.lines
 
-    def fields(self, head: bytes) -> list[tuple[bytes, bytes]]:
-        """Return the header fields of a response's head, names and values as they came."""
-        found: list[tuple[bytes, bytes]] = []
-        lines = head.split(b"\r\n")
-        del lines[0]
-        for line in lines:
-            field = self._fields.get(line)
-            if field is None:
-                name, _, value = line.partition(b":")
-                field = (name.strip(), value.strip(b" \t"))
-                if len(line) <= LONGEST:
-                    remember(self._fields, line, field)
-            found.append(field)
-        return found
-
     def _line(self, pair: Any) -> bytes:
         line = self._lines.get(pair)
         if line is None:
@@ -192,23 +169,6 @@ class Heads:
             if len(line) <= LONGEST:
                 remember(self._lines, pair, line)
         return line
-
-
-def extensions_of(relayed: Relayed) -> Any:
-    """Return the extensions of a response."""
-    version = relayed.version
-    extensions = {
-        "http_version": _VERSIONS.get(version) or b"HTTP/" + version.encode("ascii"),
-        "network_stream": NetworkStream(relayed.transport),
-    }
-    if version != "2":
-        extensions["reason_phrase"] = reason_of(relayed.start)
-    return extensions
-
-
-def reason_of(head: bytes) -> bytes:
-    """Return the reason phrase of a response's head in HTTP/1.1."""
-    return head[13 : head.find(b"\r\n")] if b"\r\n" in head else head[13:]
 
 
 def zoned(host: str, fields: list[tuple[bytes, bytes]]) -> tuple[str, list[tuple[bytes, bytes]]]:

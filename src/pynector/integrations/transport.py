@@ -14,8 +14,9 @@ from ..transport.http.native.relaying import Relay
 from .arguments import checked_options, checked_retries, transport_options
 from .extensions import Patiences, checked_server_name, checked_trace
 from .failures import may_be_tried_again, raised_for
+from .heads import head_of
 from .lives import Life
-from .messages import InvalidMessage, Messages, extensions_of
+from .messages import InvalidMessage, Messages
 from .tracing import Trace
 
 # How long to wait before a connection is tried a second time again; each time after that twice as long (seconds).
@@ -29,6 +30,7 @@ class RelayTransport:
         package: The package.
         body_class: ResponseBody as the package wants it, or what is made of the same.
         response_class: Makes responses whose bodies have no coding.
+        headers_class: Their header fields, and those of others; None where they are made of pairs.
         binds: Whether the package's client puts a stream around a response's that keeps the response, so that neither
             is let go of but by the garbage collector.
     """
@@ -36,6 +38,7 @@ class RelayTransport:
     package: ModuleType
     body_class: Callable[..., Any]
     response_class: Callable[..., Any]
+    headers_class: Any = None
     binds = False
 
     def __init__(
@@ -165,9 +168,15 @@ class RelayTransport:
     def _response(self, relayed: Relayed, request: Any, trace: Trace | None) -> Any:
         body = self.body_class(self, relayed, request, trace)
         make = self.package.Response if relayed.encoded else self.response_class
-        response = make(
-            relayed.status, headers=self._messages.fields(relayed), stream=body, extensions=extensions_of(relayed)
-        )
+        fields, extensions = head_of(relayed)
+        if self.headers_class is None:
+            pairs = [(name, value) for name, _, value in fields]
+            response = make(relayed.status, headers=pairs, stream=body, extensions=extensions)
+        else:
+            response = make(relayed.status, stream=body, extensions=extensions)
+            headers = response.headers
+            headers.__class__ = self.headers_class
+            headers._list = fields
         if self.binds:
             body.response = response
         return response
