@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import importlib
 import json
 import pickle
@@ -11,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import anyio.lowlevel
@@ -20,6 +22,7 @@ from scripted import ScriptedServer, answer, chunked, eventually
 
 from loops import BACKENDS, runners
 from pynector.errors import ConfigurationError
+from pynector.integrations.heads import quick_headers
 from pynector.integrations.responses import QuickResponse, quick_or_plain
 from pynector.testing import LoopbackServer
 
@@ -110,31 +113,111 @@ async def test_redirects_and_codings_are_the_clients(client: Any, server: Loopba
 
 def state_of(response: Any) -> dict[str, Any]:
     """All that a response has, but for what no two have alike, and what its class makes when it decodes."""
-    own = {"_decoder", "_elapsed", "_request", "extensions", "headers", "stream"}
+    own = {"_decoder", "_elapsed", "_request", "extensions", "headers", "next_request", "stream"}
     state = {name: value for name, value in vars(response).items() if name not in own}
     assert response.elapsed.total_seconds() >= 0
-    return state | {"type": type(response), "read": (response.content, response.text, response.num_bytes_downloaded)}
+    headers = [pair for pair in response.headers.multi_items() if pair[0] != "date"]
+    read = (response.content, response.text, response.num_bytes_downloaded, response.has_redirect_location, headers)
+    return state | {"type": type(response), "read": read}
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/id/7", "/bytes/100000", "/bytes/0", "/bytes/9?chunked=1", "/compressed/gzip", "/status/404", "/status/204"],
-)
+def plain(transport_class: Any, package: Any) -> Any:
+    """Return a transport over which the package's own classes do everything."""
+
+    class Plain(transport_class):  # type: ignore[misc]
+        response_class = package.Response
+        headers_class = None
+
+    return Plain()
+
+
+PATHS = [
+    "/id/7",
+    "/bytes/100000",
+    "/bytes/0",
+    "/bytes/9?chunked=1",
+    "/compressed/gzip",
+    "/redirect/1",
+    "/status/404",
+    "/status/204",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
 async def test_a_response_that_is_read_is_what_the_package_makes_of_it(
     client: Any, package: Any, transport_class: Any, server: LoopbackServer, path: str
 ) -> None:
-    class Plain(transport_class):  # type: ignore[misc]
-        response_class = package.Response
-
-    async with package.AsyncClient(transport=Plain()) as other:
+    async with package.AsyncClient(transport=plain(transport_class, package)) as other:
         expected = await other.get(server.url + path)
     response = await client.get(server.url + path)
     assert transport_class.response_class is not package.Response
+    assert type(response.headers) is transport_class.headers_class is not type(expected.headers)
     assert state_of(response) == state_of(expected)
     assert await response.aread() == expected.content
     assert [piece async for piece in response.aiter_bytes(5)] == [piece async for piece in expected.aiter_bytes(5)]
     again = pickle.loads(pickle.dumps(response))
     assert (type(again), again.content, again.headers) == (package.Response, response.content, response.headers)
+
+
+async def test_a_client_that_puts_something_else_around_a_body_reads_it_itself(
+    client: Any, package: Any, transport_class: Any, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = await client.get(f"{server.url}/id/7")
+    assert transport_class.response_class.bound_class is not None
+    monkeypatch.setattr(transport_class.response_class, "bound_class", None)
+    assert state_of(await client.get(f"{server.url}/id/7")) == state_of(expected)
+
+
+HEADERS: dict[str, list[tuple[bytes, bytes]]] = {
+    "none": [],
+    "text": [(b"X-One", b"1"), (b"x-TWO", b"2"), (b"X-One", b"3")],
+    "UTF-8": [(b"X-One", "\u00e9".encode()), (b"X-Two", b"2")],
+    "Latin-1": [(b"X-One", b"\xe9")],
+    "secret": [(b"Authorization", b"secret")],
+    "long": [(b"X-One", b"1" * 1000)],
+}
+
+
+def change(headers: Any) -> None:
+    headers["X-One"] = "4"
+    headers["New"] = "5"
+    headers.pop("x-two", None)
+
+
+def encode(headers: Any) -> None:
+    headers.encoding = "cp037"
+
+
+@pytest.mark.parametrize("fields", HEADERS)
+@pytest.mark.parametrize("touch", [None, change, encode])
+@pytest.mark.parametrize("name", ["httpx", "httpx2"])
+def test_header_fields_are_what_the_package_makes_of_them(name: str, fields: str, touch: Any) -> None:
+    package = pytest.importorskip(name)
+    made = quick_headers(package)
+    expected = package.Headers(HEADERS[fields])
+    headers = made(HEADERS[fields])
+    for each in (expected, headers):
+        if touch is not None:
+            touch(each)
+    for _ in range(2):
+        assert headers.multi_items() == expected.multi_items()
+        for key in ("x-one", "X-ONE", "new", "X-Two", "\u212a", "authorization"):
+            assert (key in headers) == (key in expected)
+    assert (repr(headers), headers.raw, headers.items()) == (repr(expected), expected.raw, expected.items())
+    assert headers == expected
+    assert isinstance(headers, package.Headers)
+    for again in (pickle.loads(pickle.dumps(headers)), copy.copy(headers), copy.deepcopy(headers), headers.copy()):
+        assert (type(again), vars(again)) == (package.Headers, vars(pickle.loads(pickle.dumps(expected))))
+    with pytest.raises(AttributeError):
+        5 in headers  # noqa: B015
+
+
+def test_a_package_that_keeps_header_fields_in_another_way_is_given_pairs() -> None:
+    class Headers:
+        def __init__(self, fields: Any) -> None:
+            self._fields = fields
+
+    assert quick_headers(SimpleNamespace(Headers=Headers)) is None
 
 
 def test_a_package_that_keeps_a_body_elsewhere_reads_it_itself() -> None:
@@ -666,6 +749,46 @@ def test_a_synchronous_client_streams_both_ways(sync_client: Any, server: Loopba
     with sync_client.stream("GET", f"{server.url}/endless") as response:
         assert next(response.iter_raw())
     assert sync_client.get(f"{server.url}/redirect/1", follow_redirects=True).text == "done"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_synchronous_response_that_is_read_is_what_the_package_makes_of_it(
+    sync_client: Any, server: LoopbackServer, path: str
+) -> None:
+    package = sync_client.package
+    transport_class: Any = importlib.import_module(f"pynector.integrations.{package.__name__}").PynectorSyncTransport
+    relay_class = transport_class.relay_class
+
+    class Plain(transport_class):  # type: ignore[misc]
+        @staticmethod
+        def relay_class() -> Any:
+            return plain(relay_class, package)
+
+    with package.Client(transport=Plain()) as other:
+        expected = other.get(server.url + path)
+    with sync_client.stream("GET", server.url + path) as response:
+        is_coded = "content-encoding" in response.headers
+        assert type(response) is (package.Response if is_coded else relay_class.response_class)
+        assert response.read() == expected.content
+    assert state_of(response) == state_of(expected)
+    assert response.read() == expected.content
+
+
+def test_a_synchronous_response_that_is_not_to_be_read_says_so(sync_client: Any, server: LoopbackServer) -> None:
+    package = sync_client.package
+    with sync_client.stream("GET", f"{server.url}/id/7") as response:
+        assert list(response.iter_raw()) == [b"7"]
+        with pytest.raises(package.StreamConsumed):
+            response.read()
+    with sync_client.stream("GET", f"{server.url}/id/7") as response:
+        response.close()
+        with pytest.raises(package.StreamClosed):
+            response.read()
+    response = sync_client.send(sync_client.build_request("GET", f"{server.url}/truncate/10"), stream=True)
+    with pytest.raises(package.RemoteProtocolError) as caught:
+        response.read()
+    assert caught.value.request is response.request
+    assert response.is_closed
 
 
 def test_a_synchronous_client_is_told_what_fails(sync_client: Any, server: LoopbackServer, play: Play) -> None:

@@ -18,7 +18,7 @@ cpdef tuple head_of(Relayed relayed)
 cpdef tuple field_of(bytes line)
 @cython.locals(found=list, field=tuple, text=tuple, name=bytes, value=bytes)
 cpdef list texts_of(list fields)
-@cython.locals(lower=bytes, field=tuple)
+@cython.locals(lower=bytes)
 cpdef bint has_field(list fields, str name) except -1
 
 

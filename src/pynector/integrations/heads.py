@@ -73,10 +73,7 @@ def has_field(fields: Any, name: str) -> bool:
     if lower is None:
         lower = name.lower().encode("ascii")
         remember(_names, name, lower)
-    for field in fields:
-        if field[1] == lower:
-            return True
-    return False
+    return lower in [field[1] for field in fields]
 
 
 def quick_headers(package: Any) -> Any:
