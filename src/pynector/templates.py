@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, time
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -77,7 +76,7 @@ class Template:
                 value = as_text(name, value_of(fields, name))
                 # Numbers and names need none of quote's work, which takes longer than all the rest.
                 is_plain = not self._is_url or not text or (value.isalnum() and value.isascii())
-                text += value if is_plain else quote(value, safe="")
+                text += value if is_plain else _quoted(name, value)
         return text
 
 
@@ -120,31 +119,35 @@ class JSONTemplate:
         return self._make(fields)
 
 
-@dataclass(frozen=True)
 class RequestTemplate:
     """A request in which parts are templates; what is None is as the record describes it.
 
-    Attributes:
+    Args:
         url, path, method, json: The parts of a request of these names.
         headers: Names and values of header fields. They go before those that the record describes.
+
+    Attributes:
+        says_where: Whether it says where a request goes, so that the record describes none.
+        is_empty: Whether it says nothing.
+        fields: The names of the fields that it asks for.
     """
 
-    url: Template | None = None
-    path: Template | None = None
-    method: str | None = None
-    json: JSONTemplate | None = None
-    headers: list[tuple[str, Template]] = field(default_factory=list)
-
-    @property
-    def says_where(self) -> bool:
-        """Whether it says where a request goes, so that the record describes none."""
-        return self.url is not None or self.path is not None
-
-    @property
-    def fields(self) -> set[str]:
-        """The names of the fields that it asks for."""
-        parts = [self.url, self.path, self.json, *(value for _, value in self.headers)]
-        return set().union(*(part.fields for part in parts if part is not None))
+    def __init__(
+        self,
+        url: Template | None = None,
+        path: Template | None = None,
+        method: str | None = None,
+        json: JSONTemplate | None = None,
+        headers: Sequence[tuple[str, Template]] = (),
+    ) -> None:
+        given = {"url": url, "path": path, "json": json}
+        parts = {name: part for name, part in given.items() if part is not None}
+        self._makes = [(name, part.filled) for name, part in parts.items()]
+        self._method = method
+        self._headers = [(name, value.filled) for name, value in headers]
+        self.says_where = url is not None or path is not None
+        self.is_empty = not parts and method is None and not headers
+        self.fields: set[str] = set().union(*(part.fields for part in (*parts.values(), *(of for _, of in headers))))
 
     def filled(self, fields: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
         """Return the request of a record.
@@ -157,18 +160,16 @@ class RequestTemplate:
             BadField: If it has not what is asked for.
         """
         request = described
-        if self.url is not None:
-            request["url"] = self.url.filled(fields)
-        if self.path is not None:
-            request["path"] = self.path.filled(fields)
-        if self.method is not None:
-            request["method"] = self.method
-        if self.json is not None:
-            request["json"] = self.json.filled(fields)
-        if self.headers:
+        for name, make in self._makes:
+            request[name] = make(fields)
+        if self._method is not None:
+            request["method"] = self._method
+        if self._headers:
             own = request.get("headers") or {}
+            if not isinstance(own, (dict, list, tuple)):
+                raise BadField(f"its field 'headers' is of {type(own).__name__}, which is no dict and no list of pairs")
             pairs = list(own.items()) if isinstance(own, dict) else list(own)
-            request["headers"] = [*((name, template.filled(fields)) for name, template in self.headers), *pairs]
+            request["headers"] = [*[(name, make(fields)) for name, make in self._headers], *pairs]
         return request
 
 
@@ -209,16 +210,23 @@ def as_text(name: str, value: Any) -> str:
     """
     if isinstance(value, str):
         return value
-    if type(value) is int or isinstance(value, (Decimal, UUID)):
+    if isinstance(value, (Decimal, UUID)):
         return str(value)
     if isinstance(value, (date, time)):
         return value.isoformat()
     if value is None:
         raise BadField(f"its field {name!r} is null, which is no text")
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return str(value) if type(value) is int else json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         raise BadField(f"its field {name!r} is of {type(value).__name__}, which is no text") from None
+
+
+def _quoted(name: str, value: str) -> str:
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
+        raise BadField(f"its field {name!r} has half a character, which no URL can have") from None
 
 
 _Make: TypeAlias = Callable[[dict[str, Any]], Any]

@@ -218,6 +218,7 @@ def test_a_bad_line_is_told_with_its_number(
         (["--url", "http://x/{no}"], "it has no field 'no'"),
         (["--url", "http://x/", "--json", '"{user.no}"'], "it has no field 'user.no'"),
         (["--url", "http://x/{none}"], "its field 'none' is null, which is no text"),
+        (["--url", "http://x/{half}"], "its field 'half' has half a character, which no URL can have"),
         (["--url", "http://x/", "--key", "user"], "its field 'user' is no text or whole number, so it is no key"),
         (["--url", "http://x/", "--cost", "user", "--cost-rate", "9"], "its field 'user' is no number, 0 or more"),
     ],
@@ -225,7 +226,7 @@ def test_a_bad_line_is_told_with_its_number(
 def test_a_record_without_what_a_template_needs_is_a_bad_line(
     arguments: list[str], problem: str, sent: Sent, capfd: Captured
 ) -> None:
-    assert sent('{"user": {"a": 1}, "none": null}', *arguments, status=2) == []
+    assert sent('{"user": {"a": 1}, "none": null, "half": "\\ud800"}', *arguments, status=2) == []
     assert f"line 1: {problem} (" in capfd.readouterr().err
 
 

@@ -44,7 +44,7 @@ def test_the_charset_is_the_one_that_is_named(kind: str) -> None:
 
 
 def in_pieces(body: bytes, size: int, headers: Headers) -> str:
-    decoder = TextDecoder(headers)
+    decoder = TextDecoder(charset_of(headers))
     pieces = [decoder.decode(body[at : at + size]) for at in range(0, len(body), size)]
     return "".join([*pieces, decoder.decode(b"", True)])
 

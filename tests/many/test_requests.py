@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import pickle
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -21,7 +22,7 @@ from uuid import UUID
 
 import pytest
 
-from pynector import ConfigurationError, Rate, RetryPolicy, TransportError
+from pynector import BatchItem, ConfigurationError, Rate, RetryPolicy, TransportError
 from pynector.integrations.many import Asked, Lender, Loan, Requests, running
 from pynector.integrations.many.columns import names_of, records_of
 from pynector.testing import LoopbackServer
@@ -122,6 +123,75 @@ def test_json_that_cannot_be_is_a_failure_of_its_row(server: LoopbackServer) -> 
     with Requests({"base_url": server.url}, path="/inspect", json={"at": "{at}"}, answer="none") as requests:
         (made,) = requests.process([{"at": [1, object(), float("nan"), None]}])
     assert [error is None for error in made["response_error"]] == [True, False, False, True]
+
+
+class Broken(dict[str, Any]):
+    def __contains__(self, name: object) -> bool:
+        raise OSError("the file is gone")
+
+
+def test_a_value_of_which_nothing_can_be_made_is_a_failure_of_its_row(server: LoopbackServer) -> None:
+    values = [{"in": 1}, {"in": "half \ud800"}, {"in": 10**5000}, Broken(), {"in": 5}]
+    with Requests({"base_url": server.url}, path="/id/{value.in}", answer="text") as requests:
+        (made,) = requests.process([{"value": values}])
+    assert made["response_body"] == ["1", None, None, None, "5"]
+    assert made["response_error"] == [None, *["ConfigurationError"] * 3, None]
+    said = ("its field 'value.in' has half a character", "its field 'value.in' is of int", "the file is gone")
+    for message, what in zip(made["response_message"][1:4], said, strict=True):
+        assert what in message
+
+
+def test_header_fields_that_are_none_are_a_failure_of_their_row(server: LoopbackServer) -> None:
+    with Requests(headers={"X-Id": "{id}"}) as requests:
+        (made,) = requests.process([{"url": [f"{server.url}/id/1"] * 2, "id": [1, 2], "headers": [5, [["A", "b"]]]}])
+    assert made["response_error"] == ["ConfigurationError", None]
+    assert "its field 'headers' is of int" in made["response_message"][0]
+
+
+def test_rows_without_a_request_leave_the_others_theirs(server: LoopbackServer) -> None:
+    """In many batches at a time, some of which have nothing to be sent."""
+    ids: list[list[int | None]] = [[None if n % 3 == k % 4 else 100 * k + n for n in range(40)] for k in range(20)]
+    ids[7] = ids[12] = [None] * 40
+    with Requests({"base_url": server.url}, {"max_concurrency": 30}, path="/id/{id}", answer="text") as requests:
+        made = list(requests.process({"id": values} for values in ids))
+    assert [batch["id"] for batch in made] == ids
+    for batch in made:
+        assert batch["response_body"] == [None if id is None else str(id) for id in batch["id"]]
+        assert [error is None for error in batch["response_error"]] == [id is not None for id in batch["id"]]
+
+
+def test_requests_are_made_when_they_are_sent(server: LoopbackServer) -> None:
+    """So that no more of them live than are in flight, or will soon be."""
+    made: list[int] = []
+
+    class Noted:
+        def __init__(self, number: int) -> None:
+            self._number = number
+
+        def tolist(self) -> int:
+            made.append(self._number)
+            return self._number
+
+    with Requests({"base_url": server.url}, {"max_concurrency": 5}, path="/delay/{id}") as requests:
+        future = requests.begin([{"id": Noted(30 + number)} for number in range(1000)])
+        until(lambda: bool(made))
+        assert len(made) < 100
+        assert future.cancel()
+
+
+def test_of_what_has_ended_only_its_columns_are_kept(server: LoopbackServer) -> None:
+    with Requests({"base_url": server.url}, path="/id/{id}?delay={delay}", answer="text") as requests:
+        future = requests.begin({"id": list(range(500)), "delay": [30 if n == 5 else 0 for n in range(500)]})
+        until(lambda: requests._running().unanswered == 1)
+        assert len([each for each in gc.get_objects() if isinstance(each, BatchItem)]) < 100
+        assert future.cancel()
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.001)
+    assert is_so()
 
 
 def test_a_body_that_is_no_json_is_a_failure(server: LoopbackServer) -> None:
@@ -262,8 +332,10 @@ def test_an_idle_client_and_its_thread_end_and_begin_anew(
     before = threading.active_count()
     requests = Requests({"base_url": server.url}, path="/id/{id}", answer="text")
     for _ in range(3):
-        (made,) = requests.process([{"id": [1, 2]}])
-        assert made["response_body"] == ["1", "2"]
+        for ids in ([1, 2], [None]):
+            # Where nothing is sent it rests, too.
+            (made,) = requests.process([{"id": ids}])
+            assert made["response_body"] == [None if id is None else str(id) for id in ids]
         end = time.monotonic() + 60
         while threading.active_count() > before and time.monotonic() < end:
             time.sleep(0.01)

@@ -48,12 +48,10 @@ class Templates:
         cost: See above.
     """
 
-    __slots__ = ("_is_empty", "_key", "_says_where", "_template", "cost")
+    __slots__ = ("_key", "_template", "cost")
 
     def __init__(self, template: RequestTemplate, key: str | None, cost: str | None) -> None:
         self._template = template
-        self._says_where = template.says_where
-        self._is_empty = template == RequestTemplate()
         self._key = key
         self.cost = cost
 
@@ -63,8 +61,8 @@ class Templates:
         Raises:
             BadField: If it describes none, or has not what is asked for.
         """
-        described = {} if self._says_where else self._described(record)
-        return described if self._is_empty else self._template.filled(record.fields or {}, described)
+        described = {} if self._template.says_where else self._described(record)
+        return described if self._template.is_empty else self._template.filled(record.fields or {}, described)
 
     def job(self, record: Record) -> Job:
         """Return what is to be known of a record.
@@ -75,7 +73,7 @@ class Templates:
         fields = record.fields or {}
         if self._key is not None:
             return Job(record.number, _key(self._key, value_of(fields, self._key)))
-        if self._says_where or fields.get("key") is None:
+        if self._template.says_where or fields.get("key") is None:
             return Job(record.number, None)
         return Job(record.number, _key("key", fields["key"]))
 

@@ -3,12 +3,11 @@ cimport cython
 
 @cython.final
 cdef class Feed:
-    cdef object _entries
+    cdef object _given
     cdef bint _is_over
     cdef public object ready
 
     cpdef object add(self, object entries)
-    cpdef object take_back(self, Py_ssize_t place, Py_ssize_t count)
     cpdef object end(self)
     cpdef object close(self)
 

@@ -30,43 +30,30 @@ class Feed:
         ready: Called when there are more; whoever reads them sets it.
     """
 
-    __slots__ = ("_entries", "_is_over", "ready")
+    __slots__ = ("_given", "_is_over", "ready")
 
     def __init__(self) -> None:
-        self._entries: deque[Request] = deque()
+        self._given: deque[Iterator[Request]] = deque()
         self._is_over = False
         self.ready: Callable[[], object] = _nobody
-
-    def __len__(self) -> int:
-        """Return how many have not been taken."""
-        return len(self._entries)
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        if self._entries:
-            return self._entries.popleft()
+        while self._given:
+            entry = next(self._given[0], None)
+            if entry is not None:
+                return entry
+            self._given.popleft()
         if self._is_over:
             raise StopIteration
         return NOT_YET
 
     def add(self, entries: Iterable[Request]) -> None:
-        """Give more of them."""
-        self._entries.extend(entries)
+        """Give more of them; they are read as they are taken."""
+        self._given.append(iter(entries))
         self.ready()
-
-    def take_back(self, place: int, count: int) -> None:
-        """Remove so many of those that have not been taken.
-
-        Args:
-            place: The place of the first one; 0 is that of the next to be taken.
-            count: How many, all of which are there.
-        """
-        self._entries.rotate(-place)
-        for _ in range(count):
-            self._entries.popleft()
-        self._entries.rotate(place)
 
     def end(self) -> None:
         """Take note that no more are given."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
-from ...dispatch.item import Item as BatchItem
+from ...dispatch.item import BatchItem
 from ...errors import ConfigurationError, JSONError
 from .columns import Column, Kind
 
@@ -53,66 +52,126 @@ class Form:
             if name in self.kinds:
                 raise ConfigurationError(f"prefix: a record batch has a column {name!r} already")
 
-    def columns(self, items: Sequence[BatchItem], parses: bool) -> list[Column]:
-        """Return the columns for the answers of a batch.
+    def answers(self, count: int, parses: bool) -> Answers:
+        """Return where the answers of a batch go.
 
         Args:
-            items: What became of each of its requests.
+            count: How many records it has.
             parses: Whether JSON is wanted as values, else as text that was found to be JSON.
         """
-        errors: list[Any] = [item.error for item in items]
-        responses = [item.result for item in items]
-        # Column by column: most rows have no error, and nothing is asked of them then.
-        phase: list[Any] = [None] * len(items)
-        sent: list[Any] = ["full"] * len(items)
-        for row in [row for row, error in enumerate(errors) if error is not None]:
-            responses[row] = getattr(errors[row], "response", None)
-            phase[row] = getattr(errors[row], "phase", None)
-            sent[row] = getattr(errors[row], "sent", None)
-        bodies = _READERS[self._answer, parses](responses, errors)
+        return Answers(self._prefix, self._body, ANSWERS[self._answer], _READERS[self._answer, parses], count)
+
+
+class Answers:
+    """What became of the requests of a batch, column by column: of what has ended nothing else is kept.
+
+    Args:
+        prefix: What stands before the names of the columns.
+        body: The name of the column of bodies, or None for none.
+        kind: Of what these are.
+        read: Makes one of a response, or raises JSONError.
+        count: How many records the batch has.
+
+    Attributes:
+        count: See above.
+    """
+
+    __slots__ = (
+        "_attempts",
+        "_bodies",
+        "_body",
+        "_elapsed",
+        "_error",
+        "_kind",
+        "_message",
+        "_phase",
+        "_prefix",
+        "_read",
+        "_sent",
+        "_status",
+        "count",
+    )
+
+    def __init__(self, prefix: str, body: str | None, kind: Kind, read: _Reader, count: int) -> None:
+        self._prefix = prefix
+        self._body = body
+        self._kind = kind
+        self._read = read
+        self.count = count
+        # Most have no error, and nothing is done for these columns then.
+        self._status: list[Any] = [None] * count
+        self._bodies: list[Any] = [None] * count
+        self._error: list[Any] = [None] * count
+        self._message: list[Any] = [None] * count
+        self._phase: list[Any] = [None] * count
+        self._sent: list[Any] = ["full"] * count
+        self._attempts: list[Any] = [1] * count
+        self._elapsed: list[Any] = [0.0] * count
+
+    def put(self, row: int, item: BatchItem) -> None:
+        """Take note of what became of a record's request."""
+        error: Any = item.error
+        response: Any = item.result
+        if error is not None:
+            response = getattr(error, "response", None)
+            self._say(row, error)
+            self._phase[row] = getattr(error, "phase", None)
+            self._sent[row] = getattr(error, "sent", None)
+        if response is not None:
+            self._status[row] = response.status_code
+            try:
+                self._bodies[row] = self._read(response)
+            except JSONError as problem:
+                # The error that stands there says more.
+                if error is None:
+                    self._say(row, problem)
+        self._attempts[row] = item.attempts
+        self._elapsed[row] = item.elapsed
+
+    def _say(self, row: int, error: Exception) -> None:
+        self._error[row] = type(error).__name__
+        self._message[row] = str(error)
+
+    def columns(self) -> list[Column]:
+        """Return the columns."""
         said: dict[str, list[Any]] = {
-            "status": [None if response is None else response.status_code for response in responses],
-            "error": [None if error is None else type(error).__name__ for error in errors],
-            "message": [None if error is None else str(error) for error in errors],
-            "phase": phase,
-            "sent": sent,
-            "attempts": [item.attempts for item in items],
-            "elapsed": [item.elapsed for item in items],
+            "status": self._status,
+            "error": self._error,
+            "message": self._message,
+            "phase": self._phase,
+            "sent": self._sent,
+            "attempts": self._attempts,
+            "elapsed": self._elapsed,
         }
         columns = [Column(self._prefix + name, OTHERS[name], values) for name, values in said.items()]
         if self._body is not None:
-            columns.append(Column(self._body, ANSWERS[self._answer], bodies))
+            columns.append(Column(self._body, self._kind, self._bodies))
         return columns
 
 
-# Makes the bodies of responses; one that is None has none. It adds to the errors what it finds wrong.
-_Reader = Callable[[list[Any], list[Any]], list[Any]]
+# Makes the body of a response.
+_Reader = Callable[[Any], Any]
 
 
-def _bytes(responses: list[Any], errors: list[Any]) -> list[Any]:
-    return [None if response is None else response.content for response in responses]
+def _bytes(response: Any) -> Any:
+    return response.content
 
 
-def _text(responses: list[Any], errors: list[Any]) -> list[Any]:
-    return [None if response is None else response.text for response in responses]
+def _text(response: Any) -> Any:
+    return response.text
 
 
-def _none(responses: list[Any], errors: list[Any]) -> list[Any]:
-    return []
+def _none(response: Any) -> Any:
+    return None
 
 
-def _json(responses: list[Any], errors: list[Any], as_text: bool = False) -> list[Any]:
-    bodies: list[Any] = [None] * len(responses)
-    for row, response in enumerate(responses):
-        if response is not None:
-            try:
-                value = response.json()
-            except JSONError as problem:
-                # The error that stands there says more.
-                errors[row] = errors[row] or problem
-            else:
-                bodies[row] = response.text if as_text else value
-    return bodies
+def _json(response: Any) -> Any:
+    return response.json()
+
+
+def _json_as_text(response: Any) -> Any:
+    response.json()
+    return response.text
 
 
 _READERS: dict[tuple[str, bool], _Reader] = {
@@ -120,4 +179,4 @@ _READERS: dict[tuple[str, bool], _Reader] = {
     for answer, read in {"bytes": _bytes, "text": _text, "json": _json, "none": _none}.items()
     for parses in (True, False)
 }
-_READERS["json", False] = partial(_json, as_text=True)
+_READERS["json", False] = _json_as_text

@@ -6,7 +6,7 @@ dicts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from ...errors import ConfigurationError
@@ -56,8 +56,8 @@ def length_of(batch: Any) -> int:
     return len(next(iter(batch.values()), ())) if isinstance(batch, Mapping) else len(batch)
 
 
-def records_of(batch: Any, wanted: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """Return the records, in plain Python values; what is missing is None.
+def records_of(batch: Any, wanted: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Return the records, in plain Python values; what is missing is None. Each is made when it is asked for.
 
     Args:
         batch: The batch.
@@ -65,17 +65,17 @@ def records_of(batch: Any, wanted: Collection[str] | None = None) -> list[dict[s
     """
     package = _package(batch)
     if package == "":
-        return [
+        return (
             {name: _plain(value) for name, value in record.items() if wanted is None or name in wanted}
             for record in batch
-        ]
+        )
     columns = columns_of(batch, wanted)
     if not columns:
-        return [{} for _ in range(length_of(batch))]
+        return ({} for _ in range(length_of(batch)))
     names = list(columns)
     if len(names) == 1:
-        return [{names[0]: value} for value in columns[names[0]]]
-    return [dict(zip(names, values)) for values in zip(*columns.values(), strict=True)]  # noqa: B905 (a third slower)
+        return ({names[0]: value} for value in columns[names[0]])
+    return (dict(zip(names, values)) for values in zip(*columns.values(), strict=True))  # noqa: B905 (a third slower)
 
 
 def columns_of(batch: Any, wanted: Collection[str] | None = None) -> dict[str, list[Any]]:

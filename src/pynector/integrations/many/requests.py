@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,16 +9,15 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ...client import Pynector
-from ...dispatch.entries import Request
-from ...dispatch.item import BatchItem
 from ...dispatch.limits import Rate, rates
 from ...errors import ConfigurationError
-from ...templates import BadField, JSONTemplate, RequestTemplate, Template, described, value_of
-from ...transport.http.request import FIELDS
+from ...templates import JSONTemplate, RequestTemplate, Template
 from .answers import Form
+from .blocks import Block
 from .borrowing import Bank
 from .columns import is_typed, length_of, names_of, records_of, with_columns
-from .running import Block, Pool, Running
+from .recipe import Recipe
+from .running import Pool, Running
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,12 +44,7 @@ READY = 1000
 ANY_WINDOW = 100
 ADAPTIVE_WINDOW = 1000
 
-_DESCRIBED = frozenset(FIELDS) - {"files"}
-
 _KEY = "idempotency_key"
-
-# The options of requests that have none of their own.
-_NONE: dict[str, Any] = {}
 
 _pool = Pool()
 
@@ -114,7 +107,6 @@ class Requests:
         self._batch = _arguments(batch, "batch")
         self._form = Form(answer, prefix)
         self.prefix = prefix
-        self._template = _template(url, path, method, json, headers)
         self.key = key
         self.job = uuid.uuid4().hex if job is None else job
         self.bank = bank
@@ -131,11 +123,8 @@ class Requests:
             "bank": bank,
         }
         self._name = uuid.uuid4().hex
-        self._is_described = not self._template.says_where
-        self._wanted = set(_DESCRIBED) if self._is_described else set()
         self._check()
-        fields = self._template.fields | ({key} if key is not None else set())
-        self._wanted |= {part for name in fields for part in (name, name.partition(".")[0])}
+        self._recipe = Recipe(_template(url, path, method, json, headers), key, self.job)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self._client, self._batch, self._given, self._name)
@@ -217,7 +206,7 @@ class Requests:
         try:
             for batch in batches:
                 block = self._block(batch, part, number)
-                number += len(block.items)
+                number += block.answers.count
                 running.begin(block)
                 flight.append((batch, block))
                 while flight and (flight[0][1].done.done() or not may_read()):
@@ -263,7 +252,7 @@ class Requests:
     def answered(self, batch: Any) -> Any:
         """Return a batch without records as it will be with answers: it shows the columns and their types."""
         self._form.check(names_of(batch))
-        return with_columns(batch, self._form.columns([], not is_typed(batch)))
+        return with_columns(batch, self._form.answers(0, not is_typed(batch)).columns())
 
     def close(self) -> None:
         """Close the client that this process has for this, and for its copies; what is in flight fails."""
@@ -291,41 +280,14 @@ class Requests:
 
     def _block(self, batch: Any, part: str, number: int) -> Block:
         self._form.check(names_of(batch))
-        count = length_of(batch)
-        entries: list[Request] = []
-        rows: list[int] = []
-        items: list[Any] = [None] * count
-        has_keys = self.key is not None or (part and (self._batch.get(_KEY) or self._setting(_KEY)))
-        for row, fields in enumerate(records_of(batch, None if "." in self._wanted else self._wanted)):
-            try:
-                own = {_KEY: self._key(fields, part, number + row)} if has_keys else _NONE
-                entries.append((self._request(fields), own))
-                rows.append(row)
-            except BadField as problem:
-                error = ConfigurationError(f"there is no request to make of a record: {problem}")
-                items[row] = BatchItem(row, None, None, None, error, 0.0, 0)
-        return Block(entries, rows if len(rows) < count else None, items)
-
-    def _request(self, fields: dict[str, Any]) -> dict[str, Any]:
-        if not self._is_described:
-            return self._template.filled(fields, {})
-        request = self._template.filled(fields, described(fields, _DESCRIBED))
-        if "url" not in request and "path" not in request:
-            raise BadField("it has neither url nor path, and there is no template for one")
-        return request
-
-    def _key(self, fields: dict[str, Any], part: str, number: int) -> str:
-        if self.key is None:
-            named: tuple[Any, ...] = (self.job, part, number)
-        else:
-            named = (self.job, "key", value_of(fields, self.key))
-            if named[-1] is None:
-                raise BadField(f"its field {self.key!r} is null, which is no key")
-        return hashlib.blake2b(repr(named).encode(), digest_size=16).hexdigest()
+        has_keys = self.key is not None or bool(part and (self._batch.get(_KEY) or self._setting(_KEY)))
+        records = records_of(batch, self._recipe.wanted)
+        entries = self._recipe.entries(records, has_keys, part, number)
+        return Block(entries, self._form.answers(length_of(batch), not is_typed(batch)))
 
     def _finished(self, batch: Any, block: Block) -> Any:
         block.done.result()
-        return with_columns(batch, self._form.columns(block.items, not is_typed(batch)))
+        return with_columns(batch, block.answers.columns())
 
 
 def _rebuilt(client: dict[str, Any], batch: dict[str, Any], given: dict[str, Any], name: str) -> Requests:

@@ -5,54 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
 from ...blocking.thread import LoopThread, closed
 from ...client import Pynector, limits_of
-from ...dispatch.entries import Request
-from ...dispatch.item import Item as BatchItem
 from ...dispatch.limits import Rate
-from ...dispatch.sources import Feed
 from ...errors import PynectorError, as_pynector_error
+from .blocks import Block, Blocks
 from .borrowing import Bank, Borrower
 
 # A client that nobody has used for so long is closed, and its thread ends; another begins when it is (seconds).
 IDLE = 60.0
-
-
-class Block:
-    """The requests of one batch on their way.
-
-    Args:
-        entries: Those that are to be sent.
-        rows: The row of each of them; None: they are all rows.
-        items: What became of each row; None where that is to come.
-
-    Attributes:
-        entries, rows, items: See above.
-        done: Is there when all of them have ended.
-        first: The number of the first entry among all that were ever sent.
-        count: How many are sent, or will be.
-        left: How many of these have not ended.
-    """
-
-    __slots__ = ("count", "done", "entries", "first", "items", "left", "rows")
-
-    def __init__(self, entries: list[Request], rows: Sequence[int] | None, items: list[Any]) -> None:
-        self.entries = entries
-        self.rows = rows
-        self.items = items
-        self.count = self.left = len(entries)
-        self.done: Future[None] = Future()
-        self.first = 0
-        if not self.left:
-            self.done.set_result(None)
 
 
 class Running:
@@ -88,7 +55,7 @@ class Running:
         # Those that nobody wants any more. Whoever gives one up may be a finalizer, which must not wait for a lock.
         self._dropped: deque[Block] = deque()
         # In the loop's thread.
-        self._blocks: _Blocks | None = None
+        self._life: _Life | None = None
         self._idle: asyncio.TimerHandle | None = None
 
     @property
@@ -118,14 +85,15 @@ class Running:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        if self._blocks is None or self._blocks.loop is not loop:
+        if self._life is None or self._life.loop is not loop:
             # The other one's loop is about to end.
-            self._blocks = _Blocks(loop)
-            self._blocks.task = loop.create_task(self._send(self._blocks))
-        self._blocks.add(block)
+            self._life = _Life(loop, self._note)
+            self._life.task = loop.create_task(self._send(self._life))
+        self._life.blocks.add(block)
 
-    async def _send(self, blocks: _Blocks) -> None:
+    async def _send(self, life: _Life) -> None:
         error: PynectorError = closed()
+        blocks = life.blocks
         try:
             async with (
                 Pynector(**self._client) as client,
@@ -133,17 +101,19 @@ class Running:
                 client.batch_stream(blocks.feed, as_response=True, **self._batch) as results,
             ):
                 async for item in results:
-                    self._take(blocks, item)
+                    blocks.put(item)
+                    if self._dropped:
+                        self._drop(life)
         except Exception as problem:
             error = as_pynector_error(problem)
         finally:
-            if self._blocks is blocks:
-                self._blocks = None
+            if self._life is life:
+                self._life = None
             for block in blocks.open:
                 self._ended += block.left
                 block.done.set_exception(error)
             self._tell()
-            if blocks.is_retired:
+            if life.is_retired:
                 self._rest()
 
     @asynccontextmanager
@@ -159,36 +129,42 @@ class Running:
             task.cancel()
             await asyncio.wait({task})
 
-    def _take(self, blocks: _Blocks, item: BatchItem) -> None:
+    def _note(self, life: _Life, block: Block) -> None:
+        """Take note that a request of a block has ended."""
         self._ended += 1
-        block = blocks.put(item)
-        if block is not None:
+        if not block.left:
             block.done.set_result(None)
             self._tell()
-        elif self.unanswered == self.few:
+            self._wait(life)
+        elif self._given - self._ended == self.few:
             self._tell()
-        if self._dropped:
-            self._drop(blocks)
-        if not blocks.open:
-            self._idle = blocks.loop.call_later(IDLE, self._retire, blocks)
 
-    def _drop(self, blocks: _Blocks) -> None:
+    def _drop(self, life: _Life) -> None:
         while self._dropped:
-            self._ended += blocks.drop(self._dropped.popleft())
+            block = self._dropped.popleft()
+            self._ended += life.blocks.drop(block)
+            if not block.left:
+                block.done.cancel()
         self._tell()
+        self._wait(life)
+
+    def _wait(self, life: _Life) -> None:
+        """Have the client be closed after a while, if there is nothing to be sent now."""
+        if not life.blocks.open and self._idle is None:
+            self._idle = life.loop.call_later(IDLE, self._retire, life)
 
     def _tell(self) -> None:
         with self.changed:
             self.changed.notify_all()
 
-    def _retire(self, blocks: _Blocks) -> None:
+    def _retire(self, life: _Life) -> None:
         """Have the client be closed; the next block gets another one."""
         self._idle = None
-        if self._blocks is blocks:
-            self._blocks = None
-        blocks.is_retired = True
+        if self._life is life:
+            self._life = None
+        life.is_retired = True
         self._dropped.clear()
-        blocks.feed.end()
+        life.blocks.feed.end()
 
     def _rest(self) -> None:
         """Have the thread end, unless somebody has given a block meanwhile."""
@@ -201,69 +177,32 @@ class Running:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        blocks = self._blocks
-        if blocks is not None and blocks.task is not None and blocks.loop is asyncio.get_running_loop():
-            self._blocks = None
-            blocks.task.cancel()
-            await asyncio.wait({blocks.task})
+        life = self._life
+        if life is not None and life.task is not None and life.loop is asyncio.get_running_loop():
+            self._life = None
+            life.task.cancel()
+            await asyncio.wait({life.task})
 
 
-class _Blocks:
-    """The blocks of one client, from its first use to its end.
+class _Life:
+    """One client, from its first use to its end.
 
     Args:
         loop: The event loop that it runs on.
+        note: Called with this and the block of each request that has ended.
+
+    Attributes:
+        loop: See above.
+        blocks: What it sends.
+        task: What sends it.
+        is_retired: Whether it ends as nobody has used it.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, note: Callable[[_Life, Block], object]) -> None:
         self.loop = loop
-        # Those that are not done, which are few at a time.
-        self.open: list[Block] = []
-        self.feed = Feed()
+        self.blocks = Blocks(partial(note, self))
         self.task: asyncio.Task[None] | None = None
         self.is_retired = False
-        self._given = 0
-
-    def add(self, block: Block) -> None:
-        block.first = self._given
-        self._given += len(block.entries)
-        self.open.append(block)
-        entries, block.entries = block.entries, []
-        self.feed.add(entries)
-
-    def drop(self, block: Block) -> int:
-        """Take back what of a block has not been taken to be sent, and return how much."""
-        if block not in self.open:
-            return 0
-        taken = self._given - len(self.feed)
-        before = max(0, block.first - taken)
-        count = max(0, block.first + block.count - taken - before)
-        self.feed.take_back(before, count)
-        self._given -= count
-        for later in self.open[self.open.index(block) + 1 :]:
-            later.first -= count
-        block.count -= count
-        block.left -= count
-        if not block.left:
-            self.open.remove(block)
-            block.done.cancel()
-        return count
-
-    def put(self, item: BatchItem) -> Block | None:
-        """Take note of what became of an entry, and return its block if it was the last there."""
-        blocks, index = self.open, item.index
-        place = bisect_right(blocks, index, key=_first) - 1 if len(blocks) > 1 else 0
-        block = blocks[place]
-        # Else each would be kept, and looked through for garbage, until all others have ended.
-        item.request = None
-        index -= block.first
-        block.items[index if block.rows is None else block.rows[index]] = item
-        block.left -= 1
-        return None if block.left else blocks.pop(place)
-
-
-def _first(block: Block) -> int:
-    return block.first
 
 
 class Pool:

@@ -139,7 +139,7 @@ class Response:
     @property
     def text(self) -> str:
         """The body as text, by the Content-Type's charset, else UTF-8; what is not valid becomes U+FFFD."""
-        return text_of(self.headers, self.content)
+        return text_of(self.content, content_type_of(self))
 
     def json(self) -> Any:
         """Parse the body as JSON.

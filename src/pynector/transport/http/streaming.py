@@ -19,7 +19,7 @@ from .methods import IDEMPOTENT
 from .request import PreparedRequest
 from .response import Response, reason_phrase, status_error
 from .steps import Pieces
-from .text import TextDecoder
+from .text import TextDecoder, charset_of
 
 # How much of the body of an error's response is kept for HTTPStatusError (bytes).
 MOST_OF_AN_ERROR = 1 << 16
@@ -279,7 +279,7 @@ class StreamedResponse:
             self._decoded = Pieces(_through(self._coding(), raw))
 
     def _text_reader(self) -> Callable[[], Awaitable[str]]:
-        decoder = TextDecoder(self.headers)
+        decoder = TextDecoder(charset_of(self.headers))
 
         async def next_text() -> str:
             while True:

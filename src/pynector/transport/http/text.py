@@ -22,11 +22,11 @@ class TextDecoder:
     """Makes text of a body piece by piece; what is not valid becomes U+FFFD.
 
     Args:
-        headers: The response's header fields. Where they name no charset that Python can decode text by, it is UTF-8.
+        charset: The name of a charset that Python can decode text by.
     """
 
-    def __init__(self, headers: Headers) -> None:
-        self._start(charset_of(headers))
+    def __init__(self, charset: str) -> None:
+        self._start(charset)
 
     def _start(self, charset: str) -> None:
         self._charset = charset
@@ -46,11 +46,12 @@ class TextDecoder:
         return piece.decode(self._charset, "replace")
 
 
-def text_of(headers: Headers, body: bytes) -> str:
-    """Give the text of a whole body; what is not valid becomes U+FFFD."""
-    if charset_of(headers) == "utf-8":
+def text_of(body: bytes, content_type: str) -> str:
+    """Give the text of a whole body, by the value of a Content-Type; what is not valid becomes U+FFFD."""
+    charset = charset_in(content_type)
+    if charset == "utf-8":
         return body.decode("utf-8", "replace")
-    return TextDecoder(headers).decode(body, True)
+    return TextDecoder(charset).decode(body, True)
 
 
 def charset_of(headers: Headers) -> str:
