@@ -7,6 +7,7 @@ import json
 import pickle
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -124,6 +125,40 @@ def test_what_is_not_json_is_told_with_status_url_and_first_bytes(body: bytes, s
         response.json()
     assert isinstance(caught.value, PynectorError)
     assert isinstance(caught.value, ValueError)
+
+
+TEXTS = [
+    "5",
+    "{}",
+    "[]",
+    " [1] ",
+    '{"a":1}\r\n',
+    '[{"é": "€😀"}, 1.5, null]',
+    "[1]x",
+    "[1]\f",
+    "{",
+    "[",
+    "[1,",
+    '{"a":}',
+    "{]",
+    "",
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_json_is_what_the_standard_library_makes_of_it(encoding: str) -> None:
+    bodies = [text.encode(encoding) for text in TEXTS]
+    bodies += [*[body[:place] for body in bodies for place in range(1, 4)], b'["\xff"]', b'["\xed\xa0\x80"]']
+    for body in bodies:
+        assert outcome_of(Response(200, Headers(), body, "http://host/").json) == outcome_of(partial(json.loads, body))
+
+
+def outcome_of(parse: Callable[[], Any]) -> Any:
+    """Return the value, or what is wrong, which a JSONError has for its cause."""
+    try:
+        return parse()
+    except ValueError as error:
+        return str(error.__cause__ or error)
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 599, 999])
