@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Callable
 from contextlib import suppress
 from struct import pack_into
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from pynector.transport.http.decoding import inflated
@@ -216,8 +217,14 @@ def stream(build: Build, count: int) -> None:
 class _Package:
     """What stands for httpx: what it makes of a response is its own."""
 
+    class Headers:
+        def __init__(self, fields: Any = ()) -> None:
+            self._list = [(name, name.lower(), value) for name, value in fields]
+            self._encoding = None
+
     class Response:
-        def __init__(self, status: int, headers: Any, stream: Any, extensions: Any) -> None:
+        def __init__(self, status: int, stream: Any, extensions: Any) -> None:
+            self.headers = _Package.Headers()
             self.stream = stream
 
     class ByteStream:
@@ -263,14 +270,16 @@ def adapter(build: Build, count: int) -> None:
     """Pass on a request of httpx's, and its response with a body of one piece, but for what httpx makes of them."""
     echo = _Echo()
     relay = build.relaying.Relay(echo, echo, echo, build.submitter.Terms(_SETTINGS_OF_RELAYS, -1, False))
+    life = SimpleNamespace(relay=relay)
 
     class Transport(build.load("integrations.transport").RelayTransport):  # type: ignore[misc]
         package = _Package
         body_class = build.load("integrations.bodies").ResponseBody
         response_class = _Package.Response
+        headers_class = build.load("integrations.heads").quick_headers(_Package)
 
-        def _relay(self) -> Any:
-            return relay
+        def _life_here(self) -> Any:
+            return life
 
     async def pass_on() -> None:
         transport = Transport()

@@ -29,8 +29,8 @@ class Patiences:
         if not timeouts:
             timeouts = {}
         try:
-            get = timeouts.get
-            key = get("pool"), get("connect"), get("write"), get("read")
+            known = timeouts if isinstance(timeouts, dict) else dict(timeouts.items())
+            key = known.get("pool"), known.get("connect"), known.get("write"), known.get("read")
             patience = self._known.get(key)
         except (AttributeError, TypeError):
             raise InvalidMessage(_wrong_timeout(timeouts)) from None

@@ -10,7 +10,6 @@ import anyio
 
 from ..errors import PynectorError
 from ..transport.http.native.relayed import Patience, Relayed
-from ..transport.http.native.relaying import Relay
 from .arguments import checked_options, checked_retries, transport_options
 from .extensions import Patiences, checked_server_name, checked_trace
 from .failures import may_be_tried_again, raised_for
@@ -108,7 +107,10 @@ class RelayTransport:
         tries = 0
         while True:
             try:
-                relay = self._relay() or await self._life_here().begin()
+                life = self._life
+                if life is None or not life.runtime.serves():
+                    life = self._life_here()
+                relay = life.relay or await life.begin()
                 if trace is not None:
                     return self._response(await trace.relayed(relay, message, patience), request, trace)
                 relayed = relay.begin(message, patience)
@@ -147,13 +149,6 @@ class RelayTransport:
         if trace is not None:
             await trace.failed("receive_response_headers", failure)
         return failure
-
-    def _relay(self) -> Relay | None:
-        """Return what sends on this loop; None if there is none yet."""
-        life = self._life
-        if life is None or not life.runtime.serves():
-            life = self._life_here()
-        return life.relay
 
     def _life_here(self) -> Life:
         """Return what there is on this event loop; that of one that is over has ended with it."""
