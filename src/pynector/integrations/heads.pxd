@@ -25,4 +25,4 @@ cpdef bint has_field(list fields, str name) except -1
 cdef class NetworkStream:
     cdef object _transport
 
-    cpdef object get_extra_info(self, str info)
+    cpdef object get_extra_info(self, object info)
