@@ -101,8 +101,10 @@ def translate(modules: list[Any]) -> None:
     from Cython.Compiler import Options
 
     Options.warning_errors = True
-    # docs/architecture.md says what threads share, and how.
-    directives = {"language_level": 3, "annotation_typing": False, "freethreading_compatible": True}
+    # docs/architecture.md says what threads share, and how. A tenth of the C would be for pickling.
+    directives = {
+        "language_level": 3, "annotation_typing": False, "auto_pickle": False, "freethreading_compatible": True,
+    }  # fmt: skip
     if MODE == "checked":
         directives |= {"nonecheck": True, "overflowcheck": True}
     if MODE == "trace":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import itertools
+import pickle
 import sqlite3
 import sys
 import weakref
@@ -18,6 +20,7 @@ import anyio.lowlevel
 import pytest
 
 from pynector import (
+    BatchItem,
     CheckpointError,
     ConfigurationError,
     HTTPStatusError,
@@ -119,6 +122,15 @@ def now(entries: list[Any], closed: list[str]) -> Iterator[Any]:
         yield from entries
     finally:
         closed.append("closed")
+
+
+@pytest.mark.parametrize("clone", [lambda item: pickle.loads(pickle.dumps(item)), copy.copy, copy.deepcopy])
+def test_an_item_can_be_copied_and_pickled(clone: Callable[[BatchItem], BatchItem]) -> None:
+    item = BatchItem(3, "key", {"path": "/"}, [b"answer"], PynectorError("failed"), 0.25, 2)
+    other = clone(item)
+    assert other is not item
+    assert (type(other), repr(other)) == (BatchItem, repr(item))
+    assert (other.request, other.result) == (item.request, item.result)
 
 
 SOURCES: list[Any] = [lambda entries, closed: (closed.append("closed"), entries)[1], now, later]

@@ -49,6 +49,10 @@ class BatchItem:
         shown = ("index", "key", "error", "elapsed", "attempts")
         return f"BatchItem({', '.join([f'{name}={getattr(self, name)!r}' for name in shown])})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (self.index, self.key, self.request, self.result, self.error, self.elapsed, self.attempts)
+        return type(self), fields
+
     @property
     def ok(self) -> bool:
         """Whether it has an answer."""
