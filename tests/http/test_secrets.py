@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import anyio
 import pytest
 from scripted import ScriptedServer, answer
 
@@ -148,8 +149,13 @@ async def test_no_password_of_a_proxy_is_told(
     with Proxy(password=SECRET.encode()) as right, Proxy(password=b"another", refuse=True) as wrong:
         if scheme != "https":
             assert await through(right.port, server.url) == b"1"
-        for port in (wrong.port, play(listening=False).port, *(play([REFUSALS[name]]).port for name in REFUSALS)):
+
+        async def in_vain(port: int) -> None:
             assert isinstance(await through(port, "https://127.0.0.1:9"), ConnectError | TimeoutError)
+
+        async with anyio.create_task_group() as group:
+            for port in (wrong.port, play(listening=False).port, *(play([REFUSALS[name]]).port for name in REFUSALS)):
+                group.start_soon(in_vain, port)
     text = "\n".join([told(), *shown])
     for secret in (SECRET, base64.b64encode(f"user:{SECRET}".encode()).decode()):
         assert secret not in text
