@@ -71,9 +71,9 @@ hypothesis.settings.load_profile("suite")
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """A test waits for a good part of its time, for a server or for what is late: `-n auto` is three for two cores."""
+    """A test waits for a good part of its time, for a server or for what is late: `-n auto` is two for each core."""
     cores = yield
-    return cores + cores // 2
+    return 2 * cores
 
 
 def pytest_collection_finish() -> None:
