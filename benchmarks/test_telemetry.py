@@ -132,6 +132,7 @@ def test_nobody_looking_costs_nothing(benchmark: Any, loop: asyncio.AbstractEven
     figures = {
         "off, microseconds a request": round(without * 1e6, 2),
         "on, nobody looks": round(present / without, 3),
+        "on, none sampled": round(unsampled / without, 3),
         "on, 1% sampled": round(one_percent / without, 3),
         "on, all sampled, microseconds more": round((full - without) * 1e6, 1),
     }
