@@ -34,7 +34,7 @@ async def test_a_stream_has_its_place_until_it_is_left(server: LoopbackServer) -
                 await body(client)
             assert scope.cancelled_caught
             with pytest.raises(TimeoutError, match="while waiting") as caught:
-                await client.request({"path": "/id/1"}, timeout=0.05)
+                await client.request({"path": "/id/1"}, timeout=0.5)
             assert (caught.value.phase, caught.value.sent) == ("queue", "none")
             assert "while waiting for a place at its origin" in str(caught.value)
             await response.read()
