@@ -70,8 +70,11 @@ hypothesis.settings.load_profile("suite")
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
-def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
     """A test waits for a good part of its time, for a server or for what is late: `-n auto` is two for each core."""
+    if config.option.dist == "no":
+        # Neighbours stay together, and so use the same servers; who is done takes tests of who is not.
+        config.option.dist = "worksteal"
     cores = yield
     return 2 * cores
 
