@@ -230,7 +230,8 @@ class Stream:
         """Read until a function that is given each piece, b"" at the end, says it is enough; say whether it did."""
         while len(self._ahead) < MOST_AHEAD:
             try:
-                piece = await self._inner.read(READ_AT_ONCE)
+                # Cancelled, AnyIO's goes on reading, and asyncio keeps the context that it was begun in.
+                piece = await self._network.context.complete(self._inner.read(READ_AT_ONCE))
             except Exception as error:
                 self._ended = error
                 return True
@@ -288,7 +289,7 @@ class Network:
         detours: Where connections go instead of where a URL says.
 
     Attributes:
-        package, detours: See above.
+        package, context, detours: See above.
         proxies: By host and port of those that there are, whether TLS is spoken with them.
         open: The streams that are not closed.
         closed: Whether there is to be no more of them.
@@ -304,7 +305,7 @@ class Network:
     ) -> None:
         self.package = package
         self._backend = backend
-        self._context = context
+        self.context = context
         self.detours = detours
         self.proxies: dict[Endpoint, bool] = {}
         self._socket_options = tuple(socket_options)
@@ -329,7 +330,7 @@ class Network:
 
     async def _connected(self, connecting: Coroutine[Any, Any, Any], where: str = "", tls_with: str = "") -> Stream:
         try:
-            stream = Stream(await self._context.complete(connecting), self, tls_with)
+            stream = Stream(await self.context.complete(connecting), self, tls_with)
         except Exception as error:
             if isinstance(error, self.package.expected) and not where:
                 raise
