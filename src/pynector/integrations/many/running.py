@@ -136,7 +136,7 @@ class Running:
             block.done.set_result(None)
             self._tell()
             self._wait(life)
-        elif self._given - self._ended == self.few:
+        elif self.unanswered == self.few:
             self._tell()
 
     def _drop(self, life: _Life) -> None:
