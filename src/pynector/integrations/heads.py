@@ -72,7 +72,8 @@ def has_field(fields: Any, name: str) -> bool:
     lower = _names.get(name)
     if lower is None:
         lower = name.lower().encode("ascii")
-        remember(_names, name, lower)
+        if len(lower) <= LONGEST:
+            remember(_names, name, lower)
     return lower in [field[1] for field in fields]
 
 

@@ -1,5 +1,8 @@
 cimport cython
 
+from pynector._speedups.cbytes cimport first_of
+
+cdef bint COMPILED
 cdef Py_ssize_t BATCH
 cdef Py_ssize_t ONE_RECORD
 
@@ -17,9 +20,13 @@ cdef class TLSLayer:
     cdef object _scratch
     cdef object _on_connected
     cdef object _lower
+    cdef object _write_below
+    cdef object _next
     cdef object _backlog
     cdef object _error
     cdef object _protocol
+    cdef object _get_buffer
+    cdef object _buffer_updated
     cdef Py_ssize_t _size
     cdef bint _paused
     cdef bint _full
@@ -30,7 +37,6 @@ cdef class TLSLayer:
     cdef bint _is_said
     cdef bint _is_open
     cdef bint _lost
-    cdef bint _is_buffered
 
     cpdef object get_buffer(self, Py_ssize_t sizehint)
     cpdef object buffer_updated(self, Py_ssize_t count)
@@ -43,14 +49,17 @@ cdef class TLSLayer:
     cdef object _fail(self, object error)
     cdef object _shake_hands(self)
     cdef object _tell_whether_full(self)
-    @cython.locals(count=Py_ssize_t, size=Py_ssize_t)
+    @cython.locals(count=Py_ssize_t, size=Py_ssize_t, is_buffered=bint)
     cdef object _read(self)
     @cython.locals(filled=Py_ssize_t, size=Py_ssize_t, asked=Py_ssize_t, count=Py_ssize_t)
     cdef Py_ssize_t _fill(self, object room, Py_ssize_t size) except -1
     @cython.locals(size=Py_ssize_t)
     cdef object _put(self, object data)
+    cdef object _drop(self)
     cdef object _send(self)
     @cython.locals(taken=Py_ssize_t, size=Py_ssize_t, count=Py_ssize_t)
     cdef bint _encrypt_some(self) except -1
     cdef object _flush(self)
+    @cython.locals(data=bytes)
+    cdef object _take_down(self)
     cdef object _flush_unasked(self)

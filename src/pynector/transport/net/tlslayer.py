@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+COMPILED = not __file__.endswith(".py")
+
 # How much is encrypted before it goes down (bytes): less would be more system calls, more would be held twice.
 BATCH = 1 << 17
 
@@ -56,13 +58,17 @@ class TLSLayer:
         self._scratch = scratch
         self._on_connected: Callable[[Exception | None], None] | None = on_connected
         self._lower: Any = None
+        self._write_below: Any = None
+        # What is to be encrypted next, and what after it.
+        self._next: Any = None
         self._backlog: deque[bytes | memoryview] = deque()
         self._size = 0
         self._paused = self._full = self._is_told_full = False
         self._eof = self._cut_off = self._closing = self._is_said = self._is_open = self._lost = False
         self._error: Exception | None = None
         self._protocol: Any = None
-        self._is_buffered = False
+        self._get_buffer: Any = None
+        self._buffer_updated: Any = None
         self.set_protocol(protocol)
 
     # What the transport below calls it for
@@ -70,6 +76,7 @@ class TLSLayer:
     def connection_made(self, transport: Any) -> None:
         """Begin the handshake; see asyncio.BaseProtocol."""
         self._lower = transport
+        self._write_below = transport.write
         self._shake_hands()
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -80,7 +87,10 @@ class TLSLayer:
         """See asyncio.BufferedProtocol."""
         if self._closing:
             return
-        self._put_in(self._scratch[:count])
+        if COMPILED:
+            self._put_in(first_of(self._scratch, count))  # type: ignore[name-defined] # noqa: F821
+        else:
+            self._put_in(self._scratch[:count])
         if self._is_open:
             self._read()
         else:
@@ -109,13 +119,13 @@ class TLSLayer:
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.BaseProtocol."""
         self._closing = self._lost = True
-        self._backlog.clear()
-        self._size = 0
+        self._drop()
         # It may go on to refer to this object.
-        self._lower = None
+        self._lower = self._write_below = None
         # What becomes of the transport below after all is said is nobody's trouble.
         error = self._error or (None if self._is_said else error)
         protocol, self._protocol = self._protocol, None
+        self._get_buffer = self._buffer_updated = None
         if self._on_connected is not None:
             self._tell(error or ConnectionResetError("the connection ended in the handshake"))
         else:
@@ -184,8 +194,7 @@ class TLSLayer:
     def abort(self) -> None:
         """See asyncio.WriteTransport."""
         self._closing = True
-        self._backlog.clear()
-        self._size = 0
+        self._drop()
         if not self._lost:
             self._lower.abort()
 
@@ -196,7 +205,8 @@ class TLSLayer:
     def set_protocol(self, protocol: Any) -> None:
         """See asyncio.BaseTransport."""
         self._protocol = protocol
-        self._is_buffered = hasattr(protocol, "get_buffer")
+        self._get_buffer = getattr(protocol, "get_buffer", None)
+        self._buffer_updated = getattr(protocol, "buffer_updated", None)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what asyncio's TLS has by that name, else what the transport below has."""
@@ -255,12 +265,13 @@ class TLSLayer:
         """Decrypt what there is, as long as the protocol takes it."""
         is_more = True
         while is_more and not (self._paused or self._closing):
-            room = self._protocol.get_buffer(-1) if self._is_buffered else self._scratch
+            is_buffered = self._get_buffer is not None
+            room = self._get_buffer(-1) if is_buffered else self._scratch
             size = len(room)
             count = self._fill(room, size)
             is_more = count == size
-            if count and self._is_buffered:
-                self._protocol.buffer_updated(count)
+            if count and is_buffered:
+                self._buffer_updated(count)
             elif count:
                 self._protocol.data_received(bytes(room[:count]))
         if self._closing:
@@ -282,7 +293,7 @@ class TLSLayer:
         while filled < size:
             asked = size - filled
             try:
-                count = self._decrypt(asked, memoryview(room)[filled:] if filled else room)
+                count = self._decrypt(asked, room[filled:] if filled else room)
             except ssl.SSLWantReadError:
                 break
             except OSError as error:
@@ -295,6 +306,8 @@ class TLSLayer:
             # A read ends with its record: there is no more of that, and to read on would raise.
             if count < asked and not self._incoming.pending:
                 break
+            if filled == count:
+                room = memoryview(room)
         return filled
 
     def _read_on(self) -> None:
@@ -315,15 +328,23 @@ class TLSLayer:
             data = view if isinstance(view.obj, bytes) else bytes(view)
         size = len(data)
         if size > 0 and not self._closing:
-            self._backlog.append(data)
+            if self._size:
+                self._backlog.append(data)
+            else:
+                self._next = data
             self._size += size
+
+    def _drop(self) -> None:
+        self._next = None
+        self._backlog.clear()
+        self._size = 0
 
     def _send(self) -> None:
         """Encrypt what was written, as long as the transport below takes it, and then close if that was asked for."""
         while self._size and not self._full:
             if not self._encrypt_some():
                 return
-            self._flush()
+            self._take_down()
         if self._closing and not (self._size or self._lost):
             # Of the peer's own word for it, which is asked for, there is none yet; or it has already failed.
             with suppress(OSError):
@@ -336,7 +357,7 @@ class TLSLayer:
         """Encrypt some of it; say whether that goes on."""
         taken = 0
         while self._size and taken < BATCH:
-            data = self._backlog[0]
+            data = self._next
             size = len(data)
             try:
                 count = self._encrypt(data if size <= BATCH else memoryview(data)[:BATCH])
@@ -348,17 +369,22 @@ class TLSLayer:
                 return False
             taken += count
             self._size -= count
-            if count == size:
-                self._backlog.popleft()
+            if count < size:
+                self._next = memoryview(data)[count:]
+            elif self._size:
+                self._next = self._backlog.popleft()
             else:
-                self._backlog[0] = memoryview(data)[count:]
+                self._next = None
         return True
 
     def _flush(self) -> None:
         if self._outgoing.pending and not self._lost:
-            data = self._take_out()
-            # What is left of bytes would be copied before it is put by.
-            self._lower.write(data if len(data) <= ONE_RECORD else memoryview(data))
+            self._take_down()
+
+    def _take_down(self) -> None:
+        data = self._take_out()
+        # What is left of bytes would be copied before it is put by.
+        self._write_below(data if len(data) <= ONE_RECORD else memoryview(data))
 
     def _flush_unasked(self) -> None:
         """Send what TLS has to say of its own after a read, and what had to wait for that read."""
