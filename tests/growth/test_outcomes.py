@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,7 +36,11 @@ def servers() -> Iterator[Servers]:
 @pytest.mark.parametrize("outcome", SHORT.values(), ids=SHORT)
 async def test_nothing_grows(outcome: Outcome, servers: Servers) -> None:
     samples = await watched(outcome, servers, size=100, most=max(400, 2 * PARTS * outcome.kept))
-    assert not grown(samples)
+    growing = grown(samples)
+    if sys.version_info < (3, 11):
+        # It has a cache beside each function that was called 1,024 times; what is too little for them is not seen here.
+        growing.pop("blocks", None)
+    assert not growing
 
 
 @pytest.mark.exhaustive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import httptools
@@ -36,11 +37,20 @@ class Pool:
 
 
 class Transport:
-    """Stands where the event loop's does."""
+    """Stands where the event loop's does.
+
+    Attributes:
+        written: What was written.
+        closing: Whether it is closed.
+        error: What the system has to say of the connection (errno).
+        is_secured: Whether it is one of TLS.
+    """
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.closing = False
+        self.error = 0
+        self.is_secured = False
 
     def write(self, data: bytes) -> None:
         """Take note."""
@@ -53,8 +63,13 @@ class Transport:
     close = abort
 
     def get_extra_info(self, name: str) -> Any:
-        """Give what has a descriptor."""
-        return self
+        """Give what has a descriptor, and what stands for TLS."""
+        return self if name == "socket" or self.is_secured else None
+
+    def getsockopt(self, level: int, option: int) -> int:
+        """Give its error."""
+        assert (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR)
+        return self.error
 
     def fileno(self) -> int:
         """Give none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -155,8 +156,8 @@ class CancelsItself:
 
 
 async def test_a_body_that_cancels_itself_ends_its_request(play: Play, engine: str, anyio_backend_name: str) -> None:
-    if anyio_backend_name == "trio":
-        return
+    if anyio_backend_name == "trio" or (engine != "native" and sys.version_info < (3, 11)):
+        return  # trio lets nobody raise one, and Python 3.10 cannot tell it from one that was asked for.
     import asyncio
 
     server = play(["hang"], early=True)

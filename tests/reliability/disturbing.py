@@ -14,7 +14,7 @@ from aftermath import Complaints, Inventory, until, what_is_busy
 from disturbances import Disturbance
 from endings import Endings
 from spoiling import spoil_given, telling
-from stage import PROBES, TIMEOUT, Scenario, Servers, Stage
+from stage import PROBES, TIMEOUT, Scenario, Servers, Stage, cannot_tell_cancellations
 from stepping import SteppedLoop
 
 # How long anything may take (seconds): more is to hang, for any request has a timeout.
@@ -36,6 +36,7 @@ class Run:
         scenario: What is run.
         stage: On what.
         how: How it is disturbed.
+        may_go_unnoticed: Whether what it runs on cannot always tell.
 
     Attributes:
         loop: See above.
@@ -46,7 +47,9 @@ class Run:
         closing: Set to have the client closed by another task.
     """
 
-    def __init__(self, loop: SteppedLoop, scenario: Scenario, stage: Stage, how: Disturbance) -> None:
+    def __init__(
+        self, loop: SteppedLoop, scenario: Scenario, stage: Stage, how: Disturbance, *, may_go_unnoticed: bool
+    ) -> None:
         self.loop = loop
         self.scenario = scenario
         self.stage = stage
@@ -54,6 +57,7 @@ class Run:
         self.steps = 0
         self.closing = anyio.Event()
         self._how = how
+        self._may_go_unnoticed = may_go_unnoticed
 
     async def disturbed(self, at: int) -> None:
         """Run it, disturbed before step `at`, until it has ended."""
@@ -74,7 +78,7 @@ class Run:
                     self.faults.append(f"it ended with {error!r} from {error.__cause__!r}")
             else:
                 self.faults += self._wrong(got, wanted)
-                if 0 <= at <= steps.count and await self._how.is_lost():
+                if 0 <= at <= steps.count and await self._how.is_lost() and not self._may_go_unnoticed:
                     self.faults.append("nobody noticed it")
             finally:
                 steps.end()
@@ -184,7 +188,9 @@ class Sweep:
     def _begin(self) -> Run:
         stage = Stage(self._servers, next(_marks), self._how.tripping(self._loop))
         stage.client = self._scenario.make_client(self._carrier, stage)
-        return Run(self._loop, self._scenario, stage, self._how)
+        return Run(
+            self._loop, self._scenario, stage, self._how, may_go_unnoticed=cannot_tell_cancellations(self._carrier)
+        )
 
     async def _undisturbed(self) -> Run:
         run = self._begin()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -168,3 +169,12 @@ PROBES: dict[str, Act] = {
 def runs(carrier: str) -> bool:
     """Say whether there is such a carrier."""
     return carrier != "native" or find_spec("httptools") is not None
+
+
+def cannot_tell_cancellations(carrier: str) -> bool:
+    """Say whether a carrier may take its task's cancellation for one of its own.
+
+    Where a task group of AnyIO's is left, as when httpx has a connection, its tasks are cancelled: on Python 3.10
+    nobody can tell the two apart.
+    """
+    return carrier != "native" and sys.version_info < (3, 11)

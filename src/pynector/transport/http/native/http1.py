@@ -6,6 +6,7 @@ It is driven by an event loop's BufferedProtocol calls, and knows neither pools 
 from collections.abc import Sequence
 from typing import Any
 
+from ...net.ends import has_failed
 from . import pooled
 from .exchange import ConnectionOwner, Exchange
 from .forwarding import Forwarding
@@ -195,7 +196,8 @@ class Connection(PooledConnection):
 
     def eof_received(self) -> bool:
         """See asyncio.BaseProtocol."""
-        if self.exchange is not None and self._final and self._length < 0 and not self.fields.chunked:
+        is_open_ended = self.exchange is not None and self._final and self._length < 0 and not self.fields.chunked
+        if is_open_ended and not has_failed(self.transport):
             self.fields.keep = False
             self._answer()
         return False
