@@ -1,6 +1,7 @@
 """Transports under the clients of httpx and httpx2: Pynector's, the packages' own, and others'.
 
-Beside them is one that answers at once, which shows what the client itself takes.
+Beside them are one that answers at once, which shows what the client itself takes, and the floor: a bare protocol that
+parses no head, which shows what is left of that by any transport that has to wait for an answer.
 
 python -m benchmarks.under_httpx; what is not installed is left out.
 """
@@ -12,11 +13,12 @@ import asyncio
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from importlib import import_module
 from typing import Any
 
+from .floor import Floor
 from .servers import serving
 
 IN_FLIGHT = 100
@@ -34,24 +36,55 @@ HEAD = [
 ]
 
 
+def bare_transport(
+    package: Any, answer: Callable[[Any], Awaitable[bytes]], close: Callable[[], Awaitable[None]]
+) -> Any:
+    """Make a transport of a function that has a request answered with a body."""
+
+    class Body(package.AsyncByteStream):  # type: ignore[misc, name-defined]
+        def __init__(self, body: bytes) -> None:
+            self._body = body
+
+        async def __aiter__(self) -> Any:
+            yield self._body
+
+    class Bare(package.AsyncBaseTransport):  # type: ignore[misc, name-defined]
+        async def handle_async_request(self, request: Any) -> Any:
+            body = await answer(request)
+            extensions = {"http_version": b"HTTP/1.1", "reason_phrase": b"OK"}
+            return package.Response(200, headers=HEAD, stream=Body(body), extensions=extensions)
+
+        async def aclose(self) -> None:
+            await close()
+
+    return Bare()
+
+
 def null_transport(package: Any) -> Any:
     """Make a transport that answers at once, a client's ceiling."""
     body = b"x" * 1024
 
-    class Body(package.AsyncByteStream):  # type: ignore[misc, name-defined]
-        async def __aiter__(self) -> Any:
-            yield body
+    async def answer(request: Any) -> bytes:
+        return body
 
-    class Null(package.AsyncBaseTransport):  # type: ignore[misc, name-defined]
-        async def handle_async_request(self, request: Any) -> Any:
-            extensions = {"http_version": b"HTTP/1.1", "reason_phrase": b"OK"}
-            return package.Response(200, headers=HEAD, stream=Body(), extensions=extensions)
+    async def close() -> None:
+        pass
 
-    return Null()
+    return bare_transport(package, answer, close)
 
 
-def transports() -> dict[str, Callable[[], Any]]:
-    """Return what makes a client over each transport that is installed, by the names of package and transport."""
+def floor_transport(package: Any, url: str) -> Any:
+    """Make a transport of the bare protocol."""
+    floor = Floor(url)
+
+    def answer(request: Any) -> Awaitable[bytes]:
+        return floor.request("GET", request.url.raw_path.decode("ascii"))
+
+    return bare_transport(package, answer, floor.aclose)
+
+
+def transports(url: str) -> dict[str, Callable[[], Any]]:
+    """Return what makes a client of a server over each transport there is, by the names of package and transport."""
     found: dict[str, Callable[[], Any]] = {}
     for name in ("httpx2", "httpx"):
         try:
@@ -64,6 +97,7 @@ def transports() -> dict[str, Callable[[], Any]]:
             return lambda: package.AsyncClient(transport=make())
 
         found[f"{name}: at once"] = over(lambda package=package: null_transport(package))
+        found[f"{name}: floor"] = over(lambda package=package: floor_transport(package, url))
         found[f"{name}: pynector"] = over(ours.PynectorTransport)
         found[f"{name}: its own"] = package.AsyncClient
         if name == "httpx":
@@ -95,7 +129,7 @@ async def measure(url: str, rounds: int, count: int) -> dict[str, list[tuple[flo
     """Measure all in turn: requests a second, and CPU time a request in microseconds, for each round."""
     figures: dict[str, list[tuple[float, float]]] = {}
     async with AsyncExitStack() as stack:
-        clients = {name: await stack.enter_async_context(make()) for name, make in transports().items()}
+        clients = {name: await stack.enter_async_context(make()) for name, make in transports(url).items()}
         for client in clients.values():
             await load(client, url, IN_FLIGHT)
         for _ in range(rounds):
@@ -111,11 +145,13 @@ async def measure(url: str, rounds: int, count: int) -> dict[str, list[tuple[flo
 
 
 def report(figures: dict[str, list[tuple[float, float]]]) -> str:
-    """Give the medians as a table."""
-    lines = [f"{'':24}{'requests/s':>12}{'CPU us':>10}"]
+    """Give the medians as a table, the rates also as shares of the client's ceiling."""
+    lines = [f"{'':24}{'requests/s':>12}{'CPU us':>10}{'of at once':>12}"]
     for name, rounds in figures.items():
         rate, busy = (statistics.median(column) for column in zip(*rounds, strict=True))
-        lines.append(f"{name:24}{rate:>12,.0f}{busy:>10,.1f}")
+        ceiling = figures[f"{name.partition(':')[0]}: at once"]
+        share = statistics.median(mine[0] / its[0] for mine, its in zip(rounds, ceiling, strict=True))
+        lines.append(f"{name:24}{rate:>12,.0f}{busy:>10,.1f}{share:>12.2f}")
     return "\n".join(lines)
 
 
