@@ -243,6 +243,19 @@ def test_what_the_transport_below_does_not_take_waits_once() -> None:
     assert protocol.told[-1] is None
 
 
+@pytest.mark.parametrize("size", [8, 400_000])
+def test_a_view_is_written_as_the_bytes_that_it_shows(size: int) -> None:
+    played = Played(Told())
+    played.connect()
+    data = bytes(range(8)) * (size // 8)
+    views = [memoryview(data).cast("I"), memoryview(data).cast("B", (2, size // 2)), memoryview(data)[::-2]]
+    for view in views:
+        played.layer.write(view)
+        assert played.layer.get_write_buffer_size() == len(played.below.waiting)
+        played.below.serve()
+    assert played.below.got == b"".join(map(bytes, views))
+
+
 def test_resuming_is_told_when_nothing_waits_any_more() -> None:
     protocol = Told()
     played = Played(protocol)

@@ -324,8 +324,9 @@ class TLSLayer:
     def _put(self, data: bytes | bytearray | memoryview) -> None:
         if type(data) is not bytes:
             view = memoryview(data)
-            # What of it has to wait may be something else by then.
-            data = view if isinstance(view.obj, bytes) else bytes(view)
+            # What of it has to wait may be something else by then; and what is counted and cut are bytes.
+            is_bytes = isinstance(view.obj, bytes) and view.ndim == view.itemsize == 1 and view.c_contiguous
+            data = view if is_bytes else bytes(view)
         size = len(data)
         if size > 0 and not self._closing:
             if self._size:
