@@ -243,6 +243,46 @@ def test_what_the_transport_below_does_not_take_waits_once() -> None:
     assert protocol.told[-1] is None
 
 
+def test_what_was_written_before_a_close_leaves_after_the_peers_end() -> None:
+    protocol = Told()
+    played = Played(protocol)
+    played.connect()
+    played.below.full = True
+    played.layer.write(b"a" * 1_000_000)
+    played.layer.close()
+    # Else the transport below would close itself: uvloop's when it has nothing left, although more is to come.
+    assert played.layer.eof_received()
+    while not played.below.closed:
+        played.below.serve()
+        played.layer.resume_writing()
+    played.below.serve()
+    assert played.below.got == b"a" * 1_000_000
+    assert played.below.ended
+    assert not played.layer.eof_received()
+
+
+class Leaving(Told):
+    """Leaves when it is to write no more."""
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.transport.abort()
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_nothing_is_written_after_an_abort(is_written: bool) -> None:
+    protocol = Leaving()
+    played = Played(protocol)
+    played.connect()
+    played.below.full = is_written
+    if not is_written:
+        played.layer.abort()
+    # What is played below takes nothing after that.
+    played.layer.write(b"a")
+    played.layer.close()
+    assert protocol.told == ["made", *(["pause"] if is_written else [])]
+
+
 @pytest.mark.parametrize("size", [8, 400_000])
 def test_a_view_is_written_as_the_bytes_that_it_shows(size: int) -> None:
     played = Played(Told())

@@ -103,7 +103,8 @@ class TLSLayer:
             self._read()
         else:
             self.abort()
-        return self._paused
+        # What was written before a close has yet to go, and then this closes the transport below.
+        return self._paused or (self._full and not self._is_said)
 
     def pause_writing(self) -> None:
         """See asyncio.BaseProtocol."""
@@ -118,12 +119,12 @@ class TLSLayer:
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.BaseProtocol."""
-        self._closing = self._lost = True
+        # What becomes of the transport below after all is said is nobody's trouble.
+        error = self._error or (None if self._is_said else error)
+        self._closing = self._is_said = self._lost = True
         self._drop()
         # It may go on to refer to this object.
         self._lower = self._write_below = None
-        # What becomes of the transport below after all is said is nobody's trouble.
-        error = self._error or (None if self._is_said else error)
         protocol, self._protocol = self._protocol, None
         self._get_buffer = self._buffer_updated = None
         if self._on_connected is not None:
@@ -193,7 +194,8 @@ class TLSLayer:
 
     def abort(self) -> None:
         """See asyncio.WriteTransport."""
-        self._closing = True
+        # Nothing is said any more, not even that this is the end.
+        self._closing = self._is_said = True
         self._drop()
         if not self._lost:
             self._lower.abort()
@@ -346,7 +348,7 @@ class TLSLayer:
             if not self._encrypt_some():
                 return
             self._take_down()
-        if self._closing and not (self._size or self._lost):
+        if self._closing and not (self._size or self._is_said):
             # Of the peer's own word for it, which is asked for, there is none yet; or it has already failed.
             with suppress(OSError):
                 self._tls.unwrap()
