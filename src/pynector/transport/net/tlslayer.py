@@ -104,7 +104,7 @@ class TLSLayer:
         else:
             self.abort()
         # What was written before a close has yet to go, and then this closes the transport below.
-        return self._paused or (self._full and not self._is_said)
+        return self._paused or not self._is_said
 
     def pause_writing(self) -> None:
         """See asyncio.BaseProtocol."""
@@ -114,8 +114,11 @@ class TLSLayer:
     def resume_writing(self) -> None:
         """See asyncio.BaseProtocol."""
         self._full = False
-        self._send()
-        self._tell_whether_full()
+        if self._closing:
+            # asyncio's own transport would be lost twice if it were closed in this call.
+            self._call_soon(self._send_on)
+        else:
+            self._send_on()
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.BaseProtocol."""
@@ -355,6 +358,10 @@ class TLSLayer:
             self._flush()
             self._is_said = True
             self._lower.close()
+
+    def _send_on(self) -> None:
+        self._send()
+        self._tell_whether_full()
 
     def _encrypt_some(self) -> bool:
         """Encrypt some of it; say whether that goes on."""
