@@ -354,6 +354,55 @@ def test_a_peer_that_asks_and_does_not_read_is_left(monkeypatch: pytest.MonkeyPa
     assert isinstance(protocol.told[-1], ssl.SSLError)
 
 
+class Asked:
+    """A client's TLS, or a context that makes it, whose peer asks for another handshake (TLS 1.2).
+
+    Attributes:
+        waits: Whether it waits for the peer to go on with that.
+    """
+
+    def __init__(self) -> None:
+        self.waits = False
+        self._tls: Any = None
+
+    def wrap_bio(self, *args: Any, **options: Any) -> Any:
+        self._tls = TRUSTING.wrap_bio(*args, **options)
+        return self
+
+    def do_handshake(self) -> None:
+        self._tls.do_handshake()
+
+    def read(self, size: int, buffer: memoryview) -> int:
+        return int(self._tls.read(size, buffer))
+
+    def write(self, data: bytes) -> int:
+        if self.waits:
+            raise ssl.SSLWantReadError
+        return int(self._tls.write(data))
+
+
+def test_a_peer_that_does_not_go_on_with_another_handshake_is_written_no_more() -> None:
+    asked: Any = Asked()
+    protocol = Told()
+    played = Played(protocol, client=asked)
+    played.connect()
+    asked.waits = True
+    played.layer.write(b"a")
+    played.layer.write(b"b")
+    assert protocol.told == ["made", "pause"]
+    asked.waits = False
+    played.below.server.write(b"on")
+    played.below.pass_up(lambda: 1 << 16)
+    played.below.serve()
+    assert (protocol.told, played.below.got) == (["made", "pause", "resume"], b"ab")
+    asked.waits = True
+    played.layer.write(b"c")
+    assert protocol.told[-1] == "pause"
+    # For what it waits for would not be read.
+    played.layer.close()
+    assert played.below.closed
+
+
 def test_garbage_ends_it_behind_what_came_before() -> None:
     protocol = Told()
     played = Played(protocol)

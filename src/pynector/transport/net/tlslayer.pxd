@@ -30,6 +30,7 @@ cdef class TLSLayer:
     cdef Py_ssize_t _size
     cdef bint _paused
     cdef bint _full
+    cdef bint _is_stuck
     cdef bint _is_told_full
     cdef bint _eof
     cdef bint _cut_off
@@ -48,6 +49,7 @@ cdef class TLSLayer:
     cdef object _tell(self, object error)
     cdef object _fail(self, object error)
     cdef object _shake_hands(self)
+    @cython.locals(is_full=bint)
     cdef object _tell_whether_full(self)
     @cython.locals(count=Py_ssize_t, size=Py_ssize_t, is_buffered=bint)
     cdef object _read(self)
@@ -59,6 +61,7 @@ cdef class TLSLayer:
     cdef object _send(self)
     @cython.locals(taken=Py_ssize_t, size=Py_ssize_t, count=Py_ssize_t)
     cdef bint _encrypt_some(self) except -1
+    cdef object _await_peer(self)
     cdef object _flush(self)
     @cython.locals(data=bytes)
     cdef object _take_down(self)

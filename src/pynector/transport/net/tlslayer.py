@@ -63,7 +63,7 @@ class TLSLayer:
         self._next: Any = None
         self._backlog: deque[bytes | memoryview] = deque()
         self._size = 0
-        self._paused = self._full = self._is_told_full = False
+        self._paused = self._full = self._is_stuck = self._is_told_full = False
         self._eof = self._cut_off = self._closing = self._is_said = self._is_open = self._lost = False
         self._error: Exception | None = None
         self._protocol: Any = None
@@ -258,10 +258,11 @@ class TLSLayer:
         self._read()
 
     def _tell_whether_full(self) -> None:
-        if not self._is_open or self._full is self._is_told_full or self._protocol is None:
+        is_full = self._full or self._is_stuck
+        if not self._is_open or is_full is self._is_told_full or self._protocol is None:
             return
-        self._is_told_full = self._full
-        if self._full:
+        self._is_told_full = is_full
+        if is_full:
             self._protocol.pause_writing()
         else:
             self._protocol.resume_writing()
@@ -351,6 +352,9 @@ class TLSLayer:
             if not self._encrypt_some():
                 return
             self._take_down()
+            if self._is_stuck:
+                self._is_stuck = False
+                self._tell_whether_full()
         if self._closing and not (self._size or self._is_said):
             # Of the peer's own word for it, which is asked for, there is none yet; or it has already failed.
             with suppress(OSError):
@@ -372,7 +376,7 @@ class TLSLayer:
             try:
                 count = self._encrypt(data if size <= BATCH else memoryview(data)[:BATCH])
             except ssl.SSLWantReadError:
-                self._flush()
+                self._await_peer()
                 return False
             except OSError as error:
                 self._fail(error)
@@ -386,6 +390,16 @@ class TLSLayer:
             else:
                 self._next = None
         return True
+
+    def _await_peer(self) -> None:
+        """Wait for the peer, who has asked for another handshake (TLS 1.2), and may never go on with it."""
+        self._flush()
+        if self._closing:
+            # Nothing is read any more.
+            self.abort()
+        else:
+            self._is_stuck = True
+            self._tell_whether_full()
 
     def _flush(self) -> None:
         if self._outgoing.pending and not self._lost:
