@@ -439,6 +439,12 @@ def test_a_protocol_that_fails_is_told_so_and_nobody_else() -> None:
     assert isinstance(protocol.told[-1], RuntimeError)
 
 
+def test_a_protocol_without_room_is_told_so() -> None:
+    played = Played(Buffered(0))
+    with pytest.raises(RuntimeError, match="empty buffer"):
+        played.connect()
+
+
 # Over real sockets
 
 

@@ -274,6 +274,9 @@ class TLSLayer:
             is_buffered = self._get_buffer is not None
             room = self._get_buffer(-1) if is_buffered else self._scratch
             size = len(room)
+            if size == 0:
+                # As asyncio has it: this would go on for ever.
+                raise RuntimeError("get_buffer() returned an empty buffer")
             count = self._fill(room, size)
             is_more = count == size
             if count and is_buffered:
