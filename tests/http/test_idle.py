@@ -38,12 +38,23 @@ class Kept:
 
 
 class Transport:
-    """An open connection, until it is closed."""
+    """An open connection, until it is closed.
+
+    Attributes:
+        unsent: How much its peer has not read, without which it stays open.
+    """
 
     is_open = True
+    unsent = 0
 
     def close(self) -> None:
+        self.is_open = self.unsent > 0
+
+    def abort(self) -> None:
         self.is_open = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     def is_closing(self) -> bool:
         return not self.is_open
@@ -80,3 +91,11 @@ def test_where_no_more_than_the_most_are_idle_nothing_is_looked_for() -> None:
     assert len(kept.timers) == 1
     kept.go_to(30)
     assert kept.idle.connections == made
+
+
+def test_what_a_peer_has_not_read_does_not_hold_a_connection_open() -> None:
+    kept, (connection,) = Kept(), opened(1)
+    connection.transport.unsent = 1
+    kept.put(connection)
+    kept.go_to(70)
+    assert not connection.transport.is_open

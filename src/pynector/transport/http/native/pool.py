@@ -199,11 +199,7 @@ class Pool:
         elif freed.reusable and not (is_long and unsent(freed.transport) > 0):
             self._free(freed, freed.fields.timeout, now)
         elif freed.transport is not None:
-            if unsent(freed.transport) > 0:
-                # The rest of its request would hold it open for as long as the server does not read.
-                freed.transport.abort()
-            else:
-                freed.transport.close()
+            freed.close()
         exchange.answered(status, head, body, encoded, version, now)
 
     def failed(self, exchange: Exchange, problem: Any, phase: Any) -> None:
@@ -319,7 +315,7 @@ class Pool:
                 # What there is may be no more than a session ticket.
                 self._look_closer(connection, server_timeout)
             else:
-                connection.transport.close()
+                connection.close()
         else:
             self._idle.put(connection, server_timeout, now)
 

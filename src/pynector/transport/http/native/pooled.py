@@ -115,8 +115,12 @@ class PooledConnection:
             self.transport.abort()
 
     def close(self) -> None:
-        """End it when what was written has left."""
-        self.transport.close()
+        """End it. What has not left by now is of no use any more."""
+        if unsent(self.transport) > 0:
+            # It would stay open, and keep its place, for as long as the peer does not read.
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def release(self) -> None:
         """Let go of what refers back to it, when it is lost."""
