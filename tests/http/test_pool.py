@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import anyio
@@ -16,7 +16,7 @@ from scripted import ScriptedServer, answer, chunked, eventually
 
 from engines import HAS_HTTP2
 from leaks import open_files
-from loops import LOOPS
+from loops import EVERYWHERE, LOOPS
 from pynector import ConnectionLost, Pynector, PynectorError, TimeoutError
 from pynector.testing import LoopbackServer
 from pynector.transport.http import HTTPTransportFactory
@@ -109,6 +109,7 @@ class DyingServer:
         self._listener = socket.create_server((self.host, 0), backlog=200)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        self._is_over = False
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -409,3 +410,59 @@ async def test_what_is_sent_again_to_a_server_that_is_not_the_client_s_own_leave
         if engine == "native":
             assert client.stats().connections == {"active": 0, "idle": 1}
     assert await eventually(lambda: all(connection.ended.is_set() for connection in server.connections))
+
+
+class Unread:
+    """A server that answers when it is told that a request was sent, of which it has read nothing.
+
+    Attributes:
+        sent: To be released with each request.
+        accepted: The connections.
+    """
+
+    def __init__(self) -> None:
+        self.sent = threading.Semaphore(0)
+        self.accepted: list[socket.socket] = []
+        self._listener = socket.socket()
+        # What the kernels keep of what is not read is little.
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
+        self._listener.setblocking(False)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._is_over = False
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Unread:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over = True
+        self.sent.release()
+        self._thread.join()
+        for sock in (self._listener, *self.accepted):
+            sock.close()
+
+    def _serve(self) -> None:
+        while self.sent.acquire() and not self._is_over:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    self.accepted.append(self._listener.accept()[0])
+            self.accepted[-1].sendall(answer(b"unread"))
+
+
+@EVERYWHERE
+async def test_requests_do_not_pile_up_before_a_server_that_answers_what_it_does_not_read() -> None:
+    with Unread() as server:
+
+        async def body() -> AsyncIterator[bytes]:
+            yield bytes(30_000)
+            server.sent.release()
+
+        little = [(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)]
+        async with Pynector(base_url=server.url, http_engine="native", socket_options=little) as client:
+            for _ in range(20):
+                request = {"method": "POST", "content": body(), "headers": {"content-length": "30000"}}
+                assert await client.request(request) == b"unread"
+        assert len(server.accepted) > 1

@@ -83,13 +83,11 @@ class Connection(PooledConnection):
 
     def _reset(self) -> None:
         self._head = b""
-        self._interim = 0
-        self._folded = self._stale = self._excess = False
+        self._interim = self._size = 0
+        self._folded = self._stale = self._excess = self._complete = self._final = self._is_unwanted = False
         self._problem: Any = None
         self._chunks: list[bytes] = []
-        self._complete = self._final = self._is_unwanted = False
         self._length = NO_LENGTH
-        self._size = 0
 
     # The pool's calls
 
@@ -172,11 +170,13 @@ class Connection(PooledConnection):
 
     def pause_writing(self) -> None:
         """See asyncio.BaseProtocol. A request without an upload is in memory as a whole already."""
+        self.is_full = True
         if self.exchange is not None and self.exchange.upload is not None:
             self.exchange.upload.pause()
 
     def resume_writing(self) -> None:
         """See asyncio.BaseProtocol."""
+        self.is_full = False
         if self.exchange is not None and self.exchange.upload is not None:
             self.exchange.upload.resume()
 

@@ -193,7 +193,8 @@ class Pool:
         freed: PooledConnection = connection
         # What it says of this answer, before the next request can be on it.
         status, encoded, version = freed.fields.status, freed.fields.encoded, freed.version
-        is_long = len(exchange.payload) > SMALL or len(exchange.body) > 0
+        # A server may answer what it does not read: then others would pile up before it, one by one.
+        is_long = len(exchange.payload) > SMALL or len(exchange.body) > 0 or freed.is_full
         if freed.multiplexes:
             self.freed(freed)
         elif freed.reusable and not (is_long and unsent(freed.transport) > 0):

@@ -13,6 +13,7 @@ cdef class PooledConnection:
     cdef readonly bint multiplexes
     cdef readonly Head fields
     cdef readonly bint reusable
+    cdef readonly bint is_full
     cdef public bint used
     cdef public bint retired
     cdef public double idle_since

@@ -41,6 +41,7 @@ class PooledConnection:
         fields: What the head of the answer comes to that has just ended.
         version: The HTTP version of that answer, "1.1" or the like, unless the answer is just a body.
         reusable: Whether another exchange may follow the one that has ended.
+        is_full: Whether its transport has said that too much waits to leave, where it carries one exchange at a time.
         retired: Whether it is closed when what is on it has ended.
         idle_since: When it was last used, if it is idle, on the event loop's clock in seconds; the pool's business.
         idle_until: When it is too old to be used again, on the event loop's clock in seconds; the pool's business.
@@ -56,6 +57,7 @@ class PooledConnection:
         "fields",
         "idle_since",
         "idle_until",
+        "is_full",
         "limit",
         "load",
         "loss",
@@ -79,6 +81,7 @@ class PooledConnection:
         self.fields = Head()
         self.version = ""
         self.reusable = False
+        self.is_full = False
         self.retired = False
         self.idle_since = 0.0
         self.idle_until = 0.0
