@@ -55,7 +55,7 @@ class TLSLayer:
         self._decrypt, self._encrypt = records.read, records.write
         self._put_in, self._take_out = self._incoming.write, self._outgoing.read
         self._call_soon = call_soon
-        self._scratch = scratch
+        self._scratch = memoryview(scratch)
         self._on_connected: Callable[[Exception | None], None] | None = on_connected
         self._lower: Any = None
         self._write_below: Any = None
