@@ -109,7 +109,6 @@ class DyingServer:
         self._listener = socket.create_server((self.host, 0), backlog=200)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._is_over = False
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
