@@ -1,7 +1,7 @@
 """Transports under the clients of httpx and httpx2: Pynector's, the packages' own, and others'.
 
 Beside them are one that answers at once, which shows what the client itself takes, and the floor: a bare protocol that
-parses no head, which shows what is left of that by any transport that has to wait for an answer.
+keeps nothing of a head, which shows what is left of that by any transport that has to wait for an answer.
 
 python -m benchmarks.under_httpx; what is not installed is left out.
 """
