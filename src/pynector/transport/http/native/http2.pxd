@@ -38,6 +38,7 @@ cdef class Http2Connection(PooledConnection):
     cpdef object exchanges(self)
     cpdef object abandon(self)
     cpdef object close(self)
+    cpdef object say_end(self)
     cpdef object release(self)
     cpdef str phase_of(self, Stream stream)
     cpdef object reset(self, Stream stream, int code)

@@ -131,17 +131,16 @@ class Http2Connection(PooledConnection):
         PooledConnection.abandon(self)
 
     def close(self) -> None:
-        """See PooledConnection; the peer is told."""
+        """See PooledConnection."""
         self.retired = True
-        if unsent(self.transport) > 0:
-            # Nobody waits until a peer reads that has stopped to.
-            self.transport.abort()
-            return
+        PooledConnection.close(self)
+
+    def say_end(self) -> None:
+        """See PooledConnection."""
         # It may have ended already.
         with suppress(ngh2.NGH2Error):
             self._protocol.terminate_connection(NO_ERROR)
             self.transport.write(self._protocol.data_to_send())
-        self.transport.close()
 
     def release(self) -> None:
         """See PooledConnection."""

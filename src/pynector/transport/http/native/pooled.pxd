@@ -30,4 +30,5 @@ cdef class PooledConnection:
     cpdef tuple overdue(self, double now)
     cpdef object abandon(self)
     cpdef object close(self)
+    cpdef object say_end(self)
     cpdef object release(self)

@@ -123,7 +123,11 @@ class PooledConnection:
             # It would stay open, and keep its place, for as long as the peer does not read.
             self.transport.abort()
         else:
+            self.say_end()
             self.transport.close()
+
+    def say_end(self) -> None:
+        """Tell the peer that this is the end, where the protocol has a word for it."""
 
     def release(self) -> None:
         """Let go of what refers back to it, when it is lost."""
