@@ -101,7 +101,7 @@ async def test_nothing_stays_of_another_clients_request(server: LoopbackServer, 
         for path in ("/id/1", "/status/404", "/drip/3?interval=0.01", "/bytes/300000"):
             response = await client.get(f"{server.url}{path}")
             # Before 0.28, httpx asks a clock for it that uvloop keeps in milliseconds.
-            assert response.elapsed.total_seconds() >= 0
+            assert response.elapsed.total_seconds() > 0 or package.__version__.startswith("0.27.")
             async with client.stream("GET", f"{server.url}{path}") as response:
                 pass
         with pytest.raises(package.ReadTimeout):

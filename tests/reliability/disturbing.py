@@ -14,7 +14,7 @@ from aftermath import Complaints, Inventory, until, what_is_busy
 from disturbances import Disturbance
 from endings import Endings
 from spoiling import spoil_given, telling
-from stage import PROBES, TIMEOUT, Scenario, Servers, Stage, cannot_tell_cancellations
+from stage import PROBES, TIMEOUT, Scenario, Servers, Stage, cannot_tell
 from stepping import SteppedLoop
 
 # How long anything may take (seconds): more is to hang, for any request has a timeout.
@@ -188,9 +188,8 @@ class Sweep:
     def _begin(self) -> Run:
         stage = Stage(self._servers, next(_marks), self._how.tripping(self._loop))
         stage.client = self._scenario.make_client(self._carrier, stage)
-        return Run(
-            self._loop, self._scenario, stage, self._how, may_go_unnoticed=cannot_tell_cancellations(self._carrier)
-        )
+        may_go_unnoticed = cannot_tell(self._how.name, self._carrier)
+        return Run(self._loop, self._scenario, stage, self._how, may_go_unnoticed=may_go_unnoticed)
 
     async def _undisturbed(self) -> Run:
         run = self._begin()

@@ -171,10 +171,10 @@ def runs(carrier: str) -> bool:
     return carrier != "native" or find_spec("httptools") is not None
 
 
-def cannot_tell_cancellations(carrier: str) -> bool:
-    """Say whether a carrier may take its task's cancellation for one of its own.
+def cannot_tell(how: str, carrier: str) -> bool:
+    """Say whether a carrier may take the cancellation of its task for one of its own.
 
     Where a task group of AnyIO's is left, as when httpx has a connection, its tasks are cancelled: on Python 3.10
     nobody can tell the two apart.
     """
-    return carrier != "native" and sys.version_info < (3, 11)
+    return how == "cancel" and carrier in ("httpx", "exchange") and sys.version_info < (3, 11)
