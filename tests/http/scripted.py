@@ -85,7 +85,8 @@ class ScriptedServer:
         scripts: One for each connection in the order of their arrival; the last one serves all later ones, too. A
             script has one step for each request: what to do when the request is complete. A step is a part or several:
             bytes to send; an Event to wait for; a function to call; or "close", "unwrap" (the same with TLS's word for
-            it), "reset" (an RST instead of a FIN) or "hang" (nothing more, until the client closes the connection).
+            it), "reset" (an RST instead of a FIN), "end" (a FIN, after which there may be a "reset") or "hang" (nothing
+            more, until the client closes the connection).
             After its last step a connection hangs.
         tls: Context of a TLS server.
         greeting: What to send at once, before any request.
@@ -222,6 +223,8 @@ def _play(step: Step, sock: socket.socket) -> bool:
         elif part == "reset":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return False
+        elif part == "end":
+            sock.shutdown(socket.SHUT_WR)
         elif part == "close":
             return False
         elif part == "unwrap":

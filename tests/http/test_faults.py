@@ -14,6 +14,7 @@ import anyio
 import pytest
 from scripted import ScriptedServer, answer, eventually, out_of_time
 
+from engines import PACKAGES
 from pynector import (
     ConnectError,
     ConnectionLost,
@@ -146,6 +147,17 @@ async def test_a_reset_is_a_lost_connection(play: Play, engine: str, before: byt
         error = await failure(client, None, method="PUT")
     assert (type(error), error.sent) == (ConnectionLost, "full")
     assert error.phase in ("headers", "body")
+
+
+@pytest.mark.parametrize("engine", ["native", PACKAGES[-1]])
+async def test_a_reset_behind_the_end_takes_nothing_from_an_answer(play: Play, engine: str) -> None:
+    """As of Python's own server, which has not read all of a body that it has answered."""
+    server = play([[answer(b"whole", length=False), "end", "reset"]])
+    async with Pynector(base_url=server.url, http_engine=engine) as client:
+        for _ in range(10):
+            assert await client.request({"path": "/"}) == b"whole"
+            async with client.stream({"path": "/"}) as response:
+                assert b"".join([piece async for piece in response.iter_bytes()]) == b"whole"
 
 
 async def _set_once_requested(server: ScriptedServer, event: threading.Event) -> None:

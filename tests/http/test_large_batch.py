@@ -38,9 +38,11 @@ async def test_every_answer_of_a_large_batch_is_in_its_place(
     await anyio.to_thread.run_sync(server.reset)
     before = await state_after_a_request(server, engine)
     await anyio.to_thread.run_sync(server.reset)
-    # On a slow machine a connection that rests would expire, and be replaced. And httpcore's pool looks at all its
-    # connections for each of them, whenever a request begins or ends.
-    options: dict[str, Any] = {"max_connections": 200, "max_streams": 1, "keepalive_expiry": 600, "timeout": 300}
+    # On a slow machine a connection that rests would expire, and be replaced.
+    options: dict[str, Any] = {"max_connections": 200, "max_streams": 1, "keepalive_expiry": 600}
+    if engine == "httpx":
+        # httpcore's pool looks at all its connections for each of them, whenever a request begins or ends.
+        options["timeout"] = 300
     async with Pynector(base_url=server.url, http_engine=engine, **options) as client:
         results = await client.batch_request(requests, max_concurrency=limit)
     assert await no_more_than(before)

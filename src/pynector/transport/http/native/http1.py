@@ -6,7 +6,7 @@ It is driven by an event loop's BufferedProtocol calls, and knows neither pools 
 from collections.abc import Sequence
 from typing import Any
 
-from ...net.ends import has_failed
+from ...net.ends import was_reset
 from . import pooled
 from .exchange import ConnectionOwner, Exchange
 from .forwarding import Forwarding
@@ -197,7 +197,7 @@ class Connection(PooledConnection):
     def eof_received(self) -> bool:
         """See asyncio.BaseProtocol."""
         is_open_ended = self.exchange is not None and self._final and self._length < 0 and not self.fields.chunked
-        if is_open_ended and not has_failed(self.transport):
+        if is_open_ended and not was_reset(self.transport):
             self.fields.keep = False
             self._answer()
         return False
