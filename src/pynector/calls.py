@@ -36,6 +36,9 @@ class Calls:
         telemetry: Is told, or None.
         timeout: Seconds to connect within; math.inf for no end.
         own: What is declared for the client.
+
+    Attributes:
+        has_limits: Whether its requests share anything that may make them wait.
     """
 
     def __init__(self, lifecycle: Lifecycle, telemetry: Telemetry | None, timeout: float, own: Declared) -> None:
@@ -43,6 +46,7 @@ class Calls:
         self._telemetry = telemetry
         self._timeout = timeout
         self._own = own
+        self.has_limits = own.has_limits
         self._sharing: Sharing | None = None
 
     def tell(self, error: PynectorError) -> None:
@@ -190,11 +194,6 @@ class Calls:
     def limits(self) -> Limits | None:
         """Return the limits that the client's calls share on the event loop that runs, or None."""
         return self.shared(self._lifecycle.current()).limits
-
-    @property
-    def has_limits(self) -> bool:
-        """Whether the client has any."""
-        return self._own.has_limits
 
     def turn(self, session: Session, data: Any, options: dict[str, Any], limit: float) -> Turn:
         """Return the turn of a stream, which has to wait for it."""

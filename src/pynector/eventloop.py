@@ -99,6 +99,11 @@ def cancellation_is_asked_for() -> bool:
     return task is None or sys.version_info < (3, 11) or task.cancelling() > 0
 
 
+def has_escaped(error: BaseException) -> bool:
+    """Say whether what was raised in this task is a cancellation that nobody asked for."""
+    return isinstance(error, anyio.get_cancelled_exc_class()) and not cancellation_is_asked_for()
+
+
 ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 """What ends a program or a coroutine, and is no failure of the function that it comes out of. Anything else is."""
 

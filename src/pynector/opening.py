@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
-from types import TracebackType
 from typing import Any, NoReturn
 
 from .errors import PynectorError
@@ -13,12 +13,14 @@ class Unopened(PynectorError, AttributeError):
     """What has to be entered by `async with` was used without."""
 
 
-class ToEnter(AbstractAsyncContextManager[Any]):
+class ToEnter:
     """An asynchronous context manager, which says so where it is taken for something else.
 
     Attributes:
         call: The call that it comes of, for the message.
     """
+
+    __slots__ = ()
 
     call = ""
 
@@ -52,17 +54,14 @@ class Opening(ToEnter):
         call: The call that it comes of.
     """
 
+    __slots__ = ("_manager", "call")
+
     def __init__(self, manager: AbstractAsyncContextManager[Any], call: str) -> None:
         self.call = call
         self._manager = manager
 
-    async def __aenter__(self) -> Any:
-        return await self._manager.__aenter__()
+    def __aenter__(self) -> Coroutine[Any, Any, Any]:
+        return self._manager.__aenter__()
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> bool | None:
-        return await self._manager.__aexit__(exc_type, exc_val, exc_tb)
+    def __aexit__(self, kind: Any, error: Any, trace: Any) -> Coroutine[Any, Any, bool | None]:
+        return self._manager.__aexit__(kind, error, trace)

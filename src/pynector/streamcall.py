@@ -7,12 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any
 
-import anyio
-
 from .dispatch.endings import closed, escaped
 from .dispatch.turn import Turn
 from .errors import ConfigurationError, PynectorError
-from .eventloop import cancellation_is_asked_for
+from .eventloop import has_escaped
 from .lifecycle import Lifecycle
 from .opening import ToEnter
 from .session import Session, cause_of
@@ -30,14 +28,21 @@ class StreamCall(ToEnter):
         turn: Makes what it has to wait for before it begins, of a session, data, options and seconds; None: of nothing.
     """
 
-    call = "client.stream"
+    __slots__ = (
+        "_data",
+        "_is_entered",
+        "_lifecycle",
+        "_limit",
+        "_make_turn",
+        "_manager",
+        "_observed",
+        "_options",
+        "_session",
+        "_telemetry",
+        "_turn",
+    )
 
-    # Until it is entered.
-    _is_entered = False
-    _observed: ObservedRequest | None = None
-    _session: Session | None = None
-    _manager: AbstractAsyncContextManager[Any] | None = None
-    _turn: Turn | None = None
+    call = "client.stream"
 
     def __init__(
         self,
@@ -54,6 +59,11 @@ class StreamCall(ToEnter):
         self._options = options
         self._limit = limit
         self._make_turn = turn
+        self._is_entered = False
+        self._observed: ObservedRequest | None = None
+        self._session: Session | None = None
+        self._manager: AbstractAsyncContextManager[Any] | None = None
+        self._turn: Turn | None = None
 
     def __aenter__(self) -> Coroutine[Any, Any, Any]:
         if self._is_entered:
@@ -94,7 +104,7 @@ class StreamCall(ToEnter):
                     self._turn.end(error)
                 if isinstance(error, Exception):
                     raise session.failure(error, self._data, self._options, self._limit) from cause_of(error)
-                if not isinstance(error, anyio.get_cancelled_exc_class()) or cancellation_is_asked_for():
+                if not has_escaped(error):
                     raise
                 raise session.failure(escaped(), self._data, self._options, self._limit) from error
         except BaseException as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from .guard import EVENTS, Guard
@@ -24,7 +25,8 @@ class EventLogger:
     def tells(self, level: int) -> bool:
         """Say whether an event of a level would be heard."""
         try:
-            if structlog_in_use() is not None:
+            # Each request is asked this: where nobody has imported it, there is no call for it.
+            if "structlog" in sys.modules and structlog_in_use() is not None:
                 # What it filters out it does not say; but it may write to standard logging, where many are too many.
                 return level > logging.DEBUG or self._logger.isEnabledFor(level)
             return self._logger.isEnabledFor(level) and has_handler(self._logger)

@@ -9,13 +9,14 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ..._speedups.accumulator import Accumulator
 from ...config import at_least
-from ...errors import DecodingError, PynectorError, TimeoutError, TransportError
+from ...errors import DecodingError, TimeoutError, TransportError
 from ...threads import in_thread
 from .decoding import Decoder, decoders_of, too_large
 from .events import EventParser, ServerSentEvent
 from .headers import Headers
 from .links import links_of
 from .methods import IDEMPOTENT
+from .pieces import RawPieces, ReadOnce
 from .request import PreparedRequest
 from .response import Response, reason_phrase, status_error
 from .steps import Pieces
@@ -74,7 +75,7 @@ class RawStream(Protocol):
         """End the exchange; a connection with a body not read to its end is closed."""
 
 
-class StreamedResponse:
+class StreamedResponse(ReadOnce):
     """The answer to a request, with a body that is read while it comes; see `Pynector.stream`.
 
     The body can be read once, by one of the iterators or by `read`.
@@ -83,20 +84,14 @@ class StreamedResponse:
         status_code: The status, 100 to 999.
     """
 
+    _raw: RawStream
+
     # What most of them never need is made when it is asked for.
     _headers: Headers | None = None
     _decoders: list[Decoder] | None = None
     _decoded: Pieces | None = None
-    _raw_size = 0
     _decoded_size = 0
     _content: bytes | None = None
-    _is_read = False
-    _is_closed = False
-
-    def __init__(self, raw: RawStream) -> None:
-        self.status_code = raw.status
-        self._raw = raw
-        self._limit: int | None = raw.settings["max_response_bytes"]
 
     def __repr__(self) -> str:
         return f"<StreamedResponse {self.status_code} {self.reason_phrase}".rstrip() + ">"
@@ -159,7 +154,7 @@ class StreamedResponse:
             PynectorError: If the body was read before.
         """
         self._begin()
-        return _RawPieces(self)
+        return RawPieces(self)
 
     def iter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """Give the body, decoded.
@@ -174,7 +169,7 @@ class StreamedResponse:
         """
         if chunk_size is None:
             self._begin()
-            return _Pieces(self._next_decoded) if self._raw.encoded else _RawPieces(self)
+            return _Pieces(self._next_decoded) if self._raw.encoded else RawPieces(self)
         size = at_least(1)(chunk_size, "chunk_size")
         self._begin()
         rest = bytearray()
@@ -220,28 +215,13 @@ class StreamedResponse:
         start = Accumulator()
         # Whatever is wrong with the body, the status is what the caller must hear of.
         with suppress(TransportError, TimeoutError):
-            async for piece in _RawPieces(self):
+            async for piece in RawPieces(self):
                 start.append(piece)
                 if start.size >= MOST_OF_AN_ERROR:
                     break
         content = self._decoded_start(start.finish())[:MOST_OF_AN_ERROR]
         response = Response(self.status_code, self.headers, content, self.url, self.http_version, history=self.history)
         raise status_error(response, self._raw.request.label)
-
-    def close(self) -> None:
-        """Take note that the exchange has ended: nothing more can be read."""
-        self._is_closed = True
-
-    def _begin(self) -> None:
-        if self._is_closed:
-            raise self._closed()
-        if self._is_read:
-            raise PynectorError("the body of a streamed response can be read once", request=self._raw.request.label)
-        self._is_read = True
-
-    def _closed(self) -> PynectorError:
-        said = "the stream is closed: its body is read inside of `async with client.stream(...)`"
-        return PynectorError(said, request=self._raw.request.label)
 
     def _coding(self) -> list[Decoder]:
         """Return what undoes the body's codings, made when it is first needed."""
@@ -270,7 +250,7 @@ class StreamedResponse:
                 if self._limit is not None and size > self._limit:
                     raise too_large(self._limit, self._raw.request.label)
                 return piece
-            raw = await anext(_RawPieces(self), b"")
+            raw = await anext(RawPieces(self), b"")
             if not raw:
                 if self._raw_size:
                     for decoder in self._coding():
@@ -292,32 +272,6 @@ class StreamedResponse:
 
 
 Piece = TypeVar("Piece", bytes, str)
-
-
-class _RawPieces:
-    """An iterator over a body as it comes; any number of them go over it together."""
-
-    __slots__ = ("_response",)
-
-    def __init__(self, response: StreamedResponse) -> None:
-        self._response = response
-
-    def __aiter__(self) -> _RawPieces:
-        return self
-
-    async def __anext__(self) -> bytes:
-        response = self._response
-        if response._is_closed:
-            raise response._closed()
-        piece = response._raw.taken()
-        if piece is None:
-            piece = await response._raw.receive()
-        if not piece:
-            raise StopAsyncIteration
-        response._raw_size = size = response._raw_size + len(piece)
-        if response._limit is not None and size > response._limit:
-            raise too_large(response._limit, response._raw.request.label)
-        return piece
 
 
 class _Pieces(Generic[Piece]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,11 @@ from ...unraisable import warn
 from ..contract import OriginCounts, RequestObserver, Snapshot
 from .choosing import OTHERS, Choice, chosen_engine
 from .engine import Engine, StandIn
+from .opened import Opened
 from .options import LEAST, OPTION_NAMES, HTTPOptions
 from .request import check_option_names, label, prepare
 from .response import Response
-from .streaming import RawStream, StreamedResponse
+from .streaming import StreamedResponse
 from .traits import HTTPTraits
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class HTTPTransport:
         """See StreamTransport."""
         if self._engine is None:
             raise TransportError("the transport is not connected", phase="connect", sent="none")
-        return _Streaming(self._engine, (data, options, timeout, observer))
+        return Opened(self._engine, data, options, timeout, observer)
 
     # The specification's pair, for whoever drives the transport by hand
 
@@ -209,36 +210,6 @@ class HTTPTransport:
         exc_tb: TracebackType | None,
     ) -> None:
         await self.disconnect()
-
-
-class _Streaming(AbstractAsyncContextManager[StreamedResponse]):
-    """Gives a response while it comes, and ends its exchange.
-
-    Args:
-        engine: Opens it.
-        request: What it is called with.
-    """
-
-    __slots__ = ("_engine", "_raw", "_request", "_response")
-
-    def __init__(self, engine: Engine, request: tuple[Any, Mapping[str, Any], float, RequestObserver | None]) -> None:
-        self._engine = engine
-        self._request = request
-
-    async def __aenter__(self) -> StreamedResponse:
-        self._raw: RawStream = await self._engine.open(*self._request)
-        raw, self._response = self._raw, StreamedResponse(self._raw)
-        if raw.status >= 400 and raw.settings["raise_for_status"]:
-            try:
-                await self._response.raise_for_status()
-            except BaseException:
-                await self.__aexit__()
-                raise
-        return self._response
-
-    def __aexit__(self, *exc_info: object) -> Coroutine[Any, Any, None]:
-        self._response.close()
-        return self._raw.aclose()
 
 
 class HTTPTransportFactory:

@@ -15,13 +15,11 @@ from ...contract import OriginCounts, RequestObserver
 from ..options import HTTPOptions
 from ..request import PreparedRequest, prepare
 from ..response import Response
-from ..streaming import RawStream
 from .answering import Answers
-from .exchange import Exchange
 from .pools import Pools
 from .relaying import Relay
 from .sending import Sender
-from .streaming import IncomingStream
+from .streaming import Streams
 from .submitter import Submitter
 from .tasks import Tasks
 from .unpacking import Unpacking
@@ -38,6 +36,7 @@ class NativeEngine:
 
     Attributes:
         submit: See SubmitTransport.
+        open: See Engine.
         pools: Its connections.
         relay: Sends what another client has encoded.
     """
@@ -66,6 +65,7 @@ class NativeEngine:
         own = None if encoder is None or options.base is None else self.pools.keep(options.base.origin)
         self._submitter = Submitter(loop.time, self._answers, self._sender, encoder, own)
         self.submit = self._submitter.submit
+        self.open = Streams(self._answers, self._tasks, self._submitter, self._sender, self._prepared).open
         self.relay = Relay(self._tasks, self.pools, self._answers, self._sender.terms({}))
 
     async def exchange(
@@ -74,29 +74,6 @@ class NativeEngine:
         """See Engine."""
         answered: bytes | Response = await answer_to(partial(self.submit, observer=observer), data, options)
         return answered
-
-    async def open(
-        self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None
-    ) -> RawStream:
-        """See Engine."""
-        now = self._tasks.now()
-        exchange = Exchange(self._answers, data, options, now + timeout, None, 0, now)
-        exchange.observer = observer
-        stream = IncomingStream(self._answers, self._tasks, exchange)
-        if not self._submitter.start(exchange, now):
-            try:
-                exchange.data = self._prepared(data, options)
-            except BaseException:
-                stream.forget()
-                raise
-            self._sender.submit(exchange, now)
-        try:
-            while not stream.arrived():
-                await stream.news()
-        except BaseException:
-            stream.leave()
-            raise
-        return stream
 
     def _prepared(self, data: Any, options: Mapping[str, Any]) -> PreparedRequest:
         try:

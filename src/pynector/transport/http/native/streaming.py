@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...contract import RequestObserver
 from ..headers import Headers
 from ..request import PreparedRequest
 from ..response import Response
+from .exchange import Exchange
 from .incoming import Incoming
+from .submitter import Sender, Submitter
 from .wire import request_of
 
 
@@ -45,3 +51,60 @@ class IncomingStream(Incoming):
     async def aclose(self) -> None:
         """See RawStream."""
         self.leave()
+
+
+class Streams:
+    """Opens them.
+
+    Args:
+        answers: Says where each response leads.
+        tasks: Says what time it is; and see Incoming.
+        submitter: Sends what its encoder can write.
+        sender: Sends everything else.
+        prepared: Makes a PreparedRequest of data and options for it.
+    """
+
+    __slots__ = ("_answers", "_prepared", "_sender", "_submitter", "_tasks")
+
+    def __init__(
+        self,
+        answers: Any,
+        tasks: Any,
+        submitter: Submitter,
+        sender: Sender,
+        prepared: Callable[[Any, Mapping[str, Any]], PreparedRequest],
+    ) -> None:
+        self._answers = answers
+        self._tasks = tasks
+        self._submitter = submitter
+        self._sender = sender
+        self._prepared = prepared
+
+    async def open(
+        self, data: Any, options: Mapping[str, Any], timeout: float, observer: RequestObserver | None
+    ) -> IncomingStream:
+        """See Engine."""
+        stream = self._begun(data, options, timeout, observer)
+        try:
+            while not stream.arrived():
+                await stream.news()
+        except BaseException:
+            stream.leave()
+            raise
+        return stream
+
+    def _begun(self, data: Any, options: Any, timeout: float, observer: Any) -> IncomingStream:
+        """Send a request, whose response the stream takes."""
+        now = self._tasks.now()
+        exchange = Exchange.__new__(Exchange)
+        exchange.begin(self._answers, data, options, now + timeout, None, 0, now)
+        exchange.observer = observer
+        stream = IncomingStream(self._answers, self._tasks, exchange)
+        if not self._submitter.start(exchange, now):
+            try:
+                exchange.data = self._prepared(data, options)
+            except BaseException:
+                stream.forget()
+                raise
+            self._sender.submit(exchange, now)
+        return stream
