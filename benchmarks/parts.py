@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import chain, repeat
 from struct import pack_into
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -214,6 +215,27 @@ def stream(build: Build, count: int) -> None:
         incoming.taken()
 
 
+class _Whole:
+    """A response whose body has come, in so many pieces."""
+
+    status = 200
+    settings: ClassVar = {"max_response_bytes": None}
+
+    def __init__(self, count: int) -> None:
+        self.taken = chain(repeat(b"0123456789abcdef", count), (b"",)).__next__
+
+
+def pieces(build: Build, count: int) -> None:
+    """Read a body piece by piece, as a streamed response does."""
+
+    async def read() -> None:
+        async for _ in build.pieces.RawPieces(build.pieces.ReadOnce(_Whole(count))):
+            pass
+
+    with suppress(StopIteration):
+        read().send(None)
+
+
 class _Package:
     """What stands for httpx: what it makes of a response is its own."""
 
@@ -402,6 +424,7 @@ PARTS: dict[str, Callable[[Build, int], None]] = {
         redirected,
         inflating,
         stream,
+        pieces,
         adapter,
         dispatcher,
         ruled,
