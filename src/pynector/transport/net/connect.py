@@ -24,6 +24,10 @@ from .tunnels import TunnelRequest, make_tunnel
 
 SECURE = ("https", "wss")
 
+# glibc gives what is freed back to the system, and has it cleared again for the next piece of what comes, until
+# something of about this size was freed once (mallopt(3), "dynamic mmap threshold"): a third of a long stream's time.
+bytearray(1 << 22)
+
 
 class Progress:
     """How far the making of a connection has come, for whoever ends it.

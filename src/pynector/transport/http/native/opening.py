@@ -24,10 +24,6 @@ from .tasks import Tasks
 # What one read takes at the most (bytes).
 SCRATCH = 1 << 18
 
-# glibc gives what is freed back to the system, and has it cleared again for each piece of a large body, until something
-# of about this size was freed once (mallopt(3), "dynamic mmap threshold"): a half of what a stream of 16 MB costs.
-bytearray(1 << 22)
-
 
 class AsyncioConnection(Connection, asyncio.BufferedProtocol):
     """A connection that asyncio accepts as a protocol."""
