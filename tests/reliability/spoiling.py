@@ -90,7 +90,7 @@ class _Taking:
 
     def __call__(self, data: Any, options: Any, *more: Any, **named: Any) -> Any:
         made = self._call(data, options, *more, **named)
-        if isinstance(made, types.CoroutineType):
+        if isinstance(made, Coroutine):
             return _told_when_it_waits(made, lambda: self._take(data, options))
         self._take(data, options)
         return made
