@@ -105,3 +105,20 @@ def test_a_client_that_is_closed_is_not_told_of(server: LoopbackServer, run: Run
         await client.aclose()
 
     run(ask)
+
+
+def test_a_stream_that_is_dropped_after_its_event_loop_ends_quietly(server: LoopbackServer) -> None:
+    opening: list[Any] = []
+
+    async def begin() -> None:
+        client = Pynector(base_url=server.url)
+        await client.request({"path": "/id/1"})
+        opening.append(client.stream({"path": "/hang"}).__aenter__())
+        opening[0].send(None)
+
+    with warnings.catch_warnings():
+        # The client was not closed, nor what it had open.
+        warnings.simplefilter("ignore", ResourceWarning)
+        asyncio.run(begin())
+        opening[0].close()
+        gc.collect()

@@ -85,6 +85,10 @@ class Runtime:
         return False
 
 
+ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What ends a program or a coroutine, and is no failure of the function that it comes out of. Anything else is."""
+
+
 def cancellation_is_asked_for() -> bool:
     """Say, in a task that got its cancelled exception, whether somebody really cancelled it.
 
@@ -101,17 +105,17 @@ def cancellation_is_asked_for() -> bool:
 
 def has_escaped(error: BaseException) -> bool:
     """Say whether what was raised in this task is a cancellation that nobody asked for."""
+    # A coroutine may be closed where no event loop runs any more.
+    if isinstance(error, ENDS):
+        return False
     return isinstance(error, anyio.get_cancelled_exc_class()) and not cancellation_is_asked_for()
-
-
-ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
-"""What ends a program or a coroutine, and is no failure of the function that it comes out of. Anything else is."""
 
 
 def is_end(error: BaseException) -> bool:
     """Say whether what was raised in this task is one of ENDS, or a cancellation that somebody asked for."""
-    cancelled = isinstance(error, anyio.get_cancelled_exc_class())
-    return isinstance(error, ENDS) or (cancelled and cancellation_is_asked_for())
+    if isinstance(error, ENDS):
+        return True
+    return isinstance(error, anyio.get_cancelled_exc_class()) and cancellation_is_asked_for()
 
 
 class ClientContext:
