@@ -1,5 +1,5 @@
 cdef class ToEnter:
-    pass
+    cdef object __weakref__
 
 
 cdef class Opening(ToEnter):

@@ -20,7 +20,7 @@ class ToEnter:
         call: The call that it comes of, for the message.
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
     call = ""
 
@@ -41,6 +41,9 @@ class ToEnter:
 
     def __exit__(self, *exc_info: object) -> None:
         """Exist only for `__enter__` to be called."""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"what {self.call}(...) returns can be neither copied nor pickled")
 
     def _misused(self) -> Unopened:
         return Unopened(f"`async with` is missing: async with {self.call}(...) as it: ...")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -147,6 +150,19 @@ async def test_a_forgotten_async_with_is_told_and_nothing_is_sent(
             await use(it)
         assert not hasattr(it, "status_code")
     assert server.connections == []
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+@pytest.mark.parametrize("name", ["stream", "subscribe", "events", "batch_stream"])
+def test_what_is_to_be_entered_is_not_copied_and_can_be_referred_to_weakly(
+    copied: Callable[[Any], Any], name: str
+) -> None:
+    client = Pynector(base_url="http://127.0.0.1:1")
+    given: dict[str, Any] = {"subscribe": (), "batch_stream": ([],)}
+    it: Any = getattr(client, name)(*given.get(name, ({"path": "/"},)))
+    with pytest.raises(TypeError, match=rf"^what client\.{name}\(\.\.\.\) returns can be neither copied nor pickled$"):
+        copied(it)
+    assert weakref.ref(it)() is it
 
 
 LATE = r"^no whole answer within 0\.3 s, while waiting for the headers \[GET http://127\.0\.0\.1:\d+/hang\]"

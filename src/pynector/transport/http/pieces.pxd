@@ -2,7 +2,7 @@ cimport cython
 
 
 cdef class ReadOnce:
-    cdef readonly int status_code
+    cdef public int status_code
     cdef readonly object _raw
     cdef readonly Py_ssize_t _raw_size
     cdef readonly object _limit
