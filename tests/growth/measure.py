@@ -9,6 +9,7 @@ import sys
 import tempfile
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from types import TracebackType
@@ -16,12 +17,11 @@ from types import TracebackType
 from leaks import open_files
 
 # Growth is what is there again from each part of the samples to the next, by more than these: so many in all, and so
-# many for a request. What a part holds is the least that was found in it. uvloop keeps some small blocks of connections
-# that were closed, ever fewer; asyncio's own loop keeps none.
+# many for a request. What a part holds is the least that was found in it.
 PARTS = 4
 LIMITS = {
     "memory": (8_192, 1.0),
-    "blocks": (40, 0.01),
+    "blocks": (10, 0.01),
     "resident": (1 << 20, 10.0),
     "files": (0, 0.0),
     "objects": (4, 0.0001),
@@ -80,6 +80,7 @@ class Watch:
 
     def take(self, requests: int) -> None:
         """Take a sample after so many requests."""
+        _clear_caches()
         gc.collect()
         self._file.write(json.dumps(asdict(_sample(requests))) + "\n")
         self._file.flush()
@@ -88,6 +89,11 @@ class Watch:
         """Return what was taken."""
         self._file.seek(0)
         return [Sample(**json.loads(line)) for line in self._file]
+
+
+# The cache of attributes keeps the names that were looked up: one that C makes anew each time, as re.finditer does, is
+# another name each time, until all of its places are taken.
+_clear_caches: Callable[[], None] = sys._clear_type_cache if sys.version_info < (3, 13) else sys._clear_internal_caches
 
 
 def _sample(requests: int) -> Sample:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import platform
 import random
 import subprocess
@@ -97,6 +98,7 @@ asyncio.run(main(sys.argv[1]))
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is about glibc")
+@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="AddressSanitizer has its own malloc")
 def test_the_pieces_of_long_bodies_are_where_earlier_ones_were() -> None:
     with LoopbackServer() as server:
         # What this process has freed before would count.
