@@ -25,7 +25,10 @@ def resolvable(host: str) -> str:
         zone = unquote(zone[2:] if zone.startswith("25") and len(zone) > 2 else zone)
         if not _ZONE.fullmatch(zone) or not _NOT_IN_ZONE.isdisjoint(zone):
             raise ValueError("its zone is none")
-    return str(ipaddress.IPv6Address(address)) + percent + zone
+    number = ipaddress.IPv6Address(address)
+    # Python before 3.13 does not know this form (RFC 5952 section 5).
+    written = str(number) if number.ipv4_mapped is None else f"::ffff:{number.ipv4_mapped}"
+    return written + percent + zone
 
 
 def in_url(host: str) -> str:
