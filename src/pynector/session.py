@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -20,15 +19,13 @@ from .dispatch.serial import SerialExchange
 from .dispatch.workers import Exchange
 from .errors import PynectorError, TimeoutError, as_pynector_error
 from .eventloop import ClientContext, Forgotten, Runtime, cancellation_is_asked_for
+from .scopes import Guard, Scopes
 from .stats import Counters, Stats
 from .transport.capabilities import can_exchange, capacity_of, counts_of, engine_of
 from .transport.contract import Handle, OriginCounts, RequestObserver, Snapshot
 
 # How long `aclose` waits for a transport that does not disconnect (seconds).
 CLOSE_PATIENCE = 5.0
-
-# The scopes of sessions that the caller is inside: who closes the client from there cannot wait for himself.
-_inside: ContextVar[tuple[anyio.CancelScope, ...]] = ContextVar("pynector_inside", default=())
 
 
 class Session:
@@ -87,9 +84,8 @@ class Session:
         self._reused = reused
         self._forgotten: Forgotten | None = None
         self.is_closed = False
-        self._active: set[anyio.CancelScope] = set()
+        self._scopes = Scopes(context)
         self._awaited: dict[Answer, Handle | None] = {}
-        self._quiet = anyio.Event()
 
     # Life
 
@@ -200,14 +196,10 @@ class Session:
                 handle.cancel()
             answer.fail(0, problem)
         self.batches.stop()
-        for scope in self._active:
-            scope.cancel()
+        self._scopes.cancel()
         # Nothing may be using the transport any more when it is disconnected, or used again.
         with anyio.CancelScope(shield=True, deadline=self.runtime.clock() + CLOSE_PATIENCE):
-            while not self._active.issubset(_inside.get()):
-                if self._quiet.is_set():
-                    self._quiet = anyio.Event()
-                await self._quiet.wait()
+            await self._scopes.wait()
         if self._owned:
             with anyio.CancelScope(shield=True, deadline=self.runtime.clock() + CLOSE_PATIENCE):
                 try:
@@ -218,22 +210,9 @@ class Session:
                     if self._forgotten is not None:
                         await self._forgotten.leave()
 
-    @contextmanager
-    def guard(self, deadline: float = math.inf) -> Iterator[anyio.CancelScope]:
-        """Give a cancel scope that `close` cancels too."""
-        with anyio.CancelScope() as scope:
-            if deadline < math.inf:
-                # asyncio keeps a timer that was cancelled, and the context it was set in, until its time has come.
-                self._context.run(setattr, scope, "deadline", deadline)
-            self._active.add(scope)
-            token = _inside.set((*_inside.get(), scope))
-            try:
-                yield scope
-            finally:
-                _inside.reset(token)
-                self._active.discard(scope)
-                if self.is_closed:
-                    self._quiet.set()
+    def guard(self, deadline: float = math.inf) -> Guard:
+        """See Host."""
+        return self._scopes.guard(deadline)
 
     # Numbers
 
