@@ -173,7 +173,7 @@ class LoopThread:
 
         Raises:
             PynectorError: If this is called in the loop's own thread, or in one that it waits for: it would wait for
-                itself.
+                itself. Also if no thread can begin.
         """
         call, here = Call(make), _here()
         try:
@@ -237,10 +237,10 @@ class LoopThread:
         try:
             runner.thread.start()
             self._runner, self._earlier = runner, None
-        except RuntimeError:
+        except RuntimeError as error:
             # There are too many already, or the interpreter ends.
             runner.loop.close()
-            raise
+            raise PynectorError(f"a blocking client needs a thread of its own, and none can begin: {error}") from error
         except BaseException:
             # Ctrl-C comes while the thread begins: nobody has it, so it ends.
             _soon(runner.loop, lambda: _end(runner))
