@@ -13,6 +13,8 @@ cdef class StreamCall(ToEnter):
     cdef object _session
     cdef object _manager
     cdef object _turn
+    cdef object _response
 
-    cdef object _ended(self, object session, object error)
-    cdef object _tell(self, object error)
+    cdef bint _is_its_own(self, object error)
+    cdef object _ended(self, object session, object error, bint is_its_own)
+    cdef object _tell(self, object error, bint is_its_own)

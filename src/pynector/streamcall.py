@@ -37,6 +37,7 @@ class StreamCall(ToEnter):
         "_manager",
         "_observed",
         "_options",
+        "_response",
         "_session",
         "_telemetry",
         "_turn",
@@ -64,6 +65,7 @@ class StreamCall(ToEnter):
         self._session: Session | None = None
         self._manager: AbstractAsyncContextManager[Any] | None = None
         self._turn: Turn | None = None
+        self._response: Any = None
 
     def __aenter__(self) -> Coroutine[Any, Any, Any]:
         if self._is_entered:
@@ -97,18 +99,19 @@ class StreamCall(ToEnter):
                 else:
                     manager = session.open_stream(self._data, self._options, left, observer=self._observed.observer())
                 self._manager = manager
-                return await manager.__aenter__()
+                response = self._response = await manager.__aenter__()
+                return response
             except BaseException as error:
                 session.singles -= 1
                 if self._turn is not None:
-                    self._turn.end(error)
+                    self._turn.end(error, True)
                 if isinstance(error, Exception):
                     raise session.failure(error, self._data, self._options, self._limit) from cause_of(error)
                 if not has_escaped(error):
                     raise
                 raise session.failure(escaped(), self._data, self._options, self._limit) from error
         except BaseException as error:
-            self._tell(error)
+            self._tell(error, True)
             raise
 
     async def _its_turn(
@@ -136,26 +139,34 @@ class StreamCall(ToEnter):
                 with self._observed.current():
                     suppressed = await manager.__aexit__(kind, error, trace)
         except BaseException as failure:
-            self._ended(session, failure)
+            self._ended(session, failure, failure is not error or self._is_its_own(failure))
             raise
-        self._ended(session, error)
+        self._ended(session, error, self._is_its_own(error))
         return suppressed
 
-    def _ended(self, session: Session, error: BaseException | None) -> None:
+    def _is_its_own(self, error: BaseException | None) -> bool:
+        """Say whether what came out of the `async with` may be of this: an error of another request names that one."""
+        if not isinstance(error, PynectorError):
+            return False
+        name = getattr(self._response, "request_name", None)
+        return name is None or error.request is None or error.request == name
+
+    def _ended(self, session: Session, error: BaseException | None, is_its_own: bool) -> None:
         """Count what came of it, and tell."""
+        self._response = None
         session.singles -= 1
         if self._turn is not None:
-            self._turn.end(error)
+            self._turn.end(error, is_its_own)
         if error is None:
             session.counters.requests += 1
-        elif isinstance(error, PynectorError):
+        elif is_its_own and isinstance(error, PynectorError):
             session.counters.failed(error)
         if error is not None or self._observed is not None:
-            self._tell(error)
+            self._tell(error, is_its_own)
 
-    def _tell(self, error: BaseException | None) -> None:
+    def _tell(self, error: BaseException | None, is_its_own: bool) -> None:
         if self._observed is not None:
-            self._observed.left(error)
-        elif self._telemetry is not None and isinstance(error, PynectorError):
+            self._observed.left(error, is_its_own)
+        elif self._telemetry is not None and is_its_own and isinstance(error, PynectorError):
             # Errors may be heard where nothing else is.
             self._telemetry.failed(error)

@@ -617,7 +617,6 @@ async def test_who_reads_when_the_block_is_left_is_told(play: Play, engine: str)
     assert len(problems) == 1
 
 
-@pytest.mark.parametrize("engine", ["native"])
 async def test_a_body_is_read_by_one_task_at_a_time(play: Play, engine: str) -> None:
     gate = threading.Event()
     server = play([[b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc", gate, b"def"]])
@@ -639,3 +638,18 @@ async def test_a_body_is_read_by_one_task_at_a_time(play: Play, engine: str) -> 
     error, piece = found
     assert "one task at a time" in str(error)
     assert piece == b"def"
+
+
+async def test_a_body_that_does_not_decode_names_its_request(client: Pynector) -> None:
+    async with client.stream({"path": "/compressed/truncated"}) as response:
+        with pytest.raises(DecodingError) as caught:
+            await response.read()
+        assert caught.value.request == response.request_name
+
+
+async def test_nothing_is_read_once_it_is_left_decoded_or_not(client: Pynector) -> None:
+    async with client.stream({"path": "/compressed/gzip?size=1000000"}) as response:
+        pieces = response.iter_bytes()
+        assert await anext(pieces)
+    with pytest.raises(PynectorError, match="the stream is closed"):
+        await anext(pieces)

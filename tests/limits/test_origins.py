@@ -195,6 +195,30 @@ async def test_a_circuit_opens_half_opens_and_closes(serve: Serve) -> None:
     assert len(broken.asked) == 11
 
 
+async def test_what_another_request_fails_with_inside_a_stream_is_not_held_against_the_streams_origin(
+    serve: Serve,
+) -> None:
+    well, broken = serve(), serve(Switch())
+    async with Pynector(breaker=CircuitBreaker(minimum=2)) as client, Pynector() as other:
+
+        async def pass_on() -> None:
+            async with client.stream({"url": well.url}) as response:
+                assert await response.read() == b"ok"
+                await other.request({"url": broken.url})
+
+        for _ in range(4):
+            with pytest.raises(HTTPStatusError):
+                await pass_on()
+        assert (client.stats().errors, client.stats().circuits) == ({}, {})
+        for _ in range(2):
+            with pytest.raises(HTTPStatusError):
+                async with client.stream({"url": broken.url}, raise_for_status=False) as response:
+                    await response.raise_for_status()
+        assert client.stats().errors == {"HTTPStatusError": 2}
+        with pytest.raises(CircuitOpen):
+            await client.stream({"url": broken.url}).__aenter__()
+
+
 async def test_an_open_circuit_costs_nothing_of_a_rate_and_is_told_at_once(serve: Serve) -> None:
     broken, well = serve(Switch()), serve()
     rate = Rate(10, per=36_000.0, burst=10)

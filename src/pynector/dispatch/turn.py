@@ -72,12 +72,12 @@ class Turn:
                     del problem
             await self._bell.wait()
 
-    def end(self, error: BaseException | None) -> None:
-        """Give its places to others, and say what has become of it; a PynectorError may be its server's fault."""
+    def end(self, error: BaseException | None, is_its_own: bool) -> None:
+        """Give its places to others, and say what has become of it: a PynectorError of its own may be its server's."""
         dispatcher, self._dispatcher = self._dispatcher, None
         if dispatcher is None:
             return
-        if self._token != _NONE and isinstance(error, PynectorError):
+        if self._token != _NONE and is_its_own and isinstance(error, PynectorError):
             dispatcher.fail(self._token, error)
         elif self._token != _NONE and error is None:
             dispatcher.succeed(self._token, None)

@@ -99,10 +99,10 @@ class ObservedRequest(AttemptsSoFar):
             self.listeners.guard.call(SPANS, self.span.add_event, "retry", fields)
         return {**self._fields, **ids_of(self.span, self.listeners.guard)}
 
-    def left(self, error: BaseException | None) -> None:
-        """Tell of its end; what is no PynectorError is its caller's: he was cancelled, or failed on his own."""
+    def left(self, error: BaseException | None, is_its_own: bool = True) -> None:
+        """Tell of its end; what is no PynectorError of its own is its caller's: cancelled, or failed by himself."""
         with self.current():
-            if error is None or isinstance(error, PynectorError):
+            if error is None or (is_its_own and isinstance(error, PynectorError)):
                 self.end(error)
             else:
                 self.give_up()

@@ -10,6 +10,7 @@ cdef class ReadOnce:
     cdef bint _is_closed
 
     cpdef object close(self)
+    cpdef object _check(self)
     cpdef object _begin(self)
     cpdef object _closed(self)
 

@@ -32,9 +32,12 @@ class ReadOnce:
         """Take note that the exchange has ended: nothing more can be read."""
         self._is_closed = True
 
-    def _begin(self) -> None:
+    def _check(self) -> None:
         if self._is_closed:
             raise self._closed()
+
+    def _begin(self) -> None:
+        self._check()
         if self._is_read:
             raise PynectorError("the body of a streamed response can be read once", request=self._raw.request.label)
         self._is_read = True

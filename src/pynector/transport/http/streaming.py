@@ -244,19 +244,24 @@ class StreamedResponse(ReadOnce):
         return b"".join(decoded)
 
     async def _next_decoded(self) -> bytes:
-        while True:
-            if self._decoded is not None and (piece := await self._decoded.next()):
-                self._decoded_size = size = self._decoded_size + len(piece)
-                if self._limit is not None and size > self._limit:
-                    raise too_large(self._limit, self._raw.request.label)
-                return piece
-            raw = await anext(RawPieces(self), b"")
-            if not raw:
-                if self._raw_size:
-                    for decoder in self._coding():
-                        decoder.finish()
-                return b""
-            self._decoded = Pieces(_through(self._coding(), raw))
+        self._check()
+        try:
+            while True:
+                if self._decoded is not None and (piece := await self._decoded.next()):
+                    self._decoded_size = size = self._decoded_size + len(piece)
+                    if self._limit is not None and size > self._limit:
+                        raise too_large(self._limit, self._raw.request.label)
+                    return piece
+                raw = await anext(RawPieces(self), b"")
+                if not raw:
+                    if self._raw_size:
+                        for decoder in self._coding():
+                            decoder.finish()
+                    return b""
+                self._decoded = Pieces(_through(self._coding(), raw))
+        except DecodingError as error:
+            error.request = self._raw.request.label
+            raise
 
     def _text_reader(self) -> Callable[[], Awaitable[str]]:
         decoder = TextDecoder(charset_of(self.headers))

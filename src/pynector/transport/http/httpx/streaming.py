@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from ...._speedups.accumulator import NO_LIMIT, Accumulator
-from ....errors import TransportError
+from ....errors import PynectorError, TransportError
 from ..answers import raw_limit
 from ..decoding import too_large
 from ..flows import PATIENCE, WORTH_READING
@@ -42,6 +42,7 @@ class HttpxStream:
         self._note_keep_alive()
         self._ended = False
         self._is_broken = False
+        self._is_read = False
         self._kept: Accumulator | None = None
         self._again = b""
 
@@ -65,8 +66,15 @@ class HttpxStream:
 
     async def receive(self) -> bytes:
         """See RawStream."""
-        with self._run.in_time():
-            return await self._run.told(self._next)
+        if self._is_read:
+            said = "the body of a streamed response is read by one task at a time"
+            raise PynectorError(said, request=self.request.label)
+        self._is_read = True
+        try:
+            with self._run.in_time():
+                return await self._run.told(self._next)
+        finally:
+            self._is_read = False
 
     async def read(self) -> bytes:
         """Read the whole body.
