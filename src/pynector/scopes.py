@@ -26,14 +26,6 @@ class Scopes:
         self._active: set[anyio.CancelScope] = set()
         self._left = anyio.Event()
 
-    def guard(self, deadline: float = math.inf) -> Guard:
-        """Return a context manager that gives a cancel scope, which `cancel` cancels, too.
-
-        Args:
-            deadline: When it is cancelled at the latest, on the event loop's clock in seconds.
-        """
-        return Guard(self, deadline)
-
     def cancel(self) -> None:
         """Cancel those that somebody is inside."""
         for scope in self._active:
@@ -62,7 +54,14 @@ class Scopes:
 
 
 class Guard:
-    """See Scopes.guard. No generator: an exception that one stops keeps its frame, which has the exception."""
+    """Gives a cancel scope that is cancelled with the others of a session, too.
+
+    No generator: an exception that one stops keeps its frame, which has the exception.
+
+    Args:
+        scopes: Those others.
+        deadline: When it is cancelled at the latest, on the event loop's clock in seconds.
+    """
 
     def __init__(self, scopes: Scopes, deadline: float) -> None:
         self._scopes = scopes

@@ -212,7 +212,7 @@ class Session:
 
     def guard(self, deadline: float = math.inf) -> Guard:
         """See Host."""
-        return self._scopes.guard(deadline)
+        return Guard(self._scopes, deadline)
 
     # Numbers
 
